@@ -1,0 +1,10 @@
+//! The judgement of irsa-anywhere, pure: no I/O, no clock, no environment.
+//!
+//! Everything that decides what a cluster's signing keys, published documents, trust policies and conditions must be
+//! lives here, so that it can be read, tested and reused (by the operator and by the CLI) without a cluster or an AWS
+//! account. Time comes in as an argument; Kubernetes and AWS types stay out.
+//!
+//! The one vocabulary of names and reasons, [`vocabulary`], is here too (and not in `irsa-api`, which re-exports it)
+//! because outcome and plan are written in it and this crate depends on none of ours.
+
+pub mod vocabulary;

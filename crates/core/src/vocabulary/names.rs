@@ -1,0 +1,61 @@
+//! Names of things outside our own types: Kubernetes metadata keys, AWS tag keys, fixed object names.
+
+/// API group of both kinds.
+pub const GROUP: &str = "irsa-anywhere.dev";
+/// The served version.
+pub const VERSION: &str = "v1alpha1";
+
+/// Field manager of everything but status and ServiceAccounts.
+pub const FIELD_MANAGER: &str = "irsa-anywhere";
+/// Field manager of status writes.
+pub const STATUS_FIELD_MANAGER: &str = "irsa-anywhere-status";
+/// Field manager of the keys that we put on ServiceAccounts, so that they can be told from anybody else's.
+pub const SERVICE_ACCOUNT_FIELD_MANAGER: &str = "irsa-anywhere-serviceaccount";
+
+/// Finalizer of an `OidcFederation`: its provider and documents must go before the object does.
+pub const FEDERATION_FINALIZER: &str = "irsa-anywhere.dev/federation";
+/// Finalizer of an `IamRoleBinding`: its role must go before the object does.
+pub const BINDING_FINALIZER: &str = "irsa-anywhere.dev/binding";
+
+/// Set by a person (or `flux reconcile`-like tools) to any new value to ask for a pass now; echoed in
+/// `status.lastHandledReconcileAt`.
+pub const RECONCILE_REQUESTED_AT: &str = "irsa-anywhere.dev/reconcile-requested-at";
+/// Ends a deletion whose AWS cleanup cannot work; counts only once cleanup has failed.
+pub const FORCE_DELETE: &str = "irsa-anywhere.dev/force-delete";
+/// Label on bound ServiceAccounts; the injection policy selects on it.
+pub const INJECT_LABEL: &str = "irsa-anywhere.dev/inject";
+/// Value of [`INJECT_LABEL`].
+pub const INJECT_LABEL_VALUE: &str = "true";
+/// Label on a ServiceAccount that we created: the binding's name.
+pub const OWNER_LABEL: &str = "irsa-anywhere.dev/binding";
+
+/// The AWS pod-identity webhook's annotation: the role that pods of this ServiceAccount get.
+pub const EKS_ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
+/// The AWS pod-identity webhook's annotation: the token's audience.
+pub const EKS_AUDIENCE: &str = "eks.amazonaws.com/audience";
+
+/// Ownership tag: UID of the namespace kube-system, which identifies a cluster.
+pub const TAG_CLUSTER: &str = "irsa-anywhere.dev/cluster";
+/// Ownership tag: name of the `OidcFederation`.
+pub const TAG_FEDERATION: &str = "irsa-anywhere.dev/federation";
+/// Ownership tag: namespace of the `IamRoleBinding`; absent on a provider.
+pub const TAG_NAMESPACE: &str = "irsa-anywhere.dev/namespace";
+/// Ownership tag: name of the `IamRoleBinding`; absent on a provider.
+pub const TAG_NAME: &str = "irsa-anywhere.dev/name";
+/// Information only: UID of the object that made it. Never compared, since a restore makes a new UID.
+pub const TAG_UID: &str = "irsa-anywhere.dev/uid";
+/// No user tag may have a key that starts with this: our tags are authority.
+pub const TAG_PREFIX: &str = "irsa-anywhere.dev/";
+
+/// User metadata on S3 objects (S3 lower-cases and prefixes it with `x-amz-meta-`): the cluster that wrote it.
+pub const OBJECT_METADATA_CLUSTER: &str = "irsa-anywhere-cluster";
+/// User metadata on S3 objects: the federation that wrote it.
+pub const OBJECT_METADATA_FEDERATION: &str = "irsa-anywhere-federation";
+/// Sid of the one bucket-policy statement that we keep; the federation's issuer id is appended.
+pub const BUCKET_STATEMENT_SID_PREFIX: &str = "IrsaAnywherePublicRead";
+
+/// Name prefix of the ConfigMap that holds a federation's key history.
+pub const KEY_HISTORY_PREFIX: &str = "irsa-anywhere-keys-";
+
+/// The audience that every AWS SDK and the AWS pod-identity webhook use by default.
+pub const DEFAULT_AUDIENCE: &str = "sts.amazonaws.com";

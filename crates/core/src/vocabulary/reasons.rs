@@ -1,0 +1,242 @@
+//! Condition types and reasons, with the class that decides what a reason does to an object's conditions.
+
+use std::fmt;
+
+/// Condition types. `Ready` is always present; `Reconciling` and `Stalled` only while true (kstatus).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConditionType {
+    /// The object is what its spec asks for.
+    Ready,
+    /// Work goes on; present only while true.
+    Reconciling,
+    /// The spec must change; present only while true.
+    Stalled,
+    /// Federation: the API servers sign as `spec.issuer`.
+    IssuerMatched,
+    /// Federation: every API server's keys were read and are usable.
+    KeysObserved,
+    /// Federation: both documents are in the bucket as rendered.
+    Published,
+    /// Federation: anybody can read both documents, byte for byte.
+    PubliclyReadable,
+    /// Federation: the IAM OIDC provider exists with our audiences and tags.
+    ProviderRegistered,
+    /// Binding: the federation it refers to can be used.
+    FederationReady,
+    /// Binding: the federation's guard-rails allow what it asks for.
+    Admitted,
+    /// Binding: the role, its trust, tags and boundary are as asked for.
+    RoleSynced,
+    /// Binding: managed and inline policies are as asked for.
+    PoliciesSynced,
+    /// Binding: its ServiceAccounts carry our annotations.
+    ServiceAccountsSynced,
+}
+
+impl ConditionType {
+    /// The string that users see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::IssuerMatched => "IssuerMatched",
+            Self::KeysObserved => "KeysObserved",
+            Self::Published => "Published",
+            Self::PubliclyReadable => "PubliclyReadable",
+            Self::ProviderRegistered => "ProviderRegistered",
+            Self::FederationReady => "FederationReady",
+            Self::Admitted => "Admitted",
+            Self::RoleSynced => "RoleSynced",
+            Self::PoliciesSynced => "PoliciesSynced",
+            Self::ServiceAccountsSynced => "ServiceAccountsSynced",
+        }
+    }
+
+    /// The aspects of an `OidcFederation`, in the order in which its steps run.
+    pub const FEDERATION_ASPECTS: [Self; 5] =
+        [Self::IssuerMatched, Self::KeysObserved, Self::Published, Self::PubliclyReadable, Self::ProviderRegistered];
+
+    /// The aspects of an `IamRoleBinding`, in the order in which its steps run.
+    pub const BINDING_ASPECTS: [Self; 5] =
+        [Self::FederationReady, Self::Admitted, Self::RoleSynced, Self::PoliciesSynced, Self::ServiceAccountsSynced];
+}
+
+impl fmt::Display for ConditionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a reason asks for, and so what it does to the conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// This object's spec must change; nothing else can help. Ready=False, Stalled=True.
+    Stalled,
+    /// Something outside the object must happen. Ready=False, Reconciling=True.
+    Wait,
+    /// Work goes on as it should. Ready=Unknown until the first success, then unchanged; Reconciling=True.
+    Settling,
+    /// We could not find out or could not act. Before the first success Ready=False; after it Ready is about the
+    /// world, not about us: unchanged until the last good check is too old, then Unknown.
+    Retry,
+    /// Nothing left to do. Ready=True.
+    Done,
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident => $class:ident,)+) => {
+        /// Why a condition has its status: the closed list that alerts and runbooks may rely on.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Reason { $($(#[$doc])* $name,)+ }
+
+        impl Reason {
+            /// Every reason, for tests and documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The `PascalCase` string that users see.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name),)+ }
+            }
+
+            /// What this reason does to the conditions.
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A field has a value that the API server's schema could not refuse but that cannot work.
+    InvalidSpec => Stalled,
+    /// The credentials belong to another AWS account than `spec.aws.accountId`.
+    WrongAccount => Stalled,
+    /// The bucket belongs to another AWS account.
+    BucketNotOurs => Stalled,
+    /// A statement under our Sid, or an object under our key, was written by somebody else.
+    BucketShared => Stalled,
+    /// An IAM OIDC provider for the issuer exists and does not carry our tags.
+    ForeignProvider => Stalled,
+    /// A role of the wanted name exists and does not carry our tags.
+    ForeignRole => Stalled,
+    /// An older binding wants the same role.
+    RoleNameTaken => Stalled,
+    /// An older binding has the same ServiceAccount.
+    ServiceAccountTaken => Stalled,
+    /// The rendered trust policy is over the account's quota.
+    TrustPolicyTooLarge => Stalled,
+    /// A managed policy is not in the federation's `allowedManagedPolicies`.
+    PolicyNotAllowed => Stalled,
+    /// The federation does not allow inline policies.
+    InlineNotAllowed => Stalled,
+    /// An inline policy document is not one that IAM accepts.
+    MalformedPolicy => Stalled,
+    /// The key history was recorded by another cluster.
+    ClusterChanged => Stalled,
+    /// An older federation has the same issuer and account.
+    DuplicateIssuer => Stalled,
+    /// The API servers sign tokens as another issuer.
+    IssuerMismatch => Wait,
+    /// The federation that the binding refers to does not exist.
+    FederationNotFound => Wait,
+    /// The federation has never been ready, or is being deleted.
+    FederationNotReady => Wait,
+    /// The federation does not serve the binding's namespace.
+    NamespaceNotAllowed => Wait,
+    /// A bound ServiceAccount does not exist.
+    ServiceAccountNotFound => Wait,
+    /// AWS refused a call: the operator's own policy must change.
+    AccessDenied => Wait,
+    /// The documents cannot be read anonymously.
+    PublicAccessBlocked => Wait,
+    /// An AWS quota is used up.
+    QuotaExceeded => Wait,
+    /// The federation is being deleted and bindings still refer to it.
+    BindingsRemain => Wait,
+    /// Steps are being executed.
+    Progressing => Settling,
+    /// A change was made and AWS does not show it everywhere yet.
+    Propagating => Settling,
+    /// AWS throttles us.
+    Throttled => Retry,
+    /// AWS could not be reached or answered with a server error.
+    AwsUnavailable => Retry,
+    /// An API server could not be read.
+    ApiServerUnavailable => Retry,
+    /// Somebody else wrote at the same moment.
+    WriteConflict => Retry,
+    /// The last good check is older than three intervals.
+    Unconfirmed => Retry,
+    /// All is as the spec asks.
+    Succeeded => Done,
+    /// `spec.suspend` is true.
+    Suspended => Done,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Reasons of Kubernetes events; events are emitted on transitions only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventReason {
+    /// The object became ready.
+    Ready,
+    /// The object stopped being ready.
+    NotReady,
+    /// Something was created, changed or removed in AWS because the spec asked for it.
+    Applied,
+    /// Somebody had changed what we manage; it was put back.
+    DriftRepaired,
+    /// Published bytes were not ours; they were put back.
+    DocumentsTampered,
+    /// A signing key was published.
+    KeyPublished,
+    /// An API server stopped serving a key; it stays published for `retainFor`.
+    KeyRetained,
+    /// A retained key's time was up.
+    KeyRemoved,
+    /// No key that was served before is served now.
+    AllKeysReplaced,
+    /// An API server serves a key that AWS refuses.
+    KeyUnsupported,
+    /// The record of keys was lost and rebuilt.
+    KeyHistoryLost,
+    /// An API server accepts an AWS audience for itself.
+    ApiAudiencePolluted,
+    /// Another manager owns the annotation that we want to set.
+    AnnotationConflict,
+    /// Cleanup in AWS failed.
+    CleanupFailed,
+    /// Cleanup was given up on request; what was left is named.
+    Abandoned,
+    /// Everything we made was removed.
+    Deleted,
+}
+
+impl EventReason {
+    /// The `PascalCase` string that users see.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::NotReady => "NotReady",
+            Self::Applied => "Applied",
+            Self::DriftRepaired => "DriftRepaired",
+            Self::DocumentsTampered => "DocumentsTampered",
+            Self::KeyPublished => "KeyPublished",
+            Self::KeyRetained => "KeyRetained",
+            Self::KeyRemoved => "KeyRemoved",
+            Self::AllKeysReplaced => "AllKeysReplaced",
+            Self::KeyUnsupported => "KeyUnsupported",
+            Self::KeyHistoryLost => "KeyHistoryLost",
+            Self::ApiAudiencePolluted => "ApiAudiencePolluted",
+            Self::AnnotationConflict => "AnnotationConflict",
+            Self::CleanupFailed => "CleanupFailed",
+            Self::Abandoned => "Abandoned",
+            Self::Deleted => "Deleted",
+        }
+    }
+}

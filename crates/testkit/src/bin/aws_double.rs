@@ -1,0 +1,2 @@
+//! The AWS double as a process.
+fn main() {}
