@@ -7,4 +7,5 @@
 //! The one vocabulary of names and reasons, [`vocabulary`], is here too (and not in `irsa-api`, which re-exports it)
 //! because outcome and plan are written in it and this crate depends on none of ours.
 
+pub mod outcome;
 pub mod vocabulary;

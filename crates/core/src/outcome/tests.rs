@@ -1,0 +1,219 @@
+use super::*;
+
+const ASPECTS: &[ConditionType] = &[ConditionType::IssuerMatched, ConditionType::Published];
+const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+struct Story {
+    conditions: Vec<Condition>,
+    generation: i64,
+    last_good: Timestamp,
+    now: Timestamp,
+}
+
+impl Story {
+    fn new() -> Self {
+        Self { conditions: Vec::new(), generation: 1, last_good: at(0), now: at(0) }
+    }
+
+    fn pass(&mut self, reason: Reason) -> &mut Self {
+        self.pass_with(Outcome::new(reason, format!("because {reason}")))
+    }
+
+    fn pass_with(&mut self, outcome: Outcome) -> &mut Self {
+        self.conditions = conclude(
+            &outcome,
+            &Circumstances {
+                previous: &self.conditions,
+                aspects: ASPECTS,
+                generation: self.generation,
+                last_good: self.last_good,
+                interval: INTERVAL,
+                now: self.now,
+            },
+        );
+        if outcome.reason == Reason::Succeeded {
+            self.last_good = self.now;
+        }
+        self.check_rules();
+        self
+    }
+
+    fn get(&self, kind: ConditionType) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| condition.kind == kind.as_str())
+    }
+
+    fn ready(&self) -> (Status, &str) {
+        let ready = self.get(ConditionType::Ready).unwrap();
+        (ready.status, ready.reason.as_str())
+    }
+
+    fn flag(&self) -> Option<&str> {
+        self.conditions
+            .iter()
+            .map(|condition| condition.kind.as_str())
+            .find(|kind| ["Reconciling", "Stalled"].contains(kind))
+    }
+
+    /// The rules that hold for every status ever written.
+    fn check_rules(&self) {
+        let count = |kind: &str| self.conditions.iter().filter(|condition| condition.kind == kind).count();
+        assert_eq!(count("Ready"), 1);
+        assert!(count("Reconciling") + count("Stalled") <= 1, "{:?}", self.conditions);
+        for flag in ["Reconciling", "Stalled"] {
+            let condition = self.conditions.iter().find(|condition| condition.kind == flag);
+            assert!(condition.is_none_or(|condition| condition.status == Status::True));
+        }
+        if self.ready().0 == Status::False {
+            assert!(self.flag().is_some(), "Ready=False without Reconciling or Stalled: {:?}", self.conditions);
+        }
+        for aspect in ASPECTS {
+            assert_eq!(count(aspect.as_str()), 1);
+        }
+    }
+}
+
+#[test]
+fn the_first_touch_is_unknown_and_reconciling_with_every_aspect_present() {
+    let mut story = Story::new();
+    story.pass(Reason::Progressing);
+    assert_eq!(story.ready(), (Status::Unknown, "Progressing"));
+    assert_eq!(story.flag(), Some("Reconciling"));
+    assert_eq!(story.get(ConditionType::Published).unwrap().status, Status::Unknown);
+}
+
+#[test]
+fn every_reason_obeys_the_rules_from_every_earlier_status() {
+    for first in Reason::ALL {
+        for second in Reason::ALL {
+            for third in Reason::ALL {
+                Story::new().pass(*first).pass(*second).pass(*third);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_class_decides_about_a_fresh_object() {
+    for reason in Reason::ALL {
+        let mut story = Story::new();
+        story.pass(*reason);
+        let expected = match reason.class() {
+            Class::Stalled => (Status::False, Some("Stalled")),
+            Class::Wait | Class::Retry => (Status::False, Some("Reconciling")),
+            Class::Settling => (Status::Unknown, Some("Reconciling")),
+            Class::Done if *reason == Reason::Suspended => (Status::Unknown, None),
+            Class::Done => (Status::True, None),
+        };
+        assert_eq!((story.ready().0, story.flag()), expected, "{reason}");
+    }
+}
+
+#[test]
+fn settling_keeps_ready_after_the_first_success() {
+    let mut story = Story::new();
+    story.pass(Reason::Succeeded).pass(Reason::Propagating);
+    assert_eq!(story.ready(), (Status::True, "Succeeded"));
+    assert_eq!(story.flag(), Some("Reconciling"));
+}
+
+#[test]
+fn our_own_trouble_changes_nothing_on_a_healthy_object_until_the_last_good_check_is_too_old() {
+    let mut story = Story::new();
+    story.pass(Reason::Succeeded);
+    let healthy = story.conditions.clone();
+    story.now = at(30 * 60);
+    story.pass(Reason::Throttled);
+    assert_eq!(story.conditions, healthy);
+
+    story.now = at(30 * 60 + 1);
+    story.pass(Reason::Throttled);
+    assert_eq!(story.ready(), (Status::Unknown, "Unconfirmed"));
+    assert_eq!(story.flag(), Some("Reconciling"));
+
+    story.pass(Reason::AwsUnavailable);
+    assert_eq!(story.ready(), (Status::Unknown, "Unconfirmed"));
+    story.pass(Reason::Succeeded);
+    assert_eq!(story.ready(), (Status::True, "Succeeded"));
+    assert_eq!(story.flag(), None);
+}
+
+#[test]
+fn a_new_generation_that_cannot_be_applied_shows_as_reconciling() {
+    let mut story = Story::new();
+    story.pass(Reason::Succeeded);
+    story.generation = 2;
+    story.pass(Reason::Throttled);
+    assert_eq!(story.ready(), (Status::True, "Succeeded"));
+    assert_eq!(story.flag(), Some("Reconciling"));
+    assert_eq!(story.get(ConditionType::Ready).unwrap().observed_generation, 2);
+}
+
+#[test]
+fn a_repeated_pass_over_an_unchanged_world_concludes_to_equal_conditions() {
+    for reason in Reason::ALL {
+        let mut story = Story::new();
+        story.pass(*reason).pass(*reason);
+        let settled = story.conditions.clone();
+        story.now = at(5);
+        story.pass(*reason);
+        assert_eq!(story.conditions, settled, "{reason}");
+    }
+}
+
+#[test]
+fn the_transition_time_moves_on_a_flip_only() {
+    let mut story = Story::new();
+    story.pass(Reason::AccessDenied);
+    story.now = at(60);
+    story.pass(Reason::QuotaExceeded);
+    assert_eq!(story.get(ConditionType::Ready).unwrap().last_transition, at(0));
+    story.now = at(120);
+    story.pass(Reason::Succeeded);
+    assert_eq!(story.get(ConditionType::Ready).unwrap().last_transition, at(120));
+}
+
+#[test]
+fn suspending_keeps_ready_and_an_edit_while_suspended_makes_it_unknown() {
+    let mut story = Story::new();
+    story.pass(Reason::Succeeded);
+    story.generation = 2;
+    story.pass(Reason::Suspended);
+    assert_eq!(story.ready(), (Status::True, "Suspended"));
+    assert_eq!(story.flag(), None);
+    story.generation = 3;
+    story.pass(Reason::Suspended);
+    assert_eq!(story.ready(), (Status::Unknown, "Suspended"));
+    story.pass(Reason::Suspended);
+    assert_eq!(story.ready(), (Status::Unknown, "Suspended"));
+}
+
+#[test]
+fn suspending_a_stalled_object_keeps_it_stalled() {
+    let mut story = Story::new();
+    story.pass(Reason::ForeignRole);
+    story.generation = 2;
+    story.pass(Reason::Suspended);
+    assert_eq!(story.ready(), (Status::False, "Suspended"));
+    assert_eq!(story.flag(), Some("Stalled"));
+}
+
+#[test]
+fn an_aspect_that_was_not_looked_at_keeps_its_condition() {
+    let mut story = Story::new();
+    story.pass_with(Outcome::new(Reason::Succeeded, "ok").with(Aspect::holds(ConditionType::Published, "there")));
+    story.pass(Reason::AccessDenied);
+    assert_eq!(story.get(ConditionType::Published).unwrap().status, Status::True);
+}
+
+#[test]
+fn a_long_message_is_cut_on_a_character_boundary() {
+    let mut story = Story::new();
+    story.pass_with(Outcome::new(Reason::AccessDenied, "ä".repeat(3000)));
+    let message = &story.get(ConditionType::Ready).unwrap().message;
+    assert_eq!(message.chars().count(), MAX_MESSAGE);
+    assert!(message.ends_with('…'));
+}
