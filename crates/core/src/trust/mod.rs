@@ -1,0 +1,11 @@
+//! The trust policy of a role: which ServiceAccounts may assume it, through which provider, with which audience.
+//!
+//! A policy that leaves `sub` or `aud` open lets any workload of the cluster, or any token that the cluster ever signs,
+//! take the role. So the types here cannot express one: [`TrustPolicy`] holds non-empty sets of providers, subjects
+//! and audiences, a [`Subject`] has no wildcard and every statement compares both claims by `StringEquals`.
+
+mod document;
+mod names;
+
+pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
+pub use names::{Audience, AudienceError, NonEmptySet, Subject, SubjectError};
