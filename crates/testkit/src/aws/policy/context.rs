@@ -55,10 +55,10 @@ impl Context {
         self
     }
 
-    /// Sets a key to these values. No values at all leave a key that is present and empty, which only `Null` and the
-    /// set operators can tell from a missing one.
+    /// Sets a key to these values. A key without values counts as missing [IAMUG-2023 ForAllValues: "null data set"].
     pub fn insert<V: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = V>) {
-        self.keys.insert(key.to_ascii_lowercase(), values.into_iter().map(Into::into).collect());
+        self.keys
+            .insert(key.to_ascii_lowercase(), values.into_iter().map(Into::into).collect());
     }
 
     /// The values of a key; `None` when the request does not have it.

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::Context;
+use super::{
+    Context,
+    condition::{all_hold, texts},
+    pattern::Pattern,
+};
 
 /// What a document says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,11 +24,11 @@ pub enum Verdict {
 pub enum Identity {
     /// Nobody signed.
     Anonymous,
-    /// A signed caller: its account, and every ARN it answers to (user ARN; session ARN and role ARN).
+    /// A signed caller.
     Aws {
         /// Twelve digits.
         account: String,
-        /// The caller's own ARN first.
+        /// Every ARN it answers to, its own first: a user's; a session's, then its role's.
         arns: Vec<String>,
     },
     /// A web identity: the ARN of the IAM provider that vouches for it.
@@ -33,23 +37,422 @@ pub enum Identity {
     Service(String),
 }
 
-/// Judges an identity policy (no `Principal`).
-pub fn evaluate(_document: &Value, _action: &str, _resource: &str, _context: &Context) -> Verdict {
-    Verdict::ImplicitDeny
+/// How closely a `Principal` element names the caller. The closer, the less else limits the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// Its whole account, which must then grant by identity policy.
+    Account,
+    /// The role behind the session: boundary and session policy still cap the grant.
+    Role,
+    /// The caller itself, or everybody.
+    Direct,
 }
 
-/// Judges a resource policy (bucket policy).
-pub fn evaluate_resource(
-    _document: &Value,
-    _who: &Identity,
-    _action: &str,
-    _resource: &str,
-    _context: &Context,
-) -> Verdict {
-    Verdict::ImplicitDeny
+/// One request as documents see it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) action: &'a str,
+    /// `None` where the document belongs to the resource and names none (a trust policy).
+    pub(super) resource: Option<&'a str>,
+    pub(super) context: &'a Context,
 }
 
-/// Judges a role's trust policy, which has no `Resource`.
-pub fn evaluate_trust(_document: &Value, _who: &Identity, _action: &str, _context: &Context) -> Verdict {
-    Verdict::ImplicitDeny
+/// Judges an identity policy (no `Principal`): explicit deny wins, then allow, else nothing is said
+/// [IAMUG-2023 reference_policies_evaluation-logic].
+pub fn evaluate(document: &Value, action: &str, resource: &str, context: &Context) -> Verdict {
+    let request = Request {
+        action,
+        resource: Some(resource),
+        context,
+    };
+    judge(document, &request, |_| Some(Reach::Direct)).0
+}
+
+/// Judges a resource policy (bucket policy) for `who`.
+pub fn evaluate_resource(document: &Value, who: &Identity, action: &str, resource: &str, context: &Context) -> Verdict {
+    judge(
+        document,
+        &Request {
+            action,
+            resource: Some(resource),
+            context,
+        },
+        |statement| named(statement, who),
+    )
+    .0
+}
+
+/// Judges a role's trust policy, which has no `Resource`, for `who`.
+pub fn evaluate_trust(document: &Value, who: &Identity, action: &str, context: &Context) -> Verdict {
+    judge(
+        document,
+        &Request {
+            action,
+            resource: None,
+            context,
+        },
+        |statement| named(statement, who),
+    )
+    .0
+}
+
+/// The statements of a document: one object or a list of them.
+pub(super) fn statements(document: &Value) -> &[Value] {
+    match document.get("Statement") {
+        Some(Value::Array(list)) => list,
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    }
+}
+
+/// The verdict and, for an allow, the closest reach among the statements that allow.
+pub(super) fn judge(
+    document: &Value,
+    request: &Request<'_>,
+    names: impl Fn(&Value) -> Option<Reach>,
+) -> (Verdict, Option<Reach>) {
+    let variables = document.get("Version").and_then(Value::as_str) == Some("2012-10-17");
+    let mut closest = None;
+    for statement in statements(document) {
+        let Some(reach) = names(statement) else { continue };
+        if !applies(statement, request, variables) {
+            continue;
+        }
+        match statement.get("Effect").and_then(Value::as_str) {
+            Some("Deny") => return (Verdict::ExplicitDeny, None),
+            Some("Allow") => closest = closest.max(Some(reach)),
+            _ => {}
+        }
+    }
+    (
+        if closest.is_some() {
+            Verdict::Allow
+        } else {
+            Verdict::ImplicitDeny
+        },
+        closest,
+    )
+}
+
+fn applies(statement: &Value, request: &Request<'_>, variables: bool) -> bool {
+    action_matches(statement, request.action)
+        && resource_matches(statement, request, variables)
+        && statement
+            .get("Condition")
+            .is_none_or(|block| all_hold(block, request.context, variables))
+}
+
+/// Actions compare without regard to case [IAMUG-2023 reference_policies_elements_action].
+fn action_matches(statement: &Value, action: &str) -> bool {
+    let one_of = |list: &Value| {
+        texts(list)
+            .iter()
+            .any(|text| Pattern::wild(text, None).matches_ignoring_case(action))
+    };
+    match (statement.get("Action"), statement.get("NotAction")) {
+        (Some(list), _) => one_of(list),
+        (None, Some(list)) => !one_of(list),
+        (None, None) => false,
+    }
+}
+
+fn resource_matches(statement: &Value, request: &Request<'_>, variables: bool) -> bool {
+    let Some(resource) = request.resource else { return true };
+    let scope = variables.then_some(request.context);
+    // A call that is about no single resource is judged against "*", which only a statement on "*" covers.
+    let one_of = |list: &Value| {
+        texts(list)
+            .iter()
+            .any(|text| text == "*" || Pattern::wild(text, scope).matches_arn(resource))
+    };
+    match (statement.get("Resource"), statement.get("NotResource")) {
+        (Some(list), _) => one_of(list),
+        (None, Some(list)) => !one_of(list),
+        (None, None) => false,
+    }
+}
+
+/// How a statement's `Principal` (or `NotPrincipal`) names `who`; `None`: not at all.
+pub(super) fn named(statement: &Value, who: &Identity) -> Option<Reach> {
+    match (statement.get("Principal"), statement.get("NotPrincipal")) {
+        (Some(principal), _) => reach(principal, who),
+        (None, Some(principal)) => reach(principal, who).is_none().then_some(Reach::Direct),
+        (None, None) => None,
+    }
+}
+
+fn reach(principal: &Value, who: &Identity) -> Option<Reach> {
+    if principal.as_str() == Some("*") {
+        // In a resource policy "*" is {"AWS": "*"} [IAMUG-2023 reference_policies_elements_principal].
+        return matches!(who, Identity::Anonymous | Identity::Aws { .. }).then_some(Reach::Direct);
+    }
+    let of = |kind: &str| principal.get(kind).map(texts).unwrap_or_default();
+    match who {
+        Identity::Anonymous => of("AWS").iter().any(|text| text == "*").then_some(Reach::Direct),
+        Identity::Aws { account, arns } => of("AWS").iter().filter_map(|text| aws_reach(text, account, arns)).max(),
+        Identity::Federated(provider) => of("Federated").contains(provider).then_some(Reach::Direct),
+        Identity::Service(name) => of("Service").contains(name).then_some(Reach::Direct),
+    }
+}
+
+/// A principal is everybody, an account (twelve digits or its root's ARN), or exactly one ARN: partial wildcards are
+/// refused on input [IAMUG-2023 reference_policies_elements_principal].
+fn aws_reach(text: &str, account: &str, arns: &[String]) -> Option<Reach> {
+    let of_account = text
+        .strip_suffix(":root")
+        .and_then(|head| head.strip_prefix("arn:"))
+        .and_then(|head| head.split_once(":iam::"))
+        .is_some_and(|(_, id)| id == account);
+    match arns.iter().position(|arn| arn == text) {
+        _ if text == "*" => Some(Reach::Direct),
+        Some(0) => Some(Reach::Direct),
+        Some(_) => Some(Reach::Role),
+        None => (of_account || text == account).then_some(Reach::Account),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ACCOUNT: &str = "123456789012";
+
+    fn user() -> Identity {
+        Identity::Aws {
+            account: ACCOUNT.into(),
+            arns: vec![format!("arn:aws:iam::{ACCOUNT}:user/ann")],
+        }
+    }
+
+    fn session() -> Identity {
+        let arns = [
+            format!("arn:aws:sts::{ACCOUNT}:assumed-role/r/s"),
+            format!("arn:aws:iam::{ACCOUNT}:role/p/r"),
+        ];
+        Identity::Aws {
+            account: ACCOUNT.into(),
+            arns: arns.into(),
+        }
+    }
+
+    fn document(statement: Value) -> Value {
+        json!({"Version": "2012-10-17", "Statement": statement})
+    }
+
+    #[test]
+    fn statements_apply_by_action_and_resource() {
+        use Verdict::{Allow, ExplicitDeny, ImplicitDeny};
+        let allow = |action: Value, resource: Value| json!({"Effect": "Allow", "Action": action, "Resource": resource});
+        let object = "arn:aws:s3:::b/k";
+        let rows: Vec<(Value, &str, &str, Verdict)> = vec![
+            (
+                allow(json!("s3:GetObject"), json!(format!("{object}*"))),
+                "s3:GetObject",
+                object,
+                Allow,
+            ),
+            (allow(json!("S3:GETobject"), json!("*")), "s3:GetObject", object, Allow),
+            (
+                allow(json!(["iam:*", "s3:Get*"]), json!("*")),
+                "s3:GetObject",
+                object,
+                Allow,
+            ),
+            (
+                allow(json!("s3:PutObject"), json!("*")),
+                "s3:GetObject",
+                object,
+                ImplicitDeny,
+            ),
+            (
+                allow(json!("s3:GetObject"), json!("arn:aws:s3:::b")),
+                "s3:GetObject",
+                object,
+                ImplicitDeny,
+            ),
+            (
+                allow(json!("*"), json!(["arn:aws:s3:::x", object])),
+                "s3:GetObject",
+                object,
+                Allow,
+            ),
+            (
+                allow(json!("*"), json!("arn:aws:s3:::*")),
+                "s3:ListAllMyBuckets",
+                "*",
+                ImplicitDeny,
+            ),
+            (allow(json!("*"), json!("*")), "s3:ListAllMyBuckets", "*", Allow),
+            (
+                json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}),
+                "s3:GetObject",
+                object,
+                Allow,
+            ),
+            (
+                json!({"Effect": "Allow", "NotAction": "S3:*", "Resource": "*"}),
+                "s3:GetObject",
+                object,
+                ImplicitDeny,
+            ),
+            (
+                json!({"Effect": "Allow", "Action": "*", "NotResource": object}),
+                "s3:GetObject",
+                object,
+                ImplicitDeny,
+            ),
+            (
+                json!({"Effect": "Allow", "Action": "*", "NotResource": "arn:aws:s3:::c/*"}),
+                "s3:A",
+                object,
+                Allow,
+            ),
+            (
+                json!([allow(json!("*"), json!("*")), {"Effect": "Deny", "Action": "s3:Get*", "Resource": "*"}]),
+                "s3:GetObject",
+                object,
+                ExplicitDeny,
+            ),
+            (
+                json!([{"Effect": "Deny", "Action": "s3:Put*", "Resource": "*"}, allow(json!("*"), json!("*"))]),
+                "s3:GetObject",
+                object,
+                Allow,
+            ),
+            (json!([]), "s3:GetObject", object, ImplicitDeny),
+        ];
+        for (statement, action, resource, want) in rows {
+            let document = document(statement);
+            assert_eq!(
+                evaluate(&document, action, resource, &Context::new()),
+                want,
+                "{document} {action} {resource}"
+            );
+        }
+    }
+
+    #[test]
+    fn principals_name_everybody_accounts_arns_providers_and_services() {
+        let rows: Vec<(Value, Identity, Option<Reach>)> = vec![
+            (json!("*"), Identity::Anonymous, Some(Reach::Direct)),
+            (json!({"AWS": "*"}), Identity::Anonymous, Some(Reach::Direct)),
+            (json!({"AWS": "*"}), user(), Some(Reach::Direct)),
+            (json!({"AWS": ACCOUNT}), user(), Some(Reach::Account)),
+            (json!({"AWS": ACCOUNT}), Identity::Anonymous, None),
+            (
+                json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}),
+                user(),
+                Some(Reach::Account),
+            ),
+            (json!({"AWS": "arn:aws:iam::999999999999:root"}), user(), None),
+            (
+                json!({"AWS": [format!("arn:aws:iam::{ACCOUNT}:user/ann"), ACCOUNT]}),
+                user(),
+                Some(Reach::Direct),
+            ),
+            (json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:user/*")}), user(), None),
+            (
+                json!({"AWS": format!("arn:aws:iam::{ACCOUNT}:role/p/r")}),
+                session(),
+                Some(Reach::Role),
+            ),
+            (
+                json!({"AWS": format!("arn:aws:sts::{ACCOUNT}:assumed-role/r/s")}),
+                session(),
+                Some(Reach::Direct),
+            ),
+            (
+                json!({"Federated": ["x", "y"]}),
+                Identity::Federated("y".into()),
+                Some(Reach::Direct),
+            ),
+            (json!({"Federated": "x"}), Identity::Federated("y".into()), None),
+            (json!("*"), Identity::Federated("y".into()), None),
+            (
+                json!({"Service": "a.amazonaws.com"}),
+                Identity::Service("a.amazonaws.com".into()),
+                Some(Reach::Direct),
+            ),
+            (json!({"Service": "a.amazonaws.com"}), user(), None),
+        ];
+        for (principal, who, want) in rows {
+            assert_eq!(
+                named(&json!({"Principal": principal}), &who),
+                want,
+                "{principal} {who:?}"
+            );
+            assert_eq!(
+                named(&json!({"NotPrincipal": principal}), &who).is_none(),
+                want.is_some(),
+                "not {principal}"
+            );
+        }
+        assert_eq!(named(&json!({}), &user()), None);
+    }
+
+    #[test]
+    fn a_trust_policy_is_judged_by_provider_action_and_conditions() {
+        let trust = document(json!([{
+            "Effect": "Allow",
+            "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/i"},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {"StringEquals": {"i:sub": "system:serviceaccount:ns:sa", "i:aud": ["x", "sts.amazonaws.com"]}}
+        }]));
+        let provider = Identity::Federated("arn:aws:iam::123456789012:oidc-provider/i".into());
+        let context = Context::new()
+            .with("i:sub", "system:serviceaccount:ns:sa")
+            .with("i:aud", "sts.amazonaws.com");
+        let action = "sts:AssumeRoleWithWebIdentity";
+        assert_eq!(evaluate_trust(&trust, &provider, action, &context), Verdict::Allow);
+        assert_eq!(
+            evaluate_trust(&trust, &provider, "sts:AssumeRole", &context),
+            Verdict::ImplicitDeny
+        );
+        let other = Identity::Federated("arn:aws:iam::123456789012:oidc-provider/j".into());
+        assert_eq!(evaluate_trust(&trust, &other, action, &context), Verdict::ImplicitDeny);
+        let wrong = context.with("i:sub", "system:serviceaccount:ns:other");
+        assert_eq!(evaluate_trust(&trust, &provider, action, &wrong), Verdict::ImplicitDeny);
+    }
+
+    #[test]
+    fn variables_work_only_in_the_newer_version() {
+        let context = Context::new().with("aws:username", "ann");
+        let mut policy =
+            document(json!({"Effect": "Allow", "Action": "*", "Resource": "arn:aws:s3:::b/${aws:username}"}));
+        assert_eq!(
+            evaluate(&policy, "s3:GetObject", "arn:aws:s3:::b/ann", &context),
+            Verdict::Allow
+        );
+        policy["Version"] = json!("2008-10-17");
+        assert_eq!(
+            evaluate(&policy, "s3:GetObject", "arn:aws:s3:::b/ann", &context),
+            Verdict::ImplicitDeny
+        );
+    }
+
+    #[test]
+    fn a_denial_by_condition_needs_its_condition() {
+        let policy = document(json!([
+            {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"},
+            {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*",
+             "Condition": {"Bool": {"aws:SecureTransport": "false"}}}
+        ]));
+        let secure = Context::new().with("aws:SecureTransport", "true");
+        let judged = |context| {
+            evaluate_resource(
+                &policy,
+                &Identity::Anonymous,
+                "s3:GetObject",
+                "arn:aws:s3:::b/k",
+                context,
+            )
+        };
+        assert_eq!(judged(&secure), Verdict::Allow);
+        assert_eq!(
+            judged(&secure.clone().with("aws:SecureTransport", "false")),
+            Verdict::ExplicitDeny
+        );
+    }
 }
