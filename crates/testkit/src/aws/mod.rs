@@ -10,3 +10,4 @@ pub mod policy;
 pub mod s3;
 pub mod sts;
 pub mod wire;
+pub mod world;

@@ -1,1 +1,5 @@
-//! sts
+//! STS: temporary credentials.
+
+/// STS's state: the sessions it handed out.
+#[derive(Debug, Default)]
+pub struct Sts {}
