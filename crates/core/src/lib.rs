@@ -7,9 +7,11 @@
 //! The one vocabulary of names and reasons, [`vocabulary`], is here too (and not in `irsa-api`, which re-exports it)
 //! because outcome and plan are written in it and this crate depends on none of ours.
 
+pub mod admission;
 pub mod compare;
 pub mod naming;
 pub mod outcome;
+pub mod plan;
 pub mod policy_document;
 pub mod trust;
 pub mod vocabulary;

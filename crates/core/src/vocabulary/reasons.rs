@@ -146,6 +146,10 @@ reasons! {
     NamespaceNotAllowed => Wait,
     /// A bound ServiceAccount does not exist.
     ServiceAccountNotFound => Wait,
+    /// Somebody else set one of our annotations on a bound ServiceAccount to another value.
+    AnnotationConflict => Wait,
+    /// AWS does not let a role go that somebody else still uses, in an instance profile for example.
+    RoleInUse => Wait,
     /// AWS refused a call: the operator's own policy must change.
     AccessDenied => Wait,
     /// The documents cannot be read anonymously.

@@ -1,0 +1,198 @@
+//! Guard-rails: what a federation's owner lets tenants do. What is absent is refused, never allowed.
+//!
+//! The same judgement serves twice: on what a binding asks for, and on what a role is already. A role whose binding asks
+//! for too much keeps working as it is; a role that is itself no longer allowed has its trust closed.
+
+mod claims;
+mod pattern;
+mod refusal;
+mod selector;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use claims::Claim;
+pub use pattern::PolicyPattern;
+pub use refusal::Refusal;
+pub use selector::{LabelSelector, Operator, Requirement};
+
+use crate::{
+    naming::{PolicyArn, RoleName},
+    vocabulary::TAG_PREFIX,
+};
+
+/// Labels of a namespace.
+pub type Labels = BTreeMap<String, String>;
+
+/// Which namespaces a federation serves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub enum AllowedNamespaces {
+    /// None: the field is absent.
+    #[default]
+    None,
+    /// Every namespace.
+    All,
+    /// Those whose labels match.
+    Selected(LabelSelector),
+}
+
+/// Which role names tenants may give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum RoleNames {
+    /// Those that start with `<roleNamePrefix><namespace>.`.
+    #[default]
+    Prefixed,
+    /// Any.
+    Any,
+}
+
+/// The guard-rails of one federation.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Guardrails {
+    /// The namespaces that it serves.
+    pub allowed_namespaces: AllowedNamespaces,
+    /// What role names begin with.
+    pub role_name_prefix: String,
+    /// Which role names tenants may give.
+    pub role_names: RoleNames,
+    /// The boundary of every role.
+    pub permissions_boundary: Option<String>,
+    /// Managed policies that may be attached.
+    pub allowed_managed_policies: Vec<PolicyPattern>,
+    /// Whether inline policies are allowed; nothing without a boundary.
+    pub inline_policies: bool,
+    /// Tag keys that tenants may set.
+    pub allowed_tag_keys: BTreeSet<String>,
+    /// Whether roles may be left behind.
+    pub allow_retain: bool,
+    /// The longest session, in seconds.
+    pub max_session_seconds: u32,
+    /// Roles that one namespace may have.
+    pub max_roles_per_namespace: u32,
+    /// The provider's audiences.
+    pub audiences: BTreeSet<String>,
+}
+
+/// What a binding asks for, or what its role is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The binding's namespace.
+    pub namespace: &'a str,
+    /// That namespace's labels.
+    pub namespace_labels: &'a Labels,
+    /// A role name that a person gave; `None` for the default, which is always within the prefix.
+    pub given_name: Option<&'a RoleName>,
+    /// Managed policies.
+    pub managed: &'a BTreeSet<PolicyArn>,
+    /// Names of inline policies.
+    pub inline: &'a BTreeSet<String>,
+    /// Tag keys that the tenant sets; keys that the federation sets itself may be left out.
+    pub tag_keys: &'a BTreeSet<String>,
+    /// Whether the role is to be left behind.
+    pub retain: bool,
+    /// Longest session, in seconds.
+    pub session_seconds: u32,
+    /// Audiences.
+    pub audiences: &'a BTreeSet<String>,
+    /// Roles that older bindings of the namespace have.
+    pub older_roles: u32,
+}
+
+impl Guardrails {
+    /// Whether the federation allows this, and if not, the first thing that it does not allow.
+    pub fn admit(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        self.admit_namespace(request)?;
+        self.admit_role(request)?;
+        self.admit_policies(request)
+    }
+
+    /// Whether a role that exists may go on as it is: [`Guardrails::admit`], and under the boundary that is set now.
+    pub fn admit_in_place(&self, request: &Request<'_>, boundary: Option<&str>) -> Result<(), Refusal> {
+        self.admit(request)?;
+        match &self.permissions_boundary {
+            Some(wanted) if boundary != Some(wanted) => Err(Refusal::Boundary { wanted: wanted.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn admit_namespace(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let allowed = match &self.allowed_namespaces {
+            AllowedNamespaces::None => false,
+            AllowedNamespaces::All => true,
+            AllowedNamespaces::Selected(selector) => selector.matches(request.namespace_labels),
+        };
+        if !allowed {
+            return Err(Refusal::Namespace {
+                namespace: request.namespace.to_owned(),
+            });
+        }
+        if request.older_roles >= self.max_roles_per_namespace {
+            return Err(Refusal::TooManyRoles {
+                limit: self.max_roles_per_namespace,
+            });
+        }
+        Ok(())
+    }
+
+    fn admit_role(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let unknown: Vec<String> = request.audiences.difference(&self.audiences).cloned().collect();
+        if !unknown.is_empty() {
+            let known = self.audiences.iter().cloned().collect();
+            return Err(Refusal::Audiences { unknown, known });
+        }
+        if let (RoleNames::Prefixed, Some(name)) = (self.role_names, request.given_name) {
+            let prefix = format!("{}{}.", self.role_name_prefix, request.namespace);
+            if !name.as_str().starts_with(&prefix) {
+                return Err(Refusal::RoleName {
+                    name: name.to_string(),
+                    prefix,
+                });
+            }
+        }
+        let keys: Vec<String> = request
+            .tag_keys
+            .iter()
+            .filter(|key| !self.allows_tag(key))
+            .cloned()
+            .collect();
+        if !keys.is_empty() {
+            return Err(Refusal::TagKeys { keys });
+        }
+        if request.session_seconds > self.max_session_seconds {
+            return Err(Refusal::Session {
+                asked: request.session_seconds,
+                limit: self.max_session_seconds,
+            });
+        }
+        if request.retain && !self.allow_retain {
+            return Err(Refusal::Retain);
+        }
+        Ok(())
+    }
+
+    fn admit_policies(&self, request: &Request<'_>) -> Result<(), Refusal> {
+        let refused: Vec<String> = request
+            .managed
+            .iter()
+            .filter(|arn| !self.allowed_managed_policies.iter().any(|pattern| pattern.matches(arn)))
+            .map(PolicyArn::to_string)
+            .collect();
+        if !refused.is_empty() {
+            return Err(Refusal::ManagedPolicies { arns: refused });
+        }
+        if request.inline.is_empty() {
+            return Ok(());
+        }
+        match (self.inline_policies, &self.permissions_boundary) {
+            (true, Some(_)) => Ok(()),
+            (true, None) => Err(Refusal::InlineWithoutBoundary),
+            (false, _) => Err(Refusal::Inline),
+        }
+    }
+
+    fn allows_tag(&self, key: &str) -> bool {
+        self.allowed_tag_keys.contains(key) && !key.starts_with(TAG_PREFIX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

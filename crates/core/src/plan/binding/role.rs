@@ -1,0 +1,93 @@
+//! A role as it must be, and as it is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{Hash, Hasher},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{
+    naming::{Owner, PolicyArn, RoleName, Tags},
+    vocabulary::TAG_UID,
+};
+
+/// A role as a binding asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DesiredRole {
+    /// Whose it must be.
+    pub owner: Owner,
+    /// Its name.
+    pub name: RoleName,
+    /// Its path; decided at creation.
+    pub path: String,
+    /// Its trust policy as JSON.
+    pub trust: String,
+    /// All its tags, ownership included.
+    pub tags: Tags,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    /// Its description; empty for none.
+    pub description: String,
+    /// Its longest session, in seconds.
+    pub max_session_seconds: u32,
+    /// Managed policies.
+    pub managed: BTreeSet<PolicyArn>,
+    /// Inline policies: name to JSON.
+    pub inline: BTreeMap<String, String>,
+    /// Whether policies that are not listed go.
+    pub exclusive: bool,
+}
+
+/// A role as IAM shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRole {
+    /// Its trust policy, URL-encoded or not.
+    pub trust: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// The ARN of its permissions boundary.
+    pub boundary: Option<String>,
+    /// Its description; empty for none.
+    pub description: String,
+    /// Its longest session, in seconds.
+    pub max_session_seconds: u32,
+    /// Attached managed policies.
+    pub attached: BTreeSet<PolicyArn>,
+    /// Inline policies: name to document, URL-encoded or not.
+    pub inline: BTreeMap<String, String>,
+}
+
+/// A digest of everything that a role was asked to be: the same as last time means that any difference found in AWS is
+/// somebody else's doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl DesiredRole {
+    /// The digest of this role. Comparable within one process only. The uid tag, which is information, does not count.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut counted = self.clone();
+        counted.tags.remove(TAG_UID);
+        let mut hasher = Sha256Hasher(Sha256::new());
+        counted.hash(&mut hasher);
+        Fingerprint(hasher.0.finalize().into())
+    }
+}
+
+/// Feeds `Hash` into SHA-256: 64 bits would do against accidents, but costs no less.
+struct Sha256Hasher(Sha256);
+
+impl Hasher for Sha256Hasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+            .clone()
+            .finalize()
+            .iter()
+            .take(8)
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+    }
+}

@@ -1,0 +1,335 @@
+//! The steps from what is to what must be.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::{DesiredRole, Fingerprint, ObservedRole};
+use crate::{
+    compare,
+    naming::{Owner, Ownership, PolicyArn, RoleName, Tags},
+    trust,
+    vocabulary::{ConditionType, Reason},
+};
+
+/// One call to IAM about the binding's role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindingStep {
+    /// Creates the role with everything but its policies.
+    CreateRole {
+        /// Path, with both slashes.
+        path: String,
+        /// Trust policy as JSON.
+        trust: String,
+        /// All tags.
+        tags: Tags,
+        /// ARN of the permissions boundary.
+        boundary: Option<String>,
+        /// Description; empty for none.
+        description: String,
+        /// Longest session, in seconds.
+        max_session_seconds: u32,
+    },
+    /// Sets the permissions boundary.
+    PutBoundary {
+        /// ARN of the boundary.
+        arn: String,
+    },
+    /// Deletes an inline policy.
+    DeleteInline {
+        /// Its name.
+        name: String,
+    },
+    /// Detaches a managed policy.
+    Detach {
+        /// Its ARN.
+        arn: PolicyArn,
+    },
+    /// Replaces the trust policy.
+    UpdateTrust {
+        /// JSON.
+        trust: String,
+    },
+    /// Removes tags.
+    Untag {
+        /// Their keys.
+        keys: Vec<String>,
+    },
+    /// Sets tags.
+    Tag {
+        /// Those that differ.
+        tags: Tags,
+    },
+    /// Sets description and longest session.
+    UpdateRole {
+        /// Description; empty for none.
+        description: String,
+        /// Longest session, in seconds.
+        max_session_seconds: u32,
+    },
+    /// Attaches a managed policy.
+    Attach {
+        /// Its ARN.
+        arn: PolicyArn,
+    },
+    /// Creates or replaces an inline policy.
+    PutInline {
+        /// Its name.
+        name: String,
+        /// JSON.
+        document: String,
+    },
+    /// Removes the permissions boundary.
+    DeleteBoundary,
+    /// Deletes the role, which has no policies any more.
+    DeleteRole,
+}
+
+impl BindingStep {
+    /// The condition that tells whether this step succeeded.
+    pub const fn aspect(&self) -> ConditionType {
+        match self {
+            Self::DeleteInline { .. } | Self::Detach { .. } | Self::Attach { .. } | Self::PutInline { .. } => {
+                ConditionType::PoliciesSynced
+            }
+            Self::CreateRole { .. }
+            | Self::PutBoundary { .. }
+            | Self::UpdateTrust { .. }
+            | Self::Untag { .. }
+            | Self::Tag { .. }
+            | Self::UpdateRole { .. }
+            | Self::DeleteBoundary
+            | Self::DeleteRole => ConditionType::RoleSynced,
+        }
+    }
+}
+
+/// What the step is about, for events and for people who read a plan: `trust policy`, `managed policy arn:…`.
+impl fmt::Display for BindingStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CreateRole { .. } | Self::DeleteRole => f.write_str("role"),
+            Self::PutBoundary { .. } | Self::DeleteBoundary => f.write_str("permissions boundary"),
+            Self::UpdateTrust { .. } => f.write_str("trust policy"),
+            Self::Untag { keys } => write!(f, "tags {}", keys.join(", ")),
+            Self::Tag { tags } => write!(f, "tags {}", tags.keys().cloned().collect::<Vec<_>>().join(", ")),
+            Self::UpdateRole { .. } => f.write_str("description or session duration"),
+            Self::Attach { arn } | Self::Detach { arn } => write!(f, "managed policy {arn}"),
+            Self::PutInline { name, .. } | Self::DeleteInline { name } => write!(f, "inline policy {name}"),
+        }
+    }
+}
+
+/// Why there is something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The role is asked to be something else than last time, or for the first time.
+    Spec,
+    /// It is asked to be what it was made last time, and is not: somebody else changed it.
+    Drift,
+}
+
+/// Steps in order, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Why.
+    pub cause: Cause,
+    /// Empty for a role that is as it must be.
+    pub steps: Vec<BindingStep>,
+}
+
+/// A role of the wanted name exists and is not ours: nothing is done to it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleRefusal {
+    /// It does not carry our tags.
+    #[error(
+        "The role {0} exists and does not carry this binding's ownership tags, so it is left alone; choose another \
+         spec.role.name or delete the role."
+    )]
+    Foreign(RoleName),
+    /// It carries another binding's tags.
+    #[error(
+        "The role {role} belongs to IamRoleBinding {namespace}/{name}; choose another spec.role.name, or delete the \
+         role if that binding is gone."
+    )]
+    Taken {
+        /// The role.
+        role: RoleName,
+        /// The other binding's namespace.
+        namespace: String,
+        /// The other binding's name.
+        name: String,
+    },
+}
+
+impl RoleRefusal {
+    /// The reason that conditions carry.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Foreign(_) => Reason::ForeignRole,
+            Self::Taken { .. } => Reason::RoleNameTaken,
+        }
+    }
+}
+
+impl Plan {
+    /// The steps that make the role as desired. `applied` is what a pass of this process last made of it in full.
+    pub fn apply(
+        desired: &DesiredRole,
+        observed: Option<&ObservedRole>,
+        applied: Option<Fingerprint>,
+    ) -> Result<Self, RoleRefusal> {
+        let cause = if applied == Some(desired.fingerprint()) {
+            Cause::Drift
+        } else {
+            Cause::Spec
+        };
+        let steps = match observed {
+            None => creation(desired),
+            Some(role) => {
+                ours(desired, role)?;
+                alteration(desired, role)
+            }
+        };
+        Ok(Self { cause, steps })
+    }
+
+    /// The steps that let nobody assume the role any more; none for a role that is not the owner's.
+    pub fn close(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
+        let closed = trust::closed();
+        let open = !compare::equivalent(closed.as_str(), &observed.trust);
+        let close = open && owner.of(&observed.tags) == Ownership::Ours;
+        close
+            .then(|| BindingStep::UpdateTrust {
+                trust: closed.as_str().to_owned(),
+            })
+            .into_iter()
+            .collect()
+    }
+
+    /// The steps that remove the role; none for a role that is not the owner's.
+    pub fn remove(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
+        if owner.of(&observed.tags) != Ownership::Ours {
+            return Vec::new();
+        }
+        let inline = observed
+            .inline
+            .keys()
+            .map(|name| BindingStep::DeleteInline { name: name.clone() });
+        let managed = observed
+            .attached
+            .iter()
+            .map(|arn| BindingStep::Detach { arn: arn.clone() });
+        inline.chain(managed).chain([BindingStep::DeleteRole]).collect()
+    }
+}
+
+fn ours(desired: &DesiredRole, observed: &ObservedRole) -> Result<(), RoleRefusal> {
+    match desired.owner.of(&observed.tags) {
+        Ownership::Ours => Ok(()),
+        Ownership::OtherBinding { namespace, name } => Err(RoleRefusal::Taken {
+            role: desired.name.clone(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }),
+        Ownership::Foreign => Err(RoleRefusal::Foreign(desired.name.clone())),
+    }
+}
+
+fn creation(desired: &DesiredRole) -> Vec<BindingStep> {
+    let create = BindingStep::CreateRole {
+        path: desired.path.clone(),
+        trust: desired.trust.clone(),
+        tags: desired.tags.clone(),
+        boundary: desired.boundary.clone(),
+        description: desired.description.clone(),
+        max_session_seconds: desired.max_session_seconds,
+    };
+    std::iter::once(create)
+        .chain(granted(desired, &BTreeSet::new(), &BTreeMap::new()))
+        .collect()
+}
+
+fn alteration(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
+    let mut steps = Vec::new();
+    if let Some(arn) = desired
+        .boundary
+        .clone()
+        .filter(|arn| observed.boundary.as_ref() != Some(arn))
+    {
+        steps.push(BindingStep::PutBoundary { arn });
+    }
+    if desired.exclusive {
+        let unlisted = observed
+            .inline
+            .keys()
+            .filter(|name| !desired.inline.contains_key(*name));
+        steps.extend(unlisted.map(|name| BindingStep::DeleteInline { name: name.clone() }));
+        steps.extend(
+            observed
+                .attached
+                .difference(&desired.managed)
+                .map(|arn| BindingStep::Detach { arn: arn.clone() }),
+        );
+    }
+    if !compare::equivalent(&desired.trust, &observed.trust) {
+        steps.push(BindingStep::UpdateTrust {
+            trust: desired.trust.clone(),
+        });
+    }
+    steps.extend(tagging(&desired.tags, &observed.tags));
+    let settings = |description: &str, seconds: u32| (description.to_owned(), seconds);
+    let wanted = settings(&desired.description, desired.max_session_seconds);
+    if wanted != settings(&observed.description, observed.max_session_seconds) {
+        let (description, max_session_seconds) = wanted;
+        steps.push(BindingStep::UpdateRole {
+            description,
+            max_session_seconds,
+        });
+    }
+    steps.extend(granted(desired, &observed.attached, &observed.inline));
+    if desired.boundary.is_none() && observed.boundary.is_some() {
+        steps.push(BindingStep::DeleteBoundary);
+    }
+    steps
+}
+
+/// Tags that nobody listed go: they are authority. AWS's own (`aws:…`) cannot.
+fn tagging(desired: &Tags, observed: &Tags) -> Vec<BindingStep> {
+    let unlisted = observed
+        .keys()
+        .filter(|key| !desired.contains_key(*key) && !key.starts_with("aws:"));
+    let keys: Vec<String> = unlisted.cloned().collect();
+    let differing = desired.iter().filter(|(key, value)| observed.get(*key) != Some(value));
+    let tags: Tags = differing.map(|(key, value)| (key.clone(), value.clone())).collect();
+    // Untag first: a key that differs in case only is the same key to IAM.
+    let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
+    let tag = (!tags.is_empty()).then_some(BindingStep::Tag { tags });
+    untag.into_iter().chain(tag).collect()
+}
+
+fn granted(
+    desired: &DesiredRole,
+    attached: &BTreeSet<PolicyArn>,
+    inline: &BTreeMap<String, String>,
+) -> Vec<BindingStep> {
+    let attach = desired
+        .managed
+        .difference(attached)
+        .map(|arn| BindingStep::Attach { arn: arn.clone() });
+    let differs = |name: &str, document: &str| {
+        !inline
+            .get(name)
+            .is_some_and(|present| compare::equivalent(document, present))
+    };
+    let put = desired
+        .inline
+        .iter()
+        .filter(|(name, document)| differs(name, document))
+        .map(|(name, document)| BindingStep::PutInline {
+            name: name.clone(),
+            document: document.clone(),
+        });
+    attach.chain(put).collect()
+}
