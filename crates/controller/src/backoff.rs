@@ -1,0 +1,117 @@
+//! When an object is looked at again: exponential, jittered and per object after trouble; by its interval otherwise.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use irsa_core::vocabulary::Class;
+
+const FIRST: Duration = Duration::from_secs(1);
+const CAP: Duration = Duration::from_secs(300);
+/// IAM takes seconds to show a change everywhere; looking again sooner only costs calls.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// Attempts per object since its last success or change of spec.
+///
+/// # Guarantees
+/// Each object has a count of its own; it starts anew when the object's generation changes or a pass succeeds.
+#[derive(Debug)]
+pub struct Backoff<K> {
+    attempts: Mutex<HashMap<K, Attempts>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Attempts {
+    generation: i64,
+    count: u32,
+}
+
+impl<K> Default for Backoff<K> {
+    fn default() -> Self {
+        Self {
+            attempts: Mutex::new(HashMap::new()),
+        }
+    }
+}
+
+impl<K: Eq + Hash> Backoff<K> {
+    /// The delay until the next pass after one whose verdict has this class.
+    ///
+    /// `jitter` is in 0..1 and spreads the delay over ±20 %, so that objects created together drift apart.
+    pub fn next(&self, key: K, generation: i64, class: Class, interval: Duration, jitter: f64) -> Duration {
+        let base = match class {
+            Class::Done | Class::Stalled => {
+                self.forget(&key);
+                interval
+            }
+            Class::Settling => SETTLING.min(interval),
+            Class::Wait | Class::Retry => self.count_up(key, generation).min(interval.max(FIRST)),
+        };
+        spread(base, jitter)
+    }
+
+    /// Forgets an object that is gone.
+    pub fn forget(&self, key: &K) {
+        self.lock().remove(key);
+    }
+
+    fn count_up(&self, key: K, generation: i64) -> Duration {
+        let mut attempts = self.lock();
+        let entry = attempts.entry(key).or_insert(Attempts { generation, count: 0 });
+        if entry.generation != generation {
+            *entry = Attempts { generation, count: 0 };
+        }
+        let delay = FIRST.saturating_mul(2_u32.saturating_pow(entry.count)).min(CAP);
+        entry.count = entry.count.saturating_add(1);
+        delay
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Attempts>> {
+        // A poisoned lock means that another task panicked; the counts themselves are always whole.
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `base` ± 20 %, by a `jitter` in 0..1.
+pub fn spread(base: Duration, jitter: f64) -> Duration {
+    base.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_mins(10);
+    const NO_SPREAD: f64 = 0.5;
+
+    #[test]
+    fn trouble_doubles_the_delay_up_to_the_cap_for_each_object_alone() {
+        let backoff = Backoff::default();
+        let next = |key| backoff.next(key, 1, Class::Retry, INTERVAL, NO_SPREAD).as_secs();
+        let delays: Vec<u64> = (0..11).map(|_| next("a")).collect();
+        assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(next("b"), 1);
+    }
+
+    #[test]
+    fn success_and_a_changed_spec_start_anew() {
+        let backoff = Backoff::default();
+        let next = |generation, class| backoff.next("a", generation, class, INTERVAL, NO_SPREAD);
+        assert_eq!(next(1, Class::Wait).as_secs(), 1);
+        assert_eq!(next(1, Class::Wait).as_secs(), 2);
+        assert_eq!(next(2, Class::Wait).as_secs(), 1);
+        assert_eq!(next(2, Class::Done), INTERVAL);
+        assert_eq!(next(2, Class::Wait).as_secs(), 1);
+    }
+
+    #[test]
+    fn the_spread_stays_within_a_fifth() {
+        for jitter in [-1.0, 0.0, 0.3, 1.0, 2.0] {
+            let delay = spread(INTERVAL, jitter);
+            assert!(delay >= INTERVAL.mul_f64(0.8) && delay <= INTERVAL.mul_f64(1.2));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What the operator counts. Every label comes from a closed enum: no object names, no AWS messages.
+
+use std::time::{Duration, Instant};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+/// The two kinds, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Kind {
+    /// `OidcFederation`
+    #[prometheus(rename = "federation")]
+    Federation,
+    /// `IamRoleBinding`
+    #[prometheus(rename = "binding")]
+    Binding,
+}
+
+/// How a pass ended, as a label: the class of its verdict, or that it could not conclude at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum PassResult {
+    /// Nothing left to do.
+    #[prometheus(rename = "done")]
+    Done,
+    /// Changes were made and are settling.
+    #[prometheus(rename = "settling")]
+    Settling,
+    /// Something outside must happen.
+    #[prometheus(rename = "wait")]
+    Wait,
+    /// The spec must change.
+    #[prometheus(rename = "stalled")]
+    Stalled,
+    /// AWS or an API server could not be asked.
+    #[prometheus(rename = "retry")]
+    Retry,
+    /// The pass itself failed: its status could not be written, it took too long, or it may not write.
+    #[prometheus(rename = "error")]
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassLabels {
+    kind: Kind,
+    result: PassResult,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KindLabels {
+    kind: Kind,
+}
+
+/// Counters of the controllers. Cheap to clone; all clones count together.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    passes: Family<PassLabels, Counter>,
+    duration: Family<KindLabels, Histogram, fn() -> Histogram>,
+    drift_repaired: Family<KindLabels, Counter>,
+    tampered: Counter,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            passes: Family::default(),
+            duration: Family::new_with_constructor(seconds_histogram),
+            drift_repaired: Family::default(),
+            tampered: Counter::default(),
+        }
+    }
+}
+
+fn seconds_histogram() -> Histogram {
+    Histogram::new([0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0])
+}
+
+impl Metrics {
+    /// Registers everything under the registry's prefix.
+    pub fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "reconciles",
+            "Passes over an object, by how they ended",
+            self.passes.clone(),
+        );
+        registry.register_with_unit(
+            "reconcile_duration",
+            "Time that a pass took",
+            Unit::Seconds,
+            self.duration.clone(),
+        );
+        registry.register(
+            "drift_repaired",
+            "Passes that put back what somebody had changed in AWS",
+            self.drift_repaired.clone(),
+        );
+        registry.register(
+            "documents_tampered",
+            "Times that published documents were not the ones that we wrote",
+            self.tampered.clone(),
+        );
+    }
+
+    /// Starts the measurement of one pass.
+    pub fn pass(&self, kind: Kind) -> PassMeasurement<'_> {
+        PassMeasurement {
+            metrics: self,
+            kind,
+            started: Instant::now(),
+            result: PassResult::Error,
+        }
+    }
+
+    /// Counts a repair of drift.
+    pub fn count_drift_repaired(&self, kind: Kind) {
+        self.drift_repaired.get_or_create(&KindLabels { kind }).inc();
+    }
+
+    /// Counts documents that were found changed by somebody else.
+    pub fn count_documents_tampered(&self) {
+        self.tampered.inc();
+    }
+}
+
+/// One pass being measured; counted when dropped, so that a pass that is cancelled counts too (as an error).
+#[derive(Debug)]
+pub struct PassMeasurement<'a> {
+    metrics: &'a Metrics,
+    kind: Kind,
+    started: Instant,
+    result: PassResult,
+}
+
+impl PassMeasurement<'_> {
+    /// Says how the pass ended.
+    pub fn ended(&mut self, result: PassResult) {
+        self.result = result;
+    }
+
+    /// Time since the pass began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Drop for PassMeasurement<'_> {
+    fn drop(&mut self) {
+        let kind = self.kind;
+        self.metrics
+            .passes
+            .get_or_create(&PassLabels {
+                kind,
+                result: self.result,
+            })
+            .inc();
+        self.metrics
+            .duration
+            .get_or_create(&KindLabels { kind })
+            .observe(self.started.elapsed().as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn a_pass_that_is_dropped_without_a_result_counts_as_an_error() {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        metrics.pass(Kind::Binding).ended(PassResult::Done);
+        drop(metrics.pass(Kind::Federation));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        assert!(
+            text.contains(r#"reconciles_total{kind="binding",result="done"} 1"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"reconciles_total{kind="federation",result="error"} 1"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"reconcile_duration_seconds_count{kind="federation"} 1"#),
+            "{text}"
+        );
+    }
+}

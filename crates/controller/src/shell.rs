@@ -1,0 +1,135 @@
+//! The shell around both controllers: guard, first status, finalizer, deadline, conclusion, one status write, events.
+//!
+//! What a kind does in AWS is behind [`Reconciler`]; everything that must hold for every object of both kinds, and that
+//! GitOps tools rely on, is here once:
+//!
+//! - a malformed object is one object's trouble, never the watch's;
+//! - the first status is written before the first slow call;
+//! - a pass has a deadline, so that a hung endpoint never holds a worker;
+//! - status is written at most once more, and only when it differs;
+//! - of metadata nothing but our finalizer is written, of spec nothing at all.
+
+mod finalizer;
+mod fresh;
+mod pass;
+mod status;
+
+use std::{sync::Arc, time::Duration};
+
+use irsa_core::outcome::Outcome;
+use jiff::Timestamp;
+use kube::{Client, core::DeserializeGuard};
+
+use self::fresh::Freshness;
+pub use self::pass::{error_policy, reconcile};
+use crate::{
+    backoff::Backoff,
+    events::Events,
+    leadership::{Leadership, NotLeader, Permit},
+    metrics::Metrics,
+    object::{Managed, ObjectKey},
+};
+
+/// An object of a kind, or why it could not be read.
+pub type Guarded<K> = DeserializeGuard<K>;
+
+/// What a pass found, for the shell to conclude.
+#[derive(Debug)]
+pub struct Report<S> {
+    /// The verdict and the aspects.
+    pub outcome: Outcome,
+    /// The status with the kind's own fields filled in; conditions and generation are the shell's.
+    pub status: S,
+    /// Look again no later than this, whatever the verdict's class asks for.
+    pub look_again: Option<Duration>,
+}
+
+impl<S> Report<S> {
+    /// A report with nothing special about when to look again.
+    pub fn new(outcome: Outcome, status: S) -> Self {
+        Self {
+            outcome,
+            status,
+            look_again: None,
+        }
+    }
+}
+
+/// How far a cleanup came.
+#[derive(Debug)]
+pub enum Cleanup<S> {
+    /// Nothing of ours is left (or it stays on purpose): the finalizer may go.
+    Finished,
+    /// Something is left: the finalizer stays and the report says what is in the way.
+    Unfinished(Report<S>),
+}
+
+/// What one kind does. The shell calls it for one object at a time, never twice at once for the same object.
+pub trait Reconciler: Send + Sync + 'static {
+    /// The kind.
+    type Kind: Managed;
+    /// Who may write.
+    type Leadership: Leadership;
+
+    /// The shell's own means.
+    fn shell(&self) -> &Shell<Self::Leadership>;
+
+    /// The object's interval between checks of an unchanged world.
+    fn interval(&self, object: &Self::Kind) -> Duration;
+
+    /// Makes the object's spec true. Our finalizer is on the object.
+    fn apply(&self, object: &Self::Kind) -> impl Future<Output = Report<<Self::Kind as Managed>::Status>> + Send;
+
+    /// Removes what the object's spec made. The spec may be invalid; the status and the tags in AWS are to be trusted.
+    fn cleanup(&self, object: &Self::Kind) -> impl Future<Output = Cleanup<<Self::Kind as Managed>::Status>> + Send;
+}
+
+/// What the shell needs.
+pub struct Shell<L> {
+    /// The Kubernetes client.
+    pub client: Client,
+    /// Asked before every write.
+    pub leadership: Arc<L>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Events.
+    pub events: Events,
+    /// Longest that one pass may take.
+    pub deadline: Duration,
+    backoff: Backoff<ObjectKey>,
+    fresh: Freshness,
+}
+
+impl<L: Leadership> Shell<L> {
+    /// A shell; `now` is the start of the process.
+    pub fn new(client: Client, leadership: Arc<L>, metrics: Metrics, events: Events, now: Timestamp) -> Self {
+        Self {
+            client,
+            leadership,
+            metrics,
+            events,
+            deadline: Duration::from_mins(2),
+            backoff: Backoff::default(),
+            fresh: Freshness::since(now),
+        }
+    }
+
+    /// The right to make one write now.
+    pub fn permit(&self) -> Result<Permit, NotLeader> {
+        self.leadership.permit()
+    }
+}
+
+/// Why a pass could not even be concluded.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// Another replica leads.
+    #[error(transparent)]
+    NotLeader(#[from] NotLeader),
+    /// The Kubernetes API refused or could not be reached.
+    #[error("kubernetes API")]
+    Kubernetes(#[from] kube::Error),
+    /// The pass was cut off.
+    #[error("the pass took longer than {0:?}")]
+    TimedOut(Duration),
+}

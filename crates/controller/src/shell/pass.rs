@@ -1,0 +1,141 @@
+//! One pass over one object.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use irsa_core::{
+    outcome::Outcome,
+    vocabulary::{Class, Reason},
+};
+use kube::{ResourceExt, runtime::controller::Action};
+use tracing::{debug, warn};
+
+use super::{Cleanup, Guarded, PassError, Reconciler, Report};
+use crate::{
+    metrics::PassResult,
+    object::{Managed, ObjectKey, StatusFields},
+};
+
+/// One pass over one object, within the deadline.
+pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
+    let object = match &object.0 {
+        Ok(object) => object,
+        Err(invalid) => {
+            warn!(error = %invalid.error, name = invalid.metadata.name, "an object cannot be read and is left alone");
+            return Ok(Action::await_change());
+        }
+    };
+    let shell = reconciler.shell();
+    let mut measurement = shell.metrics.pass(R::Kind::KIND);
+    let (action, result) = tokio::time::timeout(shell.deadline, pass(reconciler.as_ref(), object))
+        .await
+        .map_err(|_| PassError::TimedOut(shell.deadline))??;
+    measurement.ended(result);
+    Ok(action)
+}
+
+/// When to look again at an object whose pass could not be concluded.
+pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, error: &PassError, reconciler: Arc<R>) -> Action {
+    let Ok(object) = &object.0 else {
+        return Action::await_change();
+    };
+    debug!(%error, name = object.name_any(), namespace = object.namespace(), "a pass could not be concluded");
+    Action::requeue(delay(reconciler.as_ref(), object, Class::Retry))
+}
+
+async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
+    if object.is_deleted() {
+        return delete(reconciler, object).await;
+    }
+    if object.is_suspended() {
+        return conclude(reconciler, object, suspended(object)).await;
+    }
+    let shell = reconciler.shell();
+    // Before the status: the patch carries the observed resourceVersion, which a status write would move.
+    shell.ensure_finalizer(object).await?;
+    if object.conditions().is_empty() {
+        let first = Outcome::new(Reason::Progressing, "Reconciliation has started.");
+        shell
+            .conclude(object, &first, current_status(object), reconciler.interval(object))
+            .await?;
+    }
+    let report = reconciler.apply(object).await;
+    conclude(reconciler, object, report).await
+}
+
+async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
+    let shell = reconciler.shell();
+    let key = ObjectKey::of(object);
+    if !object.has_finalizer() {
+        shell.backoff.forget(&key);
+        shell.fresh.forget(&key);
+        return Ok((Action::await_change(), PassResult::Done));
+    }
+    match reconciler.cleanup(object).await {
+        Cleanup::Finished => {
+            shell.remove_finalizer(object).await?;
+            shell.backoff.forget(&key);
+            shell.fresh.forget(&key);
+            Ok((Action::await_change(), PassResult::Done))
+        }
+        Cleanup::Unfinished(report) => conclude(reconciler, object, report).await,
+    }
+}
+
+async fn conclude<R: Reconciler>(
+    reconciler: &R,
+    object: &R::Kind,
+    report: Report<<R::Kind as Managed>::Status>,
+) -> Result<(Action, PassResult), PassError> {
+    let class = report.outcome.reason.class();
+    let interval = reconciler.interval(object);
+    reconciler
+        .shell()
+        .conclude(object, &report.outcome, report.status, interval)
+        .await?;
+    if report.outcome.reason == Reason::Suspended {
+        return Ok((Action::await_change(), PassResult::Done));
+    }
+    let delay = delay(reconciler, object, class);
+    let sooner = report.look_again.map_or(delay, |limit| limit.min(delay));
+    Ok((Action::requeue(sooner), result_of(class)))
+}
+
+fn delay<R: Reconciler>(reconciler: &R, object: &R::Kind, class: Class) -> Duration {
+    let interval = reconciler.interval(object);
+    reconciler.shell().backoff.next(
+        ObjectKey::of(object),
+        object.generation(),
+        class,
+        interval,
+        random_unit(),
+    )
+}
+
+fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
+    let message = "spec.suspend is true: nothing is checked or repaired until it is false again.";
+    Report::new(Outcome::new(Reason::Suspended, message), current_status(object))
+}
+
+fn current_status<K: Managed>(object: &K) -> K::Status {
+    object.status().cloned().unwrap_or_default()
+}
+
+const fn result_of(class: Class) -> PassResult {
+    match class {
+        Class::Stalled => PassResult::Stalled,
+        Class::Wait => PassResult::Wait,
+        Class::Settling => PassResult::Settling,
+        Class::Retry => PassResult::Retry,
+        Class::Done => PassResult::Done,
+    }
+}
+
+/// A number in 0..1. The standard library seeds each `RandomState` anew, which is random enough to spread a schedule.
+#[allow(clippy::cast_precision_loss)]
+fn random_unit() -> f64 {
+    (RandomState::new().hash_one(0_u8) >> 11) as f64 / (1_u64 << 53) as f64
+}

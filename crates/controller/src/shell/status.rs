@@ -1,0 +1,106 @@
+//! From a report to the status: concluded by `irsa-core`, written once, and only when it differs.
+
+use std::time::Duration;
+
+use irsa_core::{
+    outcome::{self, Circumstances, Outcome, Status},
+    vocabulary::{ConditionType, EventReason, Reason, STATUS_FIELD_MANAGER},
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::{
+    ResourceExt,
+    api::{Patch, PatchParams},
+};
+use serde_json::json;
+
+use super::{PassError, Shell};
+use crate::{
+    conditions::{from_kubernetes, to_kubernetes},
+    leadership::Leadership,
+    object::{Managed, ObjectKey, StatusFields},
+};
+
+impl<L: Leadership> Shell<L> {
+    /// Concludes an outcome and writes the status if it differs from the observed one.
+    pub(super) async fn conclude<K: Managed>(
+        &self,
+        object: &K,
+        outcome: &Outcome,
+        mut status: K::Status,
+        interval: Duration,
+    ) -> Result<(), PassError> {
+        let now = Timestamp::now();
+        let key = ObjectKey::of(object);
+        let previous = from_kubernetes(object.conditions());
+        let conditions = outcome::conclude(
+            outcome,
+            &Circumstances {
+                previous: &previous,
+                aspects: K::ASPECTS,
+                generation: object.generation(),
+                last_good: self.fresh.last_good(&key),
+                interval: SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX),
+                now,
+            },
+        );
+        if outcome.reason == Reason::Succeeded {
+            self.fresh.found_good(key, now);
+        }
+        status.conclude(
+            to_kubernetes(&conditions),
+            object.generation(),
+            object.requested_at().map(str::to_owned),
+        );
+        if object.status() != Some(&status) {
+            self.write_status(object, &status).await?;
+            self.announce(object, &previous, &conditions).await;
+        }
+        Ok(())
+    }
+
+    /// One server-side apply of the whole status: it is ours alone.
+    async fn write_status<K: Managed>(&self, object: &K, status: &K::Status) -> Result<(), PassError> {
+        let mut patch = json!({
+            "apiVersion": K::api_version(&()),
+            "kind": K::kind(&()),
+            "metadata": { "name": object.name_any() },
+            "status": status,
+        });
+        if let (Some(namespace), Some(metadata)) = (object.namespace(), patch.get_mut("metadata")) {
+            metadata["namespace"] = namespace.into();
+        }
+        let _permit = self.permit()?;
+        let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+        object
+            .own_api(&self.client)
+            .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
+            .await?;
+        Ok(())
+    }
+
+    /// An event when `Ready` flips to or from True, or is False for another reason than before.
+    async fn announce<K: Managed>(&self, object: &K, before: &[outcome::Condition], after: &[outcome::Condition]) {
+        let (before, Some(after)) = (ready(before), ready(after)) else {
+            return;
+        };
+        let same = before.is_some_and(|before| before.status == after.status && before.reason == after.reason);
+        let about = object.object_ref(&());
+        match after.status {
+            _ if same => {}
+            Status::True if before.is_none_or(|before| before.status != Status::True) => {
+                self.events.normal(&about, EventReason::Ready, &after.message).await;
+            }
+            Status::False => {
+                let note = format!("{}: {}", after.reason, after.message);
+                self.events.warning(&about, EventReason::NotReady, &note).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
+    conditions
+        .iter()
+        .find(|condition| condition.kind == ConditionType::Ready.as_str())
+}
