@@ -1,2 +1,6 @@
-//! Prints the CRDs.
-fn main() {}
+//! tmp
+fn main() {
+    for c in irsa_api::custom_resource_definitions().unwrap() {
+        println!("---\n{}", serde_saphyr::to_string(&c).unwrap());
+    }
+}

@@ -1,0 +1,221 @@
+//! `IamRoleBinding`: a namespace's ServiceAccounts may assume one IAM role.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{DeletionPolicy, Duration, IamRoleBindingStatus, schema};
+
+/// Lets ServiceAccounts of its own namespace assume one IAM role.
+#[derive(Debug, Clone, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "irsa-anywhere.dev",
+    version = "v1alpha1",
+    kind = "IamRoleBinding",
+    plural = "iamrolebindings",
+    shortname = "irb",
+    category = "irsa",
+    namespaced,
+    status = "IamRoleBindingStatus",
+    derive = "PartialEq",
+    doc = "Lets ServiceAccounts of its own namespace assume one IAM role: makes the role with its trust and policies, and \
+           annotates the ServiceAccounts so that their pods get credentials.",
+    validation = Rule::new("self.metadata.name.size() <= 63")
+        .message("metadata.name must have at most 63 characters: it becomes a label's value"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether pods of the ServiceAccounts can assume the role."
+    ),
+    printcolumn(name = "Role ARN", type_ = "string", json_path = ".status.roleArn"),
+    printcolumn(name = "Service Accounts", type_ = "string", json_path = ".spec.serviceAccounts[*].name"),
+    printcolumn(
+        name = "Status",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].message",
+        description = "What is wrong and what to do about it."
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct IamRoleBindingSpec {
+    /// The OidcFederation that vouches for this cluster in AWS and whose guard-rails apply. Immutable.
+    #[serde(default)]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("spec.federationRef is immutable: the role belongs to the federation; create a second IamRoleBinding instead"))]
+    pub federation_ref: FederationRef,
+    /// The ServiceAccounts whose pods may assume the role, 1 to 16, always of this object's own namespace. Whoever may
+    /// create pods in the namespace can use any of them.
+    #[schemars(length(min = 1, max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub service_accounts: Vec<ServiceAccountRef>,
+    /// The token audiences that the role trusts, out of the federation's. When absent: the federation's first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 16), inner(length(min = 1, max = 255)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(schema::AUDIENCES)
+        .message("spec.audiences must not contain blanks or characters outside ASCII"))]
+    pub audiences: Vec<String>,
+    /// The role that is made.
+    #[serde(default)]
+    pub role: RoleOptions,
+    /// What the role may do.
+    #[serde(default)]
+    pub policies: RolePolicies,
+    /// What is done to the ServiceAccounts. `Annotate`: those that exist get the annotations and the label that have
+    /// their pods injected. `Create`: as Annotate, and those that are missing are created. `None`: nothing, the pods
+    /// configure themselves.
+    #[serde(default)]
+    pub service_account_mode: ServiceAccountMode,
+    /// What deleting this object does. `Delete`: the role is removed, if it still carries our ownership tags. `Retain`:
+    /// the role stays in AWS and keeps trusting the ServiceAccounts; the federation must allow it by
+    /// `spec.bindings.allowRetain`.
+    #[serde(default)]
+    pub deletion_policy: DeletionPolicy,
+    /// Stops all work on this binding, except its deletion. What exists in AWS stays as it is.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// Names the federation of a binding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FederationRef {
+    /// Name of the OidcFederation.
+    #[serde(default = "default_federation")]
+    #[schemars(length(max = 63))]
+    #[x_kube(validation = Rule::new(r"self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')")
+        .message("spec.federationRef.name must be the name of an OidcFederation: lower-case letters, digits, '-' and '.'"))]
+    pub name: String,
+}
+
+impl Default for FederationRef {
+    fn default() -> Self {
+        Self { name: default_federation() }
+    }
+}
+
+/// Names a ServiceAccount of the binding's own namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccountRef {
+    /// Name of the ServiceAccount. Never a pattern: each one is named.
+    #[schemars(length(max = 253))]
+    #[x_kube(validation = Rule::new(r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
+        .message("spec.serviceAccounts[].name must be the name of one ServiceAccount of this namespace: lower-case letters, digits, '-' and '.', no wildcard and no namespace"))]
+    pub name: String,
+}
+
+/// The role that a binding makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)")
+    .message("spec.role.name is immutable, also if it was left out: the name of a role in AWS cannot change"))]
+pub struct RoleOptions {
+    /// Name of the role. Immutable, and unique in the account whatever the case. The federation may demand a prefix
+    /// (`spec.bindings.roleNames`). When absent: `<roleNamePrefix><namespace>.<name of this object>`; beyond 64
+    /// characters it is cut, and ends with `-` and 10 hexadecimal digits of the SHA-256 of `<namespace>/<name>`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_+=,.@-]{1,64}$')")
+        .message("spec.role.name must be 1 to 64 letters, digits and _+=,.@-"))]
+    pub name: Option<String>,
+    /// The role's description in IAM, at most 1000 characters. When absent: it names this object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000))]
+    #[x_kube(validation = Rule::new(r"self.matches('^[\\t\\n\\r\\x{20}-\\x{7E}\\x{A1}-\\x{FF}]*$')")
+        .message("spec.role.description must consist of characters that IAM accepts: Latin letters, digits, punctuation and line breaks"))]
+    pub description: Option<String>,
+    /// The longest session that a pod may ask for, 1h to 12h, and at most the federation's.
+    #[serde(default = "default_session")]
+    #[x_kube(validation = Rule::new(schema::SESSION_DURATION)
+        .message("spec.role.maxSessionDuration must be whole seconds between 1h and 12h"))]
+    pub max_session_duration: Duration,
+    /// Tags of the role, at most 40. The federation must allow their keys by `spec.bindings.allowedTagKeys`; where it
+    /// sets the same key itself, its value wins.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tags")]
+    #[x_kube(validation = Rule::new(schema::TAG_KEYS_FREE)
+        .message("spec.role.tags must not use keys that start with irsa-anywhere.dev/ or aws:, they are reserved"))]
+    #[x_kube(validation = Rule::new(schema::TAGS_VALID)
+        .message("spec.role.tags must have keys of 1 to 128 and values of at most 256 letters, digits, blanks and _.:/=+-@"))]
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Default for RoleOptions {
+    fn default() -> Self {
+        Self { name: None, description: None, max_session_duration: default_session(), tags: BTreeMap::new() }
+    }
+}
+
+/// What a role may do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolePolicies {
+    /// Managed policies to attach: names of AWS-managed policies (with their path, such as `service-role/…`) or policy
+    /// ARNs, at most 25. The federation must allow them by `spec.bindings.allowedManagedPolicies`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 25), inner(length(min = 1, max = 700)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(schema::MANAGED_POLICIES)
+        .message("spec.policies.managed must be names of AWS-managed policies such as AmazonS3ReadOnlyAccess or policy ARNs, without wildcards"))]
+    pub managed: Vec<String>,
+    /// Inline policies, at most 10 and at most 10240 characters together. The federation must allow them by
+    /// `spec.bindings.inlinePolicies`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub inline: Vec<InlinePolicy>,
+    /// Whether the role has exactly these policies. With `true`, what somebody else attaches is detached again.
+    #[serde(default = "default_true")]
+    pub exclusive: bool,
+}
+
+impl Default for RolePolicies {
+    fn default() -> Self {
+        Self { managed: Vec::new(), inline: Vec::new(), exclusive: true }
+    }
+}
+
+/// An inline policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InlinePolicy {
+    /// Name of the policy within the role.
+    #[schemars(length(max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_+=,.@-]{1,128}$')")
+        .message("spec.policies.inline[].name must be 1 to 128 letters, digits and _+=,.@-"))]
+    pub name: String,
+    /// The policy document, as an object and not as a string. Not checked here; what IAM would refuse becomes the
+    /// condition `Stalled` with reason `MalformedPolicy`.
+    #[schemars(schema_with = "schema::policy_document")]
+    pub document: Map<String, Value>,
+}
+
+/// What is done to the ServiceAccounts of a binding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+pub enum ServiceAccountMode {
+    /// Existing ones are annotated and labelled.
+    #[default]
+    Annotate,
+    /// Missing ones are created, too.
+    Create,
+    /// Nothing.
+    None,
+}
+
+fn default_federation() -> String {
+    "default".into()
+}
+
+const fn default_session() -> Duration {
+    Duration::from_secs(3600)
+}
+
+const fn default_true() -> bool {
+    true
+}

@@ -1,0 +1,4 @@
+//! docs/api.md.
+
+/// Placeholder.
+pub fn api_reference() {}
