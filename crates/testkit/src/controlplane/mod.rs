@@ -27,6 +27,7 @@ mod kubectl;
 mod ports;
 mod process;
 mod server;
+mod shared;
 
 pub use audit::{AuditEntry, AuditLog, AuditMark};
 pub use builder::ControlPlaneBuilder;
@@ -36,3 +37,4 @@ pub use handle::ControlPlane;
 pub use keys::{PublicKey, SigningKey};
 pub use kubectl::KubectlOutput;
 pub use server::ApiServer;
+pub use shared::SharedControlPlane;

@@ -1,0 +1,151 @@
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE};
+use irsa_testkit::controlplane::{ApiReply, ControlPlane, SharedControlPlane};
+use serde_json::{Value, json};
+
+static PLANE: SharedControlPlane = SharedControlPlane::new();
+
+pub(crate) const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
+pub(crate) const VOLUME: &str = "aws-iam-token";
+/// Admission learns of a changed ServiceAccount or policy by a watch.
+const WITHIN: Duration = Duration::from_secs(30);
+
+/// A namespace of its own on a control plane where `config/inject` is applied.
+pub(crate) struct Bench {
+    pub(crate) plane: Arc<ControlPlane>,
+    pub(crate) namespace: String,
+}
+
+impl Bench {
+    pub(crate) async fn new(namespace: &str) -> Self {
+        let plane = PLANE
+            .get(ControlPlane::builder, async |plane: &ControlPlane| {
+                let inject = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/inject");
+                plane.apply_file(&inject, true).await.map(drop)
+            })
+            .await
+            .unwrap();
+        plane.create_namespace(namespace).await.unwrap();
+        Self {
+            plane,
+            namespace: namespace.to_owned(),
+        }
+    }
+
+    /// A bound ServiceAccount as the operator leaves it, with more annotations; returns once admission knows of it.
+    pub(crate) async fn bind(&self, name: &str, annotations: &[(&str, &str)]) {
+        let mut all = serde_json::Map::from_iter([(EKS_ROLE_ARN.to_owned(), json!(ROLE_ARN))]);
+        all.extend(annotations.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
+        self.service_account(name, json!({INJECT_LABEL: INJECT_LABEL_VALUE}), Value::Object(all))
+            .await;
+        self.until(name, true).await;
+    }
+
+    pub(crate) async fn service_account(&self, name: &str, labels: Value, annotations: Value) {
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": name, "labels": labels, "annotations": annotations},
+        });
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts", self.namespace);
+        let reply = self.plane.client().unwrap().post(&path, &account).await.unwrap();
+        assert!(reply.is_success(), "{}", reply.message());
+    }
+
+    pub(crate) async fn patch_service_account(&self, name: &str, patch: &Value) {
+        let account = format!("/api/v1/namespaces/{}/serviceaccounts/{name}", self.namespace);
+        let reply = self.plane.client().unwrap().merge_patch(&account, patch).await.unwrap();
+        assert!(reply.is_success(), "{}", reply.message());
+    }
+
+    /// Waits until pods of this ServiceAccount are injected, or are not any more.
+    pub(crate) async fn until(&self, service_account: &str, injected: bool) {
+        let started = Instant::now();
+        loop {
+            let pod = self.admit(&simple_pod(service_account)).await;
+            if volume(&pod).is_some() == injected {
+                return;
+            }
+            assert!(started.elapsed() < WITHIN, "injected is not {injected}: {pod:#}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The pod as admission leaves it; nothing is stored.
+    pub(crate) async fn admit(&self, pod: &Value) -> Value {
+        let reply = self.try_admit(pod).await;
+        assert!(reply.is_success(), "{}", reply.message());
+        reply.body
+    }
+
+    pub(crate) async fn try_admit(&self, pod: &Value) -> ApiReply {
+        let path = format!("/api/v1/namespaces/{}/pods?dryRun=All", self.namespace);
+        self.plane.client().unwrap().post(&path, pod).await.unwrap()
+    }
+}
+
+/// One container without environment.
+pub(crate) fn simple_pod(service_account: &str) -> Value {
+    pod(
+        service_account,
+        json!({"containers": [{"name": "app", "image": "app"}]}),
+    )
+}
+
+pub(crate) fn pod(service_account: &str, spec: Value) -> Value {
+    let mut pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "app-"}, "spec": spec});
+    pod["spec"]["serviceAccountName"] = json!(service_account);
+    pod
+}
+
+pub(crate) fn annotated(mut pod: Value, key: &str, value: &str) -> Value {
+    pod["metadata"]["annotations"][key] = json!(value);
+    pod
+}
+
+/// The injected volume.
+pub(crate) fn volume(pod: &Value) -> Option<&Value> {
+    pod["spec"]["volumes"]
+        .as_array()?
+        .iter()
+        .find(|volume| volume["name"] == VOLUME)
+}
+
+/// Lifetime in seconds of the injected token.
+pub(crate) fn expiration(pod: &Value) -> i64 {
+    let source = &volume(pod).unwrap()["projected"]["sources"][0];
+    source["serviceAccountToken"]["expirationSeconds"].as_i64().unwrap()
+}
+
+/// A container or init container by name.
+pub(crate) fn container<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    ["containers", "initContainers"]
+        .iter()
+        .filter_map(|list| pod["spec"][list].as_array())
+        .flatten()
+        .find(|container| container["name"] == name)
+        .unwrap_or_else(|| panic!("no container {name}: {pod:#}"))
+}
+
+/// Names and values of a container's environment, in order.
+pub(crate) fn env(container: &Value) -> Vec<(&str, &str)> {
+    let list = container["env"].as_array().map_or(&[][..], Vec::as_slice);
+    list.iter()
+        .map(|item| {
+            (
+                item["name"].as_str().unwrap(),
+                item["value"].as_str().unwrap_or_default(),
+            )
+        })
+        .collect()
+}
+
+/// The container's mounts of the injected volume.
+pub(crate) fn mounts(container: &Value) -> Vec<&Value> {
+    let list = container["volumeMounts"].as_array().map_or(&[][..], Vec::as_slice);
+    list.iter().filter(|mount| mount["name"] == VOLUME).collect()
+}

@@ -1,0 +1,14 @@
+//! Pod injection by `config/inject` on a real API server: what a pod looks like when it comes back from admission.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod annotations;
+mod bench;
+mod pods;
+mod scope;
+mod webhook_contract;

@@ -1,0 +1,117 @@
+use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE};
+use serde_json::json;
+
+use crate::bench::{Bench, ROLE_ARN, container, env, mounts, pod, simple_pod, volume};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_of_unbound_service_accounts_are_untouched() {
+    let bench = Bench::new("unbound").await;
+    bench.bind("bound", &[]).await;
+    bench
+        .service_account("unlabelled", json!({}), json!({EKS_ROLE_ARN: ROLE_ARN}))
+        .await;
+    bench
+        .service_account(
+            "other-value",
+            json!({INJECT_LABEL: "false"}),
+            json!({EKS_ROLE_ARN: ROLE_ARN}),
+        )
+        .await;
+    bench
+        .service_account("without-role", json!({INJECT_LABEL: INJECT_LABEL_VALUE}), json!({}))
+        .await;
+    bench
+        .service_account(
+            "no-role",
+            json!({INJECT_LABEL: INJECT_LABEL_VALUE}),
+            json!({"other": "value"}),
+        )
+        .await;
+    // Known to admission later than all of the above, so that the look at them is not too early.
+    bench.bind("last", &[]).await;
+    for account in ["unlabelled", "other-value", "without-role", "no-role", "default"] {
+        let admitted = bench.admit(&simple_pod(account)).await;
+        assert!(volume(&admitted).is_none(), "{account}: {admitted:#}");
+        assert!(env(container(&admitted, "app")).is_empty(), "{account}");
+        assert!(mounts(container(&admitted, "app")).is_empty(), "{account}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_account_of_the_same_name_in_another_namespace_is_untouched() {
+    let bench = Bench::new("same-name-here").await;
+    bench.bind("app", &[]).await;
+    let other = Bench::new("same-name-there").await;
+    other.service_account("app", json!({}), json!({})).await;
+    other.bind("witness", &[]).await;
+    assert!(volume(&other.admit(&simple_pod("app")).await).is_none());
+    assert!(volume(&bench.admit(&simple_pod("app")).await).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_bound_accounts_a_pod_gets_its_own_role() {
+    let bench = Bench::new("many").await;
+    for index in 0..5 {
+        let arn = format!("arn:aws:iam::123456789012:role/role-{index}");
+        bench.bind(&format!("app-{index}"), &[(EKS_ROLE_ARN, &arn)]).await;
+    }
+    for index in 0..5 {
+        let admitted = bench.admit(&simple_pod(&format!("app-{index}"))).await;
+        let arn = format!("arn:aws:iam::123456789012:role/role-{index}");
+        assert_eq!(env(container(&admitted, "app"))[0], ("AWS_ROLE_ARN", arn.as_str()));
+        assert_eq!(env(container(&admitted, "app")).len(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_names_no_service_account_gets_what_default_is_bound_to() {
+    let bench = Bench::new("default-account").await;
+    let bound = json!({"metadata": {
+        "labels": {INJECT_LABEL: INJECT_LABEL_VALUE}, "annotations": {EKS_ROLE_ARN: ROLE_ARN},
+    }});
+    bench.patch_service_account("default", &bound).await;
+    bench.until("default", true).await;
+    let mut nameless = simple_pod("default");
+    nameless["spec"].as_object_mut().unwrap().remove("serviceAccountName");
+    assert!(volume(&bench.admit(&nameless).await).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unbinding_stops_injection_by_the_label_or_by_the_role() {
+    let bench = Bench::new("unbinding").await;
+    let patches = [
+        ("label", json!({"metadata": {"labels": {INJECT_LABEL: null}}})),
+        ("role", json!({"metadata": {"annotations": {EKS_ROLE_ARN: null}}})),
+    ];
+    for (account, patch) in patches {
+        bench.bind(account, &[]).await;
+        bench.patch_service_account(account, &patch).await;
+        bench.until(account, false).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invalid_pod_is_refused_in_the_api_servers_own_words() {
+    let bench = Bench::new("invalid").await;
+    bench.bind("app", &[]).await;
+    let reply = bench.try_admit(&pod("app", json!({"containers": []}))).await;
+    assert_eq!(reply.status, 422);
+    assert!(
+        reply.message().contains("spec.containers: Required value"),
+        "{}",
+        reply.message()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rendered_configuration_names_what_the_operator_writes() {
+    let bench = Bench::new("rendered").await;
+    let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/irsa-anywhere-inject";
+    let binding = bench.plane.client().unwrap().get(path).await.unwrap().body;
+    let param = &binding["spec"]["paramRef"];
+    assert_eq!(
+        param["selector"]["matchLabels"],
+        json!({INJECT_LABEL: INJECT_LABEL_VALUE})
+    );
+    assert_eq!(param["parameterNotFoundAction"], "Allow");
+}
