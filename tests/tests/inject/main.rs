@@ -4,7 +4,8 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests fail the test"
+    clippy::needless_pass_by_value,
+    reason = "helpers of tests fail the test, and json!(…) reads best as an argument"
 )]
 
 mod annotations;

@@ -18,7 +18,7 @@ use super::{
     files::{self, Pki},
     kubectl,
     ports::free_port,
-    process::Process,
+    process::{Launch, Process},
     server::{Keys, ServerSettings, start_etcd},
 };
 
@@ -430,7 +430,13 @@ impl ControlPlane {
             "--use-service-account-credentials=true".to_owned(),
             "--leader-elect=false".to_owned(),
         ];
-        let process = Process::spawn("kube-controller-manager", directory, binary, &arguments)?;
+        let process = Process::spawn(&Launch {
+            name: "kube-controller-manager",
+            directory,
+            program: binary,
+            arguments: &arguments,
+            environment: &[],
+        })?;
         self.controller_manager = Some(process);
         Ok(())
     }

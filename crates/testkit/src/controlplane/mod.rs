@@ -25,7 +25,7 @@ mod handle;
 mod keys;
 mod kubectl;
 mod ports;
-mod process;
+pub mod process;
 mod server;
 mod shared;
 

@@ -49,9 +49,24 @@ exit "$status"
 
 const TAIL_LINES: usize = 25;
 
+/// A server to be started.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// What it is called in messages; its output is appended to `<directory>/<name>.log`.
+    pub name: &'static str,
+    /// Where its log is kept.
+    pub directory: &'a Path,
+    /// The program.
+    pub program: &'a Path,
+    /// Its arguments.
+    pub arguments: &'a [String],
+    /// Variables added to our own environment.
+    pub environment: &'a [(String, String)],
+}
+
 /// One running server. Dropping it kills the server and waits for it.
 #[derive(Debug)]
-pub(super) struct Process {
+pub struct Process {
     name: &'static str,
     shell: Child,
     order: Option<ChildStdin>,
@@ -60,13 +75,15 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts `program`; its output is appended to `<directory>/<name>.log`.
-    pub(super) fn spawn(
-        name: &'static str,
-        directory: &Path,
-        program: &Path,
-        arguments: &[String],
-    ) -> Result<Self, ControlPlaneError> {
+    /// Starts it behind its guard. Whether it comes up is for the caller to find out: see [`Self::ended`].
+    pub fn spawn(launch: &Launch<'_>) -> Result<Self, ControlPlaneError> {
+        let Launch {
+            name,
+            directory,
+            program,
+            arguments,
+            environment,
+        } = *launch;
         let log = directory.join(format!("{name}.log"));
         let pid_file = directory.join(format!("{name}.pid"));
         let output = File::options()
@@ -83,6 +100,7 @@ impl Process {
             .arg(&pid_file)
             .arg(program)
             .args(arguments)
+            .envs(environment.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::piped())
             .stdout(output)
             .stderr(errors)
@@ -103,17 +121,17 @@ impl Process {
     }
 
     /// Pid of the server itself, once the shell has started it.
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub fn pid(&self) -> Option<u32> {
         fs::read_to_string(&self.pid_file).ok()?.trim().parse().ok()
     }
 
     /// The exit status if the server has ended.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub fn ended(&mut self) -> Option<ExitStatus> {
         self.shell.try_wait().ok().flatten()
     }
 
     /// Asks the server to end and waits for it.
-    pub(super) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.order = None;
         while self.ended().is_none() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -121,7 +139,7 @@ impl Process {
     }
 
     /// Ends the server at once, as a crash would.
-    pub(super) async fn kill(mut self) {
+    pub async fn kill(mut self) {
         self.order_kill();
         while self.ended().is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -146,13 +164,19 @@ impl Process {
         }
     }
 
-    pub(super) fn tail(&self) -> String {
-        let text = fs::read_to_string(&self.log).unwrap_or_default();
+    /// The last lines of its log.
+    pub fn tail(&self) -> String {
+        let text = self.log();
         let lines: Vec<_> = text.lines().collect();
         lines
             .get(lines.len().saturating_sub(TAIL_LINES)..)
             .unwrap_or_default()
             .join("\n")
+    }
+
+    /// The whole log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     fn order_kill(&mut self) {

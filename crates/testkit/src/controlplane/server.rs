@@ -12,7 +12,7 @@ use super::{
     ApiClient, ControlPlaneError, PublicKey, SigningKey,
     files::{self, Pki},
     ports::free_port,
-    process::Process,
+    process::{Launch, Process},
 };
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
@@ -121,7 +121,13 @@ impl ApiServer {
         }
         self.write_keys()?;
         let arguments = self.arguments(settings, etcd_url);
-        let mut process = Process::spawn("kube-apiserver", &self.directory, &settings.binary, &arguments)?;
+        let mut process = Process::spawn(&Launch {
+            name: "kube-apiserver",
+            directory: &self.directory,
+            program: &settings.binary,
+            arguments: &arguments,
+            environment: &[],
+        })?;
         let client = self.client.clone();
         wait_until(
             &mut process,
@@ -237,7 +243,13 @@ pub(super) async fn start_etcd(binary: &Path, directory: &Path) -> Result<(Proce
             "--unsafe-no-fsync".to_owned(),
             "--log-level=warn".to_owned(),
         ];
-        let mut process = Process::spawn("etcd", directory, binary, &arguments)?;
+        let mut process = Process::spawn(&Launch {
+            name: "etcd",
+            directory,
+            program: binary,
+            arguments: &arguments,
+            environment: &[],
+        })?;
         let connected = async || TcpStream::connect(("127.0.0.1", port)).await.is_ok();
         match wait_until(&mut process, connected).await {
             Ok(()) => return Ok((process, url)),
