@@ -95,7 +95,9 @@ pub struct FederationRef {
 
 impl Default for FederationRef {
     fn default() -> Self {
-        Self { name: default_federation() }
+        Self {
+            name: default_federation(),
+        }
     }
 }
 
@@ -148,7 +150,12 @@ pub struct RoleOptions {
 
 impl Default for RoleOptions {
     fn default() -> Self {
-        Self { name: None, description: None, max_session_duration: default_session(), tags: BTreeMap::new() }
+        Self {
+            name: None,
+            description: None,
+            max_session_duration: default_session(),
+            tags: BTreeMap::new(),
+        }
     }
 }
 
@@ -177,7 +184,11 @@ pub struct RolePolicies {
 
 impl Default for RolePolicies {
     fn default() -> Self {
-        Self { managed: Vec::new(), inline: Vec::new(), exclusive: true }
+        Self {
+            managed: Vec::new(),
+            inline: Vec::new(),
+            exclusive: true,
+        }
     }
 }
 

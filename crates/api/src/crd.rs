@@ -40,13 +40,9 @@ fn tidy(schema: &mut Value) {
     // Nested defaults fill an empty object; spelling them twice would let the two drift apart. An empty list or map
     // means the same as none, and as a default it would get an owner in every server-side apply.
     match object.get("default") {
-        Some(Value::Object(members)) if object.contains_key("properties") => {
-            if !members.is_empty() {
-                object.insert("default".into(), json!({}));
-            }
-        }
+        Some(Value::Object(_)) if !object.contains_key("properties") => drop(object.remove("default")),
+        Some(Value::Object(members)) if !members.is_empty() => drop(object.insert("default".into(), json!({}))),
         Some(Value::Array(items)) if items.is_empty() => drop(object.remove("default")),
-        Some(Value::Object(_)) => drop(object.remove("default")),
         _ => {}
     }
     // OpenAPI has no unsigned formats.

@@ -159,7 +159,10 @@ impl JsonSchema for Publish {
     // Written by hand: the `oneOf` that a derive makes of an enum tells the user nothing about what to write.
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mut s3 = generator.subschema_for::<S3Publish>();
-        s3.insert("description".into(), "Publish to an S3 bucket, under the issuer's path.".into());
+        s3.insert(
+            "description".into(),
+            "Publish to an S3 bucket, under the issuer's path.".into(),
+        );
         json_schema!({
             "type": "object",
             "properties": { "s3": s3 },
@@ -236,7 +239,9 @@ pub struct SigningKeys {
 
 impl Default for SigningKeys {
     fn default() -> Self {
-        Self { retain_for: default_retain_for() }
+        Self {
+            retain_for: default_retain_for(),
+        }
     }
 }
 

@@ -31,7 +31,8 @@ pub(crate) const MANAGED_POLICY_PATTERNS: &str = "self.all(p, p.matches('^(arn:a
 pub(crate) const AUDIENCES: &str = "self.all(a, a.matches('^[!-~]+$'))";
 
 /// No tag key is reserved, by AWS (`aws:`, in any case) or by us.
-pub(crate) const TAG_KEYS_FREE: &str = "self.all(k, !k.startsWith('irsa-anywhere.dev/') && !k.matches('^[aA][wW][sS]:'))";
+pub(crate) const TAG_KEYS_FREE: &str =
+    "self.all(k, !k.startsWith('irsa-anywhere.dev/') && !k.matches('^[aA][wW][sS]:'))";
 
 /// Tag keys in a list have IAM's characters.
 pub(crate) const TAG_KEYS_VALID: &str = r"self.all(k, k.matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$'))";

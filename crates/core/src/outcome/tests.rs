@@ -16,16 +16,21 @@ struct Story {
 
 impl Story {
     fn new() -> Self {
-        Self { conditions: Vec::new(), generation: 1, last_good: at(0), now: at(0) }
+        Self {
+            conditions: Vec::new(),
+            generation: 1,
+            last_good: at(0),
+            now: at(0),
+        }
     }
 
     fn pass(&mut self, reason: Reason) -> &mut Self {
-        self.pass_with(Outcome::new(reason, format!("because {reason}")))
+        self.pass_with(&Outcome::new(reason, format!("because {reason}")))
     }
 
-    fn pass_with(&mut self, outcome: Outcome) -> &mut Self {
+    fn pass_with(&mut self, outcome: &Outcome) -> &mut Self {
         self.conditions = conclude(
-            &outcome,
+            outcome,
             &Circumstances {
                 previous: &self.conditions,
                 aspects: ASPECTS,
@@ -60,7 +65,12 @@ impl Story {
 
     /// The rules that hold for every status ever written.
     fn check_rules(&self) {
-        let count = |kind: &str| self.conditions.iter().filter(|condition| condition.kind == kind).count();
+        let count = |kind: &str| {
+            self.conditions
+                .iter()
+                .filter(|condition| condition.kind == kind)
+                .count()
+        };
         assert_eq!(count("Ready"), 1);
         assert!(count("Reconciling") + count("Stalled") <= 1, "{:?}", self.conditions);
         for flag in ["Reconciling", "Stalled"] {
@@ -68,7 +78,11 @@ impl Story {
             assert!(condition.is_none_or(|condition| condition.status == Status::True));
         }
         if self.ready().0 == Status::False {
-            assert!(self.flag().is_some(), "Ready=False without Reconciling or Stalled: {:?}", self.conditions);
+            assert!(
+                self.flag().is_some(),
+                "Ready=False without Reconciling or Stalled: {:?}",
+                self.conditions
+            );
         }
         for aspect in ASPECTS {
             assert_eq!(count(aspect.as_str()), 1);
@@ -204,7 +218,7 @@ fn suspending_a_stalled_object_keeps_it_stalled() {
 #[test]
 fn an_aspect_that_was_not_looked_at_keeps_its_condition() {
     let mut story = Story::new();
-    story.pass_with(Outcome::new(Reason::Succeeded, "ok").with(Aspect::holds(ConditionType::Published, "there")));
+    story.pass_with(&Outcome::new(Reason::Succeeded, "ok").with(Aspect::holds(ConditionType::Published, "there")));
     story.pass(Reason::AccessDenied);
     assert_eq!(story.get(ConditionType::Published).unwrap().status, Status::True);
 }
@@ -212,7 +226,7 @@ fn an_aspect_that_was_not_looked_at_keeps_its_condition() {
 #[test]
 fn a_long_message_is_cut_on_a_character_boundary() {
     let mut story = Story::new();
-    story.pass_with(Outcome::new(Reason::AccessDenied, "ä".repeat(3000)));
+    story.pass_with(&Outcome::new(Reason::AccessDenied, "ä".repeat(3000)));
     let message = &story.get(ConditionType::Ready).unwrap().message;
     assert_eq!(message.chars().count(), MAX_MESSAGE);
     assert!(message.ends_with('…'));
