@@ -21,8 +21,16 @@ control-plane: prerequisites ## Build kube-apiserver, etcd, kubectl and kube-con
 fmt: ## Format the code
 	$(CARGO) fmt --all
 
+.PHONY: crds
+crds: ## Generate the CRDs from the types
+	$(CARGO) run --quiet --locked -p irsa-api --bin crdgen
+
+.PHONY: check-crds
+check-crds: ## Check that the committed CRDs are what the types say
+	$(CARGO) run --quiet --locked -p irsa-api --bin crdgen -- --check
+
 .PHONY: lint
-lint: prerequisites tools ## Formatting, clippy, licences and bans, unused dependencies, docs
+lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, unused dependencies, docs, generated files
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked

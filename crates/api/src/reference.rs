@@ -1,4 +1,0 @@
-//! docs/api.md.
-
-/// Placeholder.
-pub fn api_reference() {}
