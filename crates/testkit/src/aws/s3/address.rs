@@ -79,8 +79,7 @@ impl Address {
 fn endpoint(label: &str, rest: &[&str]) -> Option<Option<String>> {
     match (label, rest) {
         ("s3" | "s3-global", []) => Some(None),
-        ("s3" | "s3-fips" | "s3-control" | "s3-control-fips", [region])
-        | ("s3" | "s3-fips" | "s3-control" | "s3-control-fips", ["dualstack", region]) => {
+        ("s3" | "s3-fips" | "s3-control" | "s3-control-fips", [region] | ["dualstack", region]) => {
             Some(Some((*region).to_owned()))
         }
         // The old dash form, still in old clusters' issuers.

@@ -1,1 +1,0 @@
-//! S3 as a caller sees it.
