@@ -52,6 +52,7 @@ async fn stop_and_drop_leave_no_process_and_no_file() {
 async fn servers_do_not_outlive_a_killed_process() {
     if env::var_os(CHILD).is_some() {
         let plane = ControlPlane::builder().start().await.unwrap();
+        println!("directory {}", plane.directory().display());
         println!("pids {:?}", plane.pids());
         tokio::time::sleep(Duration::from_mins(1)).await;
         return;
@@ -69,9 +70,13 @@ async fn servers_do_not_outlive_a_killed_process() {
     let mut lines = BufReader::new(child.stdout.take().unwrap())
         .lines()
         .map_while(Result::ok);
-    let line = lines
-        .find_map(|line| Some(line.split_once("pids [")?.1.trim_end_matches(']').to_owned()))
-        .unwrap();
+    let mut after = |label: &str| {
+        lines
+            .find_map(|line| Some(line.split_once(label)?.1.to_owned()))
+            .unwrap()
+    };
+    let directory = after("directory ");
+    let line = after("pids [").trim_end_matches(']').to_owned();
     let pids: Vec<u32> = line.split(", ").map(|pid| pid.parse().unwrap()).collect();
     assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)), "{pids:?}");
 
@@ -82,6 +87,8 @@ async fn servers_do_not_outlive_a_killed_process() {
         assert!(Instant::now() < deadline, "still alive: {pids:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+    // Nobody was left to do it.
+    std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
