@@ -1,0 +1,176 @@
+//! ServiceAccounts in Kubernetes: read with who owns which field, written by server-side apply of our keys only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_core::{
+    plan::binding::{Account, AccountKeys},
+    vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, SERVICE_ACCOUNT_FIELD_MANAGER},
+};
+use k8s_openapi::{api::core::v1::ServiceAccount, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
+use kube::{
+    Api, Resource,
+    api::{DeleteParams, Patch, PatchParams, Preconditions},
+};
+use serde_json::{Map, Value, json};
+
+/// The annotations and labels that we ever set.
+const KEYS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, INJECT_LABEL, OWNER_LABEL];
+
+/// A ServiceAccount (or its metadata) in `irsa-core`'s terms.
+pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
+    let metadata = object.meta();
+    let mut account = Account {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        resource_version: metadata.resource_version.clone().unwrap_or_default(),
+        annotations: metadata.annotations.clone().unwrap_or_default(),
+        labels: metadata.labels.clone().unwrap_or_default(),
+        ..Account::default()
+    };
+    for entry in metadata.managed_fields.iter().flatten() {
+        let manager = entry.manager.as_deref().unwrap_or_default();
+        let keys = owned_keys(entry);
+        if manager == SERVICE_ACCOUNT_FIELD_MANAGER {
+            account.ours.extend(keys);
+        } else {
+            account.shared |= owns_anything(entry);
+            for key in keys {
+                account.theirs.entry(key).or_insert_with(|| manager.to_owned());
+            }
+        }
+    }
+    account
+}
+
+/// Those of our keys that an entry of `managedFields` owns.
+fn owned_keys(entry: &ManagedFieldsEntry) -> BTreeSet<String> {
+    let metadata = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:metadata"));
+    let owns = |section: &str, key: &str| {
+        metadata
+            .and_then(|metadata| metadata.get(section))
+            .and_then(|keys| keys.get(format!("f:{key}")))
+            .is_some()
+    };
+    KEYS.into_iter()
+        .filter(|key| owns("f:annotations", key) || owns("f:labels", key))
+        .map(str::to_owned)
+        .collect()
+}
+
+fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
+    entry
+        .fields_v1
+        .as_ref()
+        .and_then(|fields| fields.0.as_object())
+        .is_some_and(|fields| !fields.is_empty())
+}
+
+/// Reads one, `None` when there is none.
+pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<Account>> {
+    Ok(api.get_opt(name).await?.as_ref().map(account_of))
+}
+
+/// Applies our keys to the ServiceAccount with this UID; without one, creates it.
+///
+/// # Assumptions
+/// A creation can meet an object that somebody made since it was found missing. If that has any field, ours is then not
+/// the only field manager and the object is never deleted by us.
+pub(crate) async fn apply(
+    api: &Api<ServiceAccount>,
+    name: &str,
+    uid: Option<&str>,
+    keys: &AccountKeys,
+) -> kube::Result<()> {
+    // An empty map would own the map itself.
+    let section = |keys: &BTreeMap<String, String>| (!keys.is_empty()).then(|| json!(keys));
+    let members = [
+        ("name", Some(json!(name))),
+        ("uid", uid.map(|uid| json!(uid))),
+        ("annotations", section(&keys.annotations)),
+        ("labels", section(&keys.labels)),
+    ];
+    let metadata: Map<String, Value> = members
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+    let patch = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata });
+    api.patch(
+        name,
+        &PatchParams::apply(SERVICE_ACCOUNT_FIELD_MANAGER),
+        &Patch::Apply(patch),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Deletes exactly this state of this object: one that changed meanwhile is a conflict.
+pub(crate) async fn delete(api: &Api<ServiceAccount>, name: &str, account: &Account) -> kube::Result<()> {
+    let preconditions = Preconditions {
+        uid: Some(account.uid.clone()),
+        resource_version: Some(account.resource_version.clone()),
+    };
+    let parameters = DeleteParams {
+        preconditions: Some(preconditions),
+        ..DeleteParams::default()
+    };
+    match api.delete(name, &parameters).await {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        result => result.map(|_| ()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_from(managed_fields: &Value) -> Account {
+        let object: ServiceAccount = serde_json::from_value(json!({
+            "metadata": {
+                "name": "app", "uid": "u", "resourceVersion": "7",
+                "annotations": {EKS_ROLE_ARN: "arn", "other": "x"}, "labels": {INJECT_LABEL: "true"},
+                "managedFields": managed_fields,
+            },
+        }))
+        .unwrap();
+        account_of(&object)
+    }
+
+    fn entry(manager: &str, fields: &Value) -> Value {
+        json!({"manager": manager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields})
+    }
+
+    #[test]
+    fn our_keys_are_told_from_theirs_by_field_manager() {
+        let account = read_from(&json!([
+            entry(
+                SERVICE_ACCOUNT_FIELD_MANAGER,
+                &json!({"f:metadata": {
+                    "f:annotations": {"f:eks.amazonaws.com/role-arn": {}}, "f:labels": {"f:irsa-anywhere.dev/inject": {}},
+                }})
+            ),
+            entry(
+                "helm",
+                &json!({"f:metadata": {
+                    "f:annotations": {".": {}, "f:eks.amazonaws.com/audience": {}, "f:other": {}},
+                }})
+            ),
+        ]));
+        assert_eq!(
+            account.ours,
+            BTreeSet::from([EKS_ROLE_ARN.to_owned(), INJECT_LABEL.to_owned()])
+        );
+        assert_eq!(
+            account.theirs,
+            BTreeMap::from([(EKS_AUDIENCE.to_owned(), "helm".to_owned())])
+        );
+        assert!(account.shared);
+        assert_eq!((account.uid.as_str(), account.resource_version.as_str()), ("u", "7"));
+    }
+
+    #[test]
+    fn an_account_is_shared_with_anybody_who_owns_any_field() {
+        let ours = entry(SERVICE_ACCOUNT_FIELD_MANAGER, &json!({"f:metadata": {}}));
+        assert!(!read_from(&json!([ours])).shared);
+        assert!(!read_from(&json!([ours, entry("kubectl-create", &json!({}))])).shared);
+        assert!(read_from(&json!([ours, entry("kubelet", &json!({"f:imagePullSecrets": {}}))])).shared);
+    }
+}

@@ -1,0 +1,182 @@
+//! Annotating the ServiceAccounts of a binding, and undoing it.
+
+use std::collections::BTreeSet;
+
+use irsa_api::IamRoleBinding;
+use irsa_aws::Connect;
+use irsa_core::{
+    plan::binding::{Account, AccountKeys, AccountPlan, AccountRemoval},
+    vocabulary::{ConditionType, EventReason, Reason},
+};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, Resource, ResourceExt};
+
+use super::{
+    Bindings, accounts,
+    aws_errors::kubernetes_halt,
+    federation::Usage,
+    halt::{Halt, Progress},
+    validate::{self, Wanted},
+};
+use crate::{
+    leadership::{Leadership, Permit},
+    object::Managed,
+};
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Annotates the ServiceAccounts that are bound and undoes those that no longer are. Goes through all of them and
+    /// stops afterwards at the first trouble, so that one bad ServiceAccount does not keep the others waiting.
+    pub(super) async fn sync_accounts(
+        &self,
+        binding: &IamRoleBinding,
+        usage: &Usage,
+        wanted: &Wanted,
+        progress: &mut Progress,
+    ) -> Result<(), Halt> {
+        let namespace = binding.namespace().unwrap_or_default();
+        let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);
+        let role_arn = progress.status.role_arn.clone().unwrap_or_default();
+        let desired = validate::accounts(binding, &role_arn, usage);
+        let mut trouble = None;
+        for (name, desired) in &desired {
+            self.memory.expect_account(&namespace, name, desired.clone());
+            let observed = accounts::read(&api, name)
+                .await
+                .map_err(|error| kubernetes_halt(name, &error));
+            let synced = match observed {
+                Ok(observed) => {
+                    self.sync_account(binding, &api, name, desired.plan(observed.as_ref()), observed.as_ref())
+                        .await
+                }
+                Err(halt) => Err(halt),
+            };
+            trouble = trouble.or(synced.err());
+        }
+        let bound: BTreeSet<String> = desired.keys().cloned().collect();
+        let before = bound_before(binding);
+        for name in before.difference(&bound) {
+            trouble = trouble.or(self.unbind_account(binding, &api, name, &role_arn).await.err());
+        }
+        let left = if trouble.is_some() {
+            subjects_before(binding)
+        } else {
+            Vec::new()
+        };
+        let subjects: BTreeSet<String> = wanted.subjects.iter().cloned().chain(left).collect();
+        progress.status.subjects = subjects.into_iter().collect();
+        if let Some(halt) = trouble {
+            return Err(halt);
+        }
+        progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound));
+        Ok(())
+    }
+
+    async fn sync_account(
+        &self,
+        binding: &IamRoleBinding,
+        api: &Api<ServiceAccount>,
+        name: &str,
+        plan: AccountPlan,
+        observed: Option<&Account>,
+    ) -> Result<(), Halt> {
+        let halt = |reason, message| Err(Halt::new(ConditionType::ServiceAccountsSynced, reason, message));
+        let (keys, uid) = match plan {
+            AccountPlan::Nothing => return Ok(()),
+            AccountPlan::Create(keys) => (keys, None),
+            AccountPlan::Apply(keys) => (keys, observed.map(|account| account.uid.as_str())),
+            AccountPlan::Missing => {
+                let message = format!(
+                    "The ServiceAccount {name} does not exist; create it, or set spec.serviceAccountMode: Create."
+                );
+                return halt(Reason::ServiceAccountNotFound, message);
+            }
+            AccountPlan::Conflict { key, manager } => {
+                let message = format!(
+                    "The field manager {manager} keeps another value of {key} on ServiceAccount {name}; remove it \
+                     there. It is not overwritten."
+                );
+                self.announce_conflict(binding, &message).await;
+                return halt(Reason::AnnotationConflict, message);
+            }
+        };
+        let _permit = self.permit()?;
+        accounts::apply(api, name, uid, &keys)
+            .await
+            .map_err(|error| kubernetes_halt(name, &error))
+    }
+
+    /// Says so once: when the condition does not say so yet.
+    async fn announce_conflict(&self, binding: &IamRoleBinding, message: &str) {
+        if binding
+            .conditions()
+            .iter()
+            .any(|condition| condition.message == message)
+        {
+            return;
+        }
+        self.shell
+            .events
+            .warning(&binding.object_ref(&()), EventReason::AnnotationConflict, message)
+            .await;
+    }
+
+    /// Takes what this binding did off a ServiceAccount.
+    pub(super) async fn unbind_account(
+        &self,
+        binding: &IamRoleBinding,
+        api: &Api<ServiceAccount>,
+        name: &str,
+        role_arn: &str,
+    ) -> Result<(), Halt> {
+        self.memory
+            .release_account(&binding.namespace().unwrap_or_default(), name);
+        let observed = accounts::read(api, name)
+            .await
+            .map_err(|error| kubernetes_halt(name, &error))?;
+        let Some(account) = observed else { return Ok(()) };
+        let undone = match account.removal(&binding.name_any(), role_arn) {
+            AccountRemoval::Nothing => return Ok(()),
+            AccountRemoval::Clear => {
+                let _permit = self.permit()?;
+                accounts::apply(api, name, Some(&account.uid), &AccountKeys::default()).await
+            }
+            AccountRemoval::Delete => {
+                let _permit = self.permit()?;
+                accounts::delete(api, name, &account).await
+            }
+        };
+        undone.map_err(|error| kubernetes_halt(name, &error))
+    }
+
+    fn permit(&self) -> Result<Permit, Halt> {
+        self.shell
+            .permit()
+            .map_err(|error| Halt::not_leader(ConditionType::ServiceAccountsSynced, error))
+    }
+}
+
+/// Names of the ServiceAccounts that a binding may have touched: those in its status.
+pub(super) fn bound_before(binding: &IamRoleBinding) -> BTreeSet<String> {
+    let subjects = subjects_before(binding);
+    subjects
+        .iter()
+        .filter_map(|subject| subject.rsplit(':').next())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn subjects_before(binding: &IamRoleBinding) -> Vec<String> {
+    binding
+        .status
+        .as_ref()
+        .map(|status| status.subjects.clone())
+        .unwrap_or_default()
+}
+
+fn accounts_in_words(bound: &BTreeSet<String>) -> String {
+    if bound.is_empty() {
+        return "ServiceAccounts are left alone (spec.serviceAccountMode: None).".to_owned();
+    }
+    let names = bound.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    format!("Annotated: {names}.")
+}

@@ -1,0 +1,138 @@
+//! Removing what a binding made: from its status and the tags in AWS, whatever has become of its spec.
+
+use std::collections::BTreeSet;
+
+use irsa_api::{DeletionPolicy, IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::Connect;
+use irsa_core::{
+    naming::RoleName,
+    plan::binding::Plan,
+    vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
+};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, Resource, ResourceExt};
+use tracing::warn;
+
+use super::{
+    Bindings,
+    aws_errors::halt,
+    bind::bound_before,
+    execute::execute,
+    federation::Known,
+    halt::{Halt, Progress},
+    observe::{self, Depth},
+    siblings::role_name,
+    validate::owner,
+};
+use crate::{leadership::Leadership, object::ObjectKey, shell::Cleanup};
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Annotations, policies, role; in this order, so that no new pod gets a role that is on its way out.
+    pub(super) async fn clean_up(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
+        let known = self.federations.get(&binding.spec.federation_ref.name);
+        let removed = if retains(binding, known.as_ref()) {
+            Ok(())
+        } else {
+            self.remove(binding, known.as_ref()).await
+        };
+        self.memory.forget(&ObjectKey::of(binding));
+        match removed {
+            Ok(()) => Cleanup::Finished,
+            Err(halt) if binding.annotations().contains_key(FORCE_DELETE) => {
+                self.abandon(binding, known.as_ref(), &halt).await;
+                Cleanup::Finished
+            }
+            Err(halt) => Cleanup::Unfinished(Progress::of(binding).report(Err(halt))),
+        }
+    }
+
+    async fn remove(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
+        self.unbind_accounts(binding).await?;
+        let Some(name) = role_to_remove(binding, known) else {
+            return Ok(());
+        };
+        let Some(known) = known else {
+            return without_federation(binding, &name);
+        };
+        let role = ConditionType::RoleSynced;
+        let aws = self
+            .connect
+            .connect(&known.usage.connection)
+            .await
+            .map_err(|error| halt(role, &error))?;
+        let owner = owner(binding, &self.cluster);
+        let found = observe::role(&aws, name.as_str(), &owner, Depth::Names)
+            .await
+            .map_err(|error| halt(role, &error))?;
+        let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
+        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
+        Ok(())
+    }
+
+    async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
+        let Some(role_arn) = binding.status.as_ref().and_then(|status| status.role_arn.clone()) else {
+            return Ok(());
+        };
+        let api: Api<ServiceAccount> =
+            Api::namespaced(self.shell.client.clone(), &binding.namespace().unwrap_or_default());
+        let in_spec = binding.spec.service_accounts.iter().map(|account| account.name.clone());
+        let names: BTreeSet<String> = bound_before(binding).into_iter().chain(in_spec).collect();
+        for name in names {
+            self.unbind_account(binding, &api, &name, &role_arn).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives up on request. Recorded on the federation: a namespace on its way out takes no events.
+    async fn abandon(&self, binding: &IamRoleBinding, known: Option<&Known>, halt: &Halt) {
+        let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
+        let role = role_to_remove(binding, known).map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
+        let note = format!(
+            "IamRoleBinding {namespace}/{name} was deleted by force and left {role}: {}",
+            halt.message
+        );
+        warn!(
+            namespace,
+            name,
+            reason = halt.reason.as_str(),
+            "a binding was deleted by force"
+        );
+        let about = known.map_or_else(|| binding.object_ref(&()), |known| known.reference.clone());
+        self.shell.events.warning(&about, EventReason::Abandoned, &note).await;
+    }
+}
+
+/// Whether everything stays: the role, and the annotations without which its pods would lose it.
+///
+/// A federation that no longer allows this is obeyed; one that is gone cannot object.
+fn retains(binding: &IamRoleBinding, known: Option<&Known>) -> bool {
+    binding.spec.deletion_policy == DeletionPolicy::Retain
+        && known.is_none_or(|known| known.usage.guardrails.allow_retain)
+}
+
+/// The role that this binding may have made. The status has its name; a binding that was deleted before its first status
+/// may have made the one that its spec names.
+fn role_to_remove(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
+    let recorded = binding.status.as_ref().and_then(|status| status.role_name.as_deref());
+    match recorded {
+        Some(name) => RoleName::new(name).ok(),
+        None => role_name(binding, &known?.usage.guardrails.role_name_prefix),
+    }
+}
+
+/// Without a federation nobody says how to reach AWS; a binding that never got a role does not need to.
+fn without_federation(binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
+    if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
+        return Ok(());
+    }
+    let federation = &binding.spec.federation_ref.name;
+    let message = format!(
+        "The OidcFederation {federation}, which says how to reach AWS, is gone, and the role {role} may still exist; \
+         create the federation again, or remove the role by hand and set the annotation {FORCE_DELETE}."
+    );
+    Err(Halt::new(
+        ConditionType::RoleSynced,
+        Reason::FederationNotFound,
+        message,
+    ))
+}

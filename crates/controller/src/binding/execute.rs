@@ -1,0 +1,71 @@
+//! Steps become calls: one call each, each with the right to write asked for first.
+
+use irsa_aws::{NewRole, Role, Roles};
+use irsa_core::{naming::RoleName, plan::binding::BindingStep};
+
+use super::{aws_errors::refused, halt::Halt};
+use crate::leadership::Leadership;
+
+/// Does the steps in order and stops at the first that fails. `created` is told the role as soon as a step has created
+/// it, so that it is known whatever fails later.
+pub(crate) async fn execute<A: Roles>(
+    aws: &A,
+    leadership: &impl Leadership,
+    role: &RoleName,
+    steps: &[BindingStep],
+    mut created: impl FnMut(Role) + Send,
+) -> Result<(), Halt> {
+    for step in steps {
+        let _permit = leadership
+            .permit()
+            .map_err(|error| Halt::not_leader(step.aspect(), error))?;
+        if let Some(role) = call(aws, role, step).await? {
+            created(role);
+        }
+    }
+    Ok(())
+}
+
+async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, Halt> {
+    let name = role.as_str();
+    let done = match step {
+        BindingStep::CreateRole {
+            path,
+            trust,
+            tags,
+            boundary,
+            description,
+            max_session_seconds,
+        } => {
+            let new = NewRole {
+                name: role.to_string(),
+                path: path.clone(),
+                trust_policy: trust.clone(),
+                description: description.clone(),
+                max_session_seconds: *max_session_seconds,
+                permissions_boundary: boundary.clone(),
+                tags: tags.clone(),
+            };
+            return aws
+                .create_role(&new)
+                .await
+                .map(Some)
+                .map_err(|error| refused(role, step, &error));
+        }
+        BindingStep::PutBoundary { arn } => aws.put_permissions_boundary(name, arn).await,
+        BindingStep::DeleteInline { name: policy } => aws.delete_inline_policy(name, policy).await,
+        BindingStep::Detach { arn } => aws.detach_policy(name, arn.as_str()).await,
+        BindingStep::UpdateTrust { trust } => aws.update_trust_policy(name, trust).await,
+        BindingStep::Untag { keys } => aws.untag_role(name, keys).await,
+        BindingStep::Tag { tags } => aws.tag_role(name, tags).await,
+        BindingStep::UpdateRole {
+            description,
+            max_session_seconds,
+        } => aws.update_role(name, description, *max_session_seconds).await,
+        BindingStep::Attach { arn } => aws.attach_policy(name, arn.as_str()).await,
+        BindingStep::PutInline { name: policy, document } => aws.put_inline_policy(name, policy, document).await,
+        BindingStep::DeleteBoundary => aws.delete_permissions_boundary(name).await,
+        BindingStep::DeleteRole => aws.delete_role(name).await,
+    };
+    done.map(|()| None).map_err(|error| refused(role, step, &error))
+}

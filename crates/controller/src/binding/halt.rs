@@ -1,0 +1,145 @@
+//! Why a pass over a binding stops, and how a pass is reported.
+
+use std::time::Duration;
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_core::{
+    outcome::{Aspect, Outcome},
+    vocabulary::{Class, ConditionType, Reason},
+};
+
+use crate::{leadership::NotLeader, shell::Report};
+
+/// A pass stops here: what is in the way, and which aspect it concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Halt {
+    /// The aspect.
+    pub(crate) aspect: ConditionType,
+    /// The verdict on the whole binding.
+    pub(crate) reason: Reason,
+    /// What is wrong and what to do.
+    pub(crate) message: String,
+}
+
+impl Halt {
+    pub(crate) fn new(aspect: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            aspect,
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// Another replica leads: nothing more is written, and the next leader goes on from here.
+    pub(crate) fn not_leader(aspect: ConditionType, error: NotLeader) -> Self {
+        Self::new(aspect, Reason::WriteConflict, format!("{error}."))
+    }
+
+    fn aspect(&self) -> Aspect {
+        match self.reason.class() {
+            Class::Retry | Class::Settling => Aspect::unknown(self.aspect, self.reason, &self.message),
+            Class::Stalled | Class::Wait | Class::Done => Aspect::fails(self.aspect, self.reason, &self.message),
+        }
+    }
+}
+
+/// What a pass has found so far.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// The status so far.
+    pub(crate) status: IamRoleBindingStatus,
+    /// Look again after this at the latest.
+    pub(crate) look_again: Option<Duration>,
+    aspects: Vec<Aspect>,
+}
+
+impl Progress {
+    /// Nothing found yet: the status as it is.
+    pub(crate) fn of(binding: &IamRoleBinding) -> Self {
+        Self {
+            status: binding.status.clone().unwrap_or_default(),
+            look_again: None,
+            aspects: Vec::new(),
+        }
+    }
+
+    /// One aspect is as it must be.
+    pub(crate) fn holds(&mut self, aspect: ConditionType, message: impl Into<String>) {
+        self.aspects.push(Aspect::holds(aspect, message));
+    }
+
+    /// The report of a pass that ended like this.
+    pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<IamRoleBindingStatus> {
+        let outcome = match ended {
+            Ok(message) => Outcome {
+                reason: Reason::Succeeded,
+                message,
+                aspects: self.aspects,
+            },
+            Err(halt) => {
+                let aspects = self.aspects.into_iter().chain([halt.aspect()]).collect();
+                Outcome {
+                    reason: halt.reason,
+                    message: halt.message,
+                    aspects,
+                }
+            }
+        };
+        Report {
+            outcome,
+            status: self.status,
+            look_again: self.look_again,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use irsa_core::outcome::Status;
+
+    use super::*;
+
+    fn progress() -> Progress {
+        let mut progress = Progress {
+            status: IamRoleBindingStatus::default(),
+            look_again: None,
+            aspects: Vec::new(),
+        };
+        progress.holds(ConditionType::FederationReady, "yes");
+        progress
+    }
+
+    #[test]
+    fn a_halt_is_the_verdict_and_fails_its_aspect() {
+        let halt = Halt::new(ConditionType::Admitted, Reason::PolicyNotAllowed, "no");
+        let outcome = progress().report(Err(halt)).outcome;
+        assert_eq!(
+            (outcome.reason, outcome.message.as_str()),
+            (Reason::PolicyNotAllowed, "no")
+        );
+        let aspects: Vec<_> = outcome
+            .aspects
+            .iter()
+            .map(|aspect| (aspect.kind, aspect.status))
+            .collect();
+        assert_eq!(
+            aspects,
+            [
+                (ConditionType::FederationReady, Status::True),
+                (ConditionType::Admitted, Status::False)
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_found_out_is_unknown() {
+        let halt = Halt::new(ConditionType::RoleSynced, Reason::Throttled, "later");
+        assert_eq!(progress().report(Err(halt)).outcome.aspects[1].status, Status::Unknown);
+    }
+
+    #[test]
+    fn a_pass_without_a_halt_succeeded() {
+        let outcome = progress().report(Ok("done".to_owned())).outcome;
+        assert_eq!((outcome.reason, outcome.aspects.len()), (Reason::Succeeded, 1));
+    }
+}

@@ -1,0 +1,81 @@
+//! What this process remembers of bindings between passes. Losing it costs a read or a less exact event, never a wrong
+//! write.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use irsa_core::plan::binding::{Account, AccountPlan, DesiredAccount, Fingerprint};
+
+use crate::object::ObjectKey;
+
+/// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// What is remembered. One lock each: they are never needed together.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    applied: Mutex<HashMap<ObjectKey, Applied>>,
+    accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Applied {
+    fingerprint: Fingerprint,
+    at: Instant,
+}
+
+impl Memory {
+    /// What was last made of the binding's role in full.
+    pub(crate) fn applied(&self, binding: &ObjectKey) -> Option<Fingerprint> {
+        lock(&self.applied).get(binding).map(|applied| applied.fingerprint)
+    }
+
+    /// How long to wait until a difference to what was just made counts as drift.
+    pub(crate) fn settles_in(&self, binding: &ObjectKey) -> Option<Duration> {
+        let since = lock(&self.applied).get(binding)?.at.elapsed();
+        SETTLE.checked_sub(since).filter(|rest| !rest.is_zero())
+    }
+
+    /// The role was made this; `wrote` tells whether that took a write.
+    pub(crate) fn remember(&self, binding: ObjectKey, fingerprint: Fingerprint, wrote: bool) {
+        let mut applied = lock(&self.applied);
+        let known = applied
+            .get(&binding)
+            .filter(|known| !wrote && known.fingerprint == fingerprint)
+            .map(|known| known.at);
+        let long_ago = || Instant::now().checked_sub(SETTLE).unwrap_or_else(Instant::now);
+        let at = known.unwrap_or_else(|| if wrote { Instant::now() } else { long_ago() });
+        applied.insert(binding, Applied { fingerprint, at });
+    }
+
+    /// Forgets a binding that is gone or may be anything now.
+    pub(crate) fn forget(&self, binding: &ObjectKey) {
+        lock(&self.applied).remove(binding);
+    }
+
+    /// A ServiceAccount must be like this from now on.
+    pub(crate) fn expect_account(&self, namespace: &str, name: &str, desired: DesiredAccount) {
+        lock(&self.accounts).insert((namespace.to_owned(), name.to_owned()), desired);
+    }
+
+    /// A ServiceAccount may be anything from now on.
+    pub(crate) fn release_account(&self, namespace: &str, name: &str) {
+        lock(&self.accounts).remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    /// Whether a ServiceAccount in this state needs a pass of its binding. One that nothing was expected of does not:
+    /// its binding has not come as far, or this process has not looked yet and will.
+    pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&Account>) -> bool {
+        let accounts = lock(&self.accounts);
+        let desired = accounts.get(&(namespace.to_owned(), name.to_owned()));
+        desired.is_some_and(|desired| desired.plan(observed) != AccountPlan::Nothing)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned lock means that another task panicked; the entries themselves are always whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

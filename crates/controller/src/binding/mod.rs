@@ -1,0 +1,83 @@
+//! `IamRoleBinding`: a namespace's ServiceAccounts may assume one IAM role.
+//!
+//! observe (the cluster, from the watches' memory) → validate → observe (the role, in IAM) → plan → execute → conclude.
+//! The judgement is `irsa-core`'s: [`irsa_core::admission`], [`irsa_core::plan::binding`], [`irsa_core::trust`].
+//!
+//! # Calls to AWS
+//! A new binding costs one read and 1 + managed + inline writes; a check of an unchanged one 3 + inline reads and
+//! nothing else. Neither depends on how many bindings there are.
+
+mod accounts;
+mod apply;
+mod aws_errors;
+mod bind;
+mod cleanup;
+mod execute;
+mod federation;
+mod halt;
+mod memory;
+mod observe;
+mod siblings;
+mod validate;
+mod watch;
+
+use std::time::Duration;
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::Connect;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{core::PartialObjectMeta, runtime::reflector::Store};
+
+use self::{federation::Federations, halt::Progress, memory::Memory};
+pub use self::{
+    validate::Limits,
+    watch::{Parts, run},
+};
+use crate::{
+    leadership::Leadership,
+    shell::{Cleanup, Guarded, Reconciler, Report, Shell},
+};
+
+/// How often a binding is checked whose federation is unknown; the interval of others is their federation's.
+const DEFAULT_INTERVAL: Duration = Duration::from_mins(10);
+
+/// Makes bindings true.
+pub struct Bindings<C, L> {
+    shell: Shell<L>,
+    connect: C,
+    /// UID of the namespace kube-system.
+    cluster: String,
+    limits: Limits,
+    federations: Federations,
+    namespaces: Store<PartialObjectMeta<Namespace>>,
+    /// All bindings, this one included.
+    siblings: Store<Guarded<IamRoleBinding>>,
+    memory: Memory,
+}
+
+impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
+    type Kind = IamRoleBinding;
+    type Leadership = L;
+
+    fn shell(&self) -> &Shell<L> {
+        &self.shell
+    }
+
+    fn interval(&self, binding: &IamRoleBinding) -> Duration {
+        let known = self.federations.get(&binding.spec.federation_ref.name);
+        known.map_or(DEFAULT_INTERVAL, |federation| federation.interval)
+    }
+
+    async fn apply(&self, binding: &IamRoleBinding) -> Report<IamRoleBindingStatus> {
+        let mut progress = Progress::of(binding);
+        let ended = self.make_true(binding, &mut progress).await;
+        progress.report(ended)
+    }
+
+    async fn cleanup(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
+        self.clean_up(binding).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

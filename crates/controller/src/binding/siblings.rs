@@ -1,0 +1,273 @@
+//! The other bindings: who was first, where two want one thing.
+
+use irsa_api::{IamRoleBinding, ServiceAccountMode};
+use irsa_core::{admission::Claim, naming::RoleName, vocabulary::ConditionType};
+use kube::{ResourceExt, runtime::reflector::Store};
+
+use super::{federation::Federations, halt::Halt};
+use crate::{object::Managed, shell::Guarded};
+use irsa_core::vocabulary::Reason;
+
+/// A binding's place in the queue.
+pub(crate) fn claim(binding: &IamRoleBinding) -> Claim {
+    let created = binding.creation_timestamp().map(|time| time.0).unwrap_or_default();
+    Claim {
+        created,
+        namespace: binding.namespace().unwrap_or_default(),
+        name: binding.name_any(),
+    }
+}
+
+/// The name of a binding's role, given or default.
+pub(crate) fn role_name(binding: &IamRoleBinding, prefix: &str) -> Option<RoleName> {
+    match &binding.spec.role.name {
+        Some(name) => RoleName::new(name).ok(),
+        None => RoleName::of_binding(prefix, &binding.namespace()?, &binding.name_any()).ok(),
+    }
+}
+
+/// All readable bindings but this one that are not on their way out.
+fn others<'a>(
+    all: &'a [std::sync::Arc<Guarded<IamRoleBinding>>],
+    binding: &'a IamRoleBinding,
+) -> impl Iterator<Item = &'a IamRoleBinding> {
+    let itself = (binding.namespace(), binding.name_any());
+    all.iter()
+        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .filter(move |other| (other.namespace(), other.name_any()) != itself && !other.is_deleted())
+}
+
+/// The bindings of the cluster, read from the watch's memory.
+pub(crate) struct Siblings<'a> {
+    all: Vec<std::sync::Arc<Guarded<IamRoleBinding>>>,
+    binding: &'a IamRoleBinding,
+    claim: Claim,
+}
+
+impl<'a> Siblings<'a> {
+    pub(crate) fn of(binding: &'a IamRoleBinding, store: &Store<Guarded<IamRoleBinding>>) -> Self {
+        Self {
+            all: store.state(),
+            binding,
+            claim: claim(binding),
+        }
+    }
+
+    fn others(&self) -> impl Iterator<Item = &IamRoleBinding> {
+        others(&self.all, self.binding)
+    }
+
+    /// Roles that older bindings of the namespace have from the same federation.
+    pub(crate) fn older_roles(&self) -> u32 {
+        let older = self.others().filter(|other| {
+            other.namespace() == self.binding.namespace()
+                && other.spec.federation_ref == self.binding.spec.federation_ref
+                && claim(other) < self.claim
+        });
+        u32::try_from(older.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Refuses when an older binding wants a role of the same name in the same account.
+    ///
+    /// Two default names never meet (see [`RoleName::of_binding`]), so only given names are compared.
+    pub(crate) fn check_role_name(&self, name: &RoleName, account: &str, known: &Federations) -> Result<(), Halt> {
+        let given = self.binding.spec.role.name.is_some();
+        let rivals: Vec<Claim> = self
+            .others()
+            .filter(|other| given || other.spec.role.name.is_some())
+            .filter(|other| {
+                known.get(&other.spec.federation_ref.name).is_some_and(|federation| {
+                    federation.usage.state.account().is_none_or(|theirs| theirs == account)
+                        && role_name(other, &federation.usage.guardrails.role_name_prefix)
+                            .is_some_and(|theirs| theirs.same_as(name))
+                })
+            })
+            .map(claim)
+            .collect();
+        self.claim.loses_to(&rivals).map_or(Ok(()), |first| {
+            let message = format!(
+                "The older IamRoleBinding {}/{} has the role name {name} (IAM ignores case); choose another \
+                 spec.role.name.",
+                first.namespace, first.name
+            );
+            Err(Halt::new(ConditionType::RoleSynced, Reason::RoleNameTaken, message))
+        })
+    }
+
+    /// Refuses when an older binding annotates one of the same ServiceAccounts.
+    pub(crate) fn check_service_accounts(&self) -> Result<(), Halt> {
+        let annotates = |binding: &IamRoleBinding| binding.spec.service_account_mode != ServiceAccountMode::None;
+        if !annotates(self.binding) {
+            return Ok(());
+        }
+        let rivals = || {
+            self.others()
+                .filter(|other| annotates(other) && other.namespace() == self.binding.namespace())
+        };
+        for account in &self.binding.spec.service_accounts {
+            let claims: Vec<Claim> = rivals()
+                .filter(|other| other.spec.service_accounts.contains(account))
+                .map(claim)
+                .collect();
+            if let Some(first) = self.claim.loses_to(&claims) {
+                let message = format!(
+                    "The older IamRoleBinding {} has the ServiceAccount {}; a ServiceAccount can have one role, so \
+                     remove it from one of the two.",
+                    first.name, account.name
+                );
+                return Err(Halt::new(
+                    ConditionType::ServiceAccountsSynced,
+                    Reason::ServiceAccountTaken,
+                    message,
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether one binding's going can give another what it waits for.
+pub(crate) fn contend(one: &IamRoleBinding, other: &IamRoleBinding) -> bool {
+    let shares_account = || {
+        one.spec
+            .service_accounts
+            .iter()
+            .any(|account| other.spec.service_accounts.contains(account))
+    };
+    let shares_name = || match (&one.spec.role.name, &other.spec.role.name) {
+        (Some(one), Some(other)) => one.eq_ignore_ascii_case(other),
+        (None, None) => false,
+        // A given name against a default one, which needs the federation's prefix: rare, so better one look too many.
+        _ => true,
+    };
+    (one.namespace() == other.namespace() && shares_account()) || shares_name()
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::{reflector::store, watcher::Event};
+    use serde_json::json;
+
+    use super::*;
+
+    fn binding(name: &str, second: u32, role: Option<&str>, accounts: &[&str]) -> IamRoleBinding {
+        let accounts: Vec<_> = accounts.iter().map(|name| json!({"name": name})).collect();
+        serde_json::from_value(json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1",
+            "kind": "IamRoleBinding",
+            "metadata": {
+                "name": name, "namespace": "ns", "uid": name,
+                "creationTimestamp": format!("2026-01-01T00:00:{second:02}Z"),
+            },
+            "spec": {"serviceAccounts": accounts, "role": role.map_or(json!({}), |role| json!({"name": role}))},
+        }))
+        .unwrap()
+    }
+
+    fn stored(bindings: &[&IamRoleBinding]) -> Store<Guarded<IamRoleBinding>> {
+        let (reader, mut writer) = store();
+        for binding in bindings {
+            writer.apply_watcher_event(&Event::Apply(kube::core::DeserializeGuard(Ok((*binding).clone()))));
+        }
+        reader
+    }
+
+    fn registry() -> Federations {
+        let federations = Federations::default();
+        let federation = json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation",
+            "metadata": {"name": "default", "uid": "f"},
+            "spec": {
+                "issuer": "https://b.example", "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}},
+                "bindings": {"roleNamePrefix": "p-"},
+            },
+            "status": {"providerArn": "arn:aws:iam::123456789012:oidc-provider/b.example"},
+        });
+        federations.observe(&serde_json::from_value(federation).unwrap());
+        federations
+    }
+
+    #[test]
+    fn the_older_binding_keeps_the_role_name_whatever_its_case() {
+        let (old, young) = (
+            binding("old", 1, Some("App"), &["a"]),
+            binding("young", 2, Some("app"), &["b"]),
+        );
+        let store = stored(&[&old, &young]);
+        let check = |binding: &IamRoleBinding, account: &str| {
+            let name = role_name(binding, "p-").unwrap();
+            Siblings::of(binding, &store).check_role_name(&name, account, &registry())
+        };
+        let halt = check(&young, "123456789012").unwrap_err();
+        assert_eq!(halt.reason, Reason::RoleNameTaken);
+        assert!(halt.message.contains("ns/old"), "{}", halt.message);
+        assert_eq!(check(&old, "123456789012"), Ok(()));
+        assert_eq!(check(&young, "999999999999"), Ok(()), "another account");
+    }
+
+    #[test]
+    fn a_given_name_may_not_be_the_default_name_of_an_older_binding() {
+        let (old, young) = (
+            binding("old", 1, None, &["a"]),
+            binding("young", 2, Some("p-ns.old"), &["b"]),
+        );
+        let store = stored(&[&old, &young]);
+        let name = role_name(&young, "p-").unwrap();
+        let checked = Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry());
+        assert_eq!(checked.unwrap_err().reason, Reason::RoleNameTaken);
+    }
+
+    #[test]
+    fn the_older_binding_keeps_the_service_account_unless_one_leaves_accounts_alone() {
+        let old = binding("old", 1, None, &["a", "b"]);
+        let mut young = binding("young", 2, None, &["c", "b"]);
+        let store = stored(&[&old, &young]);
+        let halt = Siblings::of(&young, &store).check_service_accounts().unwrap_err();
+        assert_eq!(halt.reason, Reason::ServiceAccountTaken);
+        assert!(
+            halt.message.contains("old") && halt.message.contains('b'),
+            "{}",
+            halt.message
+        );
+        assert_eq!(Siblings::of(&old, &store).check_service_accounts(), Ok(()));
+        young.spec.service_account_mode = ServiceAccountMode::None;
+        assert_eq!(Siblings::of(&young, &store).check_service_accounts(), Ok(()));
+    }
+
+    #[test]
+    fn a_binding_on_its_way_out_claims_nothing() {
+        let (mut old, young) = (
+            binding("old", 1, Some("app"), &["a"]),
+            binding("young", 2, Some("app"), &["a"]),
+        );
+        old.metadata.deletion_timestamp = old.metadata.creation_timestamp.clone();
+        let store = stored(&[&old, &young]);
+        let siblings = Siblings::of(&young, &store);
+        assert_eq!(siblings.check_service_accounts(), Ok(()));
+        assert_eq!(siblings.older_roles(), 0);
+    }
+
+    #[test]
+    fn older_bindings_of_the_namespace_and_federation_count_against_the_limit() {
+        let (one, two, three) = (
+            binding("a", 1, None, &["a"]),
+            binding("b", 1, None, &["b"]),
+            binding("c", 0, None, &["c"]),
+        );
+        let store = stored(&[&one, &two, &three]);
+        assert_eq!(Siblings::of(&one, &store).older_roles(), 1);
+        assert_eq!(Siblings::of(&two, &store).older_roles(), 2);
+        assert_eq!(Siblings::of(&three, &store).older_roles(), 0);
+    }
+
+    #[test]
+    fn bindings_contend_for_accounts_and_names() {
+        let a = binding("a", 1, None, &["x"]);
+        assert!(contend(&a, &binding("b", 2, None, &["x"])));
+        assert!(!contend(&a, &binding("b", 2, None, &["y"])));
+        assert!(contend(
+            &binding("a", 1, Some("R"), &["x"]),
+            &binding("b", 2, Some("r"), &["y"])
+        ));
+    }
+}

@@ -1,0 +1,304 @@
+//! From a binding's loose spec to the role and the accounts that it wants, or to what is wrong with it. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_api::{DeletionPolicy, IamRoleBinding, ServiceAccountMode};
+use irsa_core::{
+    admission::{Guardrails, Labels, Refusal, Request},
+    naming::{Owner, PolicyArn, RoleName, role_tags},
+    plan::binding::{DesiredAccount, DesiredRole, ObservedRole},
+    policy_document::{self, InlineLimits},
+    trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
+    vocabulary::{ConditionType, Reason},
+};
+use kube::ResourceExt;
+
+use super::{
+    federation::{Known, Provider, State, Usage, whole_seconds},
+    halt::Halt,
+    siblings::role_name,
+};
+use crate::object::Managed;
+
+/// AWS quotas that an account may have raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Characters of a trust policy.
+    pub trust_characters: usize,
+    /// Inline policies.
+    pub inline: InlineLimits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            trust_characters: DEFAULT_TRUST_QUOTA,
+            inline: InlineLimits::default(),
+        }
+    }
+}
+
+/// What a binding wants, valid and in our own terms.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    /// The role.
+    pub(crate) role: DesiredRole,
+    /// The token subjects that it trusts.
+    pub(crate) subjects: Vec<String>,
+    /// The token audiences that it trusts.
+    pub(crate) audiences: BTreeSet<String>,
+    /// Size of the trust policy in characters; all of them are ASCII.
+    pub(crate) trust_size: usize,
+    given_name: bool,
+    own_tags: BTreeSet<String>,
+    retain: bool,
+}
+
+/// The provider to make a binding true through, if its federation can be used for it now.
+pub(crate) fn usable<'a>(known: Option<&'a Known>, binding: &IamRoleBinding) -> Result<&'a Provider, Halt> {
+    let name = &binding.spec.federation_ref.name;
+    let halt = |reason, message| Err(Halt::new(ConditionType::FederationReady, reason, message));
+    let Some(known) = known else {
+        let message = format!("The OidcFederation {name} does not exist; create it or correct spec.federationRef.");
+        return halt(Reason::FederationNotFound, message);
+    };
+    match &known.usage.state {
+        State::Usable(provider) => Ok(provider),
+        State::Unproven(provider) if was_ready(binding) => Ok(provider),
+        State::Unproven(_) | State::Unregistered => {
+            let message = format!("The OidcFederation {name} is not ready yet; its own conditions say why.");
+            halt(Reason::FederationNotReady, message)
+        }
+        State::Stalled => {
+            let message = format!("The spec of OidcFederation {name} must be corrected first; its conditions say how.");
+            halt(Reason::FederationNotReady, message)
+        }
+        State::Deleting => {
+            let message = format!("The OidcFederation {name} is being deleted; delete this binding too.");
+            halt(Reason::FederationNotReady, message)
+        }
+    }
+}
+
+fn was_ready(binding: &IamRoleBinding) -> bool {
+    let federation = ConditionType::FederationReady.as_str();
+    binding
+        .conditions()
+        .iter()
+        .any(|condition| condition.type_ == federation && condition.status == "True")
+}
+
+/// Whose the binding's role is.
+pub(crate) fn owner(binding: &IamRoleBinding, cluster: &str) -> Owner {
+    Owner {
+        cluster: cluster.to_owned(),
+        federation: binding.spec.federation_ref.name.clone(),
+        namespace: binding.namespace().unwrap_or_default(),
+        name: binding.name_any(),
+    }
+}
+
+/// What the binding wants of its federation.
+pub(crate) fn validate(
+    binding: &IamRoleBinding,
+    usage: &Usage,
+    provider: &Provider,
+    cluster: &str,
+    limits: Limits,
+) -> Result<Wanted, Halt> {
+    let trust = trust(binding, usage, provider)?;
+    let document = trust
+        .render(limits.trust_characters)
+        .map_err(|error| Halt::new(ConditionType::RoleSynced, Reason::TrustPolicyTooLarge, sentence(&error)))?;
+    let role = &binding.spec.role;
+    let policies = &binding.spec.policies;
+    let owner = owner(binding, cluster);
+    let tags = role_tags(&owner, &binding.uid().unwrap_or_default(), &usage.tags, &role.tags)
+        .map_err(|error| invalid(ConditionType::RoleSynced, "spec.role.tags", &error))?;
+    let name = name(binding, &usage.guardrails)?;
+    Ok(Wanted {
+        role: DesiredRole {
+            name,
+            path: usage.role_path.clone(),
+            trust: document.as_str().to_owned(),
+            tags,
+            boundary: usage.guardrails.permissions_boundary.clone(),
+            description: role.description.clone().unwrap_or_else(|| default_description(&owner)),
+            max_session_seconds: whole_seconds(role.max_session_duration),
+            managed: managed(&policies.managed, &provider.partition)?,
+            inline: inline(binding, limits.inline)?,
+            exclusive: policies.exclusive,
+            owner,
+        },
+        subjects: trust.subjects.iter().map(Subject::to_string).collect(),
+        audiences: trust.audiences.iter().map(Audience::to_string).collect(),
+        trust_size: document.size(),
+        given_name: role.name.is_some(),
+        own_tags: role.tags.keys().cloned().collect(),
+        retain: binding.spec.deletion_policy == DeletionPolicy::Retain,
+    })
+}
+
+impl Wanted {
+    /// Whether the guard-rails allow what the binding wants.
+    pub(crate) fn admit(&self, guardrails: &Guardrails, labels: &Labels, older_roles: u32) -> Result<(), Refusal> {
+        let inline = self.role.inline.keys().cloned().collect();
+        guardrails.admit(&Request {
+            namespace: &self.role.owner.namespace,
+            namespace_labels: labels,
+            given_name: self.given_name.then_some(&self.role.name),
+            managed: &self.role.managed,
+            inline: &inline,
+            tag_keys: &self.own_tags,
+            retain: self.retain,
+            session_seconds: self.role.max_session_seconds,
+            audiences: &self.audiences,
+            older_roles,
+        })
+    }
+
+    /// Whether the guard-rails allow the role as it is, `audiences` being those that it trusts.
+    ///
+    /// Of its tags only those count that the binding sets: what a stranger put on is repaired, not punished.
+    pub(crate) fn admit_in_place(
+        &self,
+        role: &ObservedRole,
+        audiences: &BTreeSet<String>,
+        guardrails: &Guardrails,
+        labels: &Labels,
+        older_roles: u32,
+    ) -> Result<(), Refusal> {
+        let inline = role.inline.keys().cloned().collect();
+        let tag_keys = self
+            .own_tags
+            .iter()
+            .filter(|key| role.tags.contains_key(*key))
+            .cloned()
+            .collect();
+        let request = Request {
+            namespace: &self.role.owner.namespace,
+            namespace_labels: labels,
+            given_name: self.given_name.then_some(&self.role.name),
+            managed: &role.attached,
+            inline: &inline,
+            tag_keys: &tag_keys,
+            retain: false,
+            session_seconds: role.max_session_seconds,
+            audiences,
+            older_roles,
+        };
+        guardrails.admit_in_place(&request, role.boundary.as_deref())
+    }
+}
+
+/// What the binding wants of each of its ServiceAccounts once the role exists; none with mode `None`.
+pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) -> BTreeMap<String, DesiredAccount> {
+    let mode = binding.spec.service_account_mode;
+    let audience = binding.spec.audiences.first().unwrap_or(&usage.default_audience);
+    let desired = DesiredAccount {
+        binding: binding.name_any(),
+        role_arn: role_arn.to_owned(),
+        audience: audience.clone(),
+        create: mode == ServiceAccountMode::Create,
+    };
+    let named = binding
+        .spec
+        .service_accounts
+        .iter()
+        .filter(|_| mode != ServiceAccountMode::None);
+    named.map(|account| (account.name.clone(), desired.clone())).collect()
+}
+
+fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, Halt> {
+    let namespace = binding.namespace().unwrap_or_default();
+    let role = ConditionType::RoleSynced;
+    let subjects = binding
+        .spec
+        .service_accounts
+        .iter()
+        .map(|account| Subject::new(&namespace, &account.name))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| invalid(role, "spec.serviceAccounts", &error))?;
+    let named = if binding.spec.audiences.is_empty() {
+        std::slice::from_ref(&usage.default_audience)
+    } else {
+        &binding.spec.audiences
+    };
+    let audiences = named
+        .iter()
+        .map(Audience::new)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| invalid(role, "spec.audiences", &error))?;
+    let empty = |field: &str| {
+        Halt::new(
+            role,
+            Reason::InvalidSpec,
+            format!("{field} is empty; name at least one."),
+        )
+    };
+    Ok(TrustPolicy {
+        providers: NonEmptySet::one(provider.trust.clone()),
+        subjects: NonEmptySet::new(subjects).ok_or_else(|| empty("spec.serviceAccounts"))?,
+        audiences: NonEmptySet::new(audiences).ok_or_else(|| empty("spec.audiences"))?,
+    })
+}
+
+fn name(binding: &IamRoleBinding, guardrails: &Guardrails) -> Result<RoleName, Halt> {
+    role_name(binding, &guardrails.role_name_prefix).ok_or_else(|| {
+        let message = "spec.role.name is not a role name; use 1 to 64 letters, digits and the characters _+=,.@-.";
+        Halt::new(ConditionType::RoleSynced, Reason::InvalidSpec, message)
+    })
+}
+
+fn managed(names: &[String], partition: &str) -> Result<BTreeSet<PolicyArn>, Halt> {
+    names
+        .iter()
+        .map(|name| PolicyArn::resolve(name, partition))
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid(ConditionType::PoliciesSynced, "spec.policies.managed", &error))
+}
+
+fn inline(binding: &IamRoleBinding, limits: InlineLimits) -> Result<BTreeMap<String, String>, Halt> {
+    let documents: Vec<_> = binding
+        .spec
+        .policies
+        .inline
+        .iter()
+        .map(|policy| (policy.name.as_str(), serde_json::Value::Object(policy.document.clone())))
+        .collect();
+    let checked = policy_document::check(documents.iter().map(|(name, document)| (*name, document)), limits).map_err(
+        |error| {
+            Halt::new(
+                ConditionType::PoliciesSynced,
+                Reason::MalformedPolicy,
+                format!("{error}."),
+            )
+        },
+    )?;
+    Ok(checked
+        .into_iter()
+        .map(|policy| (policy.name, policy.document))
+        .collect())
+}
+
+fn default_description(owner: &Owner) -> String {
+    format!("IamRoleBinding {}/{} of irsa-anywhere", owner.namespace, owner.name)
+}
+
+fn invalid(aspect: ConditionType, field: &str, error: &dyn std::error::Error) -> Halt {
+    Halt::new(aspect, Reason::InvalidSpec, format!("{field}: {error}."))
+}
+
+/// An error's text as a sentence.
+fn sentence(error: &dyn std::error::Error) -> String {
+    let text = error.to_string();
+    let mut characters = text.chars();
+    let first = characters
+        .next()
+        .map(|first| first.to_uppercase().to_string())
+        .unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}
+
+#[cfg(test)]
+mod tests;

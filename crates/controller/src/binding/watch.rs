@@ -1,0 +1,277 @@
+//! What wakes a binding: itself, what it uses of its federation, its namespace's labels, its ServiceAccounts, and the
+//! going of an older binding that had what it wants.
+
+use std::{collections::HashSet, pin::pin, sync::Arc};
+
+use futures::{
+    FutureExt, Stream, StreamExt, TryStreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+};
+use irsa_api::{IamRoleBinding, OidcFederation};
+use irsa_aws::Connect;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::{
+    Api, Client, ResourceExt,
+    core::PartialObjectMeta,
+    runtime::{
+        Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
+        reflector::{self, ObjectRef, Store},
+        watcher::{self, Event, watcher},
+    },
+};
+use tokio::sync::Notify;
+use tracing::{debug, warn};
+
+use super::{Bindings, Limits, accounts::account_of, federation::Federations, memory::Memory, siblings::contend};
+use crate::{
+    leadership::Leadership,
+    object::{Managed, reference_to},
+    shell::{Guarded, Shell, error_policy, reconcile},
+};
+
+type Reference = ObjectRef<Guarded<IamRoleBinding>>;
+
+/// What the controller of bindings is made of.
+pub struct Parts<C, L> {
+    /// What both controllers share.
+    pub shell: Shell<L>,
+    /// Makes connections to AWS.
+    pub connect: C,
+    /// UID of the namespace kube-system, which identifies the cluster in tags.
+    pub cluster: String,
+    /// AWS quotas.
+    pub limits: Limits,
+    /// Bindings looked at at a time, at least 1.
+    pub concurrency: u16,
+}
+
+/// Runs the controller until `stop`; passes that have begun are finished.
+///
+/// # Guarantees
+/// No binding is looked at before all federations, namespaces and bindings of the cluster are known, so that nothing is
+/// taken for missing that merely has not been listed yet.
+pub async fn run<C: Connect, L: Leadership>(
+    parts: Parts<C, L>,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let client = parts.shell.client.clone();
+    let (bindings, bindings_writer) = reflector::store();
+    let (namespaces, namespaces_writer) = reflector::store();
+    let (wake, woken) = unbounded();
+    let waker = Waker {
+        bindings: bindings.clone(),
+        wake,
+    };
+    let federations_known = Notify::new();
+    let context = Arc::new(Bindings {
+        shell: parts.shell,
+        connect: parts.connect,
+        cluster: parts.cluster,
+        limits: parts.limits,
+        federations: Federations::default(),
+        namespaces: namespaces.clone(),
+        siblings: bindings.clone(),
+        memory: Memory::default(),
+    });
+
+    let everything_known = async {
+        let ((), known) = futures::join!(federations_known.notified(), namespaces.wait_until_ready());
+        if let Err(error) = known {
+            warn!(%error, "the watch of namespaces has ended");
+        }
+    };
+    let main = binding_stream(client.clone(), waker.clone(), bindings_writer);
+    let controller =
+        everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
+    tokio::select! {
+        () = controller => {}
+        () = watch_federations(client.clone(), &context.federations, &waker, &federations_known) => {}
+        () = watch_namespaces(client.clone(), namespaces_writer, &waker) => {}
+        () = watch_accounts(client, &context.memory, &waker) => {}
+    }
+}
+
+async fn control<C: Connect, L: Leadership>(
+    main: impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static,
+    bindings: Store<Guarded<IamRoleBinding>>,
+    woken: UnboundedReceiver<Reference>,
+    context: Arc<Bindings<C, L>>,
+    concurrency: u16,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    Controller::for_stream(main, bindings)
+        // 0 would mean without limit.
+        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop)
+        .run(reconcile::<Bindings<C, L>>, error_policy, context)
+        .for_each(|result| async move {
+            match result {
+                Ok((binding, _)) => debug!(%binding, "looked at a binding"),
+                Err(error) => debug!(%error, "a pass over a binding could not be concluded"),
+            }
+        })
+        .await;
+}
+
+/// The bindings themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a new
+/// generation.
+fn binding_stream(
+    client: Client,
+    waker: Waker,
+    writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
+) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
+    watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
+        .default_backoff()
+        // Before the store is updated, so that it still has what the binding was.
+        .inspect_ok(move |event| match event {
+            Event::Apply(binding) => waker.wake_contenders_of_earlier(binding),
+            Event::Delete(binding) => waker.wake_contenders(binding),
+            Event::Init | Event::InitApply(_) | Event::InitDone => {}
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::annotations),
+            PredicateConfig::default(),
+        )
+}
+
+async fn watch_federations(client: Client, federations: &Federations, waker: &Waker, known: &Notify) {
+    let api: Api<Guarded<OidcFederation>> = Api::all(client);
+    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let mut listed = HashSet::new();
+    let note = |federation: &Guarded<OidcFederation>| match &federation.0 {
+        Ok(federation) if federations.observe(federation) => waker.wake_users(&federation.name_any()),
+        Ok(_) => {}
+        Err(invalid) => warn!(
+            error = invalid.error,
+            name = invalid.metadata.name,
+            "a federation cannot be read"
+        ),
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => listed.clear(),
+            Ok(Event::InitApply(federation)) => {
+                listed.insert(federation.name_any());
+                note(&federation);
+            }
+            Ok(Event::InitDone) => {
+                federations
+                    .keep_only(&listed)
+                    .iter()
+                    .for_each(|gone| waker.wake_users(gone));
+                known.notify_one();
+            }
+            Ok(Event::Apply(federation)) => note(&federation),
+            Ok(Event::Delete(federation)) => {
+                if federations.forget(&federation.name_any()) {
+                    waker.wake_users(&federation.name_any());
+                }
+            }
+            Err(error) => debug!(%error, "the watch of federations was interrupted"),
+        }
+    }
+}
+
+async fn watch_namespaces(
+    client: Client,
+    writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
+    waker: &Waker,
+) {
+    let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
+    let relabelled = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|namespace| {
+            namespace.metadata.managed_fields = None;
+            namespace.metadata.annotations = None;
+        })
+        .reflect(writer)
+        .applied_objects()
+        .predicate_filter(predicates::labels, PredicateConfig::default());
+    let mut relabelled = pin!(relabelled);
+    while let Some(namespace) = relabelled.next().await {
+        match namespace {
+            Ok(namespace) => waker.wake_namespace(&namespace.name_any()),
+            Err(error) => debug!(%error, "the watch of namespaces was interrupted"),
+        }
+    }
+}
+
+/// Not kept in memory: a cluster has many, and only what differs from what a binding wants of one matters.
+async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
+    let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
+    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    while let Some(event) = events.next().await {
+        let (account, exists) = match event {
+            Ok(Event::Apply(account) | Event::InitApply(account)) => (account, true),
+            Ok(Event::Delete(account)) => (account, false),
+            Ok(Event::Init | Event::InitDone) => continue,
+            Err(error) => {
+                debug!(%error, "the watch of ServiceAccounts was interrupted");
+                continue;
+            }
+        };
+        let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
+        let observed = exists.then(|| account_of(&account));
+        if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
+            waker.wake_bound(&namespace, &name);
+        }
+    }
+}
+
+/// Wakes bindings.
+#[derive(Clone)]
+struct Waker {
+    bindings: Store<Guarded<IamRoleBinding>>,
+    wake: UnboundedSender<Reference>,
+}
+
+impl Waker {
+    fn wake_users(&self, federation: &str) {
+        self.wake_where(|binding| binding.spec.federation_ref.name == federation);
+    }
+
+    fn wake_namespace(&self, namespace: &str) {
+        self.wake_where(|binding| binding.namespace().as_deref() == Some(namespace));
+    }
+
+    fn wake_bound(&self, namespace: &str, account: &str) {
+        self.wake_where(|binding| {
+            binding.namespace().as_deref() == Some(namespace)
+                && binding.spec.service_accounts.iter().any(|bound| bound.name == account)
+        });
+    }
+
+    /// Wakes those that want what this binding had.
+    fn wake_contenders(&self, binding: &Guarded<IamRoleBinding>) {
+        let Ok(binding) = &binding.0 else { return };
+        self.wake_where(|other| other.uid() != binding.uid() && contend(binding, other));
+    }
+
+    /// Wakes those that want what this binding had before its spec changed.
+    fn wake_contenders_of_earlier(&self, binding: &Guarded<IamRoleBinding>) {
+        let Ok(now) = &binding.0 else { return };
+        let earlier = self.bindings.get(&reference_to(now));
+        if let Some(earlier) = earlier
+            && earlier
+                .0
+                .as_ref()
+                .is_ok_and(|earlier| earlier.generation() != now.generation())
+        {
+            self.wake_contenders(&earlier);
+        }
+    }
+
+    fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
+        for binding in self.bindings.state() {
+            if let Ok(binding) = &binding.0
+                && wanted(binding)
+            {
+                // Nobody listens any more only when the controller has stopped.
+                let _ = self.wake.unbounded_send(reference_to(binding));
+            }
+        }
+    }
+}
