@@ -10,7 +10,8 @@ use crate::{Duration, schema};
 /// What the bindings of a federation may do. What is absent is refused, never allowed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.inlinePolicies != 'Allow' || has(self.permissionsBoundary)")
+// `has` although the field has a default: the API server also checks the parent's default, before it is filled in.
+#[x_kube(validation = Rule::new("!has(self.inlinePolicies) || self.inlinePolicies != 'Allow' || has(self.permissionsBoundary)")
     .message("spec.bindings.inlinePolicies: Allow needs spec.bindings.permissionsBoundary, otherwise a tenant could grant himself anything")
     .field_path(".inlinePolicies"))]
 #[x_kube(validation = Rule::new(
