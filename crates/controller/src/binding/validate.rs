@@ -299,6 +299,3 @@ fn sentence(error: &dyn std::error::Error) -> String {
         .unwrap_or_default();
     format!("{first}{}.", characters.as_str())
 }
-
-#[cfg(test)]
-mod tests;

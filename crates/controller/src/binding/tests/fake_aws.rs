@@ -1,0 +1,362 @@
+//! IAM's roles in memory, as the port promises them: rewriting policies on read, refusing what IAM refuses, and counting
+//! every call.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use irsa_aws::{
+    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, Document, DocumentStore, IdentityProviders, Kind,
+    Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock, Role,
+    RoleSummary, Roles, Tags,
+};
+use serde_json::{Value, json};
+
+pub(super) const ACCOUNT: &str = "123456789012";
+
+/// A role with its policies.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) role: Role,
+    pub(super) attached: BTreeSet<String>,
+    pub(super) inline: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default)]
+struct World {
+    roles: BTreeMap<String, Stored>,
+    calls: Vec<String>,
+    failing: Option<(&'static str, Kind)>,
+}
+
+/// One account. Clones are connections to the same one.
+#[derive(Debug, Clone)]
+pub(super) struct FakeAws {
+    world: Arc<Mutex<World>>,
+    caller: Caller,
+}
+
+impl Default for FakeAws {
+    fn default() -> Self {
+        let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/operator/operator");
+        let caller = Caller {
+            account: ACCOUNT.to_owned(),
+            arn,
+            partition: "aws".to_owned(),
+        };
+        Self {
+            world: Arc::default(),
+            caller,
+        }
+    }
+}
+
+impl FakeAws {
+    /// The calls since the last time.
+    pub(super) fn take_calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().calls)
+    }
+
+    /// From now on this call fails.
+    pub(super) fn fail(&self, call: &'static str, kind: Kind) {
+        self.world.lock().unwrap().failing = Some((call, kind));
+    }
+
+    /// Nothing fails any more.
+    pub(super) fn recover(&self) {
+        self.world.lock().unwrap().failing = None;
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<Stored> {
+        self.world.lock().unwrap().roles.get(name).cloned()
+    }
+
+    /// Somebody changes a role by hand.
+    pub(super) fn tamper(&self, name: &str, change: impl FnOnce(&mut Stored)) {
+        change(self.world.lock().unwrap().roles.get_mut(name).unwrap());
+    }
+
+    /// Somebody else's role.
+    pub(super) fn put_foreign(&self, name: &str, tags: Tags) {
+        let role = Role {
+            name: name.to_owned(),
+            arn: format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            id: "AROAFOREIGN".to_owned(),
+            path: "/".to_owned(),
+            trust_policy: "{}".to_owned(),
+            description: String::new(),
+            max_session_seconds: 3600,
+            permissions_boundary: None,
+            tags,
+        };
+        let stored = Stored {
+            role,
+            attached: BTreeSet::new(),
+            inline: BTreeMap::new(),
+        };
+        self.world.lock().unwrap().roles.insert(name.to_owned(), stored);
+    }
+
+    fn call<T>(&self, call: &'static str, act: impl FnOnce(&mut World) -> Result<T, AwsError>) -> Result<T, AwsError> {
+        let mut world = self.world.lock().unwrap();
+        world.calls.push(call.to_owned());
+        match world.failing {
+            Some((failing, kind)) if failing == call => Err(error(call, kind)),
+            _ => act(&mut world),
+        }
+    }
+
+    fn change(&self, call: &'static str, name: &str, act: impl FnOnce(&mut Stored)) -> Result<(), AwsError> {
+        self.call(call, |world| {
+            act(world.roles.get_mut(name).ok_or_else(|| error(call, Kind::NotFound))?);
+            Ok(())
+        })
+    }
+}
+
+/// As IAM stores it: actions in arrays, whatever they came as.
+fn rewritten(document: &str) -> String {
+    let mut document: Value = serde_json::from_str(document).unwrap();
+    for statement in document["Statement"].as_array_mut().into_iter().flatten() {
+        if statement["Action"].is_string() {
+            statement["Action"] = json!([statement["Action"]]);
+        }
+    }
+    document.to_string()
+}
+
+impl Connect for FakeAws {
+    type Aws = Self;
+
+    async fn connect(&self, _: &Connection) -> Result<Self, AwsError> {
+        self.call("Connect", |_| Ok(())).map(|()| {
+            self.world.lock().unwrap().calls.pop();
+            self.clone()
+        })
+    }
+}
+
+impl CallerIdentity for FakeAws {
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl Roles for FakeAws {
+    async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
+        self.call("GetRole", |world| {
+            Ok(world.roles.get(name).map(|stored| stored.role.clone()))
+        })
+    }
+
+    async fn create_role(&self, new: &NewRole) -> Result<Role, AwsError> {
+        self.call("CreateRole", |world| {
+            if world.roles.contains_key(&new.name) {
+                return Err(error("CreateRole", Kind::AlreadyExists));
+            }
+            let role = Role {
+                name: new.name.clone(),
+                arn: format!("arn:aws:iam::{ACCOUNT}:role{}{}", new.path, new.name),
+                id: "AROA1".to_owned(),
+                path: new.path.clone(),
+                trust_policy: rewritten(&new.trust_policy),
+                description: new.description.clone(),
+                max_session_seconds: new.max_session_seconds,
+                permissions_boundary: new.permissions_boundary.clone(),
+                tags: new.tags.clone(),
+            };
+            let stored = Stored {
+                role: role.clone(),
+                attached: BTreeSet::new(),
+                inline: BTreeMap::new(),
+            };
+            world.roles.insert(new.name.clone(), stored);
+            Ok(role)
+        })
+    }
+
+    async fn update_trust_policy(&self, name: &str, policy: &str) -> Result<(), AwsError> {
+        self.change("UpdateAssumeRolePolicy", name, |stored| {
+            stored.role.trust_policy = rewritten(policy);
+        })
+    }
+
+    async fn update_role(&self, name: &str, description: &str, seconds: u32) -> Result<(), AwsError> {
+        self.change("UpdateRole", name, |stored| {
+            stored.role.description = description.to_owned();
+            stored.role.max_session_seconds = seconds;
+        })
+    }
+
+    async fn put_permissions_boundary(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.change("PutRolePermissionsBoundary", name, |stored| {
+            stored.role.permissions_boundary = Some(arn.to_owned());
+        })
+    }
+
+    async fn delete_permissions_boundary(&self, name: &str) -> Result<(), AwsError> {
+        self.change("DeleteRolePermissionsBoundary", name, |stored| {
+            stored.role.permissions_boundary = None;
+        })
+    }
+
+    async fn tag_role(&self, name: &str, tags: &Tags) -> Result<(), AwsError> {
+        self.change("TagRole", name, |stored| stored.role.tags.extend(tags.clone()))
+    }
+
+    async fn untag_role(&self, name: &str, keys: &[String]) -> Result<(), AwsError> {
+        self.change("UntagRole", name, |stored| {
+            stored.role.tags.retain(|key, _| !keys.contains(key));
+        })
+    }
+
+    async fn role_tags(&self, name: &str) -> Result<Option<Tags>, AwsError> {
+        self.call("ListRoleTags", |world| {
+            Ok(world.roles.get(name).map(|stored| stored.role.tags.clone()))
+        })
+    }
+
+    async fn attached_policies(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
+        self.call("ListAttachedRolePolicies", |world| {
+            Ok(world
+                .roles
+                .get(name)
+                .map(|stored| stored.attached.clone())
+                .unwrap_or_default())
+        })
+    }
+
+    async fn attach_policy(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.change("AttachRolePolicy", name, |stored| {
+            stored.attached.insert(arn.to_owned());
+        })
+    }
+
+    async fn detach_policy(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.change("DetachRolePolicy", name, |stored| {
+            stored.attached.remove(arn);
+        })
+    }
+
+    async fn inline_policies(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
+        self.call("ListRolePolicies", |world| {
+            Ok(world
+                .roles
+                .get(name)
+                .map(|stored| stored.inline.keys().cloned().collect())
+                .unwrap_or_default())
+        })
+    }
+
+    async fn inline_policy(&self, name: &str, policy: &str) -> Result<Option<String>, AwsError> {
+        self.call("GetRolePolicy", |world| {
+            Ok(world
+                .roles
+                .get(name)
+                .and_then(|stored| stored.inline.get(policy))
+                .cloned())
+        })
+    }
+
+    async fn put_inline_policy(&self, name: &str, policy: &str, document: &str) -> Result<(), AwsError> {
+        self.change("PutRolePolicy", name, |stored| {
+            stored.inline.insert(policy.to_owned(), rewritten(document));
+        })
+    }
+
+    async fn delete_inline_policy(&self, name: &str, policy: &str) -> Result<(), AwsError> {
+        self.change("DeleteRolePolicy", name, |stored| drop(stored.inline.remove(policy)))
+    }
+
+    async fn delete_role(&self, name: &str) -> Result<(), AwsError> {
+        self.call("DeleteRole", |world| {
+            if world
+                .roles
+                .get(name)
+                .is_some_and(|role| !role.attached.is_empty() || !role.inline.is_empty())
+            {
+                return Err(error("DeleteRole", Kind::DeleteConflict));
+            }
+            world.roles.remove(name);
+            Ok(())
+        })
+    }
+
+    async fn roles_under(&self, _: &str) -> Result<Vec<RoleSummary>, AwsError> {
+        panic!("a binding lists no roles")
+    }
+}
+
+/// Bindings ask nothing of providers.
+impl IdentityProviders for FakeAws {
+    async fn provider(&self, _: &str) -> Result<Option<OidcProvider>, AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn create_provider(&self, _: &NewOidcProvider) -> Result<String, AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn add_client_id(&self, _: &str, _: &str) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn remove_client_id(&self, _: &str, _: &str) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn set_thumbprints(&self, _: &str, _: &[String]) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn tag_provider(&self, _: &str, _: &Tags) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn untag_provider(&self, _: &str, _: &[String]) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn delete_provider(&self, _: &str) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+}
+
+/// Bindings ask nothing of documents.
+impl DocumentStore for FakeAws {
+    async fn document(&self, _: &ObjectRef) -> Result<Lookup<Document>, AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn put_document(&self, _: &ObjectRef, _: &NewDocument, _: &Precondition) -> Result<String, AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn delete_document(&self, _: &ObjectRef, _: &str) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn bucket_policy(&self, _: &Bucket) -> Result<Option<String>, AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn put_bucket_policy(&self, _: &Bucket, _: &str) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn delete_bucket_policy(&self, _: &Bucket) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn public_access_block(&self, _: &Bucket) -> Result<Option<PublicAccessBlock>, AwsError> {
+        panic!("not a binding's")
+    }
+}
+
+fn error(call: &'static str, kind: Kind) -> AwsError {
+    AwsError {
+        kind,
+        text: format!("iam:{call} failed"),
+    }
+}

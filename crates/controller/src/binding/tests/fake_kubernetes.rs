@@ -1,0 +1,186 @@
+//! A Kubernetes API with ServiceAccounts and events, and server-side apply of annotations and labels.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use http::{Method, Request, Response, StatusCode};
+use kube::{Client, client::Body};
+use serde_json::{Map, Value, json};
+
+const MANAGER: &str = "irsa-anywhere-serviceaccount";
+
+#[derive(Debug, Default)]
+struct World {
+    accounts: BTreeMap<String, Value>,
+    writes: Vec<String>,
+    events: Vec<(String, String, String)>,
+    version: u64,
+}
+
+/// The API of one namespace, `ns`.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FakeKubernetes {
+    world: Arc<Mutex<World>>,
+}
+
+impl FakeKubernetes {
+    pub(super) fn client(&self) -> Client {
+        let world = Arc::clone(&self.world);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let world = Arc::clone(&world);
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await.unwrap();
+                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+                let answer = world.lock().unwrap().answer(&parts.method, parts.uri.path(), &body);
+                Ok::<_, Infallible>(response(answer))
+            }
+        });
+        Client::new(service, "ns")
+    }
+
+    /// Somebody makes a ServiceAccount.
+    pub(super) fn put_account(&self, name: &str) {
+        let uid = format!("uid-{name}");
+        let account = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1"},
+        });
+        self.world.lock().unwrap().accounts.insert(name.to_owned(), account);
+    }
+
+    /// Somebody else sets an annotation, as its owner.
+    pub(super) fn annotate(&self, name: &str, manager: &str, key: &str, value: &str) {
+        let mut world = self.world.lock().unwrap();
+        let account = world.accounts.get_mut(name).unwrap();
+        account["metadata"]["annotations"][key] = json!(value);
+        let fields = json!({"f:metadata": {"f:annotations": {format!("f:{key}"): {}}}});
+        let entry = json!({"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        match account["metadata"]["managedFields"].as_array_mut() {
+            Some(entries) => entries.push(entry),
+            None => account["metadata"]["managedFields"] = json!([entry]),
+        }
+    }
+
+    pub(super) fn account(&self, name: &str) -> Option<Value> {
+        self.world.lock().unwrap().accounts.get(name).cloned()
+    }
+
+    /// The writes of ServiceAccounts since the last time.
+    pub(super) fn take_writes(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().writes)
+    }
+
+    /// Reason, kind of object and note of the events since the last time.
+    pub(super) fn take_events(&self) -> Vec<(String, String, String)> {
+        std::mem::take(&mut self.world.lock().unwrap().events)
+    }
+}
+
+fn response((status, body): (StatusCode, Value)) -> Response<Body> {
+    Response::builder()
+        .status(status)
+        .body(Body::from(body.to_string().into_bytes()))
+        .unwrap()
+}
+
+fn failure(status: StatusCode, reason: &str) -> (StatusCode, Value) {
+    let code = status.as_u16();
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": reason, "code": code});
+    (status, body)
+}
+
+impl World {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
+        if path.starts_with("/apis/events.k8s.io/") {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            self.events.push((
+                text(&body["reason"]),
+                text(&body["regarding"]["kind"]),
+                text(&body["note"]),
+            ));
+            return (StatusCode::CREATED, body.clone());
+        }
+        let Some(name) = path.strip_prefix("/api/v1/namespaces/ns/serviceaccounts/") else {
+            return failure(StatusCode::NOT_FOUND, "NotFound");
+        };
+        if *method == Method::GET {
+            let found = self.accounts.get(name).cloned();
+            return found.map_or_else(
+                || failure(StatusCode::NOT_FOUND, "NotFound"),
+                |found| (StatusCode::OK, found),
+            );
+        }
+        self.writes.push(format!("{method} {name}"));
+        if *method == Method::DELETE {
+            self.delete(name, body)
+        } else {
+            self.apply(name, &body["metadata"])
+        }
+    }
+
+    fn delete(&mut self, name: &str, body: &Value) -> (StatusCode, Value) {
+        let Some(found) = self.accounts.get(name).cloned() else {
+            return failure(StatusCode::NOT_FOUND, "NotFound");
+        };
+        for field in ["uid", "resourceVersion"] {
+            if body["preconditions"][field] != found["metadata"][field] {
+                return failure(StatusCode::CONFLICT, "Conflict");
+            }
+        }
+        self.accounts.remove(name);
+        (StatusCode::OK, found)
+    }
+
+    fn apply(&mut self, name: &str, wanted: &Value) -> (StatusCode, Value) {
+        self.version += 1;
+        let version = self.version.to_string();
+        let account = match self.accounts.get_mut(name) {
+            None if wanted.get("uid").is_some() => return failure(StatusCode::CONFLICT, "Conflict"),
+            None => self.accounts.entry(name.to_owned()).or_insert_with(
+                || json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "uid": "made"}}),
+            ),
+            Some(account) if wanted["uid"] != account["metadata"]["uid"] => {
+                return failure(StatusCode::CONFLICT, "Conflict");
+            }
+            Some(account) => account,
+        };
+        let metadata = &mut account["metadata"];
+        let mut fields = Map::new();
+        for section in ["annotations", "labels"] {
+            let owned = owned_before(metadata, section);
+            let mut present = metadata[section].as_object().cloned().unwrap_or_default();
+            present.retain(|key, _| !owned.contains(key));
+            let wanted = wanted[section].as_object().cloned().unwrap_or_default();
+            let keys: Map<String, Value> = wanted.keys().map(|key| (format!("f:{key}"), json!({}))).collect();
+            present.extend(wanted);
+            metadata[section] = Value::Object(present);
+            fields.insert(format!("f:{section}"), Value::Object(keys));
+        }
+        metadata["resourceVersion"] = json!(version);
+        let mut entries = metadata["managedFields"].as_array().cloned().unwrap_or_default();
+        entries.retain(|entry| entry["manager"] != MANAGER);
+        let owns = json!({"f:metadata": fields});
+        entries.push(json!({"manager": MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": owns}));
+        metadata["managedFields"] = Value::Array(entries);
+        (StatusCode::OK, account.clone())
+    }
+}
+
+fn owned_before(metadata: &Value, section: &str) -> Vec<String> {
+    let entries = metadata["managedFields"].as_array().into_iter().flatten();
+    let ours = entries.filter(|entry| entry["manager"] == MANAGER);
+    ours.flat_map(|entry| {
+        let keys = entry["fieldsV1"]["f:metadata"][format!("f:{section}")]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        keys.into_iter()
+            .filter_map(|(key, _)| key.strip_prefix("f:").map(str::to_owned))
+            .collect::<Vec<_>>()
+    })
+    .collect()
+}

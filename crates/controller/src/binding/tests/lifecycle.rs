@@ -1,0 +1,259 @@
+//! From nothing to a bound ServiceAccount and back.
+
+use irsa_core::vocabulary::FORCE_DELETE;
+
+use super::*;
+
+const CREATION: [&str; 4] = ["GetRole", "CreateRole", "AttachRolePolicy", "PutRolePolicy"];
+const CHECK: [&str; 4] = [
+    "GetRole",
+    "ListAttachedRolePolicies",
+    "ListRolePolicies",
+    "GetRolePolicy",
+];
+const REMOVAL: [&str; 6] = [
+    "GetRole",
+    "ListAttachedRolePolicies",
+    "ListRolePolicies",
+    "DeleteRolePolicy",
+    "DetachRolePolicy",
+    "DeleteRole",
+];
+
+async fn bound() -> (Bench, IamRoleBinding) {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    bench.aws.take_calls();
+    bench.kubernetes.take_writes();
+    bench.kubernetes.take_events();
+    (bench, binding)
+}
+
+#[tokio::test]
+async fn a_new_binding_costs_four_calls_and_one_apply() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    assert_eq!(bench.aws.take_calls(), CREATION);
+    assert_eq!(bench.kubernetes.take_writes(), ["PATCH app"]);
+
+    let stored = bench.aws.get(ROLE).unwrap();
+    assert_eq!(stored.role.permissions_boundary.as_deref(), Some(BOUNDARY));
+    assert_eq!(stored.role.tags["team"], "platform");
+    assert_eq!(stored.role.tags["irsa-anywhere.dev/name"], "app");
+    let status = binding.status.unwrap();
+    assert_eq!(status.role_arn.as_deref(), Some(stored.role.arn.as_str()));
+    assert_eq!(status.role_id.as_deref(), Some("AROA1"));
+    assert_eq!(status.role_name.as_deref(), Some(ROLE));
+    assert_eq!(status.subjects, ["system:serviceaccount:ns:app"]);
+    assert_eq!(status.audiences, ["sts.amazonaws.com"]);
+    let account = bench.kubernetes.account("app").unwrap();
+    assert_eq!(
+        account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"],
+        stored.role.arn
+    );
+    assert_eq!(
+        account["metadata"]["annotations"]["eks.amazonaws.com/audience"],
+        "sts.amazonaws.com"
+    );
+    assert_eq!(account["metadata"]["labels"]["irsa-anywhere.dev/inject"], "true");
+}
+
+#[tokio::test]
+async fn an_unchanged_world_is_only_read_and_its_status_stays() {
+    let (bench, mut binding) = bound().await;
+    let before = binding.status.clone();
+    for _ in 0..3 {
+        bench.succeed(&mut binding).await;
+        assert_eq!(bench.aws.take_calls(), CHECK);
+        assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+        assert_eq!(binding.status, before);
+    }
+    assert_eq!(bench.kubernetes.take_events(), []);
+    let bench = bench.restarted();
+    bench.succeed(&mut binding).await;
+    assert_eq!(bench.aws.take_calls(), CHECK);
+    assert_eq!(binding.status, before);
+}
+
+#[tokio::test]
+async fn a_failure_half_way_is_recorded_and_resumed() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    bench.aws.fail("AttachRolePolicy", irsa_aws::Kind::AccessDenied);
+    let mut binding = binding();
+    let outcome = bench.end(&mut binding, Reason::AccessDenied, "AttachRolePolicy").await;
+    let role = outcome
+        .aspects
+        .iter()
+        .find(|aspect| aspect.kind == ConditionType::RoleSynced)
+        .unwrap();
+    assert_eq!(role.status, outcome::Status::True);
+    assert!(binding.status.as_ref().unwrap().role_arn.is_some());
+    bench.aws.recover();
+    bench.aws.take_calls();
+    bench.succeed(&mut binding).await;
+    let writes: Vec<String> = bench
+        .aws
+        .take_calls()
+        .into_iter()
+        .filter(|call| !CHECK.contains(&call.as_str()))
+        .collect();
+    assert_eq!(writes, ["AttachRolePolicy", "PutRolePolicy"]);
+}
+
+#[tokio::test]
+async fn a_role_that_iam_does_not_show_yet_is_waited_for() {
+    let bench = Bench::new();
+    bench.aws.fail("CreateRole", irsa_aws::Kind::AlreadyExists);
+    bench.end(&mut binding(), Reason::Propagating, ROLE).await;
+}
+
+#[tokio::test]
+async fn deletion_undoes_everything_in_order() {
+    let (bench, binding) = bound().await;
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.aws.take_calls(), REMOVAL);
+    assert!(bench.aws.get(ROLE).is_none());
+    let account = bench.kubernetes.account("app").unwrap();
+    assert_eq!(account["metadata"]["annotations"], json!({}));
+    assert_eq!(account["metadata"]["labels"], json!({}));
+}
+
+#[tokio::test]
+async fn deletion_needs_no_valid_spec_and_no_healthy_federation() {
+    let (bench, mut binding) = bound().await;
+    binding.spec.policies.inline[0].document.clear();
+    binding.spec.service_accounts.clear();
+    bench.federate(|federation| {
+        federation["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+        federation["spec"]["bindings"] = json!({"roleNamePrefix": "other-"});
+    });
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+    assert_eq!(
+        bench.kubernetes.account("app").unwrap()["metadata"]["annotations"],
+        json!({})
+    );
+}
+
+#[tokio::test]
+async fn deletion_before_the_first_status_finds_the_role_by_its_name() {
+    let (bench, mut binding) = bound().await;
+    binding.status = None;
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+}
+
+#[tokio::test]
+async fn deletion_touches_no_role_that_is_not_ours() {
+    let (bench, binding) = bound().await;
+    bench.aws.tamper(ROLE, |stored| {
+        drop(stored.role.tags.insert("irsa-anywhere.dev/cluster".into(), "x".into()));
+    });
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.aws.take_calls(), ["GetRole"]);
+    assert!(bench.aws.get(ROLE).is_some());
+}
+
+#[tokio::test]
+async fn retain_leaves_role_and_annotations_where_the_federation_allows_it() {
+    let (bench, mut binding) = bound().await;
+    binding.spec.deletion_policy = irsa_api::DeletionPolicy::Retain;
+    bench.federate(|federation| federation["spec"]["bindings"]["allowRetain"] = json!(true));
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+    bench.federate(|_| ());
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(
+        bench.aws.get(ROLE).is_none(),
+        "a federation that does not allow it is obeyed"
+    );
+}
+
+#[tokio::test]
+async fn a_created_account_goes_with_its_binding_unless_others_use_it() {
+    for shared in [false, true] {
+        let bench = Bench::new();
+        let mut binding = binding_with(|binding| binding["spec"]["serviceAccountMode"] = json!("Create"));
+        bench.succeed(&mut binding).await;
+        assert_eq!(
+            bench.kubernetes.account("app").unwrap()["metadata"]["labels"]["irsa-anywhere.dev/binding"],
+            "app"
+        );
+        if shared {
+            bench.kubernetes.annotate("app", "kubectl", "example.com/x", "y");
+        }
+        assert_eq!(bench.cleanup(&binding).await, Ok(()));
+        assert_eq!(bench.kubernetes.account("app").is_some(), shared);
+    }
+}
+
+#[tokio::test]
+async fn a_cleanup_that_aws_refuses_waits_until_it_is_forced_and_says_what_was_left() {
+    let (bench, mut binding) = bound().await;
+    bench.aws.fail("DetachRolePolicy", irsa_aws::Kind::AccessDenied);
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::AccessDenied);
+    assert!(bench.aws.get(ROLE).is_some());
+    assert_eq!(bench.kubernetes.take_events(), []);
+    binding.metadata.annotations = Some([(FORCE_DELETE.to_owned(), String::new())].into());
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    let events = bench.kubernetes.take_events();
+    assert_eq!(
+        (events[0].0.as_str(), events[0].1.as_str()),
+        ("Abandoned", "OidcFederation")
+    );
+    assert!(
+        events[0].2.contains("ns/app") && events[0].2.contains(ROLE),
+        "{}",
+        events[0].2
+    );
+}
+
+#[tokio::test]
+async fn a_forced_deletion_still_cleans_up_when_it_can() {
+    let (bench, mut binding) = bound().await;
+    binding.metadata.annotations = Some([(FORCE_DELETE.to_owned(), String::new())].into());
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+    assert_eq!(bench.kubernetes.take_events(), []);
+}
+
+#[tokio::test]
+async fn a_role_that_something_else_uses_is_named() {
+    let (bench, binding) = bound().await;
+    bench.aws.fail("DeleteRole", irsa_aws::Kind::DeleteConflict);
+    let outcome = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(outcome.reason, Reason::RoleInUse);
+    assert!(outcome.message.contains(ROLE), "{}", outcome.message);
+}
+
+#[tokio::test]
+async fn without_its_federation_only_a_binding_that_has_a_role_waits() {
+    let (bench, binding) = bound().await;
+    bench.controller.federations.forget("default");
+    let outcome = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(outcome.reason, Reason::FederationNotFound);
+    assert!(outcome.message.contains("force-delete"), "{}", outcome.message);
+    assert_eq!(bench.cleanup(&super::binding()).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_replica_that_does_not_lead_writes_nothing() {
+    let (bench, mut binding) = bound().await;
+    let follower = Bench::over(bench.aws.clone(), bench.kubernetes.clone(), Follower);
+    bench.aws.tamper(ROLE, |stored| stored.attached.clear());
+    assert_eq!(follower.pass(&mut binding).await.reason, Reason::WriteConflict);
+    assert_eq!(
+        follower.cleanup(&binding).await.unwrap_err().reason,
+        Reason::WriteConflict
+    );
+    let mut fresh = binding_with(|binding| binding["metadata"]["name"] = json!("other"));
+    assert_eq!(follower.pass(&mut fresh).await.reason, Reason::WriteConflict);
+    assert!(bench.aws.take_calls().iter().all(|call| CHECK.contains(&call.as_str())));
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+}
