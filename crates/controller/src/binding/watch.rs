@@ -275,3 +275,78 @@ impl Waker {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
+    use super::*;
+
+    fn binding(name: &str, federation: &str, account: &str, generation: i64) -> Guarded<IamRoleBinding> {
+        let binding = json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": generation},
+            "spec": {"serviceAccounts": [{"name": account}], "federationRef": {"name": federation}},
+        });
+        DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
+    }
+
+    fn waker(bindings: &[Guarded<IamRoleBinding>]) -> (Waker, UnboundedReceiver<Reference>) {
+        let (reader, mut writer) = reflector::store();
+        for binding in bindings {
+            writer.apply_watcher_event(&Event::Apply(binding.clone()));
+        }
+        let (wake, woken) = unbounded();
+        (Waker { bindings: reader, wake }, woken)
+    }
+
+    /// Names of the bindings woken, in order.
+    fn names(mut woken: UnboundedReceiver<Reference>) -> Vec<String> {
+        let mut names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
+            .map(|one| one.name)
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_federation_wakes_its_own_bindings_only() {
+        let (waker, woken) = waker(&[
+            binding("a", "x", "sa", 1),
+            binding("b", "y", "sb", 1),
+            binding("c", "x", "sc", 1),
+        ]);
+        waker.wake_users("x");
+        assert_eq!(names(woken), ["a", "c"]);
+    }
+
+    #[test]
+    fn an_account_wakes_the_bindings_of_its_namespace_that_name_it() {
+        let (waker, woken) = waker(&[binding("a", "x", "sa", 1), binding("b", "x", "sb", 1)]);
+        waker.wake_bound("elsewhere", "sa");
+        waker.wake_bound("ns", "sb");
+        assert_eq!(names(woken), ["b"]);
+    }
+
+    #[test]
+    fn a_binding_that_goes_or_lets_go_wakes_those_that_wait_for_what_it_had() {
+        let all = [
+            binding("old", "x", "sa", 1),
+            binding("young", "x", "sa", 1),
+            binding("other", "x", "sb", 1),
+        ];
+        let (waker, woken) = waker(&all);
+        waker.wake_contenders(&all[0]);
+        assert_eq!(names(woken), ["young"]);
+
+        let (waker, woken) = self::waker(&all);
+        waker.wake_contenders_of_earlier(&binding("old", "x", "sa", 1));
+        waker.wake_contenders_of_earlier(&binding("new", "x", "sa", 1));
+        assert_eq!(names(woken), Vec::<String>::new(), "same spec, or never seen before");
+
+        let (waker, woken) = self::waker(&all);
+        waker.wake_contenders_of_earlier(&binding("old", "x", "elsewhere", 2));
+        assert_eq!(names(woken), ["young"]);
+    }
+}
