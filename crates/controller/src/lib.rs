@@ -4,6 +4,7 @@
 //! the AWS SDK is visible here.
 
 pub mod backoff;
+pub mod binding;
 pub mod conditions;
 pub mod events;
 pub mod leadership;
