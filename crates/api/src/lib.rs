@@ -1,6 +1,6 @@
 //! The two kinds of irsa-anywhere as they are written, stored and read: [`OidcFederation`] and [`IamRoleBinding`].
 //!
-//! These types are the single source of the CRDs in `crds/`; `crdgen` writes them. Whatever the
+//! These types are the single source of the CRDs in `crds/` and of `docs/api.md`; `crdgen` writes both. Whatever the
 //! API server can refuse is refused there, by schema or CEL, with a sentence that names the field and the fix. What it
 //! cannot see (another object, an AWS quota, the inside of a policy document) is left to the controllers.
 //!
@@ -18,6 +18,7 @@ mod duration;
 mod federation;
 mod federation_status;
 mod guardrails;
+mod reference;
 mod schema;
 
 pub use binding::{
@@ -34,3 +35,4 @@ pub use federation::{
 pub use federation_status::{KeyState, KeyStatus, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 pub use guardrails::{AllowedNamespaces, BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};
 pub use irsa_core::vocabulary;
+pub use reference::api_reference;
