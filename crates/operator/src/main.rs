@@ -1,2 +1,0 @@
-//! The operator binary.
-fn main() {}
