@@ -1,1 +1,3 @@
-//! Workspace tests; see the files beside this one.
+//! What several test binaries of the workspace share.
+
+pub mod argocd;

@@ -32,7 +32,8 @@ use crate::{DeletionPolicy, Duration, IamRoleBindingStatus, schema};
         description = "Whether pods of the ServiceAccounts can assume the role."
     ),
     printcolumn(name = "Role ARN", type_ = "string", json_path = ".status.roleArn"),
-    printcolumn(name = "Service Accounts", type_ = "string", json_path = ".spec.serviceAccounts[*].name"),
+    // The whole list, as JSON: of `[*].name` the API server prints the first match only.
+    printcolumn(name = "Service Accounts", type_ = "string", json_path = ".spec.serviceAccounts"),
     printcolumn(
         name = "Status",
         type_ = "string",

@@ -44,9 +44,9 @@ const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.reg
     printcolumn(name = "Provider", type_ = "string", json_path = ".status.providerArn", priority = 1),
     printcolumn(
         name = "Keys",
-        type_ = "string",
-        json_path = ".status.keys[*].state",
-        description = "The state of every known signing key."
+        type_ = "integer",
+        json_path = ".status.publishedKeys",
+        description = "How many signing keys are published."
     ),
     printcolumn(
         name = "Status",
@@ -279,7 +279,7 @@ pub struct AssumeRole {
     /// The external id that the role's trust policy demands, if it does. Not a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1224))]
-    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_+=,.@:/-]{2,1224}$')")
+    #[x_kube(validation = Rule::new("self.size() >= 2 && self.matches('^[A-Za-z0-9_+=,.@:/-]+$')")
         .message("spec.aws.assumeRole.externalId must be 2 to 1224 letters, digits and _+=,.@:/-"))]
     pub external_id: Option<String>,
 }

@@ -105,7 +105,7 @@ impl Default for BindingRules {
 /// The namespaces that may use a federation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(self.from == 'Selector') == has(self.selector)")
+#[x_kube(validation = Rule::new("(has(self.from) && self.from == 'Selector') == has(self.selector)")
     .message("spec.bindings.allowedNamespaces.selector goes with from: Selector, and from: Selector needs it")
     .field_path(".selector"))]
 pub struct AllowedNamespaces {

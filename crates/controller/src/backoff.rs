@@ -10,7 +10,7 @@ use std::{
 use irsa_core::vocabulary::Class;
 
 const FIRST: Duration = Duration::from_secs(1);
-const CAP: Duration = Duration::from_secs(300);
+const CAP: Duration = Duration::from_mins(5);
 /// IAM takes seconds to show a change everywhere; looking again sooner only costs calls.
 const SETTLING: Duration = Duration::from_secs(3);
 

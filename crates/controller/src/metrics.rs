@@ -1,45 +1,64 @@
 //! What the operator counts. Every label comes from a closed enum: no object names, no AWS messages.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue},
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
 /// The two kinds, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `OidcFederation`
-    #[prometheus(rename = "federation")]
     Federation,
     /// `IamRoleBinding`
-    #[prometheus(rename = "binding")]
     Binding,
 }
 
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let text = match self {
+            Self::Federation => "federation",
+            Self::Binding => "binding",
+        };
+        text.encode(encoder)
+    }
+}
+
 /// How a pass ended, as a label: the class of its verdict, or that it could not conclude at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PassResult {
     /// Nothing left to do.
-    #[prometheus(rename = "done")]
     Done,
     /// Changes were made and are settling.
-    #[prometheus(rename = "settling")]
     Settling,
     /// Something outside must happen.
-    #[prometheus(rename = "wait")]
     Wait,
     /// The spec must change.
-    #[prometheus(rename = "stalled")]
     Stalled,
     /// AWS or an API server could not be asked.
-    #[prometheus(rename = "retry")]
     Retry,
     /// The pass itself failed: its status could not be written, it took too long, or it may not write.
-    #[prometheus(rename = "error")]
     Error,
+}
+
+impl EncodeLabelValue for PassResult {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let text = match self {
+            Self::Done => "done",
+            Self::Settling => "settling",
+            Self::Wait => "wait",
+            Self::Stalled => "stalled",
+            Self::Retry => "retry",
+            Self::Error => "error",
+        };
+        text.encode(encoder)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -79,17 +79,32 @@ pub struct Aspect {
 impl Aspect {
     /// An aspect that holds.
     pub fn holds(kind: ConditionType, message: impl Into<String>) -> Self {
-        Self { kind, status: Status::True, reason: Reason::Succeeded, message: message.into() }
+        Self {
+            kind,
+            status: Status::True,
+            reason: Reason::Succeeded,
+            message: message.into(),
+        }
     }
 
     /// An aspect that does not hold.
     pub fn fails(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
-        Self { kind, status: Status::False, reason, message: message.into() }
+        Self {
+            kind,
+            status: Status::False,
+            reason,
+            message: message.into(),
+        }
     }
 
     /// An aspect that could not be determined in this pass.
     pub fn unknown(kind: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
-        Self { kind, status: Status::Unknown, reason, message: message.into() }
+        Self {
+            kind,
+            status: Status::Unknown,
+            reason,
+            message: message.into(),
+        }
     }
 }
 
@@ -107,7 +122,11 @@ pub struct Outcome {
 impl Outcome {
     /// An outcome with this verdict and no aspects yet.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), aspects: Vec::new() }
+        Self {
+            reason,
+            message: message.into(),
+            aspects: Vec::new(),
+        }
     }
 
     /// The same with one more aspect.
@@ -152,14 +171,17 @@ pub fn conclude(outcome: &Outcome, given: &Circumstances<'_>) -> Vec<Condition> 
 
 /// Whether a healthy object rides out our own trouble: Ready is about the world, not about us.
 fn rides_out(given: &Circumstances<'_>) -> bool {
-    let settled = given.find(ConditionType::Ready).is_some_and(|ready| {
-        ready.status == Status::True && ready.observed_generation == given.generation
-    });
+    let settled = given
+        .find(ConditionType::Ready)
+        .is_some_and(|ready| ready.status == Status::True && ready.observed_generation == given.generation);
     settled && given.find(ConditionType::Reconciling).is_none() && !is_stale(given)
 }
 
 fn is_stale(given: &Circumstances<'_>) -> bool {
-    let tolerated = given.interval.checked_mul(STALE_AFTER_INTERVALS).unwrap_or(SignedDuration::MAX);
+    let tolerated = given
+        .interval
+        .checked_mul(STALE_AFTER_INTERVALS)
+        .unwrap_or(SignedDuration::MAX);
     given.now.duration_since(given.last_good) > tolerated
 }
 
@@ -177,7 +199,9 @@ fn judge(outcome: &Outcome, given: &Circumstances<'_>) -> Judged {
         message: outcome.message.clone(),
         flag,
     };
-    let was_ready = given.find(ConditionType::Ready).filter(|ready| ready.status == Status::True);
+    let was_ready = given
+        .find(ConditionType::Ready)
+        .filter(|ready| ready.status == Status::True);
     match outcome.reason.class() {
         Class::Stalled => says(Status::False, Some(ConditionType::Stalled)),
         Class::Wait => says(Status::False, Some(ConditionType::Reconciling)),
@@ -222,7 +246,10 @@ fn unconfirmed_because(outcome: &Outcome) -> Judged {
     Judged {
         ready: Status::Unknown,
         reason: Reason::Unconfirmed.as_str().to_owned(),
-        message: format!("The last good check is older than {STALE_AFTER_INTERVALS} intervals: {}", outcome.message),
+        message: format!(
+            "The last good check is older than {STALE_AFTER_INTERVALS} intervals: {}",
+            outcome.message
+        ),
         flag: Some(ConditionType::Reconciling),
     }
 }
@@ -252,9 +279,10 @@ fn aspect_condition(kind: ConditionType, outcome: &Outcome, given: &Circumstance
     if let Some(aspect) = outcome.aspects.iter().find(|aspect| aspect.kind == kind) {
         return given.condition(kind, aspect.status, aspect.reason.as_str(), &aspect.message);
     }
-    given.find(kind).cloned().unwrap_or_else(|| {
-        given.condition(kind, Status::Unknown, Reason::Progressing.as_str(), "Not checked yet.")
-    })
+    given
+        .find(kind)
+        .cloned()
+        .unwrap_or_else(|| given.condition(kind, Status::Unknown, Reason::Progressing.as_str(), "Not checked yet."))
 }
 
 impl Circumstances<'_> {

@@ -11,7 +11,12 @@ use super::halt::Halt;
 
 /// A call that failed for a reason that has nothing to do with what it was about.
 pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
-    Halt::new(aspect, reason(error.kind()), format!("{error}."))
+    let message = match error.kind() {
+        Kind::AccessDenied => format!("AWS refused {error}; allow it in the operator's IAM policy."),
+        Kind::NoCredentials => format!("The operator has no valid AWS credentials: {error}."),
+        _ => format!("{error}."),
+    };
+    Halt::new(aspect, reason(error.kind()), message)
 }
 
 const fn reason(kind: Kind) -> Reason {
@@ -24,7 +29,7 @@ const fn reason(kind: Kind) -> Reason {
         Kind::DeleteConflict => Reason::RoleInUse,
         Kind::MalformedPolicy => Reason::MalformedPolicy,
         Kind::InvalidInput => Reason::InvalidSpec,
-        _ => Reason::AwsUnavailable,
+        Kind::IdpUnreachable | Kind::NoCredentials | Kind::Unavailable => Reason::AwsUnavailable,
     }
 }
 
@@ -52,7 +57,7 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
             );
             (Reason::FederationNotReady, message)
         }
-        (Kind::NotFound, BindingStep::Attach { arn }) if error.to_string().contains(arn.as_str()) => {
+        (Kind::NotFound, BindingStep::Attach { arn }) if error.message.contains(arn.as_str()) => {
             let message = format!("spec.policies.managed: the policy {arn} does not exist; correct it or create it.");
             (Reason::InvalidSpec, message)
         }
@@ -104,5 +109,105 @@ pub(crate) fn kubernetes_halt(account: &str, error: &kube::Error) -> Halt {
             let message = format!("The Kubernetes API could not be asked about the ServiceAccount {account}.");
             Halt::new(aspect, Reason::ApiServerUnavailable, message)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use irsa_core::naming::PolicyArn;
+
+    use super::*;
+
+    fn refusal(kind: Kind, message: &str, step: &BindingStep) -> Halt {
+        let error = AwsError {
+            operation: "iam:Call",
+            resource: "p-ns.app".to_owned(),
+            code: "Code".to_owned(),
+            message: message.to_owned(),
+            kind,
+        };
+        refused(&RoleName::new("p-ns.app").unwrap(), step, &error)
+    }
+
+    fn attach() -> BindingStep {
+        BindingStep::Attach {
+            arn: PolicyArn::observed("arn:aws:iam::aws:policy/X"),
+        }
+    }
+
+    #[test]
+    fn a_missing_policy_is_the_specs_fault_and_a_missing_role_is_not() {
+        let missing = refusal(
+            Kind::NotFound,
+            "Policy arn:aws:iam::aws:policy/X does not exist",
+            &attach(),
+        );
+        assert_eq!(
+            (missing.reason, missing.aspect),
+            (Reason::InvalidSpec, ConditionType::PoliciesSynced)
+        );
+        let hidden = refusal(
+            Kind::NotFound,
+            "The role with name p-ns.app cannot be found.",
+            &attach(),
+        );
+        assert_eq!(hidden.reason, Reason::Propagating);
+    }
+
+    #[test]
+    fn a_missing_boundary_is_the_federations_fault() {
+        let step = BindingStep::PutBoundary {
+            arn: "arn:b".to_owned(),
+        };
+        let halt = refusal(Kind::NotFound, "", &step);
+        assert_eq!(
+            (halt.reason, halt.aspect),
+            (Reason::FederationNotReady, ConditionType::RoleSynced)
+        );
+        assert!(halt.message.contains("arn:b"), "{}", halt.message);
+    }
+
+    #[test]
+    fn documents_that_aws_refuses_are_told_apart() {
+        let inline = BindingStep::PutInline {
+            name: "p".to_owned(),
+            document: String::new(),
+        };
+        let trust = BindingStep::UpdateTrust { trust: String::new() };
+        assert_eq!(
+            refusal(Kind::MalformedPolicy, "", &inline).reason,
+            Reason::MalformedPolicy
+        );
+        assert_eq!(refusal(Kind::MalformedPolicy, "", &trust).reason, Reason::InvalidSpec);
+        assert_eq!(
+            refusal(Kind::LimitExceeded, "", &trust).reason,
+            Reason::TrustPolicyTooLarge
+        );
+        assert_eq!(refusal(Kind::LimitExceeded, "", &inline).reason, Reason::QuotaExceeded);
+    }
+
+    #[test]
+    fn a_refused_call_names_action_resource_and_remedy() {
+        let halt = refusal(Kind::AccessDenied, "no identity-based policy allows it", &attach());
+        assert_eq!(
+            halt.message,
+            "AWS refused iam:Call on p-ns.app: Code (no identity-based policy allows it); allow it in the operator's \
+             IAM policy."
+        );
+    }
+
+    #[test]
+    fn trouble_with_the_kubernetes_api_has_its_class() {
+        let api = |code: u16, reason: &str| {
+            let status = kube::core::Status {
+                code,
+                reason: reason.to_owned(),
+                ..kube::core::Status::default()
+            };
+            kubernetes_halt("app", &kube::Error::Api(Box::new(status))).reason
+        };
+        assert_eq!(api(403, "Forbidden"), Reason::AccessDenied);
+        assert_eq!(api(409, "Conflict"), Reason::WriteConflict);
+        assert_eq!(api(500, "InternalError"), Reason::ApiServerUnavailable);
     }
 }

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 use super::{Cleanup, Guarded, PassError, Reconciler, Report};
 use crate::{
     metrics::PassResult,
-    object::{Managed, ObjectKey, StatusFields},
+    object::{Managed, ObjectKey},
 };
 
 /// One pass over one object, within the deadline.

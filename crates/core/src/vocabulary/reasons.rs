@@ -54,12 +54,22 @@ impl ConditionType {
     }
 
     /// The aspects of an `OidcFederation`, in the order in which its steps run.
-    pub const FEDERATION_ASPECTS: [Self; 5] =
-        [Self::IssuerMatched, Self::KeysObserved, Self::Published, Self::PubliclyReadable, Self::ProviderRegistered];
+    pub const FEDERATION_ASPECTS: [Self; 5] = [
+        Self::IssuerMatched,
+        Self::KeysObserved,
+        Self::Published,
+        Self::PubliclyReadable,
+        Self::ProviderRegistered,
+    ];
 
     /// The aspects of an `IamRoleBinding`, in the order in which its steps run.
-    pub const BINDING_ASPECTS: [Self; 5] =
-        [Self::FederationReady, Self::Admitted, Self::RoleSynced, Self::PoliciesSynced, Self::ServiceAccountsSynced];
+    pub const BINDING_ASPECTS: [Self; 5] = [
+        Self::FederationReady,
+        Self::Admitted,
+        Self::RoleSynced,
+        Self::PoliciesSynced,
+        Self::ServiceAccountsSynced,
+    ];
 }
 
 impl fmt::Display for ConditionType {

@@ -23,6 +23,7 @@ use super::{
         routes::Routes,
         tls::{Authority, TlsError, client_config, server_config},
     },
+    s3::{BucketOptions, S3},
     site::Site,
     sts::fetch::Dialer,
     wire::Service,
@@ -162,6 +163,10 @@ impl AwsDouble {
         &self.ca_bundle
     }
 
+    pub(crate) fn world(&self) -> &World {
+        &self.front.world
+    }
+
     /// The double's time.
     pub fn clock(&self) -> &super::clock::Clock {
         &self.front.world.clock
@@ -173,6 +178,12 @@ impl AwsDouble {
             world: &self.front.world,
             id: id.to_owned(),
         }
+    }
+
+    /// S3's state, to seed, inspect or change it as another administrator would. The lock is held meanwhile: do not call
+    /// the double from within.
+    pub fn s3<T>(&self, with: impl FnOnce(&mut S3) -> T) -> T {
+        with(&mut self.front.world.lock().s3)
     }
 
     /// The environment of a child process that calls AWS with these credentials. It replaces whatever of AWS's own
@@ -311,5 +322,11 @@ impl Account<'_> {
     /// Twelve digits.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Makes a bucket of this account, or replaces the one of that name.
+    pub fn create_bucket(&self, name: &str, options: BucketOptions) {
+        let now = self.world.clock.now();
+        self.world.lock().s3.create_bucket(&self.id, name, now, options);
     }
 }

@@ -355,8 +355,12 @@ impl DocumentStore for FakeAws {
 }
 
 fn error(call: &'static str, kind: Kind) -> AwsError {
+    let (resource, code) = ("a role".to_owned(), format!("{kind:?}"));
     AwsError {
+        operation: call,
+        resource,
+        code,
+        message: String::new(),
         kind,
-        text: format!("iam:{call} failed"),
     }
 }

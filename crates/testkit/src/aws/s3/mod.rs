@@ -9,7 +9,6 @@
 mod access;
 mod address;
 mod buckets;
-mod checksum;
 mod conditions;
 mod config;
 mod control;

@@ -1,11 +1,9 @@
 //! Objects.
 
-use std::collections::BTreeMap;
-
 use http::StatusCode;
 use jiff::Timestamp;
 
-use super::{Bucket, Encryption, Object, S3, access::Scene, checksum, conditions, errors};
+use super::{Bucket, Encryption, Object, S3, access::Scene, conditions, errors};
 use crate::aws::wire::{AwsError, Caller, Outcome, Reply};
 
 /// Entity headers that are kept with an object and given back [S3-model PutObject, GetObject].
@@ -16,6 +14,16 @@ const ENTITY_HEADERS: &[&str] = &[
     "content-language",
     "content-type",
     "expires",
+];
+
+/// Checksums that are kept with an object. The front has verified them and made headers of trailers. Unlike S3, the
+/// double adds no CRC64NVME of its own when the client sends none [S3UG checking-object-integrity].
+const CHECKSUMS: &[&str] = &[
+    "x-amz-checksum-crc32",
+    "x-amz-checksum-crc32c",
+    "x-amz-checksum-crc64nvme",
+    "x-amz-checksum-sha1",
+    "x-amz-checksum-sha256",
 ];
 
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -46,8 +54,7 @@ impl S3 {
 
         let mut headers = vec![("etag".to_owned(), object.etag.clone())];
         headers.extend(encryption_headers(&object.encryption));
-        headers.extend(object.checksums.clone());
-        headers.push(("x-amz-checksum-type".to_owned(), "FULL_OBJECT".to_owned()));
+        headers.extend(checksum_headers(&object));
         self.bucket_mut(scene)?.objects.insert(scene.key().to_owned(), object);
         Ok(Reply {
             headers,
@@ -138,9 +145,7 @@ impl S3 {
 }
 
 fn build(scene: &Scene<'_>, bucket: &Bucket, public_acl: bool) -> Result<Object, AwsError> {
-    let checksums: BTreeMap<_, _> = checksum::verify(scene.call)?.into_iter().collect();
     let mut object = Object {
-        checksums,
         public_acl,
         ..Object::new(scene.call.body.clone(), scene.call.now)
     };
@@ -148,6 +153,8 @@ fn build(scene: &Scene<'_>, bucket: &Bucket, public_acl: bool) -> Result<Object,
         let Ok(value) = value.to_str() else { continue };
         if let Some(name) = name.as_str().strip_prefix("x-amz-meta-") {
             object = object.with_metadata(name, value);
+        } else if CHECKSUMS.contains(&name.as_str()) {
+            object.checksums.insert(name.as_str().to_owned(), value.to_owned());
         } else if ENTITY_HEADERS.contains(&name.as_str()) {
             // What aws-chunked adds is the transfer's, not the object's [S3UG sigv4-streaming].
             let value = if name == "content-encoding" {
@@ -222,8 +229,7 @@ fn answer(scene: &Scene<'_>, object: &Object) -> Reply {
         .header("x-amz-checksum-mode")
         .is_some_and(|mode| mode.eq_ignore_ascii_case("enabled"))
     {
-        headers.extend(object.checksums.clone());
-        headers.push(("x-amz-checksum-type".to_owned(), "FULL_OBJECT".to_owned()));
+        headers.extend(checksum_headers(object));
     }
     Reply {
         status: StatusCode::OK,
@@ -237,6 +243,12 @@ fn validators(object: &Object) -> Vec<(String, String)> {
         ("etag".to_owned(), object.etag.clone()),
         ("last-modified".to_owned(), http_date(object.modified)),
     ]
+}
+
+fn checksum_headers(object: &Object) -> Vec<(String, String)> {
+    let kind = ("x-amz-checksum-type".to_owned(), "FULL_OBJECT".to_owned());
+    let kind = (!object.checksums.is_empty()).then_some(kind);
+    object.checksums.clone().into_iter().chain(kind).collect()
 }
 
 fn encryption_headers(encryption: &Encryption) -> Vec<(String, String)> {

@@ -1,0 +1,141 @@
+//! Users and access keys: seeded by tests, read over the wire.
+
+use std::collections::BTreeMap;
+
+use super::{
+    errors::{no_such_entity, quota},
+    exchange::{Answer, Exchange},
+    limits,
+    state::{User, key, random_text, unique_id},
+    versioned::View,
+    xml::Xml,
+};
+use crate::aws::{wire::AwsError, world::Credentials};
+
+/// Whose an access key is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum KeyOwner {
+    Root,
+    /// The user of this name.
+    User(String),
+}
+
+/// Long-lived access keys of all accounts, by id.
+#[derive(Default)]
+pub(super) struct AccessKeys(BTreeMap<String, (String, KeyOwner, String)>);
+
+impl std::fmt::Debug for AccessKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl AccessKeys {
+    /// A new key: `AKIA` and 16 characters, a secret of 40 [IAMUG-2023 identifiers].
+    pub(super) fn issue(&mut self, account: &str, owner: KeyOwner) -> Credentials {
+        let access_key_id = format!("AKIA{}", random_text(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let secret_access_key = random_text(40, alphabet);
+        self.0.insert(
+            access_key_id.clone(),
+            (account.to_owned(), owner, secret_access_key.clone()),
+        );
+        Credentials {
+            access_key_id,
+            secret_access_key,
+            session_token: None,
+        }
+    }
+
+    /// Account, owner and secret of a key.
+    pub(super) fn get(&self, id: &str) -> Option<(&str, &KeyOwner, &str)> {
+        self.0
+            .get(id)
+            .map(|(account, owner, secret)| (account.as_str(), owner, secret.as_str()))
+    }
+}
+
+impl User {
+    /// A user without policies and keys.
+    pub(super) fn new(account: &str, name: &str, now: jiff::Timestamp) -> Self {
+        Self {
+            name: name.to_owned(),
+            path: "/".to_owned(),
+            id: unique_id("AIDA"),
+            arn: format!("arn:aws:iam::{account}:user/{name}"),
+            created: now,
+            boundary: None,
+            attached: Vec::new(),
+            inline: BTreeMap::new(),
+            keys: Vec::new(),
+        }
+    }
+
+    pub(super) fn write(&self, xml: &mut Xml) {
+        xml.text("Path", &self.path)
+            .text("UserName", &self.name)
+            .text("UserId", &self.id)
+            .text("Arn", &self.arn)
+            .time("CreateDate", self.created);
+        Exchange::write_boundary(xml, self.boundary.as_deref());
+    }
+}
+
+impl Exchange<'_> {
+    pub(super) fn get_user(&self) -> Answer {
+        let name = self.request.name("UserName", 128)?;
+        let user = self.user("GetUser", name, self.view())?;
+        let mut xml = Xml::new();
+        xml.element("User", |xml| user.write(xml));
+        Ok(Some(xml))
+    }
+
+    pub(super) fn list_users(&self) -> Answer {
+        let prefix = self.request.path_prefix()?;
+        let cursor = self.cursor()?;
+        self.request.authorize(
+            "ListUsers",
+            &self.arn(&format!("user{prefix}")),
+            &self.request.context(),
+        )?;
+        let users = self.account.users.after(cursor.after.as_deref(), self.view());
+        let page = cursor.cut(users.filter(|(_, user)| user.path.starts_with(prefix)));
+        let mut xml = Xml::new();
+        xml.list("Users", &page.items, |xml, user| user.write(xml));
+        page.write_end(&mut xml);
+        Ok(Some(xml))
+    }
+
+    /// Two keys per user [QUOTA-2026]; wording [VGW iamerr].
+    pub(super) fn create_access_key(&mut self) -> Answer {
+        let request = self.request;
+        let name = request.name("UserName", 128)?;
+        let mut user = self.user("CreateAccessKey", name, View::Newest)?.clone();
+        let limit = self.account.quotas.access_keys;
+        if user.keys.len() >= limit {
+            return Err(quota("AccessKeysPerUser", limit));
+        }
+        let credentials = self.keys.issue(&request.account_id, KeyOwner::User(user.name.clone()));
+        user.keys.push(credentials.access_key_id.clone());
+        let mut xml = Xml::new();
+        xml.element("AccessKey", |xml| {
+            xml.text("UserName", &user.name)
+                .text("AccessKeyId", &credentials.access_key_id)
+                .text("Status", "Active")
+                .text("SecretAccessKey", &credentials.secret_access_key)
+                .time("CreateDate", request.now);
+        });
+        let instant = self.account.instant(request.now);
+        self.account.users.put(&key(&user.name.clone()), user, instant);
+        Ok(Some(xml))
+    }
+
+    fn user(&self, action: &str, name: &str, view: View) -> Result<&User, AwsError> {
+        limits::name("userName", name, 128)?;
+        let user = self.account.users.get(&key(name), view);
+        let arn = user.map_or_else(|| self.arn(&format!("user/{name}")), |user| user.arn.clone());
+        self.request.authorize(action, &arn, &self.request.context())?;
+        user.map(AsRef::as_ref)
+            .ok_or_else(|| no_such_entity(format!("The user with name {name} cannot be found.")))
+    }
+}

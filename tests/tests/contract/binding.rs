@@ -1,0 +1,157 @@
+use serde_json::{Value, json};
+
+use crate::bench::{Row, binding, check, check_changes};
+
+fn accounts(names: &[&str]) -> Value {
+    json!({"spec": {"serviceAccounts": names.iter().map(|name| json!({"name": name})).collect::<Vec<_>>()}})
+}
+
+fn role(change: Value) -> Value {
+    json!({"spec": {"role": change}})
+}
+
+fn policies(change: Value) -> Value {
+    json!({"spec": {"policies": change}})
+}
+
+#[tokio::test]
+async fn a_binding_is_taken_or_refused_with_the_fix() {
+    let sixteen: Vec<String> = (0..16).map(|n| format!("app-{n}")).collect();
+    let seventeen: Vec<String> = (0..17).map(|n| format!("app-{n}")).collect();
+    let names = |names: &[String]| accounts(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let document = json!({"Version": "2012-10-17", "Statement": []});
+    let rows: Vec<Row> = vec![
+        ("the least", json!({}), None),
+        ("16 accounts", names(&sixteen), None),
+        ("17 accounts", names(&seventeen), Some("serviceAccounts")),
+        ("no account", accounts(&[]), Some("serviceAccounts")),
+        ("the same twice", accounts(&["app", "app"]), Some("Duplicate value")),
+        ("wildcard", accounts(&["*"]), Some("no wildcard and no namespace")),
+        (
+            "wildcard behind a name",
+            accounts(&["app-*"]),
+            Some("no wildcard and no namespace"),
+        ),
+        (
+            "with namespace",
+            accounts(&["other:app"]),
+            Some("no wildcard and no namespace"),
+        ),
+        (
+            "with slash",
+            accounts(&["other/app"]),
+            Some("no wildcard and no namespace"),
+        ),
+        ("capitals", accounts(&["App"]), Some("lower-case letters")),
+        (
+            "audience with a blank",
+            json!({"spec": {"audiences": ["a b"]}}),
+            Some("must not contain blanks"),
+        ),
+        (
+            "federation by a strange name",
+            json!({"spec": {"federationRef": {"name": "No!"}}}),
+            Some("must be the name of an OidcFederation"),
+        ),
+        ("role name", role(json!({"name": "irsa-0a1b2c3d-default.app"})), None),
+        (
+            "role name with a slash",
+            role(json!({"name": "a/b"})),
+            Some("1 to 64 letters"),
+        ),
+        (
+            "role name of 65",
+            role(json!({"name": "a".repeat(65)})),
+            Some("role.name"),
+        ),
+        (
+            "description in Chinese",
+            role(json!({"description": "角色"})),
+            Some("characters that IAM accepts"),
+        ),
+        ("description", role(json!({"description": "Für die App"})), None),
+        (
+            "session of a minute",
+            role(json!({"maxSessionDuration": "1m"})),
+            Some("between 1h and 12h"),
+        ),
+        (
+            "ownership tag",
+            role(json!({"tags": {"irsa-anywhere.dev/name": "x"}})),
+            Some("reserved"),
+        ),
+        ("tag", role(json!({"tags": {"team": "a"}})), None),
+        (
+            "managed by name",
+            policies(json!({"managed": ["AmazonS3ReadOnlyAccess"]})),
+            None,
+        ),
+        (
+            "managed by ARN",
+            policies(json!({"managed": ["arn:aws-us-gov:iam::123456789012:policy/x"]})),
+            None,
+        ),
+        (
+            "managed with wildcard",
+            policies(json!({"managed": ["arn:aws:iam::123456789012:policy/*"]})),
+            Some("without wildcards"),
+        ),
+        (
+            "managed that is a role",
+            policies(json!({"managed": ["arn:aws:iam::123456789012:role/x"]})),
+            Some("spec.policies.managed"),
+        ),
+        (
+            "inline",
+            policies(json!({"inline": [{"name": "a", "document": document}]})),
+            None,
+        ),
+        (
+            "inline twice",
+            policies(json!({"inline": [{"name": "a", "document": document}, {"name": "a", "document": document}]})),
+            Some("Duplicate value"),
+        ),
+        (
+            "inline name",
+            policies(json!({"inline": [{"name": "a b", "document": document}]})),
+            Some("1 to 128 letters"),
+        ),
+        (
+            "inline as text",
+            policies(json!({"inline": [{"name": "a", "document": "{}"}]})),
+            Some("document"),
+        ),
+        ("mode", json!({"spec": {"serviceAccountMode": "Create"}}), None),
+        (
+            "unknown mode",
+            json!({"spec": {"serviceAccountMode": "Overwrite"}}),
+            Some("Unsupported value"),
+        ),
+        (
+            "a field of the next version",
+            json!({"spec": {"verify": "Never"}}),
+            None,
+        ),
+    ];
+    check(binding, rows).await;
+}
+
+#[tokio::test]
+async fn what_names_the_role_cannot_change() {
+    let mut stored = binding();
+    stored["metadata"]["name"] = json!("immutable");
+    let rows: Vec<Row> = vec![
+        (
+            "federation",
+            json!({"spec": {"federationRef": {"name": "other"}}}),
+            Some("spec.federationRef is immutable"),
+        ),
+        (
+            "role name set later",
+            role(json!({"name": "x"})),
+            Some("role.name is immutable"),
+        ),
+        ("accounts", accounts(&["a", "b"]), None),
+    ];
+    check_changes(&stored, rows).await;
+}

@@ -1,0 +1,50 @@
+use crate::bench::{binding, create, federation, plane};
+
+#[tokio::test]
+async fn an_object_without_status_reads_as_not_yet_observed() {
+    let plane = plane().await;
+    for mut object in [federation(), binding()] {
+        object["metadata"]["name"] = "untouched".into();
+        let reply = create(&plane, &object).await;
+        assert!(reply.is_success(), "{}", reply.message());
+        assert_eq!(reply.body["status"]["observedGeneration"], -1);
+    }
+}
+
+#[tokio::test]
+async fn explain_reads_like_documentation() {
+    let plane = plane().await;
+    let explain = |field: &'static str| {
+        let plane = plane.clone();
+        async move { plane.kubectl(&["explain", field]).await.unwrap().stdout }
+    };
+    assert!(
+        explain("oidcfederation.spec.issuer")
+            .await
+            .contains("--service-account-issuer")
+    );
+    assert!(explain("irb.spec.serviceAccounts").await.contains("name"));
+}
+
+#[test]
+fn every_field_has_a_description() {
+    for crd in irsa_api::custom_resource_definitions().unwrap() {
+        for version in crd.spec.versions {
+            let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap();
+            let spec = &schema["properties"]["spec"];
+            describe("spec", spec);
+        }
+    }
+}
+
+fn describe(path: &str, schema: &serde_json::Value) {
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        assert!(
+            field["description"].as_str().is_some_and(|text| text.len() > 10),
+            "{path} has no description"
+        );
+        describe(&path, field);
+        describe(&format!("{path}[]"), &field["items"]);
+    }
+}

@@ -1,0 +1,13 @@
+//! What GitOps tools conclude from our statuses: Argo CD by the Lua that we ship, Flux by the expressions that we
+//! document.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod argocd;
+mod flux;
+mod statuses;
