@@ -29,8 +29,8 @@ pub fn health(script: &str, object: &Value) -> mlua::Result<Health> {
 }
 
 /// Go hands a missing or null value over as nil; mlua's default is a value that is not nil.
-const fn nil_for_null() -> mlua::SerializeOptions {
-    mlua::SerializeOptions::new()
+fn nil_for_null() -> mlua::serde::SerializeOptions {
+    mlua::serde::SerializeOptions::new()
         .serialize_none_to_null(false)
         .serialize_unit_to_null(false)
 }

@@ -19,6 +19,7 @@ impl Clock {
 
     /// Moves the clock by `by` (negative: back).
     pub fn advance(&self, by: SignedDuration) {
-        self.offset_ms.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.offset_ms
+            .fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 }

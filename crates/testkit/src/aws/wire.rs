@@ -104,7 +104,9 @@ impl Call {
 }
 
 fn decode_form(text: &str) -> String {
-    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(&text.replace('+', " "))
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// A service's answer.
@@ -130,7 +132,11 @@ impl Reply {
 
     /// An answer without body.
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 }
 
@@ -151,7 +157,12 @@ pub struct AwsError {
 impl AwsError {
     /// A refusal with no extra elements.
     pub fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), extra: Vec::new() }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            extra: Vec::new(),
+        }
     }
 }
 
@@ -160,5 +171,8 @@ pub type Outcome = Result<Reply, AwsError>;
 
 /// Escapes text for an XML element.
 pub fn xml_escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

@@ -42,8 +42,12 @@ impl Request {
 
     /// A query-protocol call.
     pub fn form<'a>(host: &str, parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let encode = |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-        let pairs: Vec<_> = parameters.into_iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
+        let encode =
+            |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+        let pairs: Vec<_> = parameters
+            .into_iter()
+            .map(|(key, value)| format!("{key}={}", encode(value)))
+            .collect();
         let mut request = Self::new(Method::POST, host, "/");
         request.body = pairs.join("&").into_bytes();
         request.header("content-type", "application/x-www-form-urlencoded; charset=utf-8")
@@ -78,35 +82,74 @@ impl<'a> Signature<'a> {
         let labels: Vec<&str> = host.split('.').collect();
         let s3 = labels.iter().position(|label| label.starts_with("s3"));
         let service = if s3.is_some() { "s3" } else { labels[0] };
-        let region = labels.get(s3.unwrap_or(0) + 1).copied().filter(|label| label.contains('-')).unwrap_or("us-east-1");
-        Self { credentials, region, service, skew: SignedDuration::ZERO, payload: None }
+        let region = labels
+            .get(s3.unwrap_or(0) + 1)
+            .copied()
+            .filter(|label| label.contains('-'))
+            .unwrap_or("us-east-1");
+        Self {
+            credentials,
+            region,
+            service,
+            skew: SignedDuration::ZERO,
+            payload: None,
+        }
     }
 
     pub fn sign(&self, mut request: Request) -> Request {
         let stamp = (Timestamp::now() + self.skew).strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = &stamp[..8];
-        let payload = self.payload.map_or_else(|| hex(&Sha256::digest(&request.body)), ToOwned::to_owned);
-        request = request.header("x-amz-date", &stamp).header("x-amz-content-sha256", &payload);
+        let payload = self
+            .payload
+            .map_or_else(|| hex(&Sha256::digest(&request.body)), ToOwned::to_owned);
+        request = request
+            .header("x-amz-date", &stamp)
+            .header("x-amz-content-sha256", &payload);
         if let Some(token) = &self.credentials.session_token {
             request = request.header("x-amz-security-token", token);
         }
-        let mut headers: Vec<(String, String)> =
-            request.headers.iter().map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+        let mut headers: Vec<(String, String)> = request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+            .collect();
         headers.push(("host".to_owned(), request.host.clone()));
         headers.sort();
-        let names = headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(";");
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
-        let (path, query) = request.path_and_query.split_once('?').unwrap_or((&request.path_and_query, ""));
+        let names = headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            .join(";");
+        let lines: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}:{value}\n"))
+            .collect();
+        let (path, query) = request
+            .path_and_query
+            .split_once('?')
+            .unwrap_or((&request.path_and_query, ""));
         let mut query: Vec<String> = query
             .split('&')
             .filter(|pair| !pair.is_empty())
-            .map(|pair| if pair.contains('=') { pair.to_owned() } else { format!("{pair}=") })
+            .map(|pair| {
+                if pair.contains('=') {
+                    pair.to_owned()
+                } else {
+                    format!("{pair}=")
+                }
+            })
             .collect();
         query.sort();
-        let canonical =
-            format!("{}\n{path}\n{}\n{lines}\n{names}\n{payload}", request.method, query.join("&"));
+        let canonical = format!(
+            "{}\n{path}\n{}\n{lines}\n{names}\n{payload}",
+            request.method,
+            query.join("&")
+        );
         let scope = format!("{date}/{}/{}/aws4_request", self.region, self.service);
-        let text = format!("AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}", hex(&Sha256::digest(canonical)));
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
+            hex(&Sha256::digest(canonical))
+        );
         let mut key = format!("AWS4{}", self.credentials.secret_access_key).into_bytes();
         for part in scope.split('/') {
             key = mac(&key, part);
@@ -155,7 +198,11 @@ impl Answer {
 
     /// The credentials in an AssumeRole answer.
     pub fn credentials(&self) -> Credentials {
-        let text = |name| self.element(name).unwrap_or_else(|| panic!("no {name} in {}", self.body)).to_owned();
+        let text = |name| {
+            self.element(name)
+                .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+                .to_owned()
+        };
         Credentials {
             access_key_id: text("AccessKeyId"),
             secret_access_key: text("SecretAccessKey"),
@@ -168,13 +215,19 @@ impl Answer {
 pub async fn tunnel(aws: &AwsDouble, host: &str, port: u16) -> Result<TcpStream, Failure> {
     let proxy = aws.proxy_url();
     let mut stream = TcpStream::connect(proxy.trim_start_matches("http://")).await?;
-    stream.write_all(format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n").as_bytes())
+        .await?;
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
     }
     let head = String::from_utf8(head)?;
-    if head.starts_with("HTTP/1.1 200 ") { Ok(stream) } else { Err(head.into()) }
+    if head.starts_with("HTTP/1.1 200 ") {
+        Ok(stream)
+    } else {
+        Err(head.into())
+    }
 }
 
 /// A TLS connection to `host` through the proxy, checked against the double's CA.
@@ -187,7 +240,9 @@ pub async fn connect(aws: &AwsDouble, host: &str) -> Result<tokio_rustls::client
         .with_no_client_auth();
     let stream = tunnel(aws, host, 443).await?;
     let name = ServerName::try_from(host.to_owned())?;
-    Ok(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?)
+    Ok(tokio_rustls::TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?)
 }
 
 /// Sends a request as it is.
@@ -195,16 +250,24 @@ pub async fn send(aws: &AwsDouble, request: Request) -> Result<Answer, Failure> 
     let stream = connect(aws, &request.host).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driving = tokio::spawn(connection);
-    let mut builder =
-        http::Request::builder().method(request.method).uri(&request.path_and_query).header("host", &request.host);
+    let mut builder = http::Request::builder()
+        .method(request.method)
+        .uri(&request.path_and_query)
+        .header("host", &request.host);
     for (name, value) in &request.headers {
         builder = builder.header(name, value);
     }
-    let response = sender.send_request(builder.body(Full::new(Bytes::from(request.body)))?).await?;
+    let response = sender
+        .send_request(builder.body(Full::new(Bytes::from(request.body)))?)
+        .await?;
     let (parts, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     driving.abort();
-    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body: String::from_utf8(body.to_vec())? })
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body: String::from_utf8(body.to_vec())?,
+    })
 }
 
 /// Signs for the request's host, and sends.
@@ -212,5 +275,7 @@ pub async fn call(aws: &AwsDouble, credentials: &Credentials, request: Request) 
     let host = request.host.clone();
     let what = format!("{} {host}{}", request.method, request.path_and_query);
     let signed = Signature::for_host(credentials, &host).sign(request);
-    send(aws, signed).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    send(aws, signed)
+        .await
+        .unwrap_or_else(|error| panic!("{what}: {error}"))
 }

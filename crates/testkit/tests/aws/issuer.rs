@@ -55,7 +55,10 @@ impl Key {
     /// The public key as PEM text: what an RS/HS confusion takes for a secret.
     pub fn public_pem(&self) -> String {
         match self {
-            Self::Rsa(key) => key.to_public_key().to_public_key_pem(rsa::pkcs8::LineEnding::LF).unwrap(),
+            Self::Rsa(key) => key
+                .to_public_key()
+                .to_public_key_pem(rsa::pkcs8::LineEnding::LF)
+                .unwrap(),
             _ => panic!("only for RSA"),
         }
     }
@@ -70,9 +73,10 @@ impl Key {
                 "n": encode(key.n().to_bytes_be()), "e": encode(key.e().to_bytes_be())}),
             Self::P256(key) => ec("P-256", key.verifying_key().to_encoded_point(false).as_bytes()),
             Self::P384(key) => ec("P-384", key.verifying_key().to_encoded_point(false).as_bytes()),
-            Self::P521(key) => {
-                ec("P-521", p521::ecdsa::VerifyingKey::from(key).to_encoded_point(false).as_bytes())
-            }
+            Self::P521(key) => ec(
+                "P-521",
+                p521::ecdsa::VerifyingKey::from(key).to_encoded_point(false).as_bytes(),
+            ),
         }
     }
 

@@ -1,7 +1,10 @@
 //! The usual scene: an account with a role that trusts one ServiceAccount of one issuer.
 
 use http::Method;
-use irsa_testkit::aws::{AwsDouble, Credentials, Site, s3::{BucketOptions, Object, PublicAccessBlock}};
+use irsa_testkit::aws::{
+    AwsDouble, Credentials, Site,
+    s3::{BucketOptions, Object, PublicAccessBlock},
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -65,7 +68,11 @@ impl Stage {
         };
         aws.account("210987654321").create_bucket(
             BUCKET,
-            BucketOptions { policy: Some(policy), public_access_block: Some(blocks), ..BucketOptions::in_region(REGION) },
+            BucketOptions {
+                policy: Some(policy),
+                public_access_block: Some(blocks),
+                ..BucketOptions::in_region(REGION)
+            },
         );
         let issuer = format!("https://{BUCKET}.s3.{REGION}.amazonaws.com/prod");
         let stage = Self::new(aws, issuer, None, rsa(0)).await;
@@ -75,8 +82,20 @@ impl Stage {
 
     async fn new(aws: AwsDouble, issuer: String, site: Option<Site>, key: Key) -> Self {
         let root = aws.account(ACCOUNT).root_credentials();
-        let stage = Self { aws, root, issuer, key, site };
-        stage.iam(&[("Action", "CreateOpenIDConnectProvider"), ("Url", &stage.issuer), ("ClientIDList.member.1", AUDIENCE)]).await;
+        let stage = Self {
+            aws,
+            root,
+            issuer,
+            key,
+            site,
+        };
+        stage
+            .iam(&[
+                ("Action", "CreateOpenIDConnectProvider"),
+                ("Url", &stage.issuer),
+                ("ClientIDList.member.1", AUDIENCE),
+            ])
+            .await;
         let trust = trust(&stage.issuer).to_string();
         stage
             .iam(&[
@@ -97,7 +116,10 @@ impl Stage {
             Some(site) => site.put(path, body),
             None => {
                 let object = Object::new(body, Timestamp::now());
-                assert!(self.aws.s3(|s3| s3.put_object_directly(BUCKET, &format!("prod{path}"), object)));
+                assert!(
+                    self.aws
+                        .s3(|s3| s3.put_object_directly(BUCKET, &format!("prod{path}"), object))
+                );
             }
         }
     }
@@ -111,7 +133,12 @@ impl Stage {
     /// An IAM call of root that must work.
     pub async fn iam(&self, parameters: &[(&str, &str)]) -> Answer {
         let version = std::iter::once(("Version", "2010-05-08"));
-        let answer = call(&self.aws, &self.root, Request::form(IAM, parameters.iter().copied().chain(version))).await;
+        let answer = call(
+            &self.aws,
+            &self.root,
+            Request::form(IAM, parameters.iter().copied().chain(version)),
+        )
+        .await;
         assert_eq!(answer.status, 200, "{parameters:?}: {}", answer.body);
         answer
     }
@@ -152,11 +179,21 @@ impl Stage {
     pub async fn allow(&self, action: &str, resource: &str) {
         let policy = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]});
         let policy = policy.to_string();
-        self.iam(&[("Action", "PutRolePolicy"), ("RoleName", "app"), ("PolicyName", "p"), ("PolicyDocument", &policy)]).await;
+        self.iam(&[
+            ("Action", "PutRolePolicy"),
+            ("RoleName", "app"),
+            ("PolicyName", "p"),
+            ("PolicyDocument", &policy),
+        ])
+        .await;
     }
 }
 
 /// `GET` of the whole list of a bucket.
 pub fn list_bucket(bucket: &str) -> Request {
-    Request::new(Method::GET, &format!("{bucket}.s3.{REGION}.amazonaws.com"), "/?list-type=2")
+    Request::new(
+        Method::GET,
+        &format!("{bucket}.s3.{REGION}.amazonaws.com"),
+        "/?list-type=2",
+    )
 }

@@ -69,20 +69,34 @@ impl Sts {
 
     /// Hands out credentials for a session of `role`.
     fn open_session(&mut self, grant: &Grant<'_>, now: Timestamp) -> Session {
-        let Grant { role, account, partition, session_name, session_policy, seconds } = grant;
+        let Grant {
+            role,
+            account,
+            partition,
+            session_name,
+            session_policy,
+            seconds,
+        } = grant;
         let principal = Principal {
             account: (*account).to_owned(),
             // The session's ARN has the role's name without its path [IAMUG-2023 reference_identifiers].
-            arn: format!("arn:{partition}:sts::{account}:assumed-role/{}/{session_name}", role.name),
+            arn: format!(
+                "arn:{partition}:sts::{account}:assumed-role/{}/{session_name}",
+                role.name
+            ),
             user_id: format!("{}:{session_name}", role.id),
-            kind: PrincipalKind::AssumedRole { role: role.name.clone(), session_policy: session_policy.clone() },
+            kind: PrincipalKind::AssumedRole {
+                role: role.name.clone(),
+                session_policy: session_policy.clone(),
+            },
         };
         let session = Session {
             principal,
             credentials: temporary_credentials(),
             expires: now + SignedDuration::from_secs(i64::from(*seconds)),
         };
-        self.sessions.insert(session.credentials.access_key_id.clone(), session.clone());
+        self.sessions
+            .insert(session.credentials.access_key_id.clone(), session.clone());
         session
     }
 }
@@ -102,7 +116,10 @@ struct Grant<'a> {
 fn temporary_credentials() -> Credentials {
     const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let mut random = rand::thread_rng();
-    let id: String = (0..16).filter_map(|_| BASE32.get(random.gen_range(0..BASE32.len()))).map(|c| char::from(*c)).collect();
+    let id: String = (0..16)
+        .filter_map(|_| BASE32.get(random.gen_range(0..BASE32.len())))
+        .map(|c| char::from(*c))
+        .collect();
     let secret: String = (0..40).map(|_| char::from(random.sample(Alphanumeric))).collect();
     let token: Vec<u8> = (0..264).map(|_| random.r#gen()).collect();
     Credentials {
@@ -132,7 +149,11 @@ pub(crate) async fn handle(world: &World, dialer: &Dialer, call: &Call) -> Outco
 /// "No permissions are required to perform this operation" [STS-model GetCallerIdentity].
 fn get_caller_identity(call: &Call) -> Outcome {
     let Caller::Principal(principal) = &call.caller else {
-        return Err(AwsError::new(403, "MissingAuthenticationToken", "Request is missing Authentication Token"));
+        return Err(AwsError::new(
+            403,
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        ));
     };
     let result = format!(
         "<Arn>{}</Arn><UserId>{}</UserId><Account>{}</Account>",
@@ -154,12 +175,19 @@ fn answer(call: &Call, action: &str, result: &str) -> Reply {
          <ResponseMetadata><RequestId>{}</RequestId></ResponseMetadata></{action}Response>",
         call.request_id
     );
-    Reply { status: StatusCode::OK, ..Reply::ok("text/xml", body) }
+    Reply {
+        status: StatusCode::OK,
+        ..Reply::ok("text/xml", body)
+    }
 }
 
 /// The elements that both AssumeRole calls answer.
 fn session_elements(session: &Session) -> String {
-    let Session { principal, credentials, expires } = session;
+    let Session {
+        principal,
+        credentials,
+        expires,
+    } = session;
     format!(
         "<AssumedRoleUser><Arn>{}</Arn><AssumedRoleId>{}</AssumedRoleId></AssumedRoleUser>\
          <Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\

@@ -66,10 +66,7 @@ fn bad_tags_are_refused_each_with_its_code() {
     ] {
         assert_eq!(bench.refused("TagRole", &borrowed(&tags(&bad))), code, "{bad:?}");
     }
-    let good = [
-        pair("example.dev/cluster a_b:c=d+e-f@g", ""),
-        pair("ключ", "значение"),
-    ];
+    let good = [pair("example.dev/cluster a_b:c=d+e-f@g", ""), pair("ключ", "значение")];
     bench.ok("TagRole", &borrowed(&tags(&good)));
 }
 
