@@ -8,7 +8,6 @@
     clippy::format_push_string,
     clippy::option_option,
     clippy::semicolon_if_nothing_returned,
-    clippy::too_many_lines,
     clippy::unnecessary_wraps,
     clippy::unused_self,
     reason = "handlers share one shape, and XML is built from text: clarity before allocation in a counterpart for tests"
