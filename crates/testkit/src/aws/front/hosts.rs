@@ -12,7 +12,7 @@ pub(crate) struct Endpoint {
     pub(crate) partition: &'static str,
 }
 
-/// DNS suffixes and the partition of each [EPR]. The longer of two that overlap comes first.
+/// DNS suffixes and the partition of each \[EPR\]. The longer of two that overlap comes first.
 const SUFFIXES: &[(&str, &str)] = &[
     ("amazonaws.com.cn", "aws-cn"),
     ("amazonaws.com", "aws"),

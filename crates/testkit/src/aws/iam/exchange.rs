@@ -32,7 +32,7 @@ pub(super) struct Exchange<'a> {
     pub(super) keys: &'a mut AccessKeys,
 }
 
-/// The role calls whose authorization sees `iam:PermissionsBoundary`, the role's present one [SAR]. CreateRole and
+/// The role calls whose authorization sees `iam:PermissionsBoundary`, the role's present one \[SAR\]. CreateRole and
 /// PutRolePermissionsBoundary see the requested one instead.
 const SEES_BOUNDARY: [&str; 10] = [
     "AttachRolePolicy",

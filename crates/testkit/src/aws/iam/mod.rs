@@ -1,8 +1,8 @@
 //! IAM's query protocol, version 2010-05-08: roles, policies, OIDC providers; users and keys as far as callers need.
 //!
 //! Sources are named as in the crate's reference: [IAM-model] the service model that the SDKs are made from,
-//! [QUOTA-2026], [SAR] the Service Authorization Reference, [IAMUG-2023] the user guide, [VGW] versitygw's comments on
-//! observed behaviour, [GS] Giant Swarm's operator.
+//! [QUOTA-2026], \[SAR\] the Service Authorization Reference, [IAMUG-2023] the user guide, \[VGW\] versitygw's comments on
+//! observed behaviour, \[GS\] Giant Swarm's operator.
 //!
 //! A management read sees the account as it was a settable delay ago; a write acts on, and is checked against, the
 //! newest state.

@@ -51,7 +51,7 @@ impl Exchange<'_> {
         Ok(None)
     }
 
-    /// One role per profile [IAM-model AddRoleToInstanceProfile]. The caller must be allowed to pass the role [SAR].
+    /// One role per profile [IAM-model AddRoleToInstanceProfile]. The caller must be allowed to pass the role \[SAR\].
     pub(super) fn add_role_to_instance_profile(&mut self) -> Answer {
         let mut profile = self.profile("AddRoleToInstanceProfile")?;
         let name = self.request.role_name()?;

@@ -126,7 +126,7 @@ fn member_name(parameter: &str) -> String {
     })
 }
 
-/// `aws:RequestTag/k` and `aws:TagKeys` [SAR], present only when tags are.
+/// `aws:RequestTag/k` and `aws:TagKeys` \[SAR\], present only when tags are.
 pub(super) fn with_request_tags(mut context: Context, tags: &Tags) -> Context {
     for (key, value) in tags.iter() {
         context.insert(&format!("aws:RequestTag/{key}"), [value]);
@@ -137,7 +137,7 @@ pub(super) fn with_request_tags(mut context: Context, tags: &Tags) -> Context {
     context
 }
 
-/// `aws:ResourceTag/k` and `iam:ResourceTag/k` [SAR].
+/// `aws:ResourceTag/k` and `iam:ResourceTag/k` \[SAR\].
 pub(super) fn with_resource_tags(mut context: Context, tags: &Tags) -> Context {
     for (key, value) in tags.iter() {
         context.insert(&format!("aws:ResourceTag/{key}"), [value]);

@@ -3,8 +3,8 @@
 //! [`evaluate`] judges one document; [`Gate`] holds everything that limits one caller and speaks AWS's refusals. The
 //! `validate_*` functions refuse a document with the code of the service that stores it.
 //!
-//! Sources: [IAMUG-2023] the IAM user guide, [S3UG] the S3 user guide, [SAR] the service authorization reference,
-//! [VGW] versitygw's comments on observed behaviour.
+//! Sources: [IAMUG-2023] the IAM user guide, \[S3UG\] the S3 user guide, \[SAR\] the service authorization reference,
+//! \[VGW\] versitygw's comments on observed behaviour.
 
 mod condition;
 mod context;

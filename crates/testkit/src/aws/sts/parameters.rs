@@ -75,7 +75,7 @@ pub(super) fn required<'a>(
 }
 
 impl<'a> Parameters<'a> {
-    /// Lengths and patterns [STS-model AssumeRoleRequest, AssumeRoleWithWebIdentityRequest]; messages [VGW].
+    /// Lengths and patterns [STS-model AssumeRoleRequest, AssumeRoleWithWebIdentityRequest]; messages \[VGW\].
     pub(super) fn of(form: &'a BTreeMap<String, String>, policy_limit: usize) -> Result<Self, AwsError> {
         let role_arn = required(form, "RoleArn", (20, 2048), true)?;
         let session_name = required(form, "RoleSessionName", (2, 64), true)?;
