@@ -11,7 +11,7 @@ use std::{
 
 use jiff::SignedDuration;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
 
 use super::{
     front::{
@@ -91,7 +91,7 @@ impl Builder {
                     Err(error) => return drop(ready.send(Err(error))),
                 };
                 runtime.block_on(async {
-                    let bound = task.bind().await;
+                    let bound = task.bind().await.map(|address| (address, Handle::current()));
                     let failed = bound.is_err();
                     if ready.send(bound).is_ok() && !failed {
                         // An error means that the handle is gone, which also ends the double.
@@ -101,7 +101,7 @@ impl Builder {
                 runtime.shutdown_timeout(Duration::from_millis(200));
             })?;
         let gone = |_| io::Error::other("the double's thread ended");
-        let proxy = started.await.map_err(gone)??;
+        let (proxy, runtime) = started.await.map_err(gone)??;
         Ok(AwsDouble {
             front,
             routes,
@@ -109,6 +109,7 @@ impl Builder {
             directory,
             ca_bundle,
             proxy,
+            runtime,
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -143,6 +144,7 @@ pub struct AwsDouble {
     directory: TempDir,
     ca_bundle: PathBuf,
     proxy: SocketAddr,
+    runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -283,7 +285,7 @@ impl AwsDouble {
 
     /// Starts a static HTTPS site of that name, with a certificate of the test CA, and adds it to the hosts.
     pub async fn site(&self, host: &str) -> Result<Site, StartError> {
-        let site = Site::start(server_config(&self.authority)?).await?;
+        let site = Site::start(&self.runtime, server_config(&self.authority)?).await?;
         self.add_host(host, site.address());
         Ok(site)
     }
@@ -291,7 +293,7 @@ impl AwsDouble {
     /// The same with a certificate of a CA that nobody trusts.
     pub async fn untrusted_site(&self, host: &str) -> Result<Site, StartError> {
         let stranger = Arc::new(Authority::new()?);
-        let site = Site::start(server_config(&stranger)?).await?;
+        let site = Site::start(&self.runtime, server_config(&stranger)?).await?;
         self.add_host(host, site.address());
         Ok(site)
     }

@@ -12,7 +12,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use rustls::ServerConfig;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, runtime::Handle, task::JoinHandle};
 
 use super::front::serve_site;
 
@@ -35,13 +35,14 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts an empty site on the caller's runtime.
-    pub(crate) async fn start(tls: Arc<ServerConfig>) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    /// Starts an empty site on the double's runtime, so that a test may block while somebody reads it.
+    pub(crate) async fn start(runtime: &Handle, tls: Arc<ServerConfig>) -> io::Result<Self> {
+        let bound = runtime.spawn(TcpListener::bind(("127.0.0.1", 0))).await;
+        let listener = bound.map_err(io::Error::other)??;
         let address = listener.local_addr()?;
         let documents = Documents::default();
         let shared = Arc::clone(&documents);
-        let server = tokio::spawn(serve_site(listener, tls, move |request| answer(&shared, request)));
+        let server = runtime.spawn(serve_site(listener, tls, move |request| answer(&shared, request)));
         Ok(Self {
             address,
             documents,

@@ -13,6 +13,8 @@ use crate::aws::{
     world::State,
 };
 
+const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+
 /// How far a request's time may be off [SIGV4].
 const SKEW: SignedDuration = SignedDuration::from_mins(15);
 
@@ -80,6 +82,9 @@ pub(super) fn find(
 
 fn by_header(service: Service, authorization: &str, stamp: &str, token: Option<&str>) -> Result<Signed, AwsError> {
     let (algorithm, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if algorithm != ALGORITHM {
+        return Err(refusal::of(service, Refusal::Algorithm));
+    }
     let field = |name: &'static str| {
         rest.split(',')
             .find_map(|part| part.trim().strip_prefix(name)?.strip_prefix('='))
@@ -107,7 +112,7 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     fn parse(&self, service: Service, expires: Option<i64>) -> Result<Signed, AwsError> {
-        if self.algorithm != "AWS4-HMAC-SHA256" {
+        if self.algorithm != ALGORITHM {
             return Err(refusal::of(service, Refusal::Algorithm));
         }
         let [access_key_id, date, region, scoped, terminator] = self.credential.split('/').collect::<Vec<_>>()[..]

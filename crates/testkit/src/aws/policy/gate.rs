@@ -129,21 +129,60 @@ impl Gate {
         owner: &str,
         policy: Option<&Value>,
     ) -> Result<(), AwsError> {
-        let Caller::Principal(principal) = &self.caller else {
-            return self.authorize_anonymous(action, resource, context, policy);
-        };
         let context = self.principal_context(context);
         let request = Request {
             action,
             resource: Some(resource),
             context: &context,
         };
-        let refused = |reason: &str| Err(refusal(principal, action, resource, owner, reason));
+        let by_resource = self.judge_resource(policy, &request);
+        match &self.caller {
+            Caller::Principal(principal) => self.decide(principal, &request, resource, owner, by_resource),
+            Caller::Anonymous if by_resource.0 == Verdict::Allow => Ok(()),
+            Caller::Anonymous => Err(AwsError::new(403, "AccessDenied", "Access Denied")),
+        }
+    }
 
-        let (by_resource, reach) = self.judge_resource(policy, &request);
-        let by_identity = self.judge_identity(principal, &request);
-        let by_boundary = cap(self.boundary.as_ref(), &request);
-        let by_session = cap(self.session.as_ref(), &request);
+    /// May the caller assume the role `arn` of account `owner`, whose trust policy is `trust`?
+    ///
+    /// Unlike another resource's policy, a trust policy must allow in any case, also in one account; one that names the
+    /// account only delegates to identity policies [IAMUG-2023 access_policies-cross-account, "role trust policies"].
+    pub fn authorize_assume(&self, arn: &str, context: &Context, owner: &str, trust: &Value) -> Result<(), AwsError> {
+        const ACTION: &str = "sts:AssumeRole";
+        let Caller::Principal(principal) = &self.caller else {
+            return Err(AwsError::new(403, "AccessDenied", "Access Denied"));
+        };
+        let context = self.principal_context(context);
+        let request = |resource| Request {
+            action: ACTION,
+            resource,
+            context: &context,
+        };
+        let by_trust = self.judge_resource(Some(trust), &request(None));
+        if by_trust.0 == Verdict::ImplicitDeny {
+            let message = format!(
+                "User: {} is not authorized to perform: {ACTION} on resource: {arn}",
+                principal.arn
+            );
+            return Err(AwsError::new(403, "AccessDenied", message));
+        }
+        self.decide(principal, &request(Some(arn)), arn, owner, by_trust)
+    }
+
+    /// Weighs the layers against each other.
+    fn decide(
+        &self,
+        principal: &Principal,
+        request: &Request<'_>,
+        resource: &str,
+        owner: &str,
+        (by_resource, reach): (Verdict, Option<Reach>),
+    ) -> Result<(), AwsError> {
+        let action = request.action;
+        let refused = |reason: &str| Err(refusal(principal, action, resource, owner, reason));
+        let by_identity = self.judge_identity(principal, request);
+        let by_boundary = cap(self.boundary.as_ref(), request);
+        let by_session = cap(self.session.as_ref(), request);
         for (verdict, layer) in [
             (by_identity, Layer::Identity),
             (by_resource, Layer::Resource),
@@ -172,28 +211,6 @@ impl Gate {
             return Ok(());
         };
         refused(&format!("because no {} allows the {action} action", missing.name()))
-    }
-
-    fn authorize_anonymous(
-        &self,
-        action: &str,
-        resource: &str,
-        context: &Context,
-        policy: Option<&Value>,
-    ) -> Result<(), AwsError> {
-        let (verdict, _) = self.judge_resource(
-            policy,
-            &Request {
-                action,
-                resource: Some(resource),
-                context,
-            },
-        );
-        if verdict == Verdict::Allow {
-            Ok(())
-        } else {
-            Err(AwsError::new(403, "AccessDenied", "Access Denied"))
-        }
     }
 
     fn judge_resource(&self, policy: Option<&Value>, request: &Request<'_>) -> (Verdict, Option<Reach>) {

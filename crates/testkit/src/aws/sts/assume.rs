@@ -51,7 +51,7 @@ pub(super) fn assume_role(world: &World, call: &Call, form: &BTreeMap<String, St
         context.insert("sts:ExternalId", [id.as_str()]);
     }
     let gate = state.iam.gate(&call.caller);
-    gate.authorize_on("sts:AssumeRole", &role.arn, &context, target.account, Some(&role.trust))?;
+    gate.authorize_assume(&role.arn, &context, target.account, &role.trust)?;
     within_role_limit(parameters.seconds, role.max_session_duration)?;
     // Role chaining: at most one hour [STS-model AssumeRole DurationSeconds].
     if matches!(caller.kind, PrincipalKind::AssumedRole { .. }) && parameters.seconds > 3600 {

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Makes the Python environment that the tests run boto3 in, once, and prints the path of its interpreter.
+#
+# It lives in the cache directory, outside what `cargo clean` removes, and is made again when requirements.txt changes.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+cache=${IRSA_ANYWHERE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/irsa-anywhere}
+venv=$cache/venv
+stamp=$venv/.requirements
+
+ready() { cmp -s "$here/requirements.txt" "$stamp"; }
+
+if ! command -v python3 >/dev/null; then
+    echo "Python 3 is needed for the boto3 tests; install python3 (with venv) and try again" >&2
+    exit 1
+fi
+
+# Tests start side by side; one of them makes the environment, the others wait. mkdir is atomic everywhere.
+mkdir -p "$cache"
+waited=0
+held=no
+while ! ready; do
+    if mkdir "$cache/venv.lock" 2>/dev/null; then
+        held=yes
+        trap 'rmdir "$cache/venv.lock"' EXIT
+        trap 'exit 1' HUP INT TERM
+        break
+    fi
+    waited=$((waited + 1))
+    if [ "$waited" -gt 300 ]; then
+        echo "another run has been making $venv for 5 minutes; if there is none, remove $cache/venv.lock" >&2
+        exit 1
+    fi
+    sleep 1
+done
+
+# Somebody else may have finished between the last look and the lock.
+if [ "$held" = yes ] && ! ready; then
+    echo "making $venv" >&2
+    rm -rf "$venv"
+    python3 -m venv "$venv" >&2
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
+    cp "$here/requirements.txt" "$stamp"
+fi
+
+echo "$venv/bin/python"

@@ -1,0 +1,5 @@
+//! Rows for iam.
+
+use super::Row;
+
+pub const ROWS: &[Row] = &[];

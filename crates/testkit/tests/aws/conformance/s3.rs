@@ -1,0 +1,5 @@
+//! Rows for s3.
+
+use super::Row;
+
+pub const ROWS: &[Row] = &[];
