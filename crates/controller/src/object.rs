@@ -28,6 +28,8 @@ pub trait Managed:
     fn own_api(&self, client: &Client) -> Api<Self>;
     /// Its status, when it has one.
     fn status(&self) -> Option<&Self::Status>;
+    /// Puts another status in.
+    fn set_status(&mut self, status: Self::Status);
     /// Whether `spec.suspend` is set.
     fn is_suspended(&self) -> bool;
 
@@ -58,7 +60,7 @@ pub trait Managed:
 }
 
 /// The fields that both kinds' statuses have.
-pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + Send + Sync {
+pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// The conditions.
     fn conditions(&self) -> &[Condition];
     /// Sets what the shell decides: the conditions, the generation they speak of, the request that was acted on.
@@ -101,6 +103,10 @@ impl Managed for OidcFederation {
         self.status.as_ref()
     }
 
+    fn set_status(&mut self, status: Self::Status) {
+        self.status = Some(status);
+    }
+
     fn is_suspended(&self) -> bool {
         self.spec.suspend
     }
@@ -119,6 +125,10 @@ impl Managed for IamRoleBinding {
 
     fn status(&self) -> Option<&Self::Status> {
         self.status.as_ref()
+    }
+
+    fn set_status(&mut self, status: Self::Status) {
+        self.status = Some(status);
     }
 
     fn is_suspended(&self) -> bool {

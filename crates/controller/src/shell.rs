@@ -13,6 +13,7 @@ mod finalizer;
 mod fresh;
 mod pass;
 mod status;
+mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,8 +21,8 @@ use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
 use kube::{Client, core::DeserializeGuard};
 
-use self::fresh::Freshness;
 pub use self::pass::{error_policy, reconcile};
+use self::{fresh::Freshness, written::Written};
 use crate::{
     backoff::Backoff,
     events::Events,
@@ -98,6 +99,7 @@ pub struct Shell<L> {
     pub deadline: Duration,
     backoff: Backoff<ObjectKey>,
     fresh: Freshness,
+    written: Written,
 }
 
 impl<L: Leadership> Shell<L> {
@@ -111,7 +113,15 @@ impl<L: Leadership> Shell<L> {
             deadline: Duration::from_mins(2),
             backoff: Backoff::default(),
             fresh: Freshness::since(now),
+            written: Written::default(),
         }
+    }
+
+    /// Forgets an object that is gone.
+    fn forget(&self, key: &ObjectKey) {
+        self.backoff.forget(key);
+        self.fresh.forget(key);
+        self.written.forget(key);
     }
 
     /// The right to make one write now.

@@ -19,6 +19,9 @@ use crate::{
     object::{Managed, ObjectKey},
 };
 
+/// What the shell's own calls to Kubernetes may take in a pass, besides the kind's work.
+const CONCLUDING: Duration = Duration::from_secs(30);
+
 /// One pass over one object, within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
     let object = match &object.0 {
@@ -30,9 +33,11 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler:
     };
     let shell = reconciler.shell();
     let mut measurement = shell.metrics.pass(R::Kind::KIND);
-    let (action, result) = tokio::time::timeout(shell.deadline, pass(reconciler.as_ref(), object))
+    let object = shell.written.freshest(object);
+    let whole = shell.deadline.saturating_add(CONCLUDING);
+    let (action, result) = tokio::time::timeout(whole, pass(reconciler.as_ref(), &object))
         .await
-        .map_err(|_| PassError::TimedOut(shell.deadline))??;
+        .map_err(|_| PassError::TimedOut(whole))??;
     measurement.ended(result);
     Ok(action)
 }
@@ -62,23 +67,27 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
             .conclude(object, &first, current_status(object), reconciler.interval(object))
             .await?;
     }
-    let report = reconciler.apply(object).await;
-    conclude(reconciler, object, report).await
+    let report = tokio::time::timeout(shell.deadline, reconciler.apply(object)).await;
+    conclude(
+        reconciler,
+        object,
+        report.unwrap_or_else(|_| too_slow(object, shell.deadline)),
+    )
+    .await
 }
 
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
     let shell = reconciler.shell();
     let key = ObjectKey::of(object);
     if !object.has_finalizer() {
-        shell.backoff.forget(&key);
-        shell.fresh.forget(&key);
+        shell.forget(&key);
         return Ok((Action::await_change(), PassResult::Done));
     }
-    match reconciler.cleanup(object).await {
+    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
+    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
         Cleanup::Finished => {
             shell.remove_finalizer(object).await?;
-            shell.backoff.forget(&key);
-            shell.fresh.forget(&key);
+            shell.forget(&key);
             Ok((Action::await_change(), PassResult::Done))
         }
         Cleanup::Unfinished(report) => conclude(reconciler, object, report).await,
@@ -113,6 +122,15 @@ fn delay<R: Reconciler>(reconciler: &R, object: &R::Kind, class: Class) -> Durat
         interval,
         random_unit(),
     )
+}
+
+/// A hung endpoint: the steps that were done stay done, and the next pass goes on from there.
+fn too_slow<K: Managed>(object: &K, deadline: Duration) -> Report<K::Status> {
+    let message = format!(
+        "AWS did not answer within {} s; the next pass goes on.",
+        deadline.as_secs()
+    );
+    Report::new(Outcome::new(Reason::AwsUnavailable, message), current_status(object))
 }
 
 fn suspended<K: Managed>(object: &K) -> Report<K::Status> {

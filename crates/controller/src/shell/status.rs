@@ -71,10 +71,11 @@ impl<L: Leadership> Shell<L> {
         }
         let _permit = self.permit()?;
         let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-        object
+        let answer: K = object
             .own_api(&self.client)
             .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
             .await?;
+        self.written.remember(&answer);
         Ok(())
     }
 
