@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
@@ -23,7 +24,7 @@ use super::{
         routes::Routes,
         tls::{Authority, TlsError, client_config, server_config},
     },
-    s3::{BucketOptions, S3},
+    s3::{BucketOptions, Object, S3},
     site::Site,
     sts::fetch::Dialer,
     wire::Service,
@@ -186,6 +187,12 @@ impl AwsDouble {
     /// the double from within.
     pub fn s3<T>(&self, with: impl FnOnce(&mut S3) -> T) -> T {
         with(&mut self.front.world.lock().s3)
+    }
+
+    /// Puts an object past every check, as its owner would; false when there is no such bucket.
+    pub fn put_object(&self, bucket: &str, key: &str, body: impl Into<Bytes>) -> bool {
+        let object = Object::new(body, self.front.world.clock.now());
+        self.s3(|s3| s3.put_object_directly(bucket, key, object))
     }
 
     /// The environment of a child process that calls AWS with these credentials. It replaces whatever of AWS's own

@@ -19,6 +19,11 @@ fn list_roles() -> Request {
     Request::form(IAM, [("Action", "ListRoles"), ("Version", "2010-05-08")])
 }
 
+/// What is wrong with a signature.
+type Twist<'a> = Box<dyn Fn(Signature<'a>) -> Signature<'a> + 'a>;
+/// What happens to a request on the way.
+type Change = fn(&mut Request);
+
 async fn double() -> (AwsDouble, Credentials) {
     let aws = AwsDouble::builder().start().await.unwrap();
     let root = aws.account(ACCOUNT).root_credentials();
@@ -91,7 +96,6 @@ async fn signatures_are_checked_and_refused_in_each_services_words() {
     let late = SignedDuration::from_secs(-901);
     let early = SignedDuration::from_secs(910);
     let on_time = SignedDuration::from_secs(-880);
-    type Twist<'a> = Box<dyn Fn(Signature<'a>) -> Signature<'a> + 'a>;
     let rows: Vec<(&str, &Credentials, Twist<'_>, &str, &str, &str)> = vec![
         ("right", &root, Box::new(|s| s), "200", "200", "200"),
         (
@@ -207,7 +211,7 @@ async fn a_change_after_signing_is_noticed() {
             .body("hello")
     };
     assert_eq!(send(&aws, signed(put())).await.unwrap().verdict(), "200");
-    let changes: [(&str, fn(&mut Request), &str); 5] = [
+    let changes: [(&str, Change, &str); 5] = [
         (
             "path",
             |r| r.path_and_query = "/other?x=1".to_owned(),

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The interpreter of the environment that has boto3.
-fn python() -> String {
+pub(crate) fn python() -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/venv.sh");
     let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
     assert!(output.status.success(), "no Python environment");

@@ -3,9 +3,8 @@
 use http::Method;
 use irsa_testkit::aws::{
     AwsDouble, Credentials, Site,
-    s3::{BucketOptions, Object, PublicAccessBlock},
+    s3::{BucketOptions, PublicAccessBlock},
 };
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
@@ -115,11 +114,7 @@ impl Stage {
         match &self.site {
             Some(site) => site.put(path, body),
             None => {
-                let object = Object::new(body, Timestamp::now());
-                assert!(
-                    self.aws
-                        .s3(|s3| s3.put_object_directly(BUCKET, &format!("prod{path}"), object))
-                );
+                assert!(self.aws.put_object(BUCKET, &format!("prod{path}"), body));
             }
         }
     }

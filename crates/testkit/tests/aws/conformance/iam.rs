@@ -2,4 +2,4 @@
 
 use super::Row;
 
-pub const ROWS: &[Row] = &[];
+pub(crate) const ROWS: &[Row] = &[];
