@@ -1,3 +1,4 @@
 //! What several test binaries of the workspace share.
 
 pub mod argocd;
+pub mod world;

@@ -1,0 +1,147 @@
+//! A cluster, an AWS account and our operator between them: what the end-to-end tests and the demo stand on.
+//!
+//! Nothing is faked on our side: the API server and etcd are real, the operator is the binary that is shipped, runs as
+//! its own ServiceAccount under exactly the RBAC of `config/`, and reaches AWS (the double) by `HTTPS_PROXY` and a CA
+//! bundle as a user of exactly the policy in `docs/iam-policy.json`.
+
+mod counts;
+pub mod objects;
+mod operator;
+mod policy;
+
+use std::path::{Path, PathBuf};
+
+use irsa_testkit::{
+    aws::{
+        AwsDouble, Credentials,
+        s3::{BucketOptions, PublicAccessBlock},
+    },
+    controlplane::{ControlPlane, SigningKey},
+};
+
+pub use self::{
+    counts::{Counts, WorldMark},
+    operator::Operator,
+    policy::operator_policy,
+};
+
+/// Anything that went wrong, as a sentence.
+pub type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+/// The AWS account.
+pub const ACCOUNT: &str = "123456789012";
+/// Its region.
+pub const REGION: &str = "eu-central-1";
+/// The bucket that the federation of `config/samples` publishes to.
+pub const ISSUER_BUCKET: &str = "acme-irsa";
+/// The issuer of `config/samples`, which the API server signs as.
+pub const ISSUER: &str = "https://acme-irsa.s3.eu-central-1.amazonaws.com/clusters/demo";
+/// A bucket that pods want to list.
+pub const DATA_BUCKET: &str = "acme-data";
+/// The namespace that `config/default` puts the operator in.
+pub const OPERATOR_NAMESPACE: &str = "irsa-anywhere-system";
+/// The operator's ServiceAccount there.
+pub const OPERATOR_ACCOUNT: &str = "irsa-anywhere";
+
+/// The repository's root.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A cluster, an AWS account, and the operator once it is started.
+pub struct World {
+    /// The cluster.
+    pub cluster: ControlPlane,
+    /// The account.
+    pub aws: AwsDouble,
+    /// The operator's own credentials.
+    pub credentials: Credentials,
+    operator: Option<Operator>,
+    operator_directory: tempfile::TempDir,
+    starts: usize,
+}
+
+impl World {
+    /// A cluster that signs as [`ISSUER`] with a new RSA key, with `config/default` applied; an account with both
+    /// buckets. The operator is not started.
+    ///
+    /// # Errors
+    /// What could not be started, with the tail of its log.
+    pub async fn start() -> Result<Self, Problem> {
+        Self::start_signing_with(SigningKey::generate_rsa()?).await
+    }
+
+    /// The same with another signing key.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_signing_with(key: SigningKey) -> Result<Self, Problem> {
+        let cluster = ControlPlane::builder()
+            .issuer(ISSUER)
+            .signing_key(key)
+            .audit(true)
+            .start();
+        let aws = AwsDouble::builder().start();
+        let (cluster, aws) = tokio::join!(cluster, aws);
+        let (cluster, aws) = (cluster?, aws?);
+        let account = aws.account(ACCOUNT);
+        let mut open_to_policies = BucketOptions::in_region(REGION);
+        open_to_policies.public_access_block = Some(PublicAccessBlock::ACLS_ONLY);
+        account.create_bucket(ISSUER_BUCKET, open_to_policies);
+        account.create_bucket(DATA_BUCKET, BucketOptions::in_region(REGION));
+        aws.put_object(DATA_BUCKET, "hello.txt", "hello from the data bucket\n");
+        let credentials = account.create_user("irsa-anywhere", &operator_policy()?)?;
+        cluster.apply_file(&repository().join("crds"), true).await?;
+        let mut world = Self {
+            cluster,
+            aws,
+            credentials,
+            operator: None,
+            operator_directory: tempfile::tempdir()?,
+            starts: 0,
+        };
+        world.wait_for_crds().await?;
+        world
+            .cluster
+            .apply_file(&repository().join("config/default"), true)
+            .await?;
+        Ok(world)
+    }
+
+    /// Starts the operator as its own ServiceAccount. It is built first unless `IRSA_ANYWHERE_OPERATOR` names it.
+    ///
+    /// # Errors
+    /// Why it could not be started; whether it gets anywhere is for the caller to see.
+    pub async fn start_operator(&mut self) -> Result<(), Problem> {
+        self.start_operator_with(&[]).await
+    }
+
+    /// The same with more arguments.
+    ///
+    /// # Errors
+    /// As for [`Self::start_operator`].
+    pub async fn start_operator_with(&mut self, arguments: &[&str]) -> Result<(), Problem> {
+        self.starts += 1;
+        let operator = Operator::start(self, arguments).await?;
+        self.operator = Some(operator);
+        Ok(())
+    }
+
+    /// Asks the operator to end, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not run or does not end well.
+    pub async fn stop_operator(&mut self) -> Result<(), Problem> {
+        let operator = self.operator.take().ok_or("the operator does not run")?;
+        operator.stop().await;
+        Ok(())
+    }
+
+    /// The running operator.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn operator(&self) -> Result<&Operator, Problem> {
+        self.operator.as_ref().ok_or_else(|| "the operator does not run".into())
+    }
+}

@@ -1,0 +1,122 @@
+//! The operator as a process.
+
+use std::{
+    env,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+};
+
+use irsa_testkit::controlplane::process::{Launch, Process};
+
+use super::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Problem, REGION, World, repository};
+
+/// The running operator. Dropping it kills it.
+pub struct Operator {
+    process: Process,
+    probes: SocketAddr,
+}
+
+impl Operator {
+    pub(super) async fn start(world: &World, more: &[&str]) -> Result<Self, Problem> {
+        let program = binary()?;
+        let kubeconfig = world
+            .cluster
+            .kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+            .await?;
+        let probes = free_address()?;
+        let servers: Vec<String> = world
+            .cluster
+            .api_servers()
+            .iter()
+            .map(irsa_testkit::controlplane::ApiServer::address)
+            .collect();
+        let mut arguments = vec![
+            format!("--metrics-addr={probes}"),
+            format!("--api-server-endpoints={}", servers.join(",")),
+            "--log-format=text".to_owned(),
+        ];
+        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
+        let mut environment = world.aws.env(&world.credentials, REGION);
+        environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        environment.push(("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()));
+        environment.push(("AWS_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
+        environment.push(("AWS_SHARED_CREDENTIALS_FILE".to_owned(), "/dev/null".to_owned()));
+        let process = Process::spawn(&Launch {
+            name: "operator",
+            directory: world.operator_directory.path(),
+            program: &program,
+            arguments: &arguments,
+            environment: &environment,
+        })?;
+        Ok(Self { process, probes })
+    }
+
+    pub(super) async fn stop(self) {
+        self.process.stop().await;
+    }
+
+    /// Everything it has logged, over all its starts in this world.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The last lines of its log.
+    pub fn log_tail(&self) -> String {
+        self.process.tail()
+    }
+
+    /// Pid of the operator itself, once it has started.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.pid()
+    }
+
+    /// Where `/livez`, `/readyz` and `/metrics` are.
+    pub fn probes(&self) -> SocketAddr {
+        self.probes
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> Result<SocketAddr, Problem> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
+}
+
+/// The operator's binary: the one that `IRSA_ANYWHERE_OPERATOR` names, or one that cargo builds now, once per process.
+fn binary() -> Result<PathBuf, Problem> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| match env::var_os("IRSA_ANYWHERE_OPERATOR") {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => build().map_err(|problem| problem.to_string()),
+    });
+    Ok(built.clone()?)
+}
+
+fn build() -> Result<PathBuf, Problem> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = std::process::Command::new(cargo)
+        .current_dir(repository())
+        .args([
+            "build",
+            "--locked",
+            "--package",
+            "irsa-operator",
+            "--message-format=json-render-diagnostics",
+        ])
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("cargo could not build irsa-operator".into());
+    }
+    String::from_utf8(output.stdout)?
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .find_map(|message| {
+            message
+                .get("executable")?
+                .as_str()
+                .map(|path| Path::new(path).to_owned())
+        })
+        .ok_or_else(|| "cargo did not say where irsa-operator is".into())
+}
