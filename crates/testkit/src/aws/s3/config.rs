@@ -72,10 +72,11 @@ impl S3 {
         gone()
     }
 
+    /// Lower case: the SDKs read nothing else as a boolean, whatever the example in the API reference shows.
     pub(super) fn policy_status(&self, scene: &Scene<'_>) -> Outcome {
         let bucket = self.admit(scene, "s3:GetBucketPolicyStatus")?;
         let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(scene))?;
-        let public = if is_public(&policy.document) { "TRUE" } else { "FALSE" };
+        let public = if is_public(&policy.document) { "true" } else { "false" };
         xml("PolicyStatus", &leaf("IsPublic", public))
     }
 

@@ -222,7 +222,7 @@ async fn calls_are_answered_as_aws_answers_them() {
 }
 
 #[test]
-fn every_row_has_a_source_and_a_name_of_its_own() {
+fn every_row_has_a_source_and_a_name_of_its_own_and_there_are_at_least_a_hundred() {
     let rows = rows();
     let names: HashSet<_> = rows.iter().map(|row| row.what).collect();
     assert_eq!(names.len(), rows.len());

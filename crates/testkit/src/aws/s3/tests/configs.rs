@@ -34,7 +34,7 @@ fn a_policy_is_stored_as_text_and_read_back() {
         204
     );
     assert_eq!(text(&by_root(Method::GET, "/?policy").ok(&mut s3)), document);
-    assert!(text(&by_root(Method::GET, "/?policyStatus").ok(&mut s3)).contains("<IsPublic>FALSE</IsPublic>"));
+    assert!(text(&by_root(Method::GET, "/?policyStatus").ok(&mut s3)).contains("<IsPublic>false</IsPublic>"));
     by_root(Method::DELETE, "/?policy").ok(&mut s3);
     assert_eq!(
         by_root(Method::GET, "/?policy").refused(&mut s3),
@@ -56,7 +56,7 @@ fn a_public_policy_is_refused_by_the_bucket_or_the_account() {
     assert_eq!(put().refused(&mut s3), code(403, "AccessDenied"));
     s3.set_account_public_access_block(OWN, None);
     put().ok(&mut s3);
-    assert!(text(&by_root(Method::GET, "/?policyStatus").ok(&mut s3)).contains("<IsPublic>TRUE</IsPublic>"));
+    assert!(text(&by_root(Method::GET, "/?policyStatus").ok(&mut s3)).contains("<IsPublic>true</IsPublic>"));
 }
 
 #[test]
