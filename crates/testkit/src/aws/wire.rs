@@ -150,7 +150,8 @@ pub struct AwsError {
     pub code: String,
     /// Message as AWS words it, where known.
     pub message: String,
-    /// Extra elements of S3's error body (`BucketName`, `Key`) or headers; empty for others.
+    /// Extra elements of S3's error body (`BucketName`, `Key`); names in lower case that begin with `x-amz-`, and `etag`,
+    /// `last-modified`, `location`, go as headers instead. Empty for others.
     pub extra: Vec<(String, String)>,
 }
 

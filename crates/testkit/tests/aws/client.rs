@@ -96,6 +96,33 @@ impl<'a> Signature<'a> {
         }
     }
 
+    /// A presigned request, good for so many seconds; only `host` is signed besides the query.
+    pub(crate) fn presign(&self, mut request: Request, seconds: u32) -> Request {
+        let stamp = (Timestamp::now() + self.skew).strftime("%Y%m%dT%H%M%SZ").to_string();
+        let scope = format!("{}/{}/{}/aws4_request", &stamp[..8], self.region, self.service);
+        let credential = format!("{}/{scope}", self.credentials.access_key_id).replace('/', "%2F");
+        let query = format!(
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date={stamp}&X-Amz-Expires={seconds}\
+             &X-Amz-SignedHeaders=host"
+        );
+        let canonical = format!(
+            "{}\n{}\n{query}\nhost:{}\n\nhost\nUNSIGNED-PAYLOAD",
+            request.method, request.path_and_query, request.host
+        );
+        let text = format!(
+            "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
+            hex(&Sha256::digest(canonical))
+        );
+        let signature = hex(&mac(&self.key(&scope), &text));
+        request.path_and_query = format!("{}?{query}&X-Amz-Signature={signature}", request.path_and_query);
+        request
+    }
+
+    fn key(&self, scope: &str) -> Vec<u8> {
+        let start = format!("AWS4{}", self.credentials.secret_access_key).into_bytes();
+        scope.split('/').fold(start, |key, part| mac(&key, part))
+    }
+
     pub(crate) fn sign(&self, mut request: Request) -> Request {
         let stamp = (Timestamp::now() + self.skew).strftime("%Y%m%dT%H%M%SZ").to_string();
         let date = &stamp[..8];
@@ -150,14 +177,10 @@ impl<'a> Signature<'a> {
             "AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{}",
             hex(&Sha256::digest(canonical))
         );
-        let mut key = format!("AWS4{}", self.credentials.secret_access_key).into_bytes();
-        for part in scope.split('/') {
-            key = mac(&key, part);
-        }
         let authorization = format!(
             "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
             self.credentials.access_key_id,
-            hex(&mac(&key, &text))
+            hex(&mac(&self.key(&scope), &text))
         );
         request.header("authorization", &authorization)
     }

@@ -238,6 +238,59 @@ async fn a_change_after_signing_is_noticed() {
 }
 
 #[tokio::test]
+async fn a_presigned_url_is_good_until_it_expires() {
+    let (aws, root) = double().await;
+    assert!(aws.put_object("data", "k", "hello"));
+    let get = || Request::new(Method::GET, DATA, "/k");
+    let signed = |skew: i64| {
+        let skew = SignedDuration::from_secs(skew);
+        Signature {
+            skew,
+            ..Signature::for_host(&root, DATA)
+        }
+        .presign(get(), 60)
+    };
+    let mark = aws.mark();
+    assert_eq!(send(&aws, signed(0)).await.unwrap().body, "hello");
+    assert!(!aws.since(mark)[0].anonymous);
+    assert_eq!(send(&aws, signed(-50)).await.unwrap().verdict(), "200");
+    let late = send(&aws, signed(-70)).await.unwrap();
+    assert_eq!(
+        (late.verdict().as_str(), late.element("Message")),
+        ("403 AccessDenied", Some("Request has expired"))
+    );
+    let mut forged = signed(0);
+    forged.path_and_query = forged.path_and_query.replace("Expires=60", "Expires=600");
+    assert_eq!(send(&aws, forged).await.unwrap().verdict(), "403 SignatureDoesNotMatch");
+}
+
+#[tokio::test]
+async fn a_chunked_body_with_a_checksum_in_its_trailer_is_undone_and_verified() {
+    let (aws, root) = double().await;
+    let put = |trailer: &str| {
+        let request = Request::new(Method::PUT, DATA, "/k")
+            .header("content-encoding", "aws-chunked")
+            .header("x-amz-decoded-content-length", "5")
+            .header("x-amz-trailer", "x-amz-checksum-crc32")
+            .body(format!("5\r\nhello\r\n0\r\nx-amz-checksum-crc32:{trailer}\r\n\r\n"));
+        let payload = Some("STREAMING-UNSIGNED-PAYLOAD-TRAILER");
+        Signature {
+            payload,
+            ..Signature::for_host(&root, DATA)
+        }
+        .sign(request)
+    };
+    assert_eq!(send(&aws, put("AAAAAA==")).await.unwrap().verdict(), "400 BadDigest");
+    assert!(aws.s3(|s3| s3.object("data", "k").is_none()));
+    assert_eq!(send(&aws, put("NhCmhg==")).await.unwrap().verdict(), "200");
+    let read = call(&aws, &root, Request::new(Method::GET, DATA, "/k")).await;
+    assert_eq!(
+        (read.body.as_str(), read.headers.get("content-encoding")),
+        ("hello", None)
+    );
+}
+
+#[tokio::test]
 async fn without_a_signature_iam_and_sts_refuse_and_s3_asks_the_bucket_policy() {
     let (aws, _) = double().await;
     for (request, want) in [

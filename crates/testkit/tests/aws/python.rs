@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     stage::{ACCOUNT, REGION, ROLE, SITE, Stage},
-    web_identity::{TOKENS, token_of},
+    web_identity::tokens::{TOKENS, token_of},
 };
 
 /// The interpreter of the environment that has boto3.

@@ -3,7 +3,7 @@
 //! Sources: [S3-model] botocore's service model, \[S3UG\] the S3 user guide, \[SAR\] the service authorization reference,
 //! \[EPR\] botocore's endpoint rules. What has none says UNSOURCED, what was seen on the wire says "observed".
 //!
-//! Not here: multipart uploads, copies, ranges, object versions, ACL documents, presigned URLs. They answer
+//! Not here: multipart uploads, copies, ranges, object versions, ACL documents. They answer
 //! `NotImplemented` or, where S3 allows it (a range), the whole object.
 
 mod access;
