@@ -1,4 +1,5 @@
 //! What several test binaries of the workspace share.
 
 pub mod argocd;
+pub mod tokens;
 pub mod world;

@@ -7,6 +7,7 @@
 mod counts;
 pub mod objects;
 mod operator;
+pub mod pods;
 mod policy;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use irsa_testkit::{
 pub use self::{
     counts::{Counts, WorldMark},
     operator::Operator,
+    pods::PodIdentity,
     policy::operator_policy,
 };
 

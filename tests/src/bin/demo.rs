@@ -1,0 +1,146 @@
+//! The main job, live: from two YAML files to a pod identity that AWS accepts. Run it with `make demo`.
+
+use std::{env, process::ExitCode, time::Duration};
+
+use irsa_tests::tokens::Token;
+use irsa_tests::world::{
+    DATA_BUCKET, ISSUER, Operator, PodIdentity, Problem, World, objects::is_ready, pods::variable, repository,
+};
+use tokio::time::{Instant, sleep};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("\ndemo: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Problem> {
+    step("A real kube-apiserver and etcd, and an AWS double that really verifies tokens");
+    let mut world = World::start().await?;
+    say(&format!("The API server signs ServiceAccount tokens as {ISSUER}"));
+    say("AWS trusts it not at all yet: there is an empty bucket, and no identity provider.");
+
+    step("The operator, as its own ServiceAccount and under the IAM policy of docs/iam-policy.json");
+    if env::var_os("IRSA_DEMO_WITHOUT_OPERATOR").is_none() {
+        world.start_operator().await?;
+    }
+
+    step("kubectl apply -k config/samples");
+    print(
+        &world
+            .cluster
+            .apply_file(&repository().join("config/samples"), true)
+            .await?,
+    );
+    watch(&world).await?;
+
+    step("A plain pod of ServiceAccount app, as it comes back from admission");
+    let identity = world.pod_identity("default", "app").await?;
+    for name in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
+        say(&format!(
+            "{name}={}",
+            variable(&identity.pod, name).unwrap_or("(not set)")
+        ));
+    }
+    say(&format!(
+        "and a token volume with audience {}, {} s",
+        identity.audience, identity.expiration_seconds
+    ));
+
+    step("An unmodified boto3 with that token lists a bucket");
+    accepted(&world, &identity)?;
+
+    step("The same claims, signed by somebody else");
+    refused(&world, &identity.showing(&forged(&identity.token)?)?)?;
+
+    if env::var("KEEP").is_ok_and(|keep| keep == "1") {
+        step("KEEP=1: everything goes on running until Ctrl-C");
+        say(&format!("export KUBECONFIG={}", world.cluster.kubeconfig().display()));
+        say(&format!(
+            "export HTTPS_PROXY={} AWS_CA_BUNDLE={}",
+            world.aws.proxy_url(),
+            world.aws.ca_bundle().display()
+        ));
+        tokio::signal::ctrl_c().await?;
+    }
+    println!("\nDone: everything that was started is stopped.");
+    Ok(())
+}
+
+/// Shows both objects whenever they look different, until both are ready.
+async fn watch(world: &World) -> Result<(), Problem> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut shown = String::new();
+    loop {
+        let federation = world.get("oidcfederation", "default", "default").await?;
+        let binding = world.get("iamrolebinding", "default", "app").await?;
+        let table = world
+            .cluster
+            .kubectl(&["get", "oidcfederation,iamrolebinding"])
+            .await?
+            .stdout;
+        let without_age = table.lines().map(without_last_word).collect::<Vec<_>>().join("\n");
+        if without_age != shown {
+            print(&table);
+            shown = without_age;
+        }
+        match (federation, binding) {
+            (Some(federation), Some(binding)) if is_ready(&federation) && is_ready(&binding) => return Ok(()),
+            _ if Instant::now() > deadline => {
+                let log = world
+                    .operator()
+                    .map_or_else(|problem| problem.to_string(), Operator::log_tail);
+                return Err(format!("not ready after {} s\n{log}", PATIENCE.as_secs()).into());
+            }
+            _ => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
+fn without_last_word(line: &str) -> &str {
+    line.trim_end().rsplit_once(' ').map_or(line, |(rest, _)| rest)
+}
+
+fn accepted(world: &World, identity: &PodIdentity) -> Result<(), Problem> {
+    let answer = world.boto3_lists(identity, DATA_BUCKET)?;
+    let answer = answer.map_err(|error| format!("AWS refused the pod: {error}"))?;
+    print(&format!("{answer:#}"));
+    Ok(())
+}
+
+fn refused(world: &World, identity: &PodIdentity) -> Result<(), Problem> {
+    match world.boto3_lists(identity, DATA_BUCKET)? {
+        Ok(answer) => Err(format!("AWS accepted a forged token: {answer}").into()),
+        Err(error) => {
+            print(&error);
+            Ok(())
+        }
+    }
+}
+
+/// The token with the signature of another key.
+fn forged(token: &str) -> Result<String, Problem> {
+    let key = irsa_testkit::controlplane::SigningKey::generate_rsa()?;
+    Token::parse(token)?.signed_by(&key)
+}
+
+fn step(title: &str) {
+    println!("\n── {title}");
+}
+
+fn say(line: &str) {
+    println!("   {line}");
+}
+
+fn print(text: &str) {
+    for line in text.trim_end().lines() {
+        println!("   │ {line}");
+    }
+}

@@ -1,0 +1,176 @@
+//! Pods: what admission made of one, the token that the kubelet would mount, and programs that use both.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use super::{Problem, REGION, World, repository};
+
+/// What a pod has to show to AWS.
+#[derive(Debug)]
+pub struct PodIdentity {
+    /// The pod as admission left it.
+    pub pod: Value,
+    /// `AWS_ROLE_ARN` of its container.
+    pub role_arn: String,
+    /// The audience of the injected token volume.
+    pub audience: String,
+    /// The lifetime of the injected token volume, in seconds.
+    pub expiration_seconds: u32,
+    /// A token with exactly that audience and lifetime, as the kubelet would ask for it.
+    pub token: String,
+    token_file: NamedTempFile,
+}
+
+impl PodIdentity {
+    /// Where the token is, outside the pod.
+    pub fn token_file(&self) -> &Path {
+        self.token_file.path()
+    }
+
+    /// The same identity showing another token.
+    ///
+    /// # Errors
+    /// When the token file cannot be written.
+    pub fn showing(&self, token: &str) -> Result<Self, Problem> {
+        Ok(Self {
+            pod: self.pod.clone(),
+            role_arn: self.role_arn.clone(),
+            audience: self.audience.clone(),
+            expiration_seconds: self.expiration_seconds,
+            token: token.to_owned(),
+            token_file: file_with(token)?,
+        })
+    }
+}
+
+/// A variable of a pod's first container.
+pub fn variable<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {
+    pod.pointer("/spec/containers/0/env")?
+        .as_array()?
+        .iter()
+        .find(|variable| variable.get("name").and_then(Value::as_str) == Some(name))?
+        .get("value")?
+        .as_str()
+}
+
+fn file_with(token: &str) -> Result<NamedTempFile, Problem> {
+    let mut file = NamedTempFile::new()?;
+    file.write_all(token.as_bytes())?;
+    file.flush()?;
+    Ok(file)
+}
+
+impl World {
+    /// A plain pod of a ServiceAccount, created for real, as it comes back.
+    ///
+    /// # Errors
+    /// When the API server refuses it.
+    pub async fn create_pod(&self, namespace: &str, service_account: &str) -> Result<Value, Problem> {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": format!("{service_account}-")},
+            "spec": {"serviceAccountName": service_account, "containers": [{"name": "app", "image": "app"}]},
+        });
+        let reply = self
+            .cluster
+            .client()?
+            .post(&format!("/api/v1/namespaces/{namespace}/pods"), &pod)
+            .await?;
+        if reply.is_success() {
+            Ok(reply.body)
+        } else {
+            Err(reply.message().into())
+        }
+    }
+
+    /// The identity of a new pod of a bound ServiceAccount.
+    ///
+    /// # Errors
+    /// When the pod comes back without variables or volume, or no token is to be had.
+    pub async fn pod_identity(&self, namespace: &str, service_account: &str) -> Result<PodIdentity, Problem> {
+        let pod = self.create_pod(namespace, service_account).await?;
+        let role_arn = variable(&pod, "AWS_ROLE_ARN")
+            .ok_or("the pod has no AWS_ROLE_ARN")?
+            .to_owned();
+        let token_path = variable(&pod, "AWS_WEB_IDENTITY_TOKEN_FILE").ok_or("the pod has no token file")?;
+        let source = token_source(&pod, token_path).ok_or("the token file is on no injected volume")?;
+        let audience = source
+            .get("audience")
+            .and_then(Value::as_str)
+            .ok_or("the volume has no audience")?
+            .to_owned();
+        let expiration_seconds = source
+            .get("expirationSeconds")
+            .and_then(Value::as_u64)
+            .and_then(|seconds| u32::try_from(seconds).ok())
+            .ok_or("the volume has no expiration")?;
+        let token = self
+            .cluster
+            .token(namespace, service_account, &audience, expiration_seconds)
+            .await?;
+        let token_file = file_with(&token)?;
+        Ok(PodIdentity {
+            pod,
+            role_arn,
+            audience,
+            expiration_seconds,
+            token,
+            token_file,
+        })
+    }
+
+    /// Lists a bucket with an unmodified boto3 that knows nothing but the variables of a pod. Its answer as JSON
+    /// (`arn`, `keys`), or what it says went wrong.
+    ///
+    /// # Errors
+    /// When boto3 cannot be run at all.
+    pub fn boto3_lists(&self, identity: &PodIdentity, bucket: &str) -> Result<Result<Value, String>, Problem> {
+        let output = Command::new(python()?)
+            .arg(repository().join("tests/python/list_bucket.py"))
+            .arg(bucket)
+            .env_clear()
+            .envs(self.aws.env_without_credentials(REGION))
+            .env("AWS_ROLE_ARN", &identity.role_arn)
+            .env("AWS_WEB_IDENTITY_TOKEN_FILE", identity.token_file())
+            .stderr(Stdio::inherit())
+            .output()?;
+        let answer: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(match answer.get("error").and_then(Value::as_str) {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(answer),
+        })
+    }
+}
+
+/// The projected token that is mounted where the variable says.
+fn token_source<'a>(pod: &'a Value, token_path: &str) -> Option<&'a Value> {
+    let list = |object: &'a Value, path: &str| object.pointer(path).and_then(Value::as_array);
+    let mount = list(pod, "/spec/containers/0/volumeMounts")?.iter().find(|mount| {
+        mount
+            .get("mountPath")
+            .and_then(Value::as_str)
+            .is_some_and(|path| token_path.starts_with(&format!("{path}/")))
+    })?;
+    let volume = list(pod, "/spec/volumes")?
+        .iter()
+        .find(|volume| volume.get("name") == mount.get("name"))?;
+    list(volume, "/projected/sources")?
+        .iter()
+        .find_map(|source| source.get("serviceAccountToken"))
+}
+
+/// The interpreter that has boto3; its environment is made on first use.
+fn python() -> Result<PathBuf, Problem> {
+    let output = Command::new(repository().join("crates/testkit/python/venv.sh"))
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("there is no Python environment with boto3".into());
+    }
+    Ok(PathBuf::from(String::from_utf8(output.stdout)?.trim()))
+}
