@@ -68,7 +68,9 @@ impl IssuerUrl {
         if rest.ends_with('/') {
             return Err(IssuerError::TrailingSlash);
         }
-        let (host, path) = rest.split_once('/').map_or((rest, None), |(host, path)| (host, Some(path)));
+        let (host, path) = rest
+            .split_once('/')
+            .map_or((rest, None), |(host, path)| (host, Some(path)));
         if host.contains('@') {
             return Err(IssuerError::UserInfo);
         }
@@ -261,7 +263,10 @@ mod tests {
         assert_eq!(issuer.host(), "acme-irsa.s3.eu-central-1.amazonaws.com");
         assert_eq!(issuer.path(), "clusters/prod");
         assert_eq!(issuer.without_scheme(), &PATHED[8..]);
-        assert_eq!(issuer.discovery_url(), format!("{PATHED}/.well-known/openid-configuration"));
+        assert_eq!(
+            issuer.discovery_url(),
+            format!("{PATHED}/.well-known/openid-configuration")
+        );
         assert_eq!(issuer.jwks_url(), format!("{PATHED}/openid/v1/jwks"));
         assert_eq!(issuer.discovery_key(), "clusters/prod/.well-known/openid-configuration");
         assert_eq!(issuer.jwks_key(), "clusters/prod/openid/v1/jwks");
@@ -337,19 +342,38 @@ mod tests {
     fn a_bucket_serves_the_issuer_only_under_its_own_virtual_host() {
         let issuer = |url: &str| IssuerUrl::parse(url).unwrap();
         for (url, bucket, region, served) in [
-            ("https://b-1.s3.eu-central-1.amazonaws.com/x", "b-1", "eu-central-1", true),
-            ("https://b-1.s3.eu-central-1.amazonaws.com", "b-2", "eu-central-1", false),
+            (
+                "https://b-1.s3.eu-central-1.amazonaws.com/x",
+                "b-1",
+                "eu-central-1",
+                true,
+            ),
+            (
+                "https://b-1.s3.eu-central-1.amazonaws.com",
+                "b-2",
+                "eu-central-1",
+                false,
+            ),
             ("https://b-1.s3.eu-central-1.amazonaws.com", "b-1", "eu-west-1", false),
             ("https://b-1.s3.amazonaws.com", "b-1", "eu-west-1", false),
             ("https://b-1.s3.amazonaws.com", "b-1", "us-east-1", true),
             ("https://b-1.s3.us-east-1.amazonaws.com", "b-1", "us-east-1", true),
             ("https://b-1.s3.cn-north-1.amazonaws.com.cn", "b-1", "cn-north-1", true),
             ("https://b-1.s3.cn-north-1.amazonaws.com", "b-1", "cn-north-1", false),
-            ("https://b-1.s3.eusc-de-east-1.amazonaws.eu", "b-1", "eusc-de-east-1", true),
+            (
+                "https://b-1.s3.eusc-de-east-1.amazonaws.eu",
+                "b-1",
+                "eusc-de-east-1",
+                true,
+            ),
             ("https://s3.eu-west-1.amazonaws.com/b-1", "b-1", "eu-west-1", false),
             ("https://oidc.acme.com", "b-1", "eu-west-1", false),
         ] {
-            assert_eq!(issuer(url).is_served_by_bucket(bucket, region), served, "{url} {bucket} {region}");
+            assert_eq!(
+                issuer(url).is_served_by_bucket(bucket, region),
+                served,
+                "{url} {bucket} {region}"
+            );
         }
     }
 

@@ -9,6 +9,10 @@
 
 pub mod admission;
 pub mod compare;
+pub mod documents;
+pub mod history;
+pub mod issuer;
+pub mod jwks;
 pub mod naming;
 pub mod outcome;
 pub mod plan;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use sha2::{Digest, Sha256};
+use crate::documents::sha256_hex;
 
 /// The longest role name (IAM API model, `roleNameType`).
 const MAX_ROLE_NAME: usize = 64;
@@ -81,16 +81,7 @@ impl fmt::Display for RoleName {
 }
 
 fn hex_prefix(text: &str, digits: usize) -> String {
-    Sha256::digest(text)
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .take(digits)
-        .map(hex_digit)
-        .collect()
-}
-
-fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0')
+    sha256_hex(text.as_bytes()).chars().take(digits).collect()
 }
 
 #[cfg(test)]

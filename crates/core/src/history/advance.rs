@@ -1,0 +1,232 @@
+//! From the record and what is served to the next record and what is published.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Advance, HistoryError, KeyRecord, KeyState, KnownKey, Observation, RecordedKey, Transition};
+use crate::{
+    jwks::{KeyKind, KeySet, MAX_KEYS_OF_A_KIND, PublicKey, Thumbprint},
+    vocabulary::EventReason,
+};
+
+/// A `kid` and a key: what an entry of the record is.
+type EntryId = (String, Thumbprint);
+
+/// The next record, what must be published, and what happened.
+///
+/// # Errors
+/// See [`HistoryError`]: nothing may be published then, and nothing that is published is taken away.
+pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
+    let (before, lost) = starting_point(observed)?;
+    let served = KeySet::of(observed.served.iter().flat_map(|set| set.keys().iter().cloned()))?;
+    let mut history = History {
+        now: whole_seconds(observed.now),
+        entries: before,
+        transitions: Vec::new(),
+    };
+    if lost {
+        history.note(EventReason::KeyHistoryLost, None);
+    }
+    history.note_replacement(observed, &served);
+    history.see(&served);
+    if observed.all_answered && !served.is_empty() {
+        history.retire(&served);
+        history.expire(observed);
+    }
+    history.conclude(observed)
+}
+
+/// The recorded keys; without a record those that status and published object agree on, as if they had just been
+/// retired, and whether there was anything to lose.
+fn starting_point(observed: &Observation<'_>) -> Result<(BTreeMap<EntryId, RecordedKey>, bool), HistoryError> {
+    if let Some(record) = observed.record {
+        if record.cluster != observed.cluster {
+            return Err(HistoryError::ClusterChanged {
+                recorded: record.cluster.clone(),
+                found: observed.cluster.to_owned(),
+            });
+        }
+        return Ok((
+            record
+                .keys
+                .iter()
+                .map(|recorded| (id(&recorded.key), recorded.clone()))
+                .collect(),
+            false,
+        ));
+    }
+    let now = whole_seconds(observed.now);
+    let carried = observed
+        .published
+        .into_iter()
+        .flat_map(KeySet::keys)
+        .filter(|key| observed.known.contains(key.thumbprint()));
+    let entries = carried
+        .map(|key| {
+            (
+                id(key),
+                RecordedKey {
+                    key: key.clone(),
+                    first_seen: now,
+                    retired_at: Some(now),
+                },
+            )
+        })
+        .collect();
+    Ok((entries, !observed.known.is_empty()))
+}
+
+struct History {
+    now: Timestamp,
+    entries: BTreeMap<EntryId, RecordedKey>,
+    transitions: Vec<Transition>,
+}
+
+impl History {
+    fn note(&mut self, event: EventReason, kid: Option<&str>) {
+        self.transitions.push(Transition {
+            event,
+            kid: kid.map(str::to_owned),
+        });
+    }
+
+    /// Replacing every key at once is safe here, and elsewhere often an accident: it is told.
+    fn note_replacement(&mut self, observed: &Observation<'_>, served: &KeySet) {
+        let live: Vec<&EntryId> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| entry.retired_at.is_none())
+            .map(|(id, _)| id)
+            .collect();
+        let still: BTreeSet<EntryId> = served.keys().iter().map(id).collect();
+        let replaced = !live.is_empty() && live.iter().all(|entry| !still.contains(*entry));
+        if replaced && observed.all_answered && !served.is_empty() {
+            self.note(EventReason::AllKeysReplaced, None);
+        }
+    }
+
+    fn see(&mut self, served: &KeySet) {
+        for key in served.keys() {
+            let fresh = RecordedKey {
+                key: key.clone(),
+                first_seen: self.now,
+                retired_at: Some(self.now),
+            };
+            let known = self.entries.contains_key(&id(key));
+            let entry = self.entries.entry(id(key)).or_insert(fresh);
+            let was_live = entry.retired_at.take().is_none();
+            match key.kind() {
+                KeyKind::Unsupported if !known => self.note(EventReason::KeyUnsupported, Some(key.kid())),
+                KeyKind::Rsa | KeyKind::Ec if !was_live => self.note(EventReason::KeyPublished, Some(key.kid())),
+                KeyKind::Rsa | KeyKind::Ec | KeyKind::Unsupported => {}
+            }
+        }
+    }
+
+    fn retire(&mut self, served: &KeySet) {
+        let served: BTreeSet<EntryId> = served.keys().iter().map(id).collect();
+        // What was never published needs no retention.
+        self.entries
+            .retain(|id, entry| entry.key.kind() != KeyKind::Unsupported || served.contains(id));
+        let mut retired = Vec::new();
+        for (id, entry) in &mut self.entries {
+            if !served.contains(id) && entry.retired_at.is_none() {
+                entry.retired_at = Some(self.now);
+                retired.push(id.0.clone());
+            }
+        }
+        for kid in retired {
+            self.note(EventReason::KeyRetained, Some(&kid));
+        }
+    }
+
+    fn expire(&mut self, observed: &Observation<'_>) {
+        let gone: Vec<EntryId> = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| expiry(entry, observed).is_some_and(|expiry| expiry <= self.now))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in gone {
+            self.entries.remove(&id);
+            self.note(EventReason::KeyRemoved, Some(&id.0));
+        }
+    }
+
+    fn conclude(self, observed: &Observation<'_>) -> Result<Advance, HistoryError> {
+        let fits = within_limits(self.entries.values());
+        let published = KeySet::of(
+            self.entries
+                .iter()
+                .filter(|(id, _)| fits.contains(*id))
+                .map(|(_, entry)| entry.key.clone()),
+        )?;
+        if published.is_empty() {
+            return Err(HistoryError::NothingToPublish);
+        }
+        let keys = self
+            .entries
+            .iter()
+            .map(|(id, entry)| known(entry, fits.contains(id), observed))
+            .collect();
+        let next_expiry = self.entries.values().filter_map(|entry| expiry(entry, observed)).min();
+        Ok(Advance {
+            record: KeyRecord {
+                cluster: observed.cluster.to_owned(),
+                keys: self.entries.into_values().collect(),
+            },
+            published,
+            keys,
+            transitions: self.transitions,
+            next_expiry,
+        })
+    }
+}
+
+fn id(key: &PublicKey) -> EntryId {
+    (key.kid().to_owned(), key.thumbprint().clone())
+}
+
+fn expiry(entry: &RecordedKey, observed: &Observation<'_>) -> Option<Timestamp> {
+    let retired = entry.retired_at?;
+    Some(retired.checked_add(observed.retain_for).unwrap_or(Timestamp::MAX))
+}
+
+fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKey {
+    let state = match entry.retired_at {
+        _ if !fits => KeyState::Unsupported,
+        Some(_) => KeyState::Retained,
+        None => KeyState::Live,
+    };
+    KnownKey {
+        kid: entry.key.kid().to_owned(),
+        thumbprint: entry.key.thumbprint().clone(),
+        alg: entry.key.alg().to_owned(),
+        state,
+        first_seen: entry.first_seen,
+        expires: expiry(entry, observed),
+    }
+}
+
+/// The entries that AWS reads: of each kind at most 100, those that are served before those that are retained, the
+/// older before the newer.
+fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet<EntryId> {
+    let mut of_kind: BTreeMap<KeyKind, Vec<&RecordedKey>> = BTreeMap::new();
+    for entry in entries.filter(|entry| entry.key.kind() != KeyKind::Unsupported) {
+        of_kind.entry(entry.key.kind()).or_default().push(entry);
+    }
+    of_kind
+        .into_values()
+        .flat_map(|mut entries| {
+            entries.sort_by_key(|entry| (entry.retired_at.is_some(), entry.first_seen, id(&entry.key)));
+            entries.into_iter().take(MAX_KEYS_OF_A_KIND)
+        })
+        .map(|entry| id(&entry.key))
+        .collect()
+}
+
+/// Kubernetes stores times in whole seconds; anything finer would differ when read back.
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}

@@ -1,0 +1,62 @@
+//! Whatever the API servers do, no key goes before its time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::{KeyRecord, Observation, advance};
+use crate::jwks::{KeySet, samples::numbered};
+
+const RETAIN: i64 = 1000;
+
+/// One pass: what each of two servers serves, `None` when it does not answer, and the seconds since the pass before.
+type Pass = (Option<BTreeSet<u8>>, Option<BTreeSet<u8>>, i64);
+
+fn passes() -> impl Strategy<Value = Vec<Pass>> {
+    let server = prop::option::weighted(0.8, prop::collection::btree_set(0_u8..5, 1..4));
+    prop::collection::vec((server.clone(), server, 1_i64..700), 1..25)
+}
+
+proptest! {
+    #[test]
+    fn every_key_served_within_the_retention_is_published(passes in passes()) {
+        let mut record: Option<KeyRecord> = None;
+        let mut now = 1_700_000_000;
+        let mut last_served: BTreeMap<u8, i64> = BTreeMap::new();
+        for (one, other, seconds) in passes {
+            now += seconds;
+            let answers: Vec<&BTreeSet<u8>> = [&one, &other].into_iter().flatten().collect();
+            for number in answers.iter().copied().flatten() {
+                last_served.insert(*number, now);
+            }
+            let served: Vec<KeySet> =
+                answers.iter().map(|numbers| KeySet::of(numbers.iter().map(|n| numbered(*n))).unwrap()).collect();
+            let result = advance(&Observation {
+                cluster: "c",
+                record: record.as_ref(),
+                served: &served,
+                all_answered: one.is_some() && other.is_some(),
+                published: None,
+                known: &BTreeSet::new(),
+                retain_for: SignedDuration::from_secs(RETAIN),
+                now: Timestamp::from_second(now).unwrap(),
+            });
+            let Ok(advance) = result else {
+                prop_assert!(last_served.is_empty(), "nothing to publish although keys were served");
+                continue;
+            };
+            let published: BTreeSet<&str> = advance.published.keys().iter().map(crate::jwks::PublicKey::kid).collect();
+            for (number, served_at) in &last_served {
+                let kid = format!("key-{number}");
+                if now - served_at < RETAIN {
+                    prop_assert!(published.contains(kid.as_str()), "{kid} went {} s early", RETAIN - (now - served_at));
+                }
+            }
+            for kid in published {
+                prop_assert!(last_served.keys().any(|number| kid == format!("key-{number}")), "{kid} was never served");
+            }
+            record = Some(advance.record);
+        }
+    }
+}
