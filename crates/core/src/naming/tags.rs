@@ -8,7 +8,7 @@ use crate::vocabulary::{TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TA
 pub type Tags = BTreeMap<String, String>;
 
 /// Tags that a role may have (IAM quotas).
-const MAX_TAGS: usize = 50;
+pub(super) const MAX_TAGS: usize = 50;
 /// Characters of a key and of a value (IAM API model, `tagKeyType`, `tagValueType`).
 const MAX_KEY: usize = 128;
 const MAX_VALUE: usize = 256;
@@ -110,7 +110,7 @@ pub fn role_tags(owner: &Owner, uid: &str, federation: &Tags, binding: &Tags) ->
     Ok(tags)
 }
 
-fn check(tags: &Tags) -> Result<(), TagError> {
+pub(super) fn check(tags: &Tags) -> Result<(), TagError> {
     for (index, (key, value)) in tags.iter().enumerate() {
         let lower = key.to_lowercase();
         if lower.starts_with(TAG_PREFIX) || lower.starts_with("aws:") {

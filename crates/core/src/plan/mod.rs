@@ -2,3 +2,4 @@
 //! tests compare it; an empty one means that nothing is written.
 
 pub mod binding;
+pub mod federation;

@@ -68,9 +68,16 @@ impl DesiredRole {
     pub fn fingerprint(&self) -> Fingerprint {
         let mut counted = self.clone();
         counted.tags.remove(TAG_UID);
+        Fingerprint::of(&counted)
+    }
+}
+
+impl Fingerprint {
+    /// The digest of anything. Comparable within one process only.
+    pub(crate) fn of(value: &impl Hash) -> Self {
         let mut hasher = Sha256Hasher(Sha256::new());
-        counted.hash(&mut hasher);
-        Fingerprint(hasher.0.finalize().into())
+        value.hash(&mut hasher);
+        Self(hasher.0.finalize().into())
     }
 }
 

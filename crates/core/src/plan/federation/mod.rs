@@ -1,0 +1,28 @@
+//! What a federation's record, documents, bucket statement and provider must be, what they are, and the steps between.
+//!
+//! **Order.** The record of keys first, so that nothing is ever published that a later pass does not know of. Then the
+//! keys, then the discovery document that points at them, then the statement that lets the public read both, then the
+//! provider: whoever finds one of them finds everything it refers to. Removal begins with the provider, so that AWS
+//! trusts nobody any more before the documents go; a bucket in other hands could otherwise speak for the cluster.
+//!
+//! **Ownership.** All of it is judged before the first step: a foreign document, statement or provider means that
+//! nothing is written at all.
+//!
+//! **Crashes.** Each step is one idempotent or conditional call, and every prefix of a plan leaves something that the
+//! next plan starts from.
+
+mod policy;
+mod state;
+mod steps;
+
+pub use policy::{PolicyChange, PublicRead, StatementError};
+pub use state::{
+    DesiredDocument, DesiredFederation, DesiredProvider, DocumentKind, ObservedDocument, ObservedFederation,
+    ObservedProvider, Removable,
+};
+pub use steps::{FederationPlan, FederationRefusal, FederationStep};
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

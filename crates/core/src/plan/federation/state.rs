@@ -1,0 +1,164 @@
+//! A federation's things as they must be, and as they are.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use super::PublicRead;
+use crate::{
+    naming::{FederationOwner, Tags},
+    plan::binding::Fingerprint,
+    vocabulary::TAG_UID,
+};
+
+/// One of the two documents.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DocumentKind {
+    /// The keys.
+    Jwks,
+    /// The discovery document, which points at the keys.
+    Discovery,
+}
+
+impl fmt::Display for DocumentKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jwks => "key set",
+            Self::Discovery => "discovery document",
+        })
+    }
+}
+
+/// Everything that a federation asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredFederation {
+    /// Whose it must be.
+    pub owner: FederationOwner,
+    /// The record of keys, as text.
+    pub record: String,
+    /// The keys.
+    pub jwks: DesiredDocument,
+    /// The discovery document.
+    pub discovery: DesiredDocument,
+    /// Our statement in the bucket's policy; `None` when that policy is not ours to touch.
+    pub public_read: Option<PublicRead>,
+    /// The provider.
+    pub provider: DesiredProvider,
+}
+
+/// A document as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DesiredDocument {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// `Content-Type`.
+    pub content_type: String,
+    /// `Cache-Control`.
+    pub cache_control: String,
+    /// User metadata: whose it is.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A provider as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DesiredProvider {
+    /// Its ARN, which follows from account and issuer.
+    pub arn: String,
+    /// Accepted audiences.
+    pub client_ids: BTreeSet<String>,
+    /// SHA-1 thumbprints in lower case; empty leaves AWS's own value alone.
+    pub thumbprints: Vec<String>,
+    /// All tags, ownership included.
+    pub tags: Tags,
+}
+
+/// Everything of a federation that exists.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObservedFederation {
+    /// The stored record of keys.
+    pub record: Option<String>,
+    /// The keys.
+    pub jwks: Option<ObservedDocument>,
+    /// The discovery document.
+    pub discovery: Option<ObservedDocument>,
+    /// The bucket's whole policy; not read, and `None`, when it is not ours to touch.
+    pub bucket_policy: Option<String>,
+    /// The provider.
+    pub provider: Option<ObservedProvider>,
+    /// Whether we have published both documents before: what then stands there under our keys was put over ours, and
+    /// is put right whatever it claims to be.
+    pub established: bool,
+}
+
+/// A document as S3 has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedDocument {
+    /// The content.
+    pub bytes: Vec<u8>,
+    /// The entity tag.
+    pub etag: String,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// User metadata.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// A provider as IAM has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedProvider {
+    /// Accepted audiences.
+    pub client_ids: BTreeSet<String>,
+    /// SHA-1 thumbprints; AWS fills one in where none was given.
+    pub thumbprints: Vec<String>,
+    /// Tags.
+    pub tags: Tags,
+}
+
+/// What a removal needs to know besides what exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removable {
+    /// Whose things are removed; nobody else's ever are.
+    pub owner: FederationOwner,
+    /// Our statement; `None` when the bucket's policy is not ours to touch.
+    pub public_read: Option<PublicRead>,
+}
+
+impl DesiredFederation {
+    /// The document of this kind.
+    pub const fn document(&self, kind: DocumentKind) -> &DesiredDocument {
+        match kind {
+            DocumentKind::Jwks => &self.jwks,
+            DocumentKind::Discovery => &self.discovery,
+        }
+    }
+
+    /// The digest of all that is asked for in AWS; the uid tag, which is information, does not count.
+    pub fn fingerprint(&self) -> Fingerprint {
+        let mut provider = self.provider.clone();
+        provider.tags.remove(TAG_UID);
+        Fingerprint::of(&(&self.jwks, &self.discovery, &self.public_read, provider))
+    }
+}
+
+impl ObservedFederation {
+    /// The document of this kind.
+    pub const fn document(&self, kind: DocumentKind) -> Option<&ObservedDocument> {
+        match kind {
+            DocumentKind::Jwks => self.jwks.as_ref(),
+            DocumentKind::Discovery => self.discovery.as_ref(),
+        }
+    }
+}
+
+impl ObservedDocument {
+    /// Whether nothing about it has to change.
+    pub fn is(&self, desired: &DesiredDocument) -> bool {
+        self.bytes == desired.bytes
+            && self.content_type.as_ref() == Some(&desired.content_type)
+            && self.cache_control.as_ref() == Some(&desired.cache_control)
+            && self.metadata == desired.metadata
+    }
+}

@@ -1,0 +1,345 @@
+//! The steps from what is to what must be.
+
+use std::{collections::BTreeSet, fmt};
+
+use super::{
+    DesiredDocument, DesiredFederation, DesiredProvider, DocumentKind, ObservedFederation, ObservedProvider,
+    PolicyChange, Removable, StatementError,
+};
+use crate::{
+    naming::Tags,
+    plan::binding::{Cause, Fingerprint},
+    vocabulary::{ConditionType, Reason},
+};
+
+/// Audiences of one provider (IAM quotas).
+const MAX_CLIENT_IDS: usize = 100;
+
+/// One call to Kubernetes, S3 or IAM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FederationStep {
+    /// Stores the record of keys.
+    SaveRecord {
+        /// Its text.
+        record: String,
+    },
+    /// Writes a document.
+    PutDocument {
+        /// Which one.
+        kind: DocumentKind,
+        /// The document.
+        document: DesiredDocument,
+        /// The entity tag of what it replaces; `None` when there must be nothing.
+        replaces: Option<String>,
+    },
+    /// Replaces the bucket's policy by one that differs in our statement only.
+    PutBucketPolicy {
+        /// The whole policy as JSON.
+        policy: String,
+    },
+    /// Removes the bucket's policy, in which nothing but our statement was left.
+    DeleteBucketPolicy,
+    /// Creates the provider with everything.
+    CreateProvider {
+        /// Accepted audiences.
+        client_ids: BTreeSet<String>,
+        /// SHA-1 thumbprints; empty lets AWS find its own.
+        thumbprints: Vec<String>,
+        /// All tags.
+        tags: Tags,
+    },
+    /// Removes tags from the provider.
+    UntagProvider {
+        /// Their keys.
+        keys: Vec<String>,
+    },
+    /// Sets tags on the provider.
+    TagProvider {
+        /// Those that differ.
+        tags: Tags,
+    },
+    /// Lets the provider accept one more audience.
+    AddClientId {
+        /// The audience.
+        client_id: String,
+    },
+    /// Lets the provider accept an audience no more.
+    RemoveClientId {
+        /// The audience.
+        client_id: String,
+    },
+    /// Replaces the provider's thumbprints.
+    SetThumbprints {
+        /// All of them.
+        thumbprints: Vec<String>,
+    },
+    /// Deletes the provider.
+    DeleteProvider,
+    /// Deletes a document.
+    DeleteDocument {
+        /// Which one.
+        kind: DocumentKind,
+        /// Its entity tag.
+        etag: String,
+    },
+}
+
+impl FederationStep {
+    /// The condition that tells whether this step succeeded.
+    pub const fn aspect(&self) -> ConditionType {
+        match self {
+            Self::SaveRecord { .. } => ConditionType::KeysObserved,
+            Self::PutDocument { .. } | Self::DeleteDocument { .. } => ConditionType::Published,
+            Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => ConditionType::PubliclyReadable,
+            Self::CreateProvider { .. }
+            | Self::UntagProvider { .. }
+            | Self::TagProvider { .. }
+            | Self::AddClientId { .. }
+            | Self::RemoveClientId { .. }
+            | Self::SetThumbprints { .. }
+            | Self::DeleteProvider => ConditionType::ProviderRegistered,
+        }
+    }
+}
+
+/// What the step is about, for events and for people who read a plan: `key set`, `bucket policy`.
+impl fmt::Display for FederationStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SaveRecord { .. } => f.write_str("record of keys"),
+            Self::PutDocument { kind, .. } | Self::DeleteDocument { kind, .. } => kind.fmt(f),
+            Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => f.write_str("bucket policy statement"),
+            Self::CreateProvider { .. } | Self::DeleteProvider => f.write_str("OIDC provider"),
+            Self::UntagProvider { keys } => write!(f, "provider tags {}", keys.join(", ")),
+            Self::TagProvider { tags } => {
+                write!(
+                    f,
+                    "provider tags {}",
+                    tags.keys().cloned().collect::<Vec<_>>().join(", ")
+                )
+            }
+            Self::AddClientId { client_id } | Self::RemoveClientId { client_id } => {
+                write!(f, "provider audience {client_id}")
+            }
+            Self::SetThumbprints { .. } => f.write_str("provider thumbprints"),
+        }
+    }
+}
+
+/// Steps in order, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FederationPlan {
+    /// Why.
+    pub cause: Cause,
+    /// Empty for a federation that is as it must be.
+    pub steps: Vec<FederationStep>,
+}
+
+/// Why nothing of a plan may be done: something there is somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FederationRefusal {
+    /// An object under our key.
+    #[error(
+        "Another {0} is in the bucket already, and this operator did not write it: choose an issuer with another path, or \
+         delete the object if nobody needs it."
+    )]
+    ForeignDocument(DocumentKind),
+    /// A statement under our Sid, or a policy that cannot be merged with.
+    #[error("{0}; remove it, or set spec.publish.s3.access to Unmanaged and make the documents readable yourself.")]
+    Statement(StatementError),
+    /// A provider for our issuer.
+    #[error(
+        "The IAM OIDC provider {0} exists and does not carry this federation's tags, so it is not touched: delete it if \
+         nobody needs it, or use another issuer."
+    )]
+    ForeignProvider(String),
+}
+
+impl FederationRefusal {
+    /// The reason that conditions carry.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::ForeignDocument(_) | Self::Statement(_) => Reason::BucketShared,
+            Self::ForeignProvider(_) => Reason::ForeignProvider,
+        }
+    }
+
+    /// The condition that it concerns.
+    pub const fn aspect(&self) -> ConditionType {
+        match self {
+            Self::ForeignDocument(_) => ConditionType::Published,
+            Self::Statement(_) => ConditionType::PubliclyReadable,
+            Self::ForeignProvider(_) => ConditionType::ProviderRegistered,
+        }
+    }
+}
+
+impl FederationPlan {
+    /// The steps that make the federation as desired. `applied` is what a pass of this process last made of it in full.
+    ///
+    /// # Errors
+    /// See [`FederationRefusal`].
+    pub fn apply(
+        desired: &DesiredFederation,
+        observed: &ObservedFederation,
+        applied: Option<Fingerprint>,
+    ) -> Result<Self, FederationRefusal> {
+        check_ownership(desired, observed)?;
+        let publishing = [DocumentKind::Jwks, DocumentKind::Discovery]
+            .into_iter()
+            .filter_map(|kind| publish(kind, desired, observed));
+        let steps = saving(desired, observed)
+            .into_iter()
+            .chain(publishing)
+            .chain(exposure(desired, observed)?)
+            .chain(registration(&desired.provider, observed.provider.as_ref()))
+            .collect();
+        let cause = if applied == Some(desired.fingerprint()) {
+            Cause::Drift
+        } else {
+            Cause::Spec
+        };
+        Ok(Self { cause, steps })
+    }
+
+    /// The steps that remove the federation's own things and nothing else; none for what is not the owner's.
+    ///
+    /// # Errors
+    /// [`FederationRefusal::Statement`] when the bucket's policy cannot be read.
+    pub fn remove(ours: &Removable, observed: &ObservedFederation) -> Result<Vec<FederationStep>, FederationRefusal> {
+        let provider = observed
+            .provider
+            .as_ref()
+            .filter(|provider| ours.owner.owns_provider(&provider.tags))
+            .map(|_| FederationStep::DeleteProvider);
+        let documents = [DocumentKind::Discovery, DocumentKind::Jwks]
+            .into_iter()
+            .filter_map(|kind| Some((kind, observed.document(kind)?)))
+            .filter(|(_, document)| ours.owner.owns_document(&document.metadata))
+            .map(|(kind, document)| FederationStep::DeleteDocument {
+                kind,
+                etag: document.etag.clone(),
+            });
+        let statement = match &ours.public_read {
+            Some(statement) => change(statement.remove(observed.bucket_policy.as_deref()))?,
+            None => None,
+        };
+        Ok(provider.into_iter().chain(documents).chain(statement).collect())
+    }
+}
+
+/// Nothing at all is written while something is somebody else's.
+fn check_ownership(desired: &DesiredFederation, observed: &ObservedFederation) -> Result<(), FederationRefusal> {
+    for kind in [DocumentKind::Jwks, DocumentKind::Discovery] {
+        let foreign = observed
+            .document(kind)
+            .is_some_and(|document| !desired.owner.owns_document(&document.metadata));
+        if foreign && !observed.established {
+            return Err(FederationRefusal::ForeignDocument(kind));
+        }
+    }
+    match &observed.provider {
+        Some(provider) if !desired.owner.owns_provider(&provider.tags) => {
+            Err(FederationRefusal::ForeignProvider(desired.provider.arn.clone()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn saving(desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
+    let stored = observed.record.as_ref() == Some(&desired.record);
+    (!stored).then(|| FederationStep::SaveRecord {
+        record: desired.record.clone(),
+    })
+}
+
+fn publish(kind: DocumentKind, desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
+    let (wanted, present) = (desired.document(kind), observed.document(kind));
+    let as_wanted = present.is_some_and(|present| present.is(wanted));
+    (!as_wanted).then(|| FederationStep::PutDocument {
+        kind,
+        document: wanted.clone(),
+        replaces: present.map(|present| present.etag.clone()),
+    })
+}
+
+fn exposure(
+    desired: &DesiredFederation,
+    observed: &ObservedFederation,
+) -> Result<Option<FederationStep>, FederationRefusal> {
+    match &desired.public_read {
+        Some(statement) => change(statement.put(observed.bucket_policy.as_deref(), observed.established)),
+        None => Ok(None),
+    }
+}
+
+fn change(wanted: Result<PolicyChange, StatementError>) -> Result<Option<FederationStep>, FederationRefusal> {
+    Ok(match wanted.map_err(FederationRefusal::Statement)? {
+        PolicyChange::Nothing => None,
+        PolicyChange::Put(policy) => Some(FederationStep::PutBucketPolicy { policy }),
+        PolicyChange::Delete => Some(FederationStep::DeleteBucketPolicy),
+    })
+}
+
+fn registration(desired: &DesiredProvider, observed: Option<&ObservedProvider>) -> Vec<FederationStep> {
+    let Some(provider) = observed else {
+        return vec![FederationStep::CreateProvider {
+            client_ids: desired.client_ids.clone(),
+            thumbprints: desired.thumbprints.clone(),
+            tags: desired.tags.clone(),
+        }];
+    };
+    let thumbprints =
+        (!desired.thumbprints.is_empty() && !same(&desired.thumbprints, &provider.thumbprints)).then(|| {
+            FederationStep::SetThumbprints {
+                thumbprints: desired.thumbprints.clone(),
+            }
+        });
+    tagging(&desired.tags, &provider.tags)
+        .into_iter()
+        .chain(audiences(&desired.client_ids, &provider.client_ids))
+        .chain(thumbprints)
+        .collect()
+}
+
+/// Added before removed, so that tokens with either find a provider; the other way round where the quota leaves no room.
+fn audiences(desired: &BTreeSet<String>, observed: &BTreeSet<String>) -> Vec<FederationStep> {
+    let mut added: Vec<FederationStep> = desired
+        .difference(observed)
+        .map(|client_id| FederationStep::AddClientId {
+            client_id: client_id.clone(),
+        })
+        .collect();
+    let mut removed: Vec<FederationStep> = observed
+        .difference(desired)
+        .map(|client_id| FederationStep::RemoveClientId {
+            client_id: client_id.clone(),
+        })
+        .collect();
+    if observed.len() + added.len() > MAX_CLIENT_IDS {
+        removed.append(&mut added);
+        return removed;
+    }
+    added.append(&mut removed);
+    added
+}
+
+/// Thumbprints as IAM keeps them: in lower case, the order without meaning.
+fn same(wanted: &[String], present: &[String]) -> bool {
+    let set = |list: &[String]| list.iter().map(|one| one.to_lowercase()).collect::<BTreeSet<_>>();
+    set(wanted) == set(present)
+}
+
+/// Tags that nobody listed go; AWS's own (`aws:…`) cannot.
+fn tagging(desired: &Tags, observed: &Tags) -> Vec<FederationStep> {
+    let unlisted = observed
+        .keys()
+        .filter(|key| !desired.contains_key(*key) && !key.starts_with("aws:"));
+    let keys: Vec<String> = unlisted.cloned().collect();
+    let differing = desired.iter().filter(|(key, value)| observed.get(*key) != Some(value));
+    let tags: Tags = differing.map(|(key, value)| (key.clone(), value.clone())).collect();
+    // Untag first: a key that differs in case only is the same key to IAM.
+    let untag = (!keys.is_empty()).then_some(FederationStep::UntagProvider { keys });
+    let tag = (!tags.is_empty()).then_some(FederationStep::TagProvider { tags });
+    untag.into_iter().chain(tag).collect()
+}
