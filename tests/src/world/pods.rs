@@ -147,6 +147,29 @@ impl World {
     }
 }
 
+/// What anybody on the Internet is answered.
+impl World {
+    /// The HTTP status of an anonymous GET of each URL, redirects not followed.
+    ///
+    /// # Errors
+    /// When Python cannot be run, or a URL cannot be reached at all.
+    pub fn anonymous_statuses(&self, urls: &[String]) -> Result<Vec<u16>, Problem> {
+        let output = Command::new("python3")
+            .arg(repository().join("tests/python/status.py"))
+            .args(urls)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .envs(self.aws.env_without_credentials(REGION))
+            .stderr(Stdio::inherit())
+            .output()?;
+        if !output.status.success() {
+            return Err("an anonymous GET failed".into());
+        }
+        let statuses = String::from_utf8(output.stdout)?;
+        Ok(statuses.lines().map(str::parse).collect::<Result<_, _>>()?)
+    }
+}
+
 /// The projected token that is mounted where the variable says.
 fn token_source<'a>(pod: &'a Value, token_path: &str) -> Option<&'a Value> {
     let list = |object: &'a Value, path: &str| object.pointer(path).and_then(Value::as_array);
