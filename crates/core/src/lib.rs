@@ -12,6 +12,7 @@ pub mod compare;
 pub mod documents;
 pub mod history;
 pub mod issuer;
+pub mod issuer_flags;
 pub mod jwks;
 pub mod naming;
 pub mod outcome;

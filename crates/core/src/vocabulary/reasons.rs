@@ -146,6 +146,8 @@ reasons! {
     ClusterChanged => Stalled,
     /// An older federation has the same issuer and account.
     DuplicateIssuer => Stalled,
+    /// The API servers serve keys that cannot or must not be published, or none at all.
+    KeysUnusable => Wait,
     /// The API servers sign tokens as another issuer.
     IssuerMismatch => Wait,
     /// The federation that the binding refers to does not exist.
