@@ -7,6 +7,8 @@ pub mod backoff;
 pub mod binding;
 pub mod conditions;
 pub mod events;
+pub mod federation;
+mod halt;
 pub mod leadership;
 pub mod metrics;
 pub mod object;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use irsa_api::IamRoleBinding;
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{Connect, Roles};
 use irsa_core::{
     admission::{Labels, Refusal},
@@ -17,12 +17,12 @@ use super::{
     aws_errors::halt,
     execute::execute,
     federation::{Provider, Usage},
-    halt::{Halt, Progress},
     observe::{self, Depth, Found},
     siblings::Siblings,
     validate::{Wanted, usable, validate},
 };
 use crate::{
+    halt::{Halt, Progress},
     leadership::Leadership,
     metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
@@ -38,7 +38,11 @@ struct Surroundings {
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// The five steps. Returns what is now true, in a sentence.
-    pub(super) async fn make_true(&self, binding: &IamRoleBinding, progress: &mut Progress) -> Result<String, Halt> {
+    pub(super) async fn make_true(
+        &self,
+        binding: &IamRoleBinding,
+        progress: &mut Progress<IamRoleBindingStatus>,
+    ) -> Result<String, Halt> {
         let around = self.observe(binding)?;
         progress.holds(ConditionType::FederationReady, "The federation can be used.");
 
@@ -166,7 +170,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         wanted: &Wanted,
         plan: Plan,
         found: Option<Found>,
-        progress: &mut Progress,
+        progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<(), Halt> {
         let key = ObjectKey::of(binding);
         let settling = self

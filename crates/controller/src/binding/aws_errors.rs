@@ -7,7 +7,7 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 
-use super::halt::Halt;
+use crate::halt::Halt;
 
 /// A call that failed for a reason that has nothing to do with what it was about.
 pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use irsa_api::IamRoleBinding;
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
     plan::binding::{Account, AccountKeys, AccountPlan, AccountRemoval},
@@ -15,10 +15,10 @@ use super::{
     Bindings, accounts,
     aws_errors::kubernetes_halt,
     federation::Usage,
-    halt::{Halt, Progress},
     validate::{self, Wanted},
 };
 use crate::{
+    halt::{Halt, Progress},
     leadership::{Leadership, Permit},
     object::Managed,
 };
@@ -31,7 +31,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         binding: &IamRoleBinding,
         usage: &Usage,
         wanted: &Wanted,
-        progress: &mut Progress,
+        progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<(), Halt> {
         let namespace = binding.namespace().unwrap_or_default();
         let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);

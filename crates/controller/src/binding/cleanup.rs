@@ -19,12 +19,16 @@ use super::{
     bind::bound_before,
     execute::execute,
     federation::Known,
-    halt::{Halt, Progress},
     observe::{self, Depth},
     siblings::role_name,
     validate::owner,
 };
-use crate::{leadership::Leadership, object::ObjectKey, shell::Cleanup};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    object::ObjectKey,
+    shell::Cleanup,
+};
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Annotations, policies, role; in this order, so that no new pod gets a role that is on its way out.

@@ -3,8 +3,8 @@
 use irsa_aws::{NewRole, Role, Roles};
 use irsa_core::{naming::RoleName, plan::binding::BindingStep};
 
-use super::{aws_errors::refused, halt::Halt};
-use crate::leadership::Leadership;
+use super::aws_errors::refused;
+use crate::{halt::Halt, leadership::Leadership};
 
 /// Does the steps in order and stops at the first that fails. `created` is told the role as soon as a step has created
 /// it, so that it is known whatever fails later.

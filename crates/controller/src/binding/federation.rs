@@ -196,7 +196,8 @@ fn registered(federation: &OidcFederation) -> Option<Provider> {
     })
 }
 
-fn connection(federation: &OidcFederation) -> Connection {
+/// How a federation's account is reached.
+pub(crate) fn connection(federation: &OidcFederation) -> Connection {
     let aws = &federation.spec.aws;
     let bucket_region = match &federation.spec.publish {
         Publish::S3(s3) => Some(s3.region.clone()),

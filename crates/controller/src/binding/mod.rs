@@ -14,7 +14,6 @@ mod bind;
 mod cleanup;
 mod execute;
 mod federation;
-mod halt;
 mod memory;
 mod observe;
 mod siblings;
@@ -28,12 +27,14 @@ use irsa_aws::Connect;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
-use self::{federation::Federations, halt::Progress, memory::Memory};
+pub(crate) use self::federation::connection;
+use self::{federation::Federations, memory::Memory};
 pub use self::{
     validate::Limits,
     watch::{Parts, run},
 };
 use crate::{
+    halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
 };

@@ -4,8 +4,8 @@ use irsa_api::{IamRoleBinding, ServiceAccountMode};
 use irsa_core::{admission::Claim, naming::RoleName, vocabulary::ConditionType};
 use kube::{ResourceExt, runtime::reflector::Store};
 
-use super::{federation::Federations, halt::Halt};
-use crate::{object::Managed, shell::Guarded};
+use super::federation::Federations;
+use crate::{halt::Halt, object::Managed, shell::Guarded};
 use irsa_core::vocabulary::Reason;
 
 /// A binding's place in the queue.

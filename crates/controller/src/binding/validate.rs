@@ -15,9 +15,9 @@ use kube::ResourceExt;
 
 use super::{
     federation::{Known, Provider, State, Usage, whole_seconds},
-    halt::Halt,
     siblings::role_name,
 };
+use crate::halt::Halt;
 use crate::object::Managed;
 
 /// AWS quotas that an account may have raised.

@@ -1,21 +1,20 @@
-//! Why a pass over a binding stops, and how a pass is reported.
+//! Why a pass over an object stops, and how a pass is reported.
 
 use std::time::Duration;
 
-use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_core::{
     outcome::{Aspect, Outcome},
     vocabulary::{Class, ConditionType, Reason},
 };
 
-use crate::{leadership::NotLeader, shell::Report};
+use crate::{leadership::NotLeader, object::Managed, shell::Report};
 
 /// A pass stops here: what is in the way, and which aspect it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Halt {
     /// The aspect.
     pub(crate) aspect: ConditionType,
-    /// The verdict on the whole binding.
+    /// The verdict on the whole object.
     pub(crate) reason: Reason,
     /// What is wrong and what to do.
     pub(crate) message: String,
@@ -45,19 +44,22 @@ impl Halt {
 
 /// What a pass has found so far.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Progress<S> {
     /// The status so far.
-    pub(crate) status: IamRoleBindingStatus,
+    pub(crate) status: S,
     /// Look again after this at the latest.
     pub(crate) look_again: Option<Duration>,
     aspects: Vec<Aspect>,
 }
 
-impl Progress {
+impl<S> Progress<S> {
     /// Nothing found yet: the status as it is.
-    pub(crate) fn of(binding: &IamRoleBinding) -> Self {
+    pub(crate) fn of<K: Managed<Status = S>>(object: &K) -> Self
+    where
+        S: Clone + Default,
+    {
         Self {
-            status: binding.status.clone().unwrap_or_default(),
+            status: object.status().cloned().unwrap_or_default(),
             look_again: None,
             aspects: Vec::new(),
         }
@@ -68,8 +70,13 @@ impl Progress {
         self.aspects.push(Aspect::holds(aspect, message));
     }
 
+    /// One aspect is not as it must be, and the pass goes on all the same.
+    pub(crate) fn note(&mut self, halt: &Halt) {
+        self.aspects.push(halt.aspect());
+    }
+
     /// The report of a pass that ended like this.
-    pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<IamRoleBindingStatus> {
+    pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<S> {
         let outcome = match ended {
             Ok(message) => Outcome {
                 reason: Reason::Succeeded,
@@ -95,11 +102,12 @@ impl Progress {
 
 #[cfg(test)]
 mod tests {
+    use irsa_api::IamRoleBindingStatus;
     use irsa_core::outcome::Status;
 
     use super::*;
 
-    fn progress() -> Progress {
+    fn progress() -> Progress<IamRoleBindingStatus> {
         let mut progress = Progress {
             status: IamRoleBindingStatus::default(),
             look_again: None,

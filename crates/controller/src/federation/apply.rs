@@ -1,0 +1,382 @@
+//! Making a federation true.
+
+use std::time::{Duration, Instant};
+
+use irsa_api::{OidcFederation, OidcFederationStatus, PublishedDocument, PublishedDocuments};
+use irsa_aws::{Caller, CallerIdentity, Connect, PublicReader};
+use irsa_core::{
+    documents::{self, sha256_hex},
+    history::Advance,
+    plan::{
+        binding::{Cause, Fingerprint},
+        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep, ObservedFederation},
+    },
+    vocabulary::{ConditionType, EventReason},
+};
+use jiff::Timestamp;
+use kube::Resource;
+
+use super::{
+    Federations,
+    aws_errors::halt,
+    cluster::{Records, Seen},
+    execute::{Done, Executor},
+    keys,
+    memory::{Full, Served},
+    observe,
+    public::{self, Expected},
+    servers::ApiServers,
+    siblings,
+    tampering::Tampering,
+    validate::{Wanted, validate},
+};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    metrics::Kind as KindLabel,
+    object::{Managed, ObjectKey},
+};
+
+/// How often the documents and the API servers' keys are looked at.
+const DOCUMENT_CHECK: Duration = Duration::from_mins(1);
+
+/// What must be, and what there is.
+struct Comparison {
+    advance: Advance,
+    desired: DesiredFederation,
+    found: ObservedFederation,
+}
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    /// The five steps. Returns what is now true, in a sentence.
+    pub(super) async fn make_true(
+        &self,
+        federation: &OidcFederation,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<String, Halt> {
+        let wanted = validate(federation, &self.cluster)?;
+        let seen = self.observe_cluster(&wanted, progress).await?;
+        if let Some(conclusion) = self.find_unchanged(federation, &seen).await {
+            progress.look_again = Some(DOCUMENT_CHECK);
+            return Ok(conclusion);
+        }
+        self.memory.doubt(&ObjectKey::of(federation));
+
+        let aws = self.connect(federation, &wanted, progress).await?;
+        let compared = self.observe_aws(federation, &wanted, &seen, &aws).await?;
+        let plan = self.plan(federation, &compared)?;
+        let written = self
+            .execute(federation, &wanted, &seen, &aws, &compared, &plan, progress)
+            .await?;
+        let served = self.check_public(&wanted, &aws, &compared, &written, progress).await?;
+        seen.check_issuer(&wanted)?;
+        seen.check_complete()?;
+        Ok(self.conclude(federation, &wanted, &compared, served, progress))
+    }
+
+    /// The API servers and the record of keys. What they lack is noted; only what must not be published from ends the
+    /// pass, so that the issuer can be switched while everything else is ready.
+    async fn observe_cluster(
+        &self,
+        wanted: &Wanted,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<Seen, Halt> {
+        let reading = self.servers.read().await;
+        let stored = self.records().load(&wanted.record_name).await?;
+        let seen = Seen::new(reading, stored)?;
+        match seen.check_issuer(wanted) {
+            Ok(()) => progress.holds(
+                ConditionType::IssuerMatched,
+                format!("The API servers sign tokens as {}.", wanted.issuer),
+            ),
+            Err(halt) => progress.note(&halt),
+        }
+        if let Err(halt) = seen.check_complete() {
+            progress.note(&halt);
+        }
+        Ok(seen)
+    }
+
+    /// The conclusion of the last full pass, if it still stands: same spec, same keys, same public documents, and not
+    /// older than the interval.
+    async fn find_unchanged(&self, federation: &OidcFederation, seen: &Seen) -> Option<String> {
+        let full = self.memory.full(&ObjectKey::of(federation))?;
+        let same_request = full.generation == federation.generation()
+            && full.requested_at.as_deref() == federation.requested_at()
+            && full.at.elapsed() < federation.spec.interval.get();
+        if !same_request || !seen.reading.answers.iter().all(|answer| answer.view.is_ok()) {
+            return None;
+        }
+        seen.record.as_ref()?;
+        let advance = keys::advance(federation, &self.cluster, seen, None, Timestamp::now()).ok()?;
+        let [_, jwks] = &full.served;
+        let same_keys = seen.stored.text.as_ref() == Some(&advance.record.to_json())
+            && documents::jwks(&advance.published) == jwks.bytes
+            && seen.check_issuer(&validate(federation, &self.cluster).ok()?).is_ok();
+        (same_keys && public::is_unchanged(&self.public, &full.served).await).then_some(full.conclusion)
+    }
+
+    async fn connect(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<C::Aws, Halt> {
+        let connected = self.connect.connect(&wanted.connection).await;
+        let aws = connected.map_err(|error| halt(ConditionType::Published, &error))?;
+        let account = aws.caller().account.clone();
+        siblings::check(federation, &account, &self.siblings)?;
+        progress.status.account_id = Some(account);
+        Ok(aws)
+    }
+
+    async fn observe_aws(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        seen: &Seen,
+        aws: &C::Aws,
+    ) -> Result<Comparison, Halt> {
+        let established = federation
+            .status
+            .as_ref()
+            .is_some_and(|status| status.published.is_some());
+        let mut found = observe::aws(aws, wanted, established).await?;
+        found.record.clone_from(&seen.stored.text);
+        let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
+        let advance = keys::advance(federation, &self.cluster, seen, published, Timestamp::now())?;
+        let record = advance.record.to_json();
+        let desired = wanted.desired(federation, aws.caller(), &advance.published, record)?;
+        Ok(Comparison {
+            advance,
+            desired,
+            found,
+        })
+    }
+
+    fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, Halt> {
+        let Comparison { desired, found, .. } = compared;
+        let key = ObjectKey::of(federation);
+        let applied = self.memory.applied(&key).or_else(|| made_before(federation, desired));
+        let mut plan = FederationPlan::apply(desired, found, applied)
+            .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
+        // Right after our own write IAM may still show what was before.
+        if plan.cause == Cause::Drift && self.memory.settles_in(&key).is_some() {
+            plan.steps.retain(|step| !is_about_provider(step));
+        }
+        Ok(plan)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
+    async fn execute(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        seen: &Seen,
+        aws: &C::Aws,
+        compared: &Comparison,
+        plan: &FederationPlan,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<Done, Halt> {
+        let records = self.records();
+        let executor = Executor {
+            aws,
+            leadership: self.shell.leadership.as_ref(),
+            records: &records,
+            stored: &seen.stored,
+            wanted,
+        };
+        let mut done = Done::default();
+        let executed = executor.execute(&plan.steps, &mut done).await;
+        self.announce(federation, compared, plan.cause, &done).await;
+        let failed = executed.as_ref().err().map(|halt| halt.aspect);
+        fill_status(&mut progress.status, wanted, compared, &done, failed);
+        hold_aspects(progress, wanted, compared, aws.caller(), seen, failed);
+        let wrote = done.steps.iter().any(is_about_provider);
+        if executed.is_ok() {
+            self.memory
+                .made(ObjectKey::of(federation), compared.desired.fingerprint(), wrote);
+        }
+        executed.map(|()| done)
+    }
+
+    async fn check_public(
+        &self,
+        wanted: &Wanted,
+        aws: &C::Aws,
+        compared: &Comparison,
+        written: &Done,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<[Served; 2], Halt> {
+        let opened = |step: &FederationStep| {
+            matches!(
+                step,
+                FederationStep::PutBucketPolicy { .. } | FederationStep::PutDocument { .. }
+            )
+        };
+        let expected = Expected {
+            wanted,
+            desired: &compared.desired,
+            known: &compared.advance.keys,
+            fresh: written.steps.iter().any(opened),
+        };
+        let served = expected.check(&self.public, aws, &wanted.bucket(aws.caller())).await?;
+        progress.holds(
+            ConditionType::PubliclyReadable,
+            "Anybody can read both documents, byte for byte.",
+        );
+        Ok(served)
+    }
+
+    fn conclude(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        compared: &Comparison,
+        served: [Served; 2],
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> String {
+        let conclusion = format!(
+            "{} is published and registered as {}.",
+            wanted.issuer, compared.desired.provider.arn
+        );
+        let until_expiry = compared.advance.next_expiry.map(|expiry| {
+            let left = expiry.duration_since(Timestamp::now());
+            Duration::try_from(left).unwrap_or_default().max(Duration::from_secs(1))
+        });
+        progress.look_again = Some(until_expiry.map_or(DOCUMENT_CHECK, |left| left.min(DOCUMENT_CHECK)));
+        let full = Full {
+            generation: federation.generation(),
+            requested_at: federation.requested_at().map(str::to_owned),
+            at: Instant::now(),
+            served,
+            conclusion: conclusion.clone(),
+        };
+        self.memory.remember(ObjectKey::of(federation), full);
+        conclusion
+    }
+
+    pub(super) fn records(&self) -> Records {
+        Records::new(self.shell.client.clone(), &self.namespace)
+    }
+
+    /// Tells what was done, as far as it was done.
+    async fn announce(&self, federation: &OidcFederation, compared: &Comparison, cause: Cause, done: &Done) {
+        let about = federation.object_ref(&());
+        let events = &self.shell.events;
+        if done
+            .steps
+            .iter()
+            .any(|step| matches!(step, FederationStep::SaveRecord { .. }))
+        {
+            keys::announce(events, &about, &compared.advance.transitions).await;
+        }
+        let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
+            .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)));
+        if let Some(tampering) = &tampering {
+            self.shell.metrics.count_documents_tampered();
+            events
+                .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
+                .await;
+        }
+        let told = |step: &&FederationStep| match step {
+            FederationStep::SaveRecord { .. } => false,
+            FederationStep::PutDocument { kind, .. } => tampering.as_ref().is_none_or(|it| !it.concerns(*kind)),
+            _ => true,
+        };
+        let what: Vec<String> = done.steps.iter().filter(told).map(ToString::to_string).collect();
+        if what.is_empty() {
+            return;
+        }
+        match cause {
+            Cause::Spec => {
+                let note = format!("Applied to AWS: {}", what.join("; "));
+                events.normal(&about, EventReason::Applied, &note).await;
+            }
+            Cause::Drift => {
+                self.shell.metrics.count_drift_repaired(KindLabel::Federation);
+                let note = format!("Somebody changed this in AWS; it was put back: {}", what.join("; "));
+                events.warning(&about, EventReason::DriftRepaired, &note).await;
+            }
+        }
+    }
+}
+
+/// A federation that was ready before this process started has been made what its spec says by an earlier one, unless
+/// its keys have changed meanwhile.
+fn made_before(federation: &OidcFederation, desired: &DesiredFederation) -> Option<Fingerprint> {
+    let ready = federation.conditions().iter().any(|condition| {
+        condition.type_ == ConditionType::Ready.as_str()
+            && condition.status == "True"
+            && condition.observed_generation == Some(federation.generation())
+    });
+    let published = federation.status.as_ref()?.published.as_ref()?;
+    (ready && published.jwks.sha256 == sha256_hex(&desired.jwks.bytes)).then(|| desired.fingerprint())
+}
+
+fn is_about_provider(step: &FederationStep) -> bool {
+    step.aspect() == ConditionType::ProviderRegistered
+}
+
+/// The status fields that are true now, also when a later step failed.
+fn fill_status(
+    status: &mut OidcFederationStatus,
+    wanted: &Wanted,
+    compared: &Comparison,
+    done: &Done,
+    failed: Option<ConditionType>,
+) {
+    status.keys = keys::status_of(&compared.advance.keys);
+    let written = |kind| {
+        let present = compared.found.document(kind).map(|document| document.etag.clone());
+        done.etags.get(&kind).cloned().or(present)
+    };
+    if failed.is_none_or(|aspect| aspect > ConditionType::Published) {
+        let document = |kind, url| PublishedDocument {
+            url,
+            sha256: sha256_hex(&compared.desired.document(kind).bytes),
+            etag: written(kind),
+        };
+        status.published = Some(PublishedDocuments {
+            discovery: document(DocumentKind::Discovery, wanted.issuer.discovery_url()),
+            jwks: document(DocumentKind::Jwks, wanted.issuer.jwks_url()),
+        });
+        status.published_keys = u32::try_from(compared.advance.published.keys().len()).ok();
+    }
+    if failed.is_none() || compared.found.provider.is_some() {
+        status.provider_arn = Some(compared.desired.provider.arn.clone());
+    }
+}
+
+/// The aspects that hold: those whose steps come before the one that failed.
+fn hold_aspects(
+    progress: &mut Progress<OidcFederationStatus>,
+    wanted: &Wanted,
+    compared: &Comparison,
+    caller: &Caller,
+    seen: &Seen,
+    failed: Option<ConditionType>,
+) {
+    let passed = |aspect| failed.is_none_or(|failed| failed > aspect);
+    let published = compared.advance.published.keys().len();
+    if passed(ConditionType::KeysObserved) && seen.check_complete().is_ok() {
+        let known = compared.advance.keys.len();
+        progress.holds(
+            ConditionType::KeysObserved,
+            format!("The API servers' keys are known: {known}, of which {published} are published."),
+        );
+    }
+    if passed(ConditionType::Published) {
+        let bucket = &wanted.s3.bucket;
+        progress.holds(
+            ConditionType::Published,
+            format!("Both documents are in the bucket {bucket}, with {published} keys."),
+        );
+    }
+    if failed.is_none() {
+        progress.holds(
+            ConditionType::ProviderRegistered,
+            format!("The OIDC provider exists in account {}.", caller.account),
+        );
+    }
+}

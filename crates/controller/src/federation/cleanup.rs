@@ -1,0 +1,155 @@
+//! Removing what a federation made: provider, documents, statement, record; in this order.
+
+use irsa_api::{DeletionPolicy, OidcFederation, OidcFederationStatus};
+use irsa_aws::{CallerIdentity, Connect, PublicReader};
+use irsa_core::{
+    plan::federation::FederationPlan,
+    vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
+};
+use kube::{Resource, ResourceExt};
+use tracing::warn;
+
+use super::{
+    Federations,
+    aws_errors::halt,
+    cluster::StoredRecord,
+    execute::{Done, Executor},
+    observe,
+    servers::ApiServers,
+    validate::{Wanted, validate},
+};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    object::ObjectKey,
+    shell::Cleanup,
+};
+
+/// Bindings that a condition names before it says "and more".
+const MAX_NAMED: usize = 5;
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    pub(super) async fn clean_up(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
+        let unfinished = |halt| Cleanup::Unfinished(Progress::of(federation).report(Err(halt)));
+        if let Err(halt) = self.check_bindings(federation) {
+            return unfinished(halt);
+        }
+        let removed = self.remove(federation).await;
+        match removed {
+            Ok(()) => {
+                self.memory.forget(&ObjectKey::of(federation));
+                Cleanup::Finished
+            }
+            Err(halt) if federation.annotations().contains_key(FORCE_DELETE) => {
+                self.abandon(federation, &halt).await;
+                Cleanup::Finished
+            }
+            Err(halt) => unfinished(halt),
+        }
+    }
+
+    /// Roles that trust the provider would be cut off, and their bindings could no longer reach AWS to clean up.
+    fn check_bindings(&self, federation: &OidcFederation) -> Result<(), Halt> {
+        let name = federation.name_any();
+        let mut users: Vec<String> = self
+            .bindings
+            .state()
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .filter(|binding| binding.spec.federation_ref.name == name)
+            .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
+            .collect();
+        if users.is_empty() {
+            return Ok(());
+        }
+        users.sort();
+        let more = match users.len().saturating_sub(MAX_NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        users.truncate(MAX_NAMED);
+        let message = format!(
+            "IamRoleBindings still refer to this federation: {}{more}. It is deleted once they are.",
+            users.join(", ")
+        );
+        Err(Halt::new(
+            ConditionType::ProviderRegistered,
+            Reason::BindingsRemain,
+            message,
+        ))
+    }
+
+    async fn remove(&self, federation: &OidcFederation) -> Result<(), Halt> {
+        if federation.spec.deletion_policy == DeletionPolicy::Retain {
+            return Ok(());
+        }
+        // With a spec that was never valid nothing was ever made.
+        let Ok(wanted) = validate(federation, &self.cluster) else {
+            return Ok(());
+        };
+        let account = federation
+            .status
+            .as_ref()
+            .and_then(|status| status.account_id.as_deref());
+        // The record is written before anything in AWS: without it and without an account nothing was made.
+        let recorded = self.records().load(&wanted.record_name).await?.text.is_some();
+        if account.is_some() || recorded {
+            self.remove_from_aws(&wanted, account).await?;
+        }
+        let _permit = self
+            .shell
+            .permit()
+            .map_err(|error| Halt::not_leader(ConditionType::KeysObserved, error))?;
+        self.records().delete(&wanted.record_name).await
+    }
+
+    async fn remove_from_aws(&self, wanted: &Wanted, account: Option<&str>) -> Result<(), Halt> {
+        let connected = self.connect.connect(&wanted.connection).await;
+        let aws = connected.map_err(|error| halt(ConditionType::ProviderRegistered, &error))?;
+        let ours = &aws.caller().account;
+        if let Some(account) = account.filter(|account| *account != ours) {
+            let message = format!(
+                "The provider is in account {account} and the operator's credentials belong to {ours}; correct spec.aws or \
+                 the credentials."
+            );
+            return Err(Halt::new(
+                ConditionType::ProviderRegistered,
+                Reason::WrongAccount,
+                message,
+            ));
+        }
+        let found = observe::aws(&aws, wanted, true).await?;
+        let steps = FederationPlan::remove(&wanted.removable(), &found)
+            .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
+        let executor = Executor {
+            aws: &aws,
+            leadership: self.shell.leadership.as_ref(),
+            records: &self.records(),
+            stored: &StoredRecord::default(),
+            wanted,
+        };
+        executor.execute(&steps, &mut Done::default()).await
+    }
+
+    async fn abandon(&self, federation: &OidcFederation, halt: &Halt) {
+        let provider = federation
+            .status
+            .as_ref()
+            .and_then(|status| status.provider_arn.clone())
+            .unwrap_or_else(|| "no provider".to_owned());
+        warn!(
+            name = federation.name_any(),
+            provider,
+            reason = halt.reason.as_str(),
+            "a federation was deleted by force"
+        );
+        let note = format!(
+            "Deleted by force; {provider} and the documents may still be in AWS: {}",
+            halt.message
+        );
+        self.shell
+            .events
+            .warning(&federation.object_ref(&()), EventReason::Abandoned, &note)
+            .await;
+    }
+}

@@ -1,0 +1,196 @@
+//! What the cluster knows: the API servers' keys and issuers, and the record of keys in its ConfigMap.
+
+use std::collections::BTreeSet;
+
+use irsa_core::{
+    history::KeyRecord,
+    issuer_flags::mismatch,
+    jwks::{self, KeySet},
+    vocabulary::{ConditionType, FIELD_MANAGER, Reason},
+};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{
+    Api, Client,
+    api::{DeleteParams, PostParams},
+};
+
+use super::{
+    servers::{Reading, ServerError},
+    validate::Wanted,
+};
+use crate::halt::Halt;
+
+/// The one key of the ConfigMap.
+const DATA_KEY: &str = "keys.json";
+
+/// The stored record.
+#[derive(Debug, Clone, Default)]
+pub(super) struct StoredRecord {
+    pub(super) text: Option<String>,
+    config_map: Option<ConfigMap>,
+}
+
+/// What the API servers and the record say.
+#[derive(Debug, Clone)]
+pub(super) struct Seen {
+    pub(super) reading: Reading,
+    /// The keys of each API server that answered.
+    pub(super) served: Vec<KeySet>,
+    pub(super) stored: StoredRecord,
+    pub(super) record: Option<KeyRecord>,
+}
+
+impl Seen {
+    /// # Errors
+    /// A set of keys, or a record, that must not be published from.
+    pub(super) fn new(reading: Reading, stored: StoredRecord) -> Result<Self, Halt> {
+        let parsed = reading.answers.iter().filter_map(|answer| {
+            let view = answer.view.as_ref().ok()?;
+            let keys = jwks::parse(&view.jwks);
+            Some(keys.map_err(|error| unusable(format!("The keys of {} are not published: {error}.", answer.server))))
+        });
+        let served = parsed.collect::<Result<Vec<_>, _>>()?;
+        let record = stored.text.as_deref().map(KeyRecord::from_json).transpose();
+        let record = record.map_err(|error| unusable(format!("Nothing is published: {error}.")))?;
+        Ok(Self {
+            reading,
+            served,
+            stored,
+            record,
+        })
+    }
+
+    /// Whether the API servers sign as the issuer.
+    ///
+    /// # Errors
+    /// [`Reason::IssuerMismatch`] with what to do.
+    pub(super) fn check_issuer(&self, wanted: &Wanted) -> Result<(), Halt> {
+        let signing: BTreeSet<&str> = self.reading.views().map(|view| view.issuer.as_str()).collect();
+        if !signing.is_empty() && signing.iter().all(|issuer| *issuer == wanted.issuer.as_str()) {
+            return Ok(());
+        }
+        let (reason, message) = match (signing.is_empty(), self.reading.failure()) {
+            (true, Some((_, ServerError::NotServed))) => {
+                let none = BTreeSet::from(["an issuer that is no https URL"]);
+                (Reason::IssuerMismatch, mismatch(&wanted.issuer, &none))
+            }
+            (true, _) => (
+                Reason::ApiServerUnavailable,
+                "No API server could be asked for its issuer.".to_owned(),
+            ),
+            (false, _) => (Reason::IssuerMismatch, mismatch(&wanted.issuer, &signing)),
+        };
+        Err(Halt::new(ConditionType::IssuerMatched, reason, message))
+    }
+
+    /// Whether every API server was read.
+    ///
+    /// # Errors
+    /// Names the first that was not, and what to do.
+    pub(super) fn check_complete(&self) -> Result<(), Halt> {
+        let Some((server, error)) = self.reading.failure() else {
+            return Ok(());
+        };
+        let keys = ConditionType::KeysObserved;
+        Err(match error {
+            ServerError::Forbidden => {
+                let message = format!(
+                    "The API server {server} {error}; bind the operator's ServiceAccount to the ClusterRole \
+                     system:service-account-issuer-discovery."
+                );
+                Halt::new(keys, Reason::AccessDenied, message)
+            }
+            ServerError::NotServed => {
+                let message = format!(
+                    "The API server {server} {error}, because its issuer is no https URL: set \
+                     --service-account-issuer as docs/issuer.md says."
+                );
+                Halt::new(keys, Reason::IssuerMismatch, message)
+            }
+            ServerError::Unreachable(_) => {
+                let message = format!(
+                    "The API server {server} {error}. Its keys are published as last seen, and none is taken out."
+                );
+                Halt::new(keys, Reason::ApiServerUnavailable, message)
+            }
+        })
+    }
+}
+
+fn unusable(message: String) -> Halt {
+    Halt::new(ConditionType::KeysObserved, Reason::KeysUnusable, message)
+}
+
+/// The record's ConfigMap.
+pub(super) struct Records {
+    api: Api<ConfigMap>,
+}
+
+impl Records {
+    pub(super) fn new(client: Client, namespace: &str) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+        }
+    }
+
+    pub(super) async fn load(&self, name: &str) -> Result<StoredRecord, Halt> {
+        let found = self.api.get_opt(name).await;
+        let config_map = found.map_err(|error| kubernetes_halt("read", name, &error))?;
+        let text = config_map
+            .as_ref()
+            .and_then(|found| found.data.as_ref()?.get(DATA_KEY).cloned());
+        Ok(StoredRecord { text, config_map })
+    }
+
+    /// Creates or replaces the record.
+    ///
+    /// # Guarantees
+    /// A replacement carries the `resourceVersion` that was read: what somebody else recorded meanwhile is never lost.
+    pub(super) async fn save(&self, name: &str, record: &str, before: &StoredRecord) -> Result<(), Halt> {
+        let parameters = PostParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        let mut config_map = before.config_map.clone().unwrap_or_default();
+        config_map.metadata.name = Some(name.to_owned());
+        config_map.metadata.managed_fields = None;
+        config_map.data = Some([(DATA_KEY.to_owned(), record.to_owned())].into());
+        let saved = match &before.config_map {
+            Some(_) => self.api.replace(name, &parameters, &config_map).await,
+            None => self.api.create(&parameters, &config_map).await,
+        };
+        saved
+            .map(|_| ())
+            .map_err(|error| kubernetes_halt("write", name, &error))
+    }
+
+    /// Deletes the record; one that is gone already is fine.
+    pub(super) async fn delete(&self, name: &str) -> Result<(), Halt> {
+        match self.api.delete(name, &DeleteParams::default()).await {
+            Ok(_) => Ok(()),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+            Err(error) => Err(kubernetes_halt("delete", name, &error)),
+        }
+    }
+}
+
+fn kubernetes_halt(action: &str, name: &str, error: &kube::Error) -> Halt {
+    let (reason, message) = match error {
+        kube::Error::Api(status) if status.is_forbidden() => (
+            Reason::AccessDenied,
+            format!(
+                "The Kubernetes API does not let the operator {action} the ConfigMap {name}; extend the Role in its \
+                 namespace."
+            ),
+        ),
+        kube::Error::Api(status) if status.is_conflict() || status.code == 409 => (
+            Reason::WriteConflict,
+            format!("The ConfigMap {name} was changed by somebody else at the same moment."),
+        ),
+        _ => (
+            Reason::ApiServerUnavailable,
+            format!("The Kubernetes API could not be asked to {action} the ConfigMap {name}."),
+        ),
+    };
+    Halt::new(ConditionType::KeysObserved, reason, message)
+}

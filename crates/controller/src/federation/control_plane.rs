@@ -1,0 +1,193 @@
+//! The API servers over the network.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::future::{join_all, try_join};
+use http::Request;
+use k8s_openapi::api::discovery::v1::EndpointSlice;
+use kube::{Api, Client, Config, api::ListParams};
+use serde::Deserialize;
+use tracing::{debug, warn};
+
+use super::servers::{Answer, ApiServers, Reading, ServerError, ServerView};
+
+/// A name that every API server's certificate has, whatever its address.
+const TLS_NAME: &str = "kubernetes.default.svc";
+/// Longest that one API server may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// A set of 200 RSA keys has less than 100 KB.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// Every API server by its own address.
+///
+/// Addresses are those given to [`Self::new`]; without any, those of the EndpointSlices of `default/kubernetes`, which
+/// the API servers keep themselves; without those, or where none of them can be reached from here, the normal
+/// connection, which is then known not to speak for all.
+pub struct ControlPlane {
+    config: Config,
+    client: Client,
+    given: Vec<String>,
+    connections: Mutex<HashMap<String, Client>>,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+}
+
+impl ControlPlane {
+    /// The control plane behind `config`; `given` are addresses as `host:port`.
+    pub fn new(config: Config, client: Client, given: Vec<String>) -> Self {
+        Self {
+            config,
+            client,
+            given,
+            connections: Mutex::default(),
+        }
+    }
+
+    async fn addresses(&self) -> Vec<String> {
+        if !self.given.is_empty() {
+            return self.given.clone();
+        }
+        let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "default");
+        let of_the_api = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
+        match slices.list(&of_the_api).await {
+            Ok(slices) => slices.items.iter().flat_map(addresses_of).collect(),
+            Err(error) => {
+                debug!(%error, "cannot list the EndpointSlices of the API servers");
+                Vec::new()
+            }
+        }
+    }
+
+    /// A client with a connection pool of its own.
+    fn connection(&self, address: &str) -> Result<Client, ServerError> {
+        let unusable = |error: &dyn std::error::Error| ServerError::Unreachable(error.to_string());
+        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = connections.get(address) {
+            return Ok(client.clone());
+        }
+        let mut config = self.config.clone();
+        config.cluster_url = format!("https://{address}").parse().map_err(|error| unusable(&error))?;
+        config.tls_server_name = Some(TLS_NAME.to_owned());
+        config.proxy_url = None;
+        let client = Client::try_from(config).map_err(|error| unusable(&error))?;
+        connections.insert(address.to_owned(), client.clone());
+        Ok(client)
+    }
+
+    async fn ask(&self, address: String) -> Answer {
+        let view = match self.connection(&address) {
+            Ok(client) => view(&client).await,
+            Err(error) => Err(error),
+        };
+        Answer { server: address, view }
+    }
+}
+
+impl ApiServers for ControlPlane {
+    async fn read(&self) -> Reading {
+        let addresses = self.addresses().await;
+        let answers = join_all(addresses.into_iter().map(|address| self.ask(address))).await;
+        let unreachable = |answer: &Answer| matches!(answer.view, Err(ServerError::Unreachable(_)));
+        if !self.given.is_empty() || !answers.iter().all(unreachable) {
+            return Reading {
+                answers,
+                complete: true,
+            };
+        }
+        if let Some(first) = answers.first() {
+            warn!(server = %first, "no API server can be reached by its own address; set --api-server-endpoints");
+        }
+        let server = "the API server".to_owned();
+        let view = view(&self.client).await;
+        Reading {
+            answers: vec![Answer { server, view }],
+            complete: false,
+        }
+    }
+}
+
+async fn view(client: &Client) -> Result<ServerView, ServerError> {
+    let both = try_join(
+        get(client, "/.well-known/openid-configuration"),
+        get(client, "/openid/v1/jwks"),
+    );
+    let (discovery, jwks) = tokio::time::timeout(PATIENCE, both)
+        .await
+        .map_err(|_| ServerError::Unreachable(format!("no answer within {} s", PATIENCE.as_secs())))??;
+    let discovery: Discovery = serde_json::from_str(&discovery)
+        .map_err(|_| ServerError::Unreachable("its discovery document has no issuer".to_owned()))?;
+    Ok(ServerView {
+        issuer: discovery.issuer,
+        jwks: jwks.into_bytes(),
+    })
+}
+
+async fn get(client: &Client, path: &str) -> Result<String, ServerError> {
+    let request = Request::get(path)
+        .body(Vec::new())
+        .map_err(|error| ServerError::Unreachable(error.to_string()))?;
+    match client.request_text(request).await {
+        Ok(text) if text.len() > MAX_BYTES => Err(ServerError::Unreachable(format!("{path} is too long"))),
+        Ok(text) => Ok(text),
+        Err(kube::Error::Api(status)) if status.code == 403 || status.code == 401 => Err(ServerError::Forbidden),
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(ServerError::NotServed),
+        Err(kube::Error::Api(status)) => Err(ServerError::Unreachable(format!("HTTP status {}", status.code))),
+        Err(error) => {
+            debug!(%error, path, "an API server cannot be read");
+            Err(ServerError::Unreachable("no connection".to_owned()))
+        }
+    }
+}
+
+/// The addresses that serve the API, ready or not: one that is not serves its keys all the same once it can be reached.
+fn addresses_of(slice: &EndpointSlice) -> Vec<String> {
+    let port = slice
+        .ports
+        .iter()
+        .flatten()
+        .find(|port| port.name.as_deref().is_none_or(|name| name == "https"))
+        .and_then(|port| port.port)
+        .unwrap_or(443);
+    let host = |address: &String| match slice.address_type.as_str() {
+        "IPv6" => format!("[{address}]:{port}"),
+        _ => format!("{address}:{port}"),
+    };
+    slice
+        .endpoints
+        .iter()
+        .flat_map(|endpoint| endpoint.addresses.iter().map(host))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_endpoint_of_a_slice_is_an_api_server() {
+        let slice = |kind: &str, addresses: [&str; 2]| {
+            let slice = json!({
+                "addressType": kind, "ports": [{"name": "https", "port": 6443}],
+                "endpoints": [{"addresses": [addresses[0]]}, {"addresses": [addresses[1]]}],
+            });
+            addresses_of(&serde_json::from_value(slice).unwrap())
+        };
+        assert_eq!(
+            slice("IPv4", ["10.0.0.1", "10.0.0.2"]),
+            ["10.0.0.1:6443", "10.0.0.2:6443"]
+        );
+        assert_eq!(
+            slice("IPv6", ["fd00::1", "fd00::2"]),
+            ["[fd00::1]:6443", "[fd00::2]:6443"]
+        );
+    }
+}

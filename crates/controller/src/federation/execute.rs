@@ -1,0 +1,117 @@
+//! Steps become calls: one call each, each with the right to write asked for first.
+
+use std::collections::BTreeMap;
+
+use irsa_aws::{Aws, AwsError, Kind, NewDocument, NewOidcProvider, Precondition};
+use irsa_core::plan::federation::{DocumentKind, FederationStep};
+
+use super::{
+    aws_errors::{policy_refused, refused},
+    cluster::{Records, StoredRecord},
+    observe::object,
+    validate::Wanted,
+};
+use crate::{halt::Halt, leadership::Leadership};
+
+/// Where steps are done.
+pub(super) struct Executor<'a, A, L> {
+    pub(super) aws: &'a A,
+    pub(super) leadership: &'a L,
+    pub(super) records: &'a Records,
+    pub(super) stored: &'a StoredRecord,
+    pub(super) wanted: &'a Wanted,
+}
+
+/// What has been done, whatever failed later.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Steps that succeeded.
+    pub(super) steps: Vec<FederationStep>,
+    /// Entity tags of the documents that were written.
+    pub(super) etags: BTreeMap<DocumentKind, String>,
+}
+
+impl<A: Aws, L: Leadership> Executor<'_, A, L> {
+    /// Does the steps in order and stops at the first that fails.
+    pub(super) async fn execute(&self, steps: &[FederationStep], done: &mut Done) -> Result<(), Halt> {
+        for step in steps {
+            let _permit = self
+                .leadership
+                .permit()
+                .map_err(|error| Halt::not_leader(step.aspect(), error))?;
+            self.run(step, done).await?;
+            done.steps.push(step.clone());
+        }
+        Ok(())
+    }
+
+    async fn run(&self, step: &FederationStep, done: &mut Done) -> Result<(), Halt> {
+        if let FederationStep::SaveRecord { record } = step {
+            return self.records.save(&self.wanted.record_name, record, self.stored).await;
+        }
+        match self.call(step, done).await {
+            Ok(()) => Ok(()),
+            Err(error)
+                if error.kind() == Kind::AccessDenied && matches!(step, FederationStep::PutBucketPolicy { .. }) =>
+            {
+                let block = self
+                    .aws
+                    .public_access_block(&self.wanted.bucket(self.aws.caller()))
+                    .await;
+                Err(policy_refused(&error, block.ok().flatten()))
+            }
+            Err(error) => Err(refused(step, &error)),
+        }
+    }
+
+    async fn call(&self, step: &FederationStep, done: &mut Done) -> Result<(), AwsError> {
+        let aws = self.aws;
+        let bucket = self.wanted.bucket(aws.caller());
+        let arn = self.wanted.provider_arn(aws.caller());
+        match step {
+            // The record is not AWS's.
+            FederationStep::SaveRecord { .. } => Ok(()),
+            FederationStep::PutDocument {
+                kind,
+                document,
+                replaces,
+            } => {
+                let new = NewDocument {
+                    bytes: document.bytes.clone(),
+                    content_type: document.content_type.clone(),
+                    cache_control: document.cache_control.clone(),
+                    metadata: document.metadata.clone(),
+                };
+                let precondition = replaces.clone().map_or(Precondition::IfAbsent, Precondition::IfMatch);
+                let at = object(self.wanted, &bucket, *kind);
+                let etag = aws.put_document(&at, &new, &precondition).await?;
+                done.etags.insert(*kind, etag);
+                Ok(())
+            }
+            FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(&bucket, policy).await,
+            FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(&bucket).await,
+            FederationStep::CreateProvider {
+                client_ids,
+                thumbprints,
+                tags,
+            } => {
+                let new = NewOidcProvider {
+                    url: self.wanted.issuer.to_string(),
+                    client_ids: client_ids.clone(),
+                    thumbprints: thumbprints.clone(),
+                    tags: tags.clone(),
+                };
+                aws.create_provider(&new).await.map(|_| ())
+            }
+            FederationStep::UntagProvider { keys } => aws.untag_provider(&arn, keys).await,
+            FederationStep::TagProvider { tags } => aws.tag_provider(&arn, tags).await,
+            FederationStep::AddClientId { client_id } => aws.add_client_id(&arn, client_id).await,
+            FederationStep::RemoveClientId { client_id } => aws.remove_client_id(&arn, client_id).await,
+            FederationStep::SetThumbprints { thumbprints } => aws.set_thumbprints(&arn, thumbprints).await,
+            FederationStep::DeleteProvider => aws.delete_provider(&arn).await,
+            FederationStep::DeleteDocument { kind, etag } => {
+                aws.delete_document(&object(self.wanted, &bucket, *kind), etag).await
+            }
+        }
+    }
+}

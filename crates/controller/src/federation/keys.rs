@@ -1,0 +1,162 @@
+//! From keys to what is published, reported and told of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_api::{KeyState, KeyStatus, OidcFederation};
+use irsa_core::{
+    history::{self, Advance, HistoryError, KnownKey, Observation, Transition},
+    jwks::{self, Thumbprint},
+    vocabulary::{ConditionType, EventReason, KEY_HISTORY_PREFIX, Reason},
+};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Time};
+use kube::ResourceExt;
+
+use super::cluster::Seen;
+use crate::{events::Events, halt::Halt};
+
+/// Kids that an event names before it says "and more".
+const MAX_NAMED: usize = 10;
+
+/// The next record and what follows from it. `published` are the bytes of the published key set, if there are any; they
+/// count only when the record is lost.
+pub(super) fn advance(
+    federation: &OidcFederation,
+    cluster: &str,
+    seen: &Seen,
+    published: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<Advance, Halt> {
+    let keys = federation.status.iter().flat_map(|status| &status.keys);
+    let known: BTreeSet<Thumbprint> = keys.map(|key| Thumbprint::from_hex(key.thumbprint.clone())).collect();
+    let published = published.and_then(|bytes| jwks::parse(bytes).ok());
+    let retain_for = SignedDuration::try_from(federation.spec.signing_keys.retain_for.get());
+    let advanced = history::advance(&Observation {
+        cluster,
+        record: seen.record.as_ref(),
+        served: &seen.served,
+        all_answered: seen.reading.all_answered(),
+        published: published.as_ref(),
+        known: &known,
+        retain_for: retain_for.unwrap_or(SignedDuration::MAX),
+        now,
+    });
+    advanced.map_err(|error| refusal(federation, seen, &error))
+}
+
+fn refusal(federation: &OidcFederation, seen: &Seen, error: &HistoryError) -> Halt {
+    let record = format!("{KEY_HISTORY_PREFIX}{}", federation.name_any());
+    let (reason, message) = match error {
+        HistoryError::ClusterChanged { .. } => (
+            Reason::ClusterChanged,
+            format!(
+                "Nothing is written: {error}. If this cluster replaces the other one for good, delete the ConfigMap \
+                 {record} in the operator's namespace; if both live, give this one an issuer of its own."
+            ),
+        ),
+        HistoryError::NothingToPublish if seen.served.is_empty() => {
+            return seen.check_complete().err().unwrap_or_else(|| {
+                let message = "No API server could be asked for its keys.";
+                Halt::new(ConditionType::KeysObserved, Reason::ApiServerUnavailable, message)
+            });
+        }
+        HistoryError::NothingToPublish | HistoryError::Conflict(_) | HistoryError::Record(_) => {
+            (Reason::KeysUnusable, format!("Nothing is published: {error}."))
+        }
+    };
+    Halt::new(ConditionType::KeysObserved, reason, message)
+}
+
+/// The keys as the status lists them: one entry for a key, whatever the number of its names.
+pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
+    let mut listed: BTreeMap<&Thumbprint, &KnownKey> = BTreeMap::new();
+    for key in keys {
+        let entry = listed.entry(&key.thumbprint).or_insert(key);
+        if entry.state != history::KeyState::Live && key.state == history::KeyState::Live {
+            *entry = key;
+        }
+    }
+    let mut listed: Vec<&KnownKey> = listed.into_values().collect();
+    listed.sort_by(|one, other| (&one.kid, &one.thumbprint).cmp(&(&other.kid, &other.thumbprint)));
+    listed
+        .into_iter()
+        .map(|key| KeyStatus {
+            kid: key.kid.clone(),
+            thumbprint: key.thumbprint.to_string(),
+            alg: key.alg.clone(),
+            state: match key.state {
+                history::KeyState::Live => KeyState::Live,
+                history::KeyState::Retained => KeyState::Retained,
+                history::KeyState::Unsupported => KeyState::Unsupported,
+            },
+            first_seen: Time(key.first_seen),
+            expires: key.expires.map(Time),
+        })
+        .collect()
+}
+
+/// Tells what happened to keys: one event for each kind of thing, with the kids.
+pub(super) async fn announce(events: &Events, about: &ObjectReference, transitions: &[Transition]) {
+    let mut kids: BTreeMap<EventReason, Vec<&str>> = BTreeMap::new();
+    for transition in transitions {
+        kids.entry(transition.event)
+            .or_default()
+            .extend(transition.kid.as_deref());
+    }
+    for (event, kids) in kids {
+        let (what, warning) = in_words(event);
+        let note = if kids.is_empty() {
+            what.to_owned()
+        } else {
+            format!("{what}: {}", named(&kids))
+        };
+        if warning {
+            events.warning(about, event, &note).await;
+        } else {
+            events.normal(about, event, &note).await;
+        }
+    }
+}
+
+/// Kids in words, the first few of them.
+pub(super) fn named(kids: &[&str]) -> String {
+    let shown: Vec<String> = kids
+        .iter()
+        .take(MAX_NAMED)
+        .map(|kid| kid.chars().take(64).collect())
+        .collect();
+    let more = kids.len().saturating_sub(MAX_NAMED);
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    format!("{}{rest}", shown.join(", "))
+}
+
+const fn in_words(event: EventReason) -> (&'static str, bool) {
+    match event {
+        EventReason::KeyPublished => ("Signing keys that are published from now on", false),
+        EventReason::KeyRetained => (
+            "No API server serves these keys any more; they stay published for a while",
+            false,
+        ),
+        EventReason::KeyRemoved => (
+            "The time of these retained keys is up; they are no longer published",
+            false,
+        ),
+        EventReason::KeyUnsupported => (
+            "AWS does not take keys of this kind, so tokens signed with them get no AWS credentials",
+            true,
+        ),
+        EventReason::AllKeysReplaced => (
+            "No key that was served before is served now; the old ones stay published for a while. Was that intended?",
+            true,
+        ),
+        EventReason::KeyHistoryLost => (
+            "The record of keys was lost and is made anew from the API servers, the status and the published keys",
+            true,
+        ),
+        _ => ("Something happened to the signing keys", false),
+    }
+}

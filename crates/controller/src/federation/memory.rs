@@ -1,0 +1,96 @@
+//! What this process remembers of federations between passes. Losing it costs a full pass or a less exact event, never
+//! a wrong write.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use irsa_core::plan::binding::Fingerprint;
+
+use crate::object::ObjectKey;
+
+/// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
+const SETTLE: Duration = Duration::from_secs(10);
+
+/// A document as the public last got it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Served {
+    pub(super) url: String,
+    pub(super) bytes: Vec<u8>,
+    pub(super) etag: Option<String>,
+}
+
+/// What a full pass found or made, all of it good.
+#[derive(Debug, Clone)]
+pub(super) struct Full {
+    /// The spec that it spoke of.
+    pub(super) generation: i64,
+    /// The request that it acted on.
+    pub(super) requested_at: Option<String>,
+    /// When it was.
+    pub(super) at: Instant,
+    /// Both documents.
+    pub(super) served: [Served; 2],
+    /// Its conclusion.
+    pub(super) conclusion: String,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    full: Mutex<HashMap<ObjectKey, Full>>,
+    applied: Mutex<HashMap<ObjectKey, (Fingerprint, Instant)>>,
+}
+
+impl Memory {
+    /// The last pass, if it was good.
+    pub(super) fn full(&self, federation: &ObjectKey) -> Option<Full> {
+        lock(&self.full).get(federation).cloned()
+    }
+
+    /// A full pass found everything good.
+    pub(super) fn remember(&self, federation: ObjectKey, full: Full) {
+        lock(&self.full).insert(federation, full);
+    }
+
+    /// Whatever was good may not be any more: the next pass is a full one.
+    pub(super) fn doubt(&self, federation: &ObjectKey) {
+        lock(&self.full).remove(federation);
+    }
+
+    /// What was last made of the federation in full.
+    pub(super) fn applied(&self, federation: &ObjectKey) -> Option<Fingerprint> {
+        lock(&self.applied).get(federation).map(|(fingerprint, _)| *fingerprint)
+    }
+
+    /// How long to wait until a difference to what was just made in IAM counts as drift.
+    pub(super) fn settles_in(&self, federation: &ObjectKey) -> Option<Duration> {
+        let since = lock(&self.applied).get(federation)?.1.elapsed();
+        SETTLE.checked_sub(since).filter(|rest| !rest.is_zero())
+    }
+
+    /// The federation was made this; `wrote` tells whether that took a write to IAM.
+    pub(super) fn made(&self, federation: ObjectKey, fingerprint: Fingerprint, wrote: bool) {
+        let mut applied = lock(&self.applied);
+        let long_ago = || Instant::now().checked_sub(SETTLE).unwrap_or_else(Instant::now);
+        let before = applied.get(&federation).map(|(_, at)| *at);
+        let at = if wrote {
+            Instant::now()
+        } else {
+            before.unwrap_or_else(long_ago)
+        };
+        applied.insert(federation, (fingerprint, at));
+    }
+
+    /// Forgets a federation that is gone.
+    pub(super) fn forget(&self, federation: &ObjectKey) {
+        self.doubt(federation);
+        lock(&self.applied).remove(federation);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A poisoned lock means that another task panicked; the entries themselves are always whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

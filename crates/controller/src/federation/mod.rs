@@ -1,0 +1,86 @@
+//! `OidcFederation`: this cluster's issuer, published and registered.
+//!
+//! validate (the spec) → observe (the API servers, then AWS) → plan → execute → conclude. The judgement is
+//! `irsa-core`'s: [`irsa_core::history`], [`irsa_core::documents`], [`irsa_core::plan::federation`].
+//!
+//! # Two kinds of pass
+//! Each minute the API servers' keys and the public documents are compared with what the last full pass made (one
+//! conditional request per document, no call to S3 or IAM). When anything differs, and once per interval, a full pass
+//! follows. Neither writes anything in an unchanged world.
+
+mod apply;
+mod aws_errors;
+mod cleanup;
+mod cluster;
+mod control_plane;
+mod execute;
+mod keys;
+mod memory;
+mod observe;
+mod public;
+mod servers;
+mod siblings;
+mod tampering;
+mod validate;
+mod watch;
+
+use std::time::Duration;
+
+use irsa_api::{IamRoleBinding, OidcFederation, OidcFederationStatus};
+use irsa_aws::{Connect, PublicReader};
+use kube::runtime::reflector::Store;
+
+use self::memory::Memory;
+pub use self::{
+    control_plane::ControlPlane,
+    servers::{Answer, ApiServers, Reading, ServerError, ServerView},
+    watch::{Parts, run},
+};
+use crate::{
+    halt::Progress,
+    leadership::Leadership,
+    shell::{Cleanup, Guarded, Reconciler, Report, Shell},
+};
+
+/// Makes federations true.
+pub struct Federations<C, P, A, L> {
+    shell: Shell<L>,
+    connect: C,
+    public: P,
+    servers: A,
+    /// UID of the namespace kube-system.
+    cluster: String,
+    /// The operator's own namespace.
+    namespace: String,
+    /// All federations, this one included.
+    siblings: Store<Guarded<OidcFederation>>,
+    /// All bindings of the cluster.
+    bindings: Store<Guarded<IamRoleBinding>>,
+    memory: Memory,
+}
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {
+    type Kind = OidcFederation;
+    type Leadership = L;
+
+    fn shell(&self) -> &Shell<L> {
+        &self.shell
+    }
+
+    fn interval(&self, federation: &OidcFederation) -> Duration {
+        federation.spec.interval.get()
+    }
+
+    async fn apply(&self, federation: &OidcFederation) -> Report<OidcFederationStatus> {
+        let mut progress = Progress::of(federation);
+        let ended = self.make_true(federation, &mut progress).await;
+        progress.report(ended)
+    }
+
+    async fn cleanup(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
+        self.clean_up(federation).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

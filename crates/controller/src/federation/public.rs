@@ -1,0 +1,150 @@
+//! The two documents as anybody gets them.
+
+use futures::future::join;
+use irsa_api::BucketAccess;
+use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
+use irsa_core::{
+    history::KnownKey,
+    plan::federation::{DesiredFederation, DocumentKind},
+    vocabulary::{ConditionType, Reason},
+};
+
+use super::{memory::Served, tampering::foreign_kids, validate::Wanted};
+use crate::halt::Halt;
+
+/// Whether the public still gets what it got; nothing but two conditional requests.
+pub(super) async fn is_unchanged<P: PublicReader>(public: &P, served: &[Served; 2]) -> bool {
+    let same = async |one: &Served| match public.read(&one.url, one.etag.as_deref()).await {
+        Ok(PublicRead::NotModified) => true,
+        Ok(PublicRead::Document(document)) => document.bytes == one.bytes,
+        Err(_) => false,
+    };
+    let [one, other] = served;
+    let (one, other) = join(same(one), same(other)).await;
+    one && other
+}
+
+/// What is compared with.
+pub(super) struct Expected<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) desired: &'a DesiredFederation,
+    pub(super) known: &'a [KnownKey],
+    /// Whether something that decides about it was changed a moment ago.
+    pub(super) fresh: bool,
+}
+
+impl Expected<'_> {
+    /// Reads both documents anonymously and compares them byte for byte.
+    ///
+    /// # Errors
+    /// What is in the way, as far as it can be known.
+    pub(super) async fn check<P: PublicReader>(
+        &self,
+        public: &P,
+        aws: &impl DocumentStore,
+        bucket: &irsa_aws::Bucket,
+    ) -> Result<[Served; 2], Halt> {
+        let (discovery, jwks) = join(
+            self.read(public, DocumentKind::Discovery),
+            self.read(public, DocumentKind::Jwks),
+        )
+        .await;
+        match (discovery, jwks) {
+            (Ok(discovery), Ok(jwks)) => Ok([discovery, jwks]),
+            (Err((url, trouble)), _) | (_, Err((url, trouble))) => {
+                let closed = matches!(&trouble, Trouble::Read(PublicReadError::Status(401 | 403 | 404)));
+                let block = if closed && self.wanted.s3.access == BucketAccess::BucketPolicy {
+                    aws.public_access_block(bucket).await.ok().flatten()
+                } else {
+                    None
+                };
+                Err(self.halt(&url, &trouble, block))
+            }
+        }
+    }
+
+    async fn read<P: PublicReader>(&self, public: &P, kind: DocumentKind) -> Result<Served, (String, Trouble)> {
+        let url = match kind {
+            DocumentKind::Discovery => self.wanted.issuer.discovery_url(),
+            DocumentKind::Jwks => self.wanted.issuer.jwks_url(),
+        };
+        let wanted = &self.desired.document(kind).bytes;
+        match public.read(&url, None).await {
+            Ok(PublicRead::Document(document)) if document.bytes == *wanted => Ok(Served {
+                url,
+                bytes: document.bytes,
+                etag: document.etag,
+            }),
+            Ok(PublicRead::Document(document)) => {
+                let foreign = match kind {
+                    DocumentKind::Jwks => foreign_kids(&document.bytes, self.known),
+                    DocumentKind::Discovery => Vec::new(),
+                };
+                Err((url, Trouble::Differs { foreign }))
+            }
+            Ok(PublicRead::NotModified) => Err((url, Trouble::Differs { foreign: Vec::new() })),
+            Err(error) => Err((url, Trouble::Read(error))),
+        }
+    }
+
+    fn halt(&self, url: &str, trouble: &Trouble, block: Option<PublicAccessBlock>) -> Halt {
+        let (reason, message) = match trouble {
+            Trouble::Differs { foreign } if foreign.is_empty() => (
+                Reason::Propagating,
+                format!("{url} still shows another version, as a cache in front of the bucket may for a while."),
+            ),
+            Trouble::Differs { .. } => (
+                Reason::PublicAccessBlocked,
+                format!(
+                    "{url} serves keys that are not this cluster's, while the bucket has the right ones; find out what \
+                     serves that address."
+                ),
+            ),
+            Trouble::Read(error) if is_network(error) => (
+                Reason::AwsUnavailable,
+                format!("{url} could not be read from here: {error}."),
+            ),
+            Trouble::Read(error) if self.fresh => (
+                Reason::Propagating,
+                format!("{url} cannot be read by everybody yet: {error}."),
+            ),
+            Trouble::Read(error) => (
+                Reason::PublicAccessBlocked,
+                format!("{url} cannot be read by everybody: {error}. {}", self.remedy(block)),
+            ),
+        };
+        Halt::new(ConditionType::PubliclyReadable, reason, message)
+    }
+
+    fn remedy(&self, block: Option<PublicAccessBlock>) -> &'static str {
+        match (self.wanted.s3.access, block) {
+            (BucketAccess::Unmanaged, _) => {
+                "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it."
+            }
+            (BucketAccess::BucketPolicy, Some(block)) if block.restrict_public_buckets => {
+                "The bucket's Block Public Access has RestrictPublicBuckets on; switch it off on this bucket."
+            }
+            (BucketAccess::BucketPolicy, Some(_)) => {
+                "The bucket's own Block Public Access allows it; the account's or the organisation's, which the operator \
+                 does not read, or another statement of the bucket's policy may refuse it."
+            }
+            (BucketAccess::BucketPolicy, None) => {
+                "The bucket's Block Public Access is not set or could not be read; check it, the account's and the \
+                 organisation's."
+            }
+        }
+    }
+}
+
+enum Trouble {
+    Differs { foreign: Vec<String> },
+    Read(PublicReadError),
+}
+
+const fn is_network(error: &PublicReadError) -> bool {
+    match error {
+        PublicReadError::Status(status) => *status >= 500 || *status == 429,
+        PublicReadError::TimedOut(_) | PublicReadError::Unreachable(_) => true,
+        PublicReadError::Redirected { .. } | PublicReadError::TooLarge(_) | PublicReadError::NotHttps => false,
+    }
+}

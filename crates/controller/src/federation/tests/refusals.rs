@@ -1,0 +1,182 @@
+//! Everything that a federation waits for or is refused for.
+
+use irsa_aws::{Kind, PublicAccessBlock};
+
+use super::*;
+
+#[tokio::test]
+async fn while_the_api_servers_sign_as_another_issuer_everything_else_is_ready() {
+    let bench = Bench::new();
+    bench
+        .cluster
+        .serve(vec![server(ISSUER, &[key("a")]), server(OLD_ISSUER, &[key("a")])]);
+    let mut federation = federation();
+    let outcome = bench.end(&mut federation, Reason::IssuerMismatch, OLD_ISSUER).await;
+    assert!(
+        outcome.message.contains("--service-account-issuer"),
+        "{}",
+        outcome.message
+    );
+    assert_eq!(condition(&federation, "IssuerMatched"), ("False", "IssuerMismatch"));
+    for aspect in ["KeysObserved", "Published", "PubliclyReadable", "ProviderRegistered"] {
+        assert_eq!(condition(&federation, aspect).0, "True", "{aspect}");
+    }
+    bench.aws.take_calls();
+    bench.end(&mut federation, Reason::IssuerMismatch, ISSUER).await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+    bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
+async fn api_servers_without_a_discovery_document_need_another_issuer() {
+    let bench = Bench::new();
+    bench.cluster.serve(vec![Err(super::super::ServerError::NotServed)]);
+    bench
+        .end(&mut federation(), Reason::IssuerMismatch, "--service-account-issuer")
+        .await;
+    bench.cluster.serve(vec![Err(super::super::ServerError::Forbidden)]);
+    bench
+        .end(
+            &mut federation(),
+            Reason::AccessDenied,
+            "system:service-account-issuer-discovery",
+        )
+        .await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn another_account_is_refused_before_anything_is_read() {
+    let bench = Bench::new();
+    let mut federation = federation_with(|federation| {
+        federation["spec"]["aws"] = json!({"accountId": "999999999999"});
+    });
+    bench
+        .end(&mut federation, Reason::WrongAccount, "Nothing was written")
+        .await;
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    assert_eq!(bench.cluster.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_younger_of_two_federations_with_one_issuer_is_refused_until_the_older_goes() {
+    let mut bench = Bench::new();
+    let older = federation_with(|older| {
+        older["metadata"]["name"] = json!("older");
+        older["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+    });
+    know(&mut bench.federations, &older);
+    let mut federation = federation();
+    bench.end(&mut federation, Reason::DuplicateIssuer, "older").await;
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    assert_eq!(
+        federation.status.as_ref().unwrap().account_id,
+        None,
+        "nothing to clean up"
+    );
+    let mut elsewhere = older.clone();
+    elsewhere.spec.aws.account_id = Some("999999999999".to_owned());
+    know(&mut bench.federations, &elsewhere);
+    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
+async fn what_is_somebody_elses_is_not_touched() {
+    let bench = Bench::new();
+    bench.aws.overwrite(DISCOVERY, b"theirs");
+    bench
+        .end(&mut federation(), Reason::BucketShared, "discovery document")
+        .await;
+    bench.aws.world(|world| world.objects.clear());
+    let ours = irsa_core::naming::federation_id(ISSUER);
+    let statement = format!(r#"{{"Statement":[{{"Sid":"IrsaAnywherePublicRead{ours}","Effect":"Deny"}}]}}"#);
+    bench.aws.world(|world| world.policy = Some(statement));
+    bench.end(&mut federation(), Reason::BucketShared, "Sid").await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+    assert_eq!(bench.cluster.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_blocked_policy_names_the_bucket_setting_only_when_it_was_read() {
+    let bench = Bench::new();
+    let mut federation = federation();
+    bench.aws.world(|world| {
+        world.block = Some(PublicAccessBlock {
+            block_public_policy: true,
+            ..PublicAccessBlock::default()
+        });
+    });
+    bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "BlockPublicPolicy on")
+        .await;
+    assert_eq!(condition(&federation, "Published").0, "True");
+    assert_eq!(condition(&federation, "PubliclyReadable").0, "False");
+    bench.aws.world(|world| world.block = None);
+    bench.aws.fail("PutBucketPolicy", Kind::AccessDenied, "not authorized");
+    let outcome = bench.end(&mut federation, Reason::AccessDenied, "may also be").await;
+    assert!(!outcome.message.contains("BlockPublicPolicy"), "{}", outcome.message);
+}
+
+#[tokio::test]
+async fn documents_that_nobody_may_read_are_waited_for_and_then_explained() {
+    let bench = Bench::new();
+    let mut federation = federation();
+    bench.aws.world(|world| {
+        world.block = Some(PublicAccessBlock {
+            restrict_public_buckets: true,
+            ..PublicAccessBlock::default()
+        });
+    });
+    bench.end(&mut federation, Reason::Propagating, "yet").await;
+    bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "RestrictPublicBuckets on")
+        .await;
+    assert_eq!(condition(&federation, "ProviderRegistered").0, "True");
+    bench.aws.world(|world| world.block = None);
+    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
+async fn a_refused_call_names_action_and_resource() {
+    let bench = Bench::new();
+    bench
+        .aws
+        .fail("GetOpenIDConnectProvider", Kind::AccessDenied, "not authorized");
+    let mut federation = federation();
+    bench
+        .end(
+            &mut federation,
+            Reason::AccessDenied,
+            "GetOpenIDConnectProvider on arn:x",
+        )
+        .await;
+    assert_eq!(condition(&federation, "ProviderRegistered"), ("False", "AccessDenied"));
+}
+
+#[tokio::test]
+async fn trouble_with_aws_keeps_a_ready_federation_ready() {
+    for (kind, reason) in [
+        (Kind::Throttled, Reason::Throttled),
+        (Kind::Unavailable, Reason::AwsUnavailable),
+    ] {
+        let (bench, mut federation) = Bench::ready().await;
+        let bench = bench.restarted();
+        let before = federation.status.clone();
+        bench.aws.fail("GetOpenIDConnectProvider", kind, "");
+        bench.end(&mut federation, reason, "").await;
+        assert_eq!(federation.status, before);
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_the_bucket_does_not_serve_is_the_specs_fault() {
+    let bench = Bench::new();
+    let mut federation = federation_with(|federation| {
+        federation["spec"]["issuer"] = json!("https://oidc.example.com");
+    });
+    bench
+        .end(&mut federation, Reason::InvalidSpec, "spec.issuer must be")
+        .await;
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+}

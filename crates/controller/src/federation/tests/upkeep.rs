@@ -1,0 +1,105 @@
+//! Drift and tampering.
+
+use irsa_core::naming::Tags;
+
+use super::{fake_aws::World, *};
+
+#[tokio::test]
+async fn whatever_somebody_changes_is_put_back_and_named() {
+    type Change = fn(&mut World);
+    let changes: [(Change, &str, &str); 6] = [
+        (
+            |world| world.provider = None,
+            "CreateOpenIDConnectProvider",
+            "OIDC provider",
+        ),
+        (
+            |world| world.provider.as_mut().unwrap().client_ids.extend(["x".to_owned()]),
+            "RemoveClientID",
+            "audience x",
+        ),
+        (
+            |world| drop(world.provider.as_mut().unwrap().tags.remove("team")),
+            "TagProvider",
+            "tags team",
+        ),
+        (|world| world.policy = None, "PutBucketPolicy", "bucket policy"),
+        (
+            |world| drop(world.objects.remove(JWKS)),
+            "PutObject openid/v1/jwks",
+            "key set",
+        ),
+        (
+            |world| world.objects.get_mut(DISCOVERY).unwrap().cache_control = None,
+            "PutObject .well-known/openid-configuration",
+            "discovery document",
+        ),
+    ];
+    for (change, call, named) in changes {
+        let (bench, mut federation) = Bench::ready().await;
+        let bench = bench.restarted();
+        bench.aws.world(change);
+        bench.succeed(&mut federation).await;
+        assert_eq!(bench.aws.take_writes(), [call]);
+        let events = bench.cluster.take_events();
+        assert_eq!(events.len(), 1, "{events:?}");
+        assert_eq!(events[0].0, "DriftRepaired");
+        assert!(events[0].1.contains(named), "{}", events[0].1);
+    }
+}
+
+#[tokio::test]
+async fn forged_keys_are_replaced_within_a_minute_and_named() {
+    let (bench, mut federation) = Bench::ready().await;
+    let forged = json!({ "keys": [key("a"), key("evil")] });
+    bench.aws.overwrite(JWKS, forged.to_string().as_bytes());
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["a"]);
+    assert_eq!(bench.aws.take_writes(), [format!("PutObject {JWKS}")]);
+    let events = bench.cluster.take_events();
+    assert_eq!(events.len(), 1, "{events:?}");
+    assert_eq!(events[0].0, "DocumentsTampered");
+    assert!(
+        events[0].1.contains("evil") && events[0].1.contains("key set"),
+        "{}",
+        events[0].1
+    );
+}
+
+#[tokio::test]
+async fn a_document_that_was_closed_to_the_public_is_noticed_within_a_minute() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.aws.world(|world| world.policy = None);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.aws.take_writes(), ["PutBucketPolicy"]);
+}
+
+#[tokio::test]
+async fn a_difference_in_iam_right_after_our_own_write_is_taken_for_an_old_read() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench
+        .aws
+        .world(|world| world.provider.as_mut().unwrap().tags = Tags::new());
+    // Ownership is never taken for granted, only the repair waits.
+    bench.aws.world(|world| {
+        let tags = &mut world.provider.as_mut().unwrap().tags;
+        tags.insert("irsa-anywhere.dev/cluster".to_owned(), "5b1c".to_owned());
+        tags.insert("irsa-anywhere.dev/federation".to_owned(), "default".to_owned());
+    });
+    bench.aws.world(|world| world.policy = None);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.aws.take_writes(), ["PutBucketPolicy"]);
+}
+
+#[tokio::test]
+async fn a_provider_whose_tags_were_taken_away_is_foreign_from_then_on() {
+    let (bench, mut federation) = Bench::ready().await;
+    let bench = bench.restarted();
+    bench
+        .aws
+        .world(|world| world.provider.as_mut().unwrap().tags = Tags::new());
+    bench
+        .end(&mut federation, Reason::ForeignProvider, "oidc-provider/b.s3")
+        .await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+}

@@ -1,0 +1,125 @@
+//! From a spec to what it asks for, as far as the spec alone decides.
+
+use irsa_api::{BucketAccess, OidcFederation, Publish, S3Publish};
+use irsa_aws::{Caller, Connection};
+use irsa_core::{
+    documents::{self, CONTENT_TYPE},
+    issuer::{IssuerUrl, bucket_host},
+    jwks::KeySet,
+    naming::{FederationOwner, federation_tags},
+    plan::federation::{DesiredDocument, DesiredFederation, DesiredProvider, PublicRead, Removable},
+    vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
+};
+use kube::ResourceExt;
+
+use crate::{binding::connection, halt::Halt};
+
+/// What a federation asks for, before anything was looked at.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) issuer: IssuerUrl,
+    pub(super) owner: FederationOwner,
+    pub(super) connection: Connection,
+    /// Name of the ConfigMap with the record of keys.
+    pub(super) record_name: String,
+    pub(super) s3: S3Publish,
+}
+
+/// # Errors
+/// What the API server's schema could not refuse.
+pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
+    let spec = &federation.spec;
+    let issuer = IssuerUrl::parse(&spec.issuer).map_err(|error| invalid(&format!("{error}.")))?;
+    let Publish::S3(s3) = &spec.publish else {
+        return Err(invalid(
+            "spec.publish has a member that this release does not know; set spec.publish.s3.",
+        ));
+    };
+    if s3.access == BucketAccess::BucketPolicy && !issuer.is_served_by_bucket(&s3.bucket, &s3.region) {
+        let host = bucket_host(&s3.bucket, &s3.region);
+        return Err(invalid(&format!(
+            "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
+             if something else serves this issuer from the bucket, set access: Unmanaged."
+        )));
+    }
+    let name = federation.name_any();
+    Ok(Wanted {
+        issuer,
+        record_name: format!("{KEY_HISTORY_PREFIX}{name}"),
+        owner: FederationOwner {
+            cluster: cluster.to_owned(),
+            federation: name,
+        },
+        connection: connection(federation),
+        s3: s3.clone(),
+    })
+}
+
+impl Wanted {
+    /// The bucket, with the owner that every call demands.
+    pub(super) fn bucket(&self, caller: &Caller) -> irsa_aws::Bucket {
+        irsa_aws::Bucket {
+            name: self.s3.bucket.clone(),
+            region: self.s3.region.clone(),
+            owner: self.s3.bucket_owner.clone().unwrap_or_else(|| caller.account.clone()),
+        }
+    }
+
+    /// ARN of the provider in the caller's account.
+    pub(super) fn provider_arn(&self, caller: &Caller) -> String {
+        self.issuer.provider_arn(&caller.partition, &caller.account)
+    }
+
+    /// Our statement, where the bucket's policy is ours to change.
+    pub(super) fn public_read(&self) -> Option<PublicRead> {
+        (self.s3.access == BucketAccess::BucketPolicy)
+            .then(|| PublicRead::new(&self.issuer, &self.s3.bucket, &self.s3.region))
+    }
+
+    /// What a deletion may remove.
+    pub(super) fn removable(&self) -> Removable {
+        Removable {
+            owner: self.owner.clone(),
+            public_read: self.public_read(),
+        }
+    }
+
+    /// Everything, with these keys and this record.
+    pub(super) fn desired(
+        &self,
+        federation: &OidcFederation,
+        caller: &Caller,
+        keys: &KeySet,
+        record: String,
+    ) -> Result<DesiredFederation, Halt> {
+        let spec = &federation.spec;
+        let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
+            .map_err(|error| invalid(&format!("spec.tags: {error}.")))?;
+        Ok(DesiredFederation {
+            owner: self.owner.clone(),
+            record,
+            jwks: self.document(documents::jwks(keys)),
+            discovery: self.document(documents::discovery(&self.issuer, keys)),
+            public_read: self.public_read(),
+            provider: DesiredProvider {
+                arn: self.provider_arn(caller),
+                client_ids: spec.audiences.iter().cloned().collect(),
+                thumbprints: spec.thumbprints.clone(),
+                tags,
+            },
+        })
+    }
+
+    fn document(&self, bytes: Vec<u8>) -> DesiredDocument {
+        DesiredDocument {
+            bytes,
+            content_type: CONTENT_TYPE.to_owned(),
+            cache_control: self.s3.cache_control.clone(),
+            metadata: self.owner.metadata(),
+        }
+    }
+}
+
+fn invalid(message: &str) -> Halt {
+    Halt::new(ConditionType::Published, Reason::InvalidSpec, message)
+}

@@ -1,0 +1,245 @@
+//! What wakes a federation: itself, the going of its last bindings, and the going of an older one with its issuer.
+
+use std::{pin::pin, sync::Arc};
+
+use futures::{
+    FutureExt, Stream, StreamExt, TryStreamExt,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+};
+use irsa_api::{IamRoleBinding, OidcFederation};
+use irsa_aws::{Connect, PublicReader};
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{
+        Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
+        reflector::{self, ObjectRef, Store},
+        watcher::{self, Event, watcher},
+    },
+};
+use tracing::{debug, warn};
+
+use super::{Federations, memory::Memory, servers::ApiServers};
+use crate::{
+    leadership::Leadership,
+    object::{Managed, reference_to},
+    shell::{Guarded, Shell, error_policy, reconcile},
+};
+
+type Reference = ObjectRef<Guarded<OidcFederation>>;
+
+/// What the controller of federations is made of.
+pub struct Parts<C, P, A, L> {
+    /// What both controllers share.
+    pub shell: Shell<L>,
+    /// Makes connections to AWS.
+    pub connect: C,
+    /// Reads the documents as anybody.
+    pub public: P,
+    /// Reads the API servers.
+    pub servers: A,
+    /// UID of the namespace kube-system, which identifies the cluster in tags and records.
+    pub cluster: String,
+    /// The operator's own namespace, where the records of keys are.
+    pub namespace: String,
+    /// Federations looked at at a time, at least 1.
+    pub concurrency: u16,
+}
+
+/// Runs the controller until `stop`; passes that have begun are finished.
+///
+/// # Guarantees
+/// No federation is looked at before all federations and bindings of the cluster are known, so that none is deleted
+/// under a binding that merely has not been listed yet.
+pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
+    parts: Parts<C, P, A, L>,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let client = parts.shell.client.clone();
+    let (federations, federations_writer) = reflector::store();
+    let (bindings, bindings_writer) = reflector::store();
+    let (wake, woken) = unbounded();
+    let waker = Waker {
+        federations: federations.clone(),
+        wake,
+    };
+    let context = Arc::new(Federations {
+        shell: parts.shell,
+        connect: parts.connect,
+        public: parts.public,
+        servers: parts.servers,
+        cluster: parts.cluster,
+        namespace: parts.namespace,
+        siblings: federations.clone(),
+        bindings: bindings.clone(),
+        memory: Memory::default(),
+    });
+    let bindings_known = async {
+        if let Err(error) = bindings.wait_until_ready().await {
+            warn!(%error, "the watch of bindings has ended");
+        }
+    };
+    let main = federation_stream(client.clone(), waker.clone(), federations_writer);
+    let controller =
+        bindings_known.then(|()| control(main, federations, woken, Arc::clone(&context), parts.concurrency, stop));
+    tokio::select! {
+        () = controller => {}
+        () = watch_bindings(client, bindings_writer, &waker) => {}
+    }
+}
+
+async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
+    main: impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static,
+    federations: Store<Guarded<OidcFederation>>,
+    woken: UnboundedReceiver<Reference>,
+    context: Arc<Federations<C, P, A, L>>,
+    concurrency: u16,
+    stop: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    Controller::for_stream(main, federations)
+        // 0 would mean without limit.
+        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
+        .reconcile_on(woken)
+        .graceful_shutdown_on(stop)
+        .run(reconcile::<Federations<C, P, A, L>>, error_policy, context)
+        .for_each(|result| async move {
+            match result {
+                Ok((federation, _)) => debug!(%federation, "looked at a federation"),
+                Err(error) => debug!(%error, "a pass over a federation could not be concluded"),
+            }
+        })
+        .await;
+}
+
+/// The federations themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a
+/// new generation.
+fn federation_stream(
+    client: Client,
+    waker: Waker,
+    writer: reflector::store::Writer<Guarded<OidcFederation>>,
+) -> impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static {
+    watcher(Api::<Guarded<OidcFederation>>::all(client), watcher::Config::default())
+        .default_backoff()
+        .reflect(writer)
+        // After the store was updated, so that the younger ones no longer find it there.
+        .inspect_ok(move |event| match event {
+            Event::Delete(federation) => waker.wake_duplicates(federation),
+            Event::Apply(federation) if is_deleted(federation) => waker.wake_duplicates(federation),
+            _ => {}
+        })
+        .applied_objects()
+        .predicate_filter(
+            predicates::generation.combine(predicates::annotations),
+            PredicateConfig::default(),
+        )
+}
+
+fn is_deleted(federation: &Guarded<OidcFederation>) -> bool {
+    federation.0.as_ref().is_ok_and(Managed::is_deleted)
+}
+
+async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded<IamRoleBinding>>, waker: &Waker) {
+    let api: Api<Guarded<IamRoleBinding>> = Api::all(client);
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|binding| {
+            if let Ok(binding) = &mut binding.0 {
+                binding.metadata.managed_fields = None;
+                binding.status = None;
+            }
+        })
+        .reflect(writer);
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Delete(binding)) => {
+                if let Ok(binding) = &binding.0 {
+                    waker.wake_deleted(&binding.spec.federation_ref.name);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => debug!(%error, "the watch of bindings was interrupted"),
+        }
+    }
+}
+
+/// Wakes federations.
+#[derive(Clone)]
+struct Waker {
+    federations: Store<Guarded<OidcFederation>>,
+    wake: UnboundedSender<Reference>,
+}
+
+impl Waker {
+    /// Wakes the federation that waits for its bindings to go.
+    fn wake_deleted(&self, name: &str) {
+        self.wake_where(|federation| federation.name_any() == name && federation.is_deleted());
+    }
+
+    fn wake_duplicates(&self, gone: &Guarded<OidcFederation>) {
+        let Ok(gone) = &gone.0 else { return };
+        self.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
+    }
+
+    fn wake_where(&self, wanted: impl Fn(&OidcFederation) -> bool) {
+        for federation in self.federations.state() {
+            if let Ok(federation) = &federation.0
+                && wanted(federation)
+            {
+                // Nobody listens any more only when the controller has stopped.
+                let _ = self.wake.unbounded_send(reference_to(federation));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::DeserializeGuard;
+    use serde_json::json;
+
+    use super::*;
+
+    fn federation(name: &str, issuer: &str, deleted: bool) -> Guarded<OidcFederation> {
+        let deleted = deleted.then_some("2026-01-01T00:00:00Z");
+        let federation = json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation",
+            "metadata": {"name": name, "uid": name, "deletionTimestamp": deleted},
+            "spec": {"issuer": issuer, "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}}},
+        });
+        DeserializeGuard(Ok(serde_json::from_value(federation).unwrap()))
+    }
+
+    fn woken(federations: &[Guarded<OidcFederation>], act: impl FnOnce(&Waker)) -> Vec<String> {
+        let (reader, mut writer) = reflector::store();
+        for federation in federations {
+            writer.apply_watcher_event(&Event::Apply(federation.clone()));
+        }
+        let (wake, mut woken) = unbounded();
+        act(&Waker {
+            federations: reader,
+            wake,
+        });
+        let mut names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
+            .map(|one| one.name)
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_binding_that_goes_wakes_its_federation_only_when_that_waits_for_it() {
+        let all = [federation("a", "x", true), federation("b", "y", false)];
+        assert_eq!(woken(&all, |waker| waker.wake_deleted("a")), ["a"]);
+        assert_eq!(woken(&all, |waker| waker.wake_deleted("b")), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_federation_that_goes_wakes_those_with_its_issuer() {
+        let all = [
+            federation("a", "x", true),
+            federation("b", "x", false),
+            federation("c", "y", false),
+        ];
+        assert_eq!(woken(&all, |waker| waker.wake_duplicates(&all[0])), ["b"]);
+    }
+}
