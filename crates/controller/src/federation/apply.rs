@@ -56,9 +56,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     ) -> Result<String, Halt> {
         let wanted = validate(federation, &self.cluster)?;
         let seen = self.observe_cluster(&wanted, progress).await?;
-        if let Some(conclusion) = self.find_unchanged(federation, &seen).await {
+        if let Some(ended) = self.find_unchanged(federation, &wanted, &seen).await {
             progress.look_again = Some(DOCUMENT_CHECK);
-            return Ok(conclusion);
+            return ended;
         }
         self.memory.doubt(&ObjectKey::of(federation));
 
@@ -69,9 +69,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .execute(federation, &wanted, &seen, &aws, &compared, &plan, progress)
             .await?;
         let served = self.check_public(&wanted, &aws, &compared, &written, progress).await?;
-        seen.check_issuer(&wanted)?;
-        seen.check_complete()?;
-        Ok(self.conclude(federation, &wanted, &compared, served, progress))
+        self.conclude(federation, &wanted, &seen, &compared, served, progress)
     }
 
     /// The API servers and the record of keys. What they lack is noted; only what must not be published from ends the
@@ -97,23 +95,26 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         Ok(seen)
     }
 
-    /// The conclusion of the last full pass, if it still stands: same spec, same keys, same public documents, and not
-    /// older than the interval.
-    async fn find_unchanged(&self, federation: &OidcFederation, seen: &Seen) -> Option<String> {
+    /// How the last full pass ended, if that still stands: same spec, same keys, same public documents, the API servers
+    /// as they were, and not older than the interval.
+    async fn find_unchanged(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        seen: &Seen,
+    ) -> Option<Result<String, Halt>> {
         let full = self.memory.full(&ObjectKey::of(federation))?;
         let same_request = full.generation == federation.generation()
             && full.requested_at.as_deref() == federation.requested_at()
             && full.at.elapsed() < federation.spec.interval.get();
-        if !same_request || !seen.reading.answers.iter().all(|answer| answer.view.is_ok()) {
+        if !same_request || seen.record.is_none() || seen.check(wanted) != full.ended.clone().map(|_| ()) {
             return None;
         }
-        seen.record.as_ref()?;
         let advance = keys::advance(federation, &self.cluster, seen, None, Timestamp::now()).ok()?;
         let [_, jwks] = &full.served;
         let same_keys = seen.stored.text.as_ref() == Some(&advance.record.to_json())
-            && documents::jwks(&advance.published) == jwks.bytes
-            && seen.check_issuer(&validate(federation, &self.cluster).ok()?).is_ok();
-        (same_keys && public::is_unchanged(&self.public, &full.served).await).then_some(full.conclusion)
+            && documents::jwks(&advance.published) == jwks.bytes;
+        (same_keys && public::is_unchanged(&self.public, &full.served).await).then_some(full.ended)
     }
 
     async fn connect(
@@ -232,14 +233,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         &self,
         federation: &OidcFederation,
         wanted: &Wanted,
+        seen: &Seen,
         compared: &Comparison,
         served: [Served; 2],
         progress: &mut Progress<OidcFederationStatus>,
-    ) -> String {
-        let conclusion = format!(
-            "{} is published and registered as {}.",
-            wanted.issuer, compared.desired.provider.arn
-        );
+    ) -> Result<String, Halt> {
+        let provider = &compared.desired.provider.arn;
+        let ended = seen
+            .check(wanted)
+            .map(|()| format!("{} is published and registered as {provider}.", wanted.issuer));
         let until_expiry = compared.advance.next_expiry.map(|expiry| {
             let left = expiry.duration_since(Timestamp::now());
             Duration::try_from(left).unwrap_or_default().max(Duration::from_secs(1))
@@ -250,10 +252,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             requested_at: federation.requested_at().map(str::to_owned),
             at: Instant::now(),
             served,
-            conclusion: conclusion.clone(),
+            ended: ended.clone(),
         };
         self.memory.remember(ObjectKey::of(federation), full);
-        conclusion
+        ended
     }
 
     pub(super) fn records(&self) -> Records {

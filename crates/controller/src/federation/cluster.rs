@@ -60,6 +60,15 @@ impl Seen {
         })
     }
 
+    /// What the API servers have still to do, if anything.
+    ///
+    /// # Errors
+    /// Those of [`Self::check_issuer`] and [`Self::check_complete`].
+    pub(super) fn check(&self, wanted: &Wanted) -> Result<(), Halt> {
+        self.check_issuer(wanted)?;
+        self.check_complete()
+    }
+
     /// Whether the API servers sign as the issuer.
     ///
     /// # Errors

@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -32,6 +35,8 @@ pub struct ControlPlane {
     client: Client,
     given: Vec<String>,
     connections: Mutex<HashMap<String, Client>>,
+    /// Whether it was told that no address can be reached: it stays so, and is looked at each minute.
+    told: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +52,7 @@ impl ControlPlane {
             client,
             given,
             connections: Mutex::default(),
+            told: AtomicBool::new(false),
         }
     }
 
@@ -101,7 +107,9 @@ impl ApiServers for ControlPlane {
                 complete: true,
             };
         }
-        if let Some(first) = answers.first() {
+        if let Some(first) = answers.first()
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
             warn!(server = %first, "no API server can be reached by its own address; set --api-server-endpoints");
         }
         let server = "the API server".to_owned();

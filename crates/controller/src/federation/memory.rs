@@ -9,7 +9,7 @@ use std::{
 
 use irsa_core::plan::binding::Fingerprint;
 
-use crate::object::ObjectKey;
+use crate::{halt::Halt, object::ObjectKey};
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ pub(super) struct Served {
     pub(super) etag: Option<String>,
 }
 
-/// What a full pass found or made, all of it good.
+/// What a full pass made, and how it ended: in an unchanged world the next one would end the same.
 #[derive(Debug, Clone)]
 pub(super) struct Full {
     /// The spec that it spoke of.
@@ -33,8 +33,8 @@ pub(super) struct Full {
     pub(super) at: Instant,
     /// Both documents.
     pub(super) served: [Served; 2],
-    /// Its conclusion.
-    pub(super) conclusion: String,
+    /// How it ended: with everything done, or with everything but what the API servers must do.
+    pub(super) ended: Result<String, Halt>,
 }
 
 #[derive(Debug, Default)]
@@ -44,12 +44,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// The last pass, if it was good.
+    /// The last full pass, if AWS was then as it must be.
     pub(super) fn full(&self, federation: &ObjectKey) -> Option<Full> {
         lock(&self.full).get(federation).cloned()
     }
 
-    /// A full pass found everything good.
+    /// A full pass left AWS as it must be.
     pub(super) fn remember(&self, federation: ObjectKey, full: Full) {
         lock(&self.full).insert(federation, full);
     }

@@ -28,7 +28,10 @@ pub(super) struct FakeCluster {
 }
 
 /// A server's answer: signs as `issuer` with these keys.
-#[allow(clippy::unnecessary_wraps, reason = "one of several servers, of which others may fail")]
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "one of several servers, of which others may fail"
+)]
 pub(super) fn server(issuer: &str, keys: &[Value]) -> Result<ServerView, ServerError> {
     Ok(ServerView {
         issuer: issuer.to_owned(),

@@ -22,8 +22,12 @@ async fn while_the_api_servers_sign_as_another_issuer_everything_else_is_ready()
         assert_eq!(condition(&federation, aspect).0, "True", "{aspect}");
     }
     bench.aws.take_calls();
-    bench.end(&mut federation, Reason::IssuerMismatch, ISSUER).await;
-    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+    let before = federation.status.clone();
+    let report = bench.report(&mut federation).await;
+    assert_eq!(report.outcome.reason, Reason::IssuerMismatch);
+    assert_eq!(report.look_again.map(|look| look.as_secs()), Some(60));
+    assert_eq!(federation.status, before);
+    assert_eq!(bench.aws.take_calls().len(), 2, "waiting costs two anonymous requests");
     bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
     bench.succeed(&mut federation).await;
 }
