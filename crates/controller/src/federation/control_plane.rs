@@ -176,9 +176,65 @@ fn addresses_of(slice: &EndpointSlice) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::convert::Infallible;
+
+    use http::Response;
+    use kube::client::Body;
+    use serde_json::{Value, json};
 
     use super::*;
+
+    /// The normal connection: an API server that knows these addresses of API servers.
+    fn normal(addresses: &[&str]) -> Client {
+        let endpoints: Vec<Value> = addresses
+            .iter()
+            .map(|address| json!({"addresses": [address]}))
+            .collect();
+        let slice = json!({
+            "metadata": {"name": "kubernetes"}, "addressType": "IPv4", "ports": [{"name": "https", "port": 1}],
+            "endpoints": endpoints,
+        });
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let answer = match request.uri().path() {
+                "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices" => {
+                    json!({"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": [slice]})
+                }
+                "/.well-known/openid-configuration" => json!({"issuer": "https://i.example"}),
+                path => json!({ "served": path }),
+            };
+            let response = Response::new(Body::from(answer.to_string().into_bytes()));
+            async move { Ok::<_, Infallible>(response) }
+        });
+        Client::new(service, "default")
+    }
+
+    fn control_plane(addresses: &[&str], given: &[&str]) -> ControlPlane {
+        let config = Config::new("https://127.0.0.1:1".parse().unwrap());
+        let given = given.iter().map(|address| (*address).to_owned()).collect();
+        ControlPlane::new(config, normal(addresses), given)
+    }
+
+    #[tokio::test]
+    async fn without_any_address_that_can_be_reached_the_normal_connection_speaks_but_not_for_all() {
+        // Nobody listens on port 1.
+        for addresses in [&[][..], &["127.0.0.1", "127.0.0.2"]] {
+            let reading = control_plane(addresses, &[]).read().await;
+            assert!(!reading.complete);
+            let views: Vec<_> = reading.views().collect();
+            assert_eq!(views.len(), 1);
+            assert_eq!(views[0].issuer, "https://i.example");
+            assert_eq!(views[0].jwks, br#"{"served":"/openid/v1/jwks"}"#);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_was_given_is_not_given_up_for_another() {
+        let reading = control_plane(&[], &["127.0.0.1:1"]).read().await;
+        assert!(reading.complete && !reading.all_answered());
+        let (server, error) = reading.failure().unwrap();
+        assert_eq!(server, "127.0.0.1:1");
+        assert_eq!(*error, ServerError::Unreachable("no connection".to_owned()));
+    }
 
     #[test]
     fn every_endpoint_of_a_slice_is_an_api_server() {
