@@ -3,11 +3,12 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
+OPERATOR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/irsa-anywhere
 export IRSA_ANYWHERE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/irsa-anywhere
 
 .PHONY: help
 help: ## Show this list
-	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: prerequisites
 prerequisites:
@@ -46,5 +47,25 @@ unit: prerequisites ## Unit and property tests
 	$(CARGO) test --workspace --exclude irsa-tests --locked
 
 .PHONY: test
-test: prerequisites control-plane ## Everything that proves it works: unit, property, real API server, AWS double
-	$(CARGO) test --workspace --locked
+test: prerequisites control-plane operator ## Everything that proves it works: unit, property, API table, end to end
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked
+
+.PHONY: e2e
+e2e: prerequisites control-plane operator ## Only the end-to-end tests
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
+
+.PHONY: operator
+operator: prerequisites
+	$(CARGO) build --locked --package irsa-operator
+
+.PHONY: demo
+demo: prerequisites control-plane operator ## The main job, live: two YAML files to a pod identity that AWS accepts (KEEP=1 leaves it running)
+	@crates/testkit/python/venv.sh >/dev/null
+	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(CARGO) run --quiet --locked --package irsa-tests --bin demo
+
+.PHONY: mutants
+mutants: prerequisites ## Mutation test of the judgement that matters most (half an hour)
+	@hack/tools.sh mutants
+	$(CARGO) mutants --package irsa-core --timeout 60 --output target \
+	  --file 'crates/core/src/trust/**' --file 'crates/core/src/jwks/**' --file 'crates/core/src/compare/**' \
+	  --file 'crates/core/src/plan/**' --file 'crates/core/src/history/**' --file crates/core/src/documents.rs -- --lib

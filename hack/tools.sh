@@ -11,5 +11,9 @@ need() {
   cargo install --locked --quiet "$crate@$version"
 }
 
+if [ "${1:-lint}" = mutants ]; then
+  need cargo-mutants 27.1.0 "cargo mutants"
+  exit 0
+fi
 need cargo-machete 0.9.2 "cargo machete"
 need cargo-deny 0.20.2 "cargo deny"

@@ -2,15 +2,23 @@
 //!
 //! - [`ports`]: small traits in our own words (documents in S3, OIDC providers and roles in IAM, the caller in STS, the
 //!   public's view of a URL). Controllers are generic over them.
-//! - The adapters over the AWS SDK come next; the ports are what the controllers are written against.
+//! - [`SdkConnect`]: the ports over the AWS SDK, the one way in.
+//! - [`limiter`] and [`attempts`]: how fast we call, and how often we did.
 //! - [`error`]: the one classifier from AWS's error codes to what we do about them.
 
+pub mod attempts;
 pub mod error;
+pub mod limiter;
 pub mod ports;
+mod sanitize;
+mod sdk;
 
+pub use attempts::{AttemptResult, Attempts, Operation};
 pub use error::{AwsError, Kind};
+pub use limiter::{Limiter, Limiters, Priority, Rate};
 pub use ports::{
     AssumeRole, Aws, Bucket, Caller, CallerIdentity, Connect, Connection, Document, DocumentStore, IdentityProviders,
     Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock,
     PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleSummary, Roles, Tags,
 };
+pub use sdk::{Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts};

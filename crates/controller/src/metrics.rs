@@ -1,5 +1,7 @@
 //! What the operator counts. Every label comes from a closed enum: no object names, no AWS messages.
 
+mod objects;
+
 use std::{
     fmt,
     time::{Duration, Instant},
@@ -10,6 +12,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, histogram::Histogram},
     registry::{Registry, Unit},
 };
+
+pub use self::objects::{ObjectState, Objects};
 
 /// The two kinds, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +83,8 @@ pub struct Metrics {
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     drift_repaired: Family<KindLabels, Counter>,
     tampered: Counter,
+    /// Objects by state.
+    pub objects: Objects,
 }
 
 impl Default for Metrics {
@@ -88,6 +94,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds_histogram),
             drift_repaired: Family::default(),
             tampered: Counter::default(),
+            objects: Objects::default(),
         }
     }
 }
@@ -120,6 +127,7 @@ impl Metrics {
             "Times that published documents were not the ones that we wrote",
             self.tampered.clone(),
         );
+        self.objects.register(registry);
     }
 
     /// Starts the measurement of one pass.

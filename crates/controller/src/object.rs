@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, hash::Hash};
 
-use irsa_api::{IamRoleBinding, IamRoleBindingStatus, OidcFederation, OidcFederationStatus};
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus, KeyState, OidcFederation, OidcFederationStatus};
 use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType, FEDERATION_FINALIZER, RECONCILE_REQUESTED_AT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Client, Resource, ResourceExt, runtime::reflector::ObjectRef};
@@ -63,13 +63,20 @@ pub trait Managed:
 pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// The conditions.
     fn conditions(&self) -> &[Condition];
+    /// How many signing keys are published by it; none for a kind that publishes nothing.
+    fn published_keys(&self) -> i64;
     /// Sets what the shell decides: the conditions, the generation they speak of, the request that was acted on.
     fn conclude(&mut self, conditions: Vec<Condition>, generation: i64, requested_at: Option<String>);
 }
 
 macro_rules! status_fields {
-    ($status:ty) => {
+    ($status:ty, $published_keys:expr) => {
         impl StatusFields for $status {
+            fn published_keys(&self) -> i64 {
+                let count: fn(&$status) -> usize = $published_keys;
+                i64::try_from(count(self)).unwrap_or(i64::MAX)
+            }
+
             fn conditions(&self) -> &[Condition] {
                 &self.conditions
             }
@@ -85,8 +92,14 @@ macro_rules! status_fields {
     };
 }
 
-status_fields!(OidcFederationStatus);
-status_fields!(IamRoleBindingStatus);
+status_fields!(OidcFederationStatus, |status| {
+    status
+        .keys
+        .iter()
+        .filter(|key| key.state != KeyState::Unsupported)
+        .count()
+});
+status_fields!(IamRoleBindingStatus, |_| 0);
 
 impl Managed for OidcFederation {
     type Status = OidcFederationStatus;

@@ -118,7 +118,8 @@ impl<L: Leadership> Shell<L> {
     }
 
     /// Forgets an object that is gone.
-    fn forget(&self, key: &ObjectKey) {
+    fn forget<K: Managed>(&self, key: &ObjectKey) {
+        self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
         self.fresh.forget(key);
         self.written.forget(key);

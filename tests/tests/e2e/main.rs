@@ -8,4 +8,7 @@
 )]
 
 mod by_hand;
+mod deletion;
+mod main_job;
 mod support;
+mod upkeep;

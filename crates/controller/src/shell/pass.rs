@@ -80,14 +80,14 @@ async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Acti
     let shell = reconciler.shell();
     let key = ObjectKey::of(object);
     if !object.has_finalizer() {
-        shell.forget(&key);
+        shell.forget::<R::Kind>(&key);
         return Ok((Action::await_change(), PassResult::Done));
     }
     let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
     match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
         Cleanup::Finished => {
             shell.remove_finalizer(object).await?;
-            shell.forget(&key);
+            shell.forget::<R::Kind>(&key);
             Ok((Action::await_change(), PassResult::Done))
         }
         Cleanup::Unfinished(report) => conclude(reconciler, object, report).await,

@@ -17,6 +17,7 @@ use super::{PassError, Shell};
 use crate::{
     conditions::{from_kubernetes, to_kubernetes},
     leadership::Leadership,
+    metrics::ObjectState,
     object::{Managed, ObjectKey, StatusFields},
 };
 
@@ -44,8 +45,11 @@ impl<L: Leadership> Shell<L> {
             },
         );
         if outcome.reason == Reason::Succeeded {
-            self.fresh.found_good(key, now);
+            self.fresh.found_good(key.clone(), now);
         }
+        self.metrics
+            .objects
+            .concluded(K::KIND, key, ObjectState::of(&conditions), status.published_keys());
         status.conclude(
             to_kubernetes(&conditions),
             object.generation(),

@@ -1,0 +1,16 @@
+# syntax=docker/dockerfile:1
+# Static, non-root, without a shell: the image is one file and the CA certificates that Mozilla trusts.
+
+FROM rust:1.95-alpine AS build
+RUN apk add --no-cache ca-certificates musl-dev
+WORKDIR /src
+COPY . .
+ARG SOURCE_DATE_EPOCH=0
+RUN cargo build --locked --release --package irsa-operator \
+ && cp target/release/irsa-anywhere /irsa-anywhere
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /irsa-anywhere /irsa-anywhere
+USER 65532:65532
+ENTRYPOINT ["/irsa-anywhere"]

@@ -1,0 +1,183 @@
+//! From the SDK's errors to ours, and lists to their end.
+
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::{
+    orchestrator::HttpResponse,
+    result::{ConnectorError, SdkError},
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::{
+    error::{AwsError, Kind},
+    sanitize::sanitize,
+};
+
+/// What a call is about, for its error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// As an IAM action.
+    pub(super) operation: &'static str,
+    /// ARN or name.
+    pub(super) resource: &'a str,
+}
+
+pub(super) const fn about<'a>(operation: &'static str, resource: &'a str) -> About<'a> {
+    About { operation, resource }
+}
+
+impl About<'_> {
+    /// An error of ours about this call.
+    pub(super) fn error(&self, code: &str, message: &str, kind: Kind) -> AwsError {
+        AwsError {
+            operation: self.operation,
+            resource: self.resource.to_owned(),
+            code: code.to_owned(),
+            message: sanitize(message),
+            kind,
+        }
+    }
+
+    /// What the SDK's error means.
+    pub(super) fn failed<E>(&self, error: SdkError<E, HttpResponse>) -> AwsError
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        if let SdkError::ServiceError(answer) = &error {
+            let status = answer.raw().status().as_u16();
+            let metadata = answer.err().meta();
+            let code = metadata.code().map_or_else(|| status.to_string(), str::to_owned);
+            let kind = Kind::of(&code, status);
+            return self.error(&code, metadata.message().unwrap_or_default(), kind);
+        }
+        if let Some(credentials) = find::<CredentialsError>(&error) {
+            return self.no_credentials(credentials);
+        }
+        self.no_answer(&error)
+    }
+
+    /// Why there are no credentials: the refusal of the call that should have brought them, where there was one.
+    fn no_credentials(&self, error: &CredentialsError) -> AwsError {
+        if let Some(refusal) = find::<AwsError>(error) {
+            return refusal.clone();
+        }
+        match error {
+            CredentialsError::ProviderTimedOut(_) => self.error("Timeout", "no credentials in time", Kind::Unavailable),
+            _ if find::<ConnectorError>(error).is_some() => self.no_answer(error),
+            _ => self.error("NoCredentials", &root_cause(error), Kind::NoCredentials),
+        }
+    }
+
+    fn no_answer(&self, error: &(dyn Error + 'static)) -> AwsError {
+        let timed_out = find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
+            || chain(error).any(|link| link.to_string().contains("timeout occurred"));
+        if timed_out {
+            return self.error("Timeout", "no answer in time", Kind::Unavailable);
+        }
+        self.error("Unreachable", &root_cause(error), Kind::Unavailable)
+    }
+}
+
+/// The message of the innermost error: the outer ones only say that something failed.
+pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    chain(error).last().map(ToString::to_string).unwrap_or_default()
+}
+
+pub(super) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |link: &&'a (dyn Error + 'static)| (*link).source())
+}
+
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    chain(error).find_map(|link| link.downcast_ref::<E>())
+}
+
+/// Success when what should be removed is gone already.
+pub(super) fn gone_is_fine(result: Result<(), AwsError>) -> Result<(), AwsError> {
+    match result {
+        Err(error) if error.kind == Kind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// `None` when it does not exist.
+pub(super) fn found<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// One page of a list.
+#[derive(Debug)]
+pub(super) struct Page<T> {
+    pub(super) items: Vec<T>,
+    pub(super) is_truncated: bool,
+    pub(super) marker: Option<String>,
+}
+
+/// A whole list. A page may be short or empty and still have successors: only `IsTruncated` counts [IAM-model, MaxItems].
+///
+/// # Errors
+/// Those of `page`, and a page that says there is more but not from where on: half a list is none.
+pub(super) async fn all_pages<T, F>(
+    about: About<'_>,
+    mut page: impl FnMut(Option<String>) -> F,
+) -> Result<Vec<T>, AwsError>
+where
+    F: Future<Output = Result<Page<T>, AwsError>>,
+{
+    let mut items = Vec::new();
+    let mut marker: Option<String> = None;
+    loop {
+        let next = page(marker.clone()).await?;
+        items.extend(next.items);
+        if !next.is_truncated {
+            return Ok(items);
+        }
+        if next.marker.is_none() || next.marker == marker {
+            return Err(about.error(
+                "BrokenList",
+                "a page says that there is more but not from where on",
+                Kind::Unavailable,
+            ));
+        }
+        marker = next.marker;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: About<'static> = about("iam:ListRoles", "/irsa/");
+
+    fn page(items: &[u8], is_truncated: bool, marker: Option<&str>) -> Page<u8> {
+        Page {
+            items: items.to_vec(),
+            is_truncated,
+            marker: marker.map(str::to_owned),
+        }
+    }
+
+    #[tokio::test]
+    async fn empty_pages_do_not_end_a_list() {
+        let all = all_pages(LIST, async |marker: Option<String>| {
+            Ok(match marker.as_deref() {
+                None => page(&[], true, Some("a")),
+                Some("a") => page(&[1], true, Some("b")),
+                Some(_) => page(&[2, 3], false, Some("stale")),
+            })
+        });
+        assert_eq!(all.await.unwrap(), [1, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn a_list_that_runs_in_circles_is_an_error() {
+        for marker in [None, Some("same")] {
+            let all = all_pages(LIST, async |_| Ok(page(&[1], true, marker)));
+            assert_eq!(all.await.unwrap_err().code, "BrokenList");
+        }
+    }
+}

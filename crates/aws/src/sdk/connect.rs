@@ -1,0 +1,184 @@
+//! Connections: made once, guarded, shared.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tokio::sync::OnceCell;
+
+use super::{
+    SdkAws, SdkPublicReader, Settings, SettingsError,
+    assume::Assumed,
+    call::{About, about},
+    http::Transport,
+    metered::{Meter, MeteredClient},
+};
+use crate::{
+    attempts::Attempts,
+    error::{AwsError, Kind},
+    limiter::Limiters,
+    ports::{Caller, Connect, Connection},
+};
+
+/// What the call that tells who we are is about: it has no resource.
+const WHO: About<'static> = about("sts:GetCallerIdentity", "*");
+
+/// Makes connections over the AWS SDK. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct SdkConnect(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Settings,
+    http: SharedHttpClient,
+    public: SdkPublicReader,
+    attempts: Attempts,
+    limiters: Limiters,
+    connections: Mutex<HashMap<Connection, Arc<OnceCell<SdkAws>>>>,
+}
+
+impl SdkConnect {
+    /// Reads the CA bundle and the proxy's settings. Nothing is called.
+    ///
+    /// # Errors
+    /// When the CA bundle or the proxy's URL cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let transport = Transport::new(settings.ca_bundle.as_deref(), &settings.proxy)?;
+        Ok(Self(Arc::new(Inner {
+            http: transport.client(),
+            public: SdkPublicReader::new(&transport, &settings.timeouts),
+            attempts: Attempts::default(),
+            limiters: Limiters::new(settings.rate),
+            connections: Mutex::default(),
+            settings,
+        })))
+    }
+
+    /// Every attempt of every connection, for the metrics.
+    pub fn attempts(&self) -> Attempts {
+        self.0.attempts.clone()
+    }
+
+    /// The pace of each account.
+    pub fn limiters(&self) -> &Limiters {
+        &self.0.limiters
+    }
+
+    /// The reader of public documents, over the same proxy and trust anchors.
+    pub fn public_reader(&self) -> SdkPublicReader {
+        self.0.public.clone()
+    }
+}
+
+impl Connect for SdkConnect {
+    type Aws = SdkAws;
+
+    async fn connect(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
+        let cell = {
+            let mut connections = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(connections.entry(connection.clone()).or_default())
+        };
+        let made = cell.get_or_try_init(|| self.0.make(connection)).await;
+        made.cloned()
+    }
+}
+
+impl Inner {
+    async fn make(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
+        if let Some(role) = &connection.assume_role {
+            // The role's ARN names its account: no need to become it to see that it is the wrong one.
+            let account = role.arn.split(':').nth(4).unwrap_or_default();
+            self.guard(connection, account, &role.arn)?;
+        }
+        let meter = Arc::new(Meter::new(
+            self.attempts.clone(),
+            self.settings.timeouts.attempt,
+            self.limiters.of(""),
+        ));
+        let config = self.configure(connection, Arc::clone(&meter)).await;
+        let caller = who_am_i(&aws_sdk_sts::Client::new(&config)).await?;
+        self.guard(connection, &caller.account, &caller.arn)?;
+        meter.belongs_to(self.limiters.of(&caller.account));
+        tracing::info!(arn = caller.arn, region = connection.region, "connected to AWS");
+        Ok(SdkAws {
+            iam: aws_sdk_iam::Client::new(&config),
+            s3: aws_sdk_s3::Client::new(&config),
+            caller: Arc::new(caller),
+        })
+    }
+
+    async fn configure(&self, connection: &Connection, meter: Arc<Meter>) -> SdkConfig {
+        let timeouts = &self.settings.timeouts;
+        let client = MeteredClient {
+            inner: self.http.clone(),
+            meter,
+        };
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(connection.region.clone()))
+            .http_client(client)
+            .retry_config(RetryConfig::standard())
+            // The limit of an attempt is the meter's, which knows how long it waited for the limiter.
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(timeouts.connect)
+                    .read_timeout(timeouts.read)
+                    .operation_timeout(timeouts.operation)
+                    .build(),
+            );
+        if let Ok(name) = AppName::new("irsa-anywhere") {
+            loader = loader.app_name(name);
+        }
+        if let Some(credentials) = &self.settings.credentials {
+            loader = loader.credentials_provider(credentials.0.clone());
+        }
+        let base = loader.load().await;
+        let Some(role) = &connection.assume_role else {
+            return base;
+        };
+        let assumed = Assumed {
+            sts: aws_sdk_sts::Client::new(&base),
+            role: role.clone(),
+        };
+        base.into_builder()
+            .credentials_provider(SharedCredentialsProvider::new(assumed))
+            .build()
+    }
+
+    /// Refuses an account that the federation or the operator's flags do not want.
+    fn guard(&self, connection: &Connection, account: &str, arn: &str) -> Result<(), AwsError> {
+        let refuse = |message: &str| {
+            let who = about("sts:GetCallerIdentity", arn);
+            Err(who.error("WrongAccount", message, Kind::WrongAccount))
+        };
+        if let Some(wanted) = connection.account_id.as_deref().filter(|wanted| *wanted != account) {
+            return refuse(&format!("the credentials belong to account {account}, not to {wanted}"));
+        }
+        let allowed = &self.settings.allowed_accounts;
+        if !allowed.is_empty() && !allowed.contains(account) {
+            return refuse(&format!(
+                "account {account} is not among the operator's --allowed-accounts"
+            ));
+        }
+        Ok(())
+    }
+}
+
+async fn who_am_i(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {
+    let answer = sts.get_caller_identity().send().await;
+    let answer = answer.map_err(|error| WHO.failed(error))?;
+    let (Some(account), Some(arn)) = (answer.account, answer.arn) else {
+        return Err(WHO.error("BrokenAnswer", "the answer names no account", Kind::Unavailable));
+    };
+    let Some(partition) = arn.split(':').nth(1).map(str::to_owned) else {
+        return Err(WHO.error("BrokenAnswer", "the answer has no ARN", Kind::Unavailable));
+    };
+    Ok(Caller {
+        account,
+        arn,
+        partition,
+    })
+}

@@ -1,0 +1,196 @@
+//! The narrow place that every attempt passes: the account's limiter, the counter, the time limit of an attempt.
+//!
+//! It is a connector and not an interceptor because credentials are fetched by clients that are not ours, and because
+//! a connector can wait. The operation is read off the request itself for the same reason.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+
+use crate::{
+    attempts::{AttemptResult, Attempts, Operation},
+    error::Kind,
+    limiter::Limiter,
+    ports::Document,
+};
+
+/// No answer that we ask for is longer; a page of 1,000 roles is about 1 MiB.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// What one connection's attempts pass.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    attempts: Attempts,
+    timeout: Duration,
+    strangers: Arc<Limiter>,
+    account: OnceLock<Arc<Limiter>>,
+}
+
+impl Meter {
+    /// `strangers` is the limiter of those whose account is not known yet.
+    pub(crate) fn new(attempts: Attempts, timeout: Duration, strangers: Arc<Limiter>) -> Self {
+        Self {
+            attempts,
+            timeout,
+            strangers,
+            account: OnceLock::new(),
+        }
+    }
+
+    /// From now on attempts count against this account.
+    pub(crate) fn belongs_to(&self, account: Arc<Limiter>) {
+        // Set once, by the guard; a second call would name the same account.
+        let _ = self.account.set(account);
+    }
+
+    fn limiter(&self) -> &Limiter {
+        self.account.get().unwrap_or(&self.strangers)
+    }
+}
+
+/// A client whose every recognised attempt passes a meter.
+#[derive(Debug, Clone)]
+pub(crate) struct MeteredClient {
+    pub(crate) inner: SharedHttpClient,
+    pub(crate) meter: Arc<Meter>,
+}
+
+impl HttpClient for MeteredClient {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Metered {
+            inner: self.inner.http_connector(settings, components),
+            meter: Arc::clone(&self.meter),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct Metered {
+    inner: SharedHttpConnector,
+    meter: Arc<Meter>,
+}
+
+impl HttpConnector for Metered {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let Some(operation) = operation_of(&request) else {
+            // Not AWS's API: instance metadata, a container's credentials.
+            return self.inner.call(request);
+        };
+        let (inner, meter) = (self.inner.clone(), Arc::clone(&self.meter));
+        HttpConnectorFuture::new(async move {
+            meter.limiter().admit(operation.priority()).await;
+            let mut attempt = meter.attempts.begin(operation);
+            let answer = tokio::time::timeout(meter.timeout, whole(inner.call(request))).await;
+            let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
+            let result = judge(&answer);
+            attempt.ended(result);
+            if result == AttemptResult::Throttled {
+                meter.limiter().throttled();
+            }
+            answer
+        })
+    }
+}
+
+/// The answer with its body read, so that the time limit covers it and a throttling code can be seen in it.
+///
+/// A document over its limit is left unread: the adapter refuses it by its length.
+async fn whole(answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
+    let mut answer = answer.await?;
+    let announced = answer
+        .headers()
+        .get("content-length")
+        .and_then(|text| text.parse().ok());
+    if answer.status().is_success() && announced.is_some_and(|length: usize| length > Document::MAX_BYTES) {
+        return Ok(answer);
+    }
+    let bytes = read_body(answer.take_body(), MAX_ANSWER).await?;
+    *answer.body_mut() = SdkBody::from(bytes);
+    Ok(answer)
+}
+
+/// All of a body that is not longer than `limit`.
+pub(crate) async fn read_body(body: SdkBody, limit: usize) -> Result<Vec<u8>, ConnectorError> {
+    let mut stream = ByteStream::new(body);
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| ConnectorError::io(error.into()))?;
+        if bytes.len() + chunk.len() > limit {
+            return Err(ConnectorError::user(TooLong(limit).into()));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
+}
+
+/// A body went on and on.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is longer than {0} bytes")]
+pub(crate) struct TooLong(pub(crate) usize);
+
+fn judge(answer: &Result<HttpResponse, ConnectorError>) -> AttemptResult {
+    let answer = match answer {
+        Err(error) if error.is_timeout() => return AttemptResult::TimedOut,
+        Err(_) => return AttemptResult::Unreachable,
+        Ok(answer) => answer,
+    };
+    let status = answer.status().as_u16();
+    if status < 300 {
+        return AttemptResult::Succeeded;
+    }
+    if Kind::of(error_code(answer.body().bytes()).unwrap_or_default(), status) == Kind::Throttled {
+        return AttemptResult::Throttled;
+    }
+    if status < 500 {
+        AttemptResult::Refused
+    } else {
+        AttemptResult::Failed
+    }
+}
+
+/// The text of the first `<Code>`: all three services answer errors in XML with one.
+fn error_code(body: Option<&[u8]>) -> Option<&str> {
+    let text = std::str::from_utf8(body?).ok()?;
+    let (_, rest) = text.split_once("<Code>")?;
+    rest.split_once("</Code>").map(|(code, _)| code.trim())
+}
+
+/// Which call it is: IAM and STS say so in the form, S3 by method and subresource.
+fn operation_of(request: &HttpRequest) -> Option<Operation> {
+    let header = |name| request.headers().get(name).unwrap_or_default();
+    if header("content-type").starts_with("application/x-www-form-urlencoded") {
+        let form = std::str::from_utf8(request.body().bytes()?).ok()?;
+        let action = form.split('&').find_map(|pair| pair.strip_prefix("Action="))?;
+        return Operation::of_action(action);
+    }
+    if !header("authorization").contains("/s3/aws4_request") {
+        return None;
+    }
+    let (_, query) = request.uri().split_once('?').unwrap_or_default();
+    let asks_for = |name: &str| {
+        query
+            .split('&')
+            .any(|pair| pair.split_once('=').map_or(pair, |(key, _)| key) == name)
+    };
+    match (request.method(), asks_for("policy"), asks_for("publicAccessBlock")) {
+        ("GET", true, _) => Some(Operation::GetBucketPolicy),
+        ("PUT", true, _) => Some(Operation::PutBucketPolicy),
+        ("DELETE", true, _) => Some(Operation::DeleteBucketPolicy),
+        ("GET", _, true) => Some(Operation::GetPublicAccessBlock),
+        ("GET", ..) => Some(Operation::GetObject),
+        ("PUT", ..) => Some(Operation::PutObject),
+        ("DELETE", ..) => Some(Operation::DeleteObject),
+        _ => None,
+    }
+}

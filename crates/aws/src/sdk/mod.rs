@@ -1,0 +1,36 @@
+//! The ports over the AWS SDK: one entry, [`SdkConnect`].
+
+mod assume;
+mod call;
+mod connect;
+mod http;
+mod metered;
+mod providers;
+mod public;
+mod roles;
+mod s3;
+mod settings;
+mod tags;
+
+use std::sync::Arc;
+
+pub use connect::SdkConnect;
+pub use http::SettingsError;
+pub use public::SdkPublicReader;
+pub use settings::{Proxy, Settings, StaticCredentials, Timeouts};
+
+use crate::ports::{Caller, CallerIdentity};
+
+/// One connection to an account. Clones share clients, credentials, limiter and counts.
+#[derive(Debug, Clone)]
+pub struct SdkAws {
+    iam: aws_sdk_iam::Client,
+    s3: aws_sdk_s3::Client,
+    caller: Arc<Caller>,
+}
+
+impl CallerIdentity for SdkAws {
+    fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}

@@ -1,0 +1,104 @@
+//! [`PublicReader`]: what the public sees, over the way out that the calls to AWS take.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_smithy_http_client::Connector;
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector as _, HttpConnectorSettings},
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+};
+
+use super::{
+    call::{find, root_cause},
+    http::Transport,
+    metered::{TooLong, read_body},
+    settings::Timeouts,
+};
+use crate::{
+    ports::{Document, PublicDocument, PublicRead, PublicReadError, PublicReader},
+    sanitize::sanitize,
+};
+
+/// Reads URLs anonymously. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct SdkPublicReader {
+    connector: Arc<Connector>,
+    timeout: Duration,
+}
+
+impl SdkPublicReader {
+    pub(super) fn new(transport: &Transport, timeouts: &Timeouts) -> Self {
+        let settings = HttpConnectorSettings::builder()
+            .connect_timeout(timeouts.connect)
+            .build();
+        Self {
+            connector: Arc::new(transport.connector(Some(&settings), None)),
+            timeout: timeouts.public_read,
+        }
+    }
+
+    async fn fetch(&self, request: HttpRequest) -> Result<PublicRead, PublicReadError> {
+        let mut answer = self
+            .connector
+            .call(request)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        match answer.status().as_u16() {
+            200 => {}
+            304 => return Ok(PublicRead::NotModified),
+            status @ 300..=399 => return Err(PublicReadError::Redirected { status }),
+            status => return Err(PublicReadError::Status(status)),
+        }
+        let body = answer.take_body();
+        let bytes = read_body(body, Document::MAX_BYTES)
+            .await
+            .map_err(|error| self.failed(&error))?;
+        Ok(PublicRead::Document(PublicDocument {
+            bytes,
+            etag: header(&answer, "etag"),
+            content_type: header(&answer, "content-type"),
+        }))
+    }
+
+    fn failed(&self, error: &ConnectorError) -> PublicReadError {
+        if let Some(TooLong(limit)) = find::<TooLong>(error) {
+            return PublicReadError::TooLarge(*limit);
+        }
+        if error.is_timeout() {
+            return self.timed_out();
+        }
+        PublicReadError::Unreachable(sanitize(&root_cause(error)))
+    }
+
+    fn timed_out(&self) -> PublicReadError {
+        PublicReadError::TimedOut(self.timeout.as_secs())
+    }
+}
+
+fn header(answer: &HttpResponse, name: &str) -> Option<String> {
+    answer.headers().get(name).map(str::to_owned)
+}
+
+impl PublicReader for SdkPublicReader {
+    async fn read(&self, url: &str, if_none_match: Option<&str>) -> Result<PublicRead, PublicReadError> {
+        if !url.starts_with("https://") {
+            return Err(PublicReadError::NotHttps);
+        }
+        let mut request = HttpRequest::get(url).map_err(|error| PublicReadError::Unreachable(error.to_string()))?;
+        let headers = request.headers_mut();
+        let broken = |error: &dyn std::fmt::Display| PublicReadError::Unreachable(error.to_string());
+        headers
+            .try_insert("user-agent", "irsa-anywhere")
+            .map_err(|error| broken(&error))?;
+        if let Some(etag) = if_none_match {
+            headers
+                .try_insert("if-none-match", etag.to_owned())
+                .map_err(|error| broken(&error))?;
+        }
+        match tokio::time::timeout(self.timeout, self.fetch(request)).await {
+            Ok(read) => read,
+            Err(_) => Err(self.timed_out()),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Flags and the environment variables that say the same.
+
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+
+use clap::{Parser, ValueEnum};
+
+/// Keeps OidcFederations and IamRoleBindings true in AWS.
+///
+/// AWS is reached by the standard variables: AWS_REGION, AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (or any other
+/// credentials that the AWS SDK finds), AWS_ENDPOINT_URL*, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE. The Kubernetes API is
+/// reached by the pod's ServiceAccount, or by KUBECONFIG, and never through a proxy of the environment.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "irsa-anywhere", version)]
+pub(crate) struct Args {
+    /// The operator's own namespace; the records of signing keys are kept in it.
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "irsa-anywhere-system",
+        value_name = "NAMESPACE"
+    )]
+    pub(crate) operator_namespace: String,
+
+    /// Addresses of every API server, comma-separated. Default: the EndpointSlice default/kubernetes.
+    ///
+    /// Needed where that names a load balancer: in the middle of a key rotation each API server has keys of its own, and
+    /// all of them must be published.
+    #[arg(long, env = "API_SERVER_ENDPOINTS", value_name = "HOST:PORT", value_delimiter = ',', value_parser = host_port)]
+    pub(crate) api_server_endpoints: Vec<String>,
+
+    /// PEM certificates to trust for AWS and the published documents, beside the system's.
+    #[arg(long, env = "AWS_CA_BUNDLE", value_name = "FILE")]
+    pub(crate) ca_bundle: Option<PathBuf>,
+
+    /// The only AWS accounts that any federation may reach, comma-separated. Default: any.
+    #[arg(long, env = "ALLOWED_ACCOUNTS", value_name = "ACCOUNT", value_delimiter = ',', value_parser = account)]
+    pub(crate) allowed_accounts: Vec<String>,
+
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
+    pub(crate) metrics_addr: SocketAddr,
+
+    /// Objects of each kind looked at at a time.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub(crate) concurrency: u16,
+
+    /// Form of the log.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged, as a filter of tracing-subscriber: a level, or target=level,….
+    #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
+    pub(crate) log_filter: String,
+}
+
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+impl Args {
+    /// The accounts as a set.
+    pub(crate) fn accounts(&self) -> BTreeSet<String> {
+        self.allowed_accounts.iter().cloned().collect()
+    }
+}
+
+fn account(text: &str) -> Result<String, String> {
+    let fits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "an AWS account id has 12 digits".to_owned())
+}
+
+fn host_port(text: &str) -> Result<String, String> {
+    let fits = text
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "write HOST:PORT, such as 10.0.0.1:6443".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Args, String> {
+        Args::try_parse_from([&["irsa-anywhere"], arguments].concat()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_flags_are_consistent_and_all_documented() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{} has no help", argument.get_id());
+            let by_environment =
+                argument.get_env().is_some() || ["help", "version"].contains(&argument.get_id().as_str());
+            assert!(by_environment, "{} has no variable", argument.get_id());
+        }
+    }
+
+    #[test]
+    fn lists_are_split_at_commas() {
+        let args = parse(&[
+            "--api-server-endpoints=10.0.0.1:6443,[::1]:6443",
+            "--allowed-accounts=123456789012",
+        ])
+        .unwrap();
+        assert_eq!(args.api_server_endpoints, ["10.0.0.1:6443", "[::1]:6443"]);
+        assert_eq!(args.accounts(), ["123456789012".to_owned()].into());
+    }
+
+    #[test]
+    fn a_wrong_value_is_refused_with_its_flag_and_the_fix() {
+        for (argument, fix) in [
+            ("--allowed-accounts=prod", "12 digits"),
+            ("--api-server-endpoints=10.0.0.1", "HOST:PORT"),
+            ("--api-server-endpoints=:6443", "HOST:PORT"),
+            ("--concurrency=0", "1..=100"),
+            ("--metrics-addr=8080", "invalid socket address"),
+            ("--log-format=xml", "json"),
+        ] {
+            let message = parse(&[argument]).unwrap_err();
+            let flag = argument.split('=').next().unwrap();
+            assert!(message.contains(flag) && message.contains(fix), "{message}");
+        }
+    }
+}

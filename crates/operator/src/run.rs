@@ -1,0 +1,183 @@
+//! Wiring: everything is made here, once, and runs until it is told to stop.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::Shared};
+use irsa_api::{IamRoleBinding, OidcFederation};
+use irsa_aws::{SdkConnect, Settings};
+use irsa_controller::{
+    binding,
+    events::Events,
+    federation::{self, ControlPlane},
+    leadership::OnlyReplica,
+    metrics::Metrics,
+    shell::Shell,
+};
+use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
+use kube::{Api, Client, Resource, api::ListParams};
+use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing::{info, warn};
+
+use crate::{args::Args, kubernetes, metrics::AwsAttempts, probes, probes::Readiness};
+
+type Problem = Box<dyn Error + Send + Sync>;
+
+const CRDS: &str = "the CRDs";
+const CONTROLLERS: &str = "the controllers";
+/// Between two looks for what is not there yet at the start.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Runs until SIGTERM or SIGINT; passes that have begun are finished.
+///
+/// # Errors
+/// What keeps it from starting or from going on: the process must end with failure then.
+pub(crate) async fn run(args: Args) -> Result<(), Problem> {
+    let stop = stopped()?.shared();
+    let listener = TcpListener::bind(args.metrics_addr).await?;
+    let config = kubernetes::config().await?;
+    let client = kubernetes::client(&config)?;
+    let connect = SdkConnect::new(Settings {
+        ca_bundle: args.ca_bundle.clone(),
+        allowed_accounts: args.accounts(),
+        ..Settings::default()
+    })?;
+
+    let metrics = Metrics::default();
+    let mut registry = Registry::with_prefix("irsa_anywhere");
+    metrics.register(&mut registry);
+    registry.register_collector(Box::new(AwsAttempts(connect.attempts())));
+    let readiness = Readiness::waiting_for([CRDS, CONTROLLERS]);
+    let probes = probes::serve(listener, readiness.clone(), registry);
+
+    let servers = ControlPlane::new(config, client.clone(), args.api_server_endpoints.clone());
+    let controllers = controllers(&args, client, connect, servers, metrics, &readiness, stop.clone());
+    tokio::select! {
+        result = controllers => result,
+        result = probes => Err(result.err().map_or_else(|| "the probes' server has ended".into(), Into::into)),
+    }
+}
+
+async fn controllers(
+    args: &Args,
+    client: Client,
+    connect: SdkConnect,
+    servers: ControlPlane,
+    metrics: Metrics,
+    readiness: &Readiness,
+    stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
+) -> Result<(), Problem> {
+    let Some(cluster) = prepare(&client, readiness, stop.clone()).await else {
+        return Ok(());
+    };
+    info!(cluster, namespace = args.operator_namespace, "starting the controllers");
+    let shell = |controller: &str| {
+        let events = Events::new(client.clone(), controller, std::env::var("POD_NAME").ok());
+        Shell::new(
+            client.clone(),
+            Arc::new(OnlyReplica),
+            metrics.clone(),
+            events,
+            Timestamp::now(),
+        )
+    };
+    let federations = federation::Parts {
+        shell: shell("irsa-anywhere-federation"),
+        public: connect.public_reader(),
+        connect: connect.clone(),
+        servers,
+        cluster: cluster.clone(),
+        namespace: args.operator_namespace.clone(),
+        concurrency: args.concurrency,
+    };
+    let bindings = binding::Parts {
+        shell: shell("irsa-anywhere-binding"),
+        connect,
+        cluster,
+        limits: binding::Limits::default(),
+        concurrency: args.concurrency,
+    };
+    let federations = tokio::spawn(federation::run(federations, stop.clone()));
+    let bindings = tokio::spawn(binding::run(bindings, stop.clone()));
+    readiness.has_come(CONTROLLERS);
+    // A controller that ends before it was told to has failed, a panic in it included.
+    tokio::select! {
+        ended = federations => finished("federation", ended, &stop)?,
+        ended = bindings => finished("binding", ended, &stop)?,
+    }
+    Ok(())
+}
+
+fn finished<F: Future<Output = ()>>(
+    controller: &str,
+    ended: Result<(), tokio::task::JoinError>,
+    stop: &Shared<F>,
+) -> Result<(), Problem> {
+    ended?;
+    if stop.peek().is_some() {
+        return Ok(());
+    }
+    Err(format!("the {controller} controller has ended by itself").into())
+}
+
+/// Waits for the CRDs and finds out which cluster this is; `None` when told to stop first.
+async fn prepare(
+    client: &Client,
+    readiness: &Readiness,
+    stop: impl Future<Output = ()> + Send + Sync,
+) -> Option<String> {
+    let prepared = async {
+        served::<OidcFederation>(client).await;
+        served::<IamRoleBinding>(client).await;
+        readiness.has_come(CRDS);
+        cluster_uid(client).await
+    };
+    tokio::select! {
+        uid = prepared => Some(uid),
+        () = stop => None,
+    }
+}
+
+async fn served<K>(client: &Client)
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let api: Api<K> = Api::all(client.clone());
+    while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
+        warn!(%error, kind = %K::kind(&()), "the API server does not serve this kind yet");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// The UID of the namespace kube-system: what identifies a cluster over its whole life.
+async fn cluster_uid(client: &Client) -> String {
+    let api: Api<Namespace> = Api::all(client.clone());
+    loop {
+        match api
+            .get_metadata("kube-system")
+            .await
+            .map(|namespace| namespace.metadata.uid)
+        {
+            Ok(Some(uid)) => return uid,
+            Ok(None) => warn!("the namespace kube-system has no UID"),
+            Err(error) => warn!(%error, "cannot read the namespace kube-system"),
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+/// SIGTERM or SIGINT.
+fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => info!("SIGTERM: finishing what has begun"),
+            _ = interrupt.recv() => info!("SIGINT: finishing what has begun"),
+        }
+    })
+}

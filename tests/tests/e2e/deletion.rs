@@ -1,0 +1,116 @@
+//! Deletion, in every order: nothing of ours stays, nothing foreign is touched.
+
+use irsa_testkit::controlplane::SigningKey;
+use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says};
+use serde_json::json;
+
+use crate::{main_job::samples_ready, support::admin};
+
+const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
+const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
+
+async fn delete(world: &World, (kind, namespace, name): (&str, &str, &str)) {
+    world
+        .cluster
+        .kubectl(&["delete", kind, name, "-n", namespace, "--wait=false"])
+        .await
+        .unwrap();
+}
+
+async fn nothing_is_left(world: &World) {
+    let account = world.aws.account(ACCOUNT);
+    assert!(account.role_names().is_empty(), "{:?}", account.role_names());
+    assert!(account.provider_arns().is_empty());
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let objects = s3.list_objects_v2().bucket(ISSUER_BUCKET).send().await.unwrap();
+    let keys: Vec<_> = objects.contents().iter().filter_map(|object| object.key()).collect();
+    assert_eq!(keys, ["somebody-elses"]);
+    let policy = s3.get_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
+    let policy: serde_json::Value = serde_json::from_str(policy.policy().unwrap()).unwrap();
+    assert_eq!(policy["Statement"].as_array().unwrap().len(), 1);
+    assert_eq!(policy["Statement"][0]["Sid"], "SomebodyElses");
+}
+
+/// Something of somebody else's in the same bucket.
+async fn with_neighbours() -> World {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    assert!(world.aws.put_object(ISSUER_BUCKET, "somebody-elses", "x"));
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let s3 = aws_sdk_s3::Client::new(&config);
+    let policy = s3.get_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
+    let mut policy: serde_json::Value = serde_json::from_str(policy.policy().unwrap()).unwrap();
+    let theirs = json!({"Sid": "SomebodyElses", "Effect": "Deny", "Principal": "*", "Action": "s3:DeleteBucket",
+                        "Resource": format!("arn:aws:s3:::{ISSUER_BUCKET}")});
+    policy["Statement"].as_array_mut().unwrap().push(theirs);
+    s3.put_bucket_policy()
+        .bucket(ISSUER_BUCKET)
+        .policy(policy.to_string())
+        .send()
+        .await
+        .unwrap();
+    world
+}
+
+#[tokio::test]
+async fn binding_first_leaves_nothing_of_ours_and_everything_of_others() {
+    let world = with_neighbours().await;
+    delete(&world, BINDING).await;
+    world.wait_until_gone(BINDING).await.unwrap();
+    assert!(world.aws.account(ACCOUNT).role_names().is_empty());
+    delete(&world, FEDERATION).await;
+    world.wait_until_gone(FEDERATION).await.unwrap();
+    nothing_is_left(&world).await;
+}
+
+#[tokio::test]
+async fn federation_first_waits_for_its_bindings_and_says_which() {
+    let world = with_neighbours().await;
+    delete(&world, FEDERATION).await;
+    let waiting = world
+        .wait_for("to wait", FEDERATION, |federation| {
+            says(federation, "Ready", "BindingsRemain")
+        })
+        .await
+        .unwrap();
+    assert!(waiting.to_string().contains("default/app"), "{waiting:#}");
+    assert_eq!(
+        waiting["status"]["observedGeneration"],
+        waiting["metadata"]["generation"]
+    );
+    assert_eq!(world.aws.account(ACCOUNT).provider_arns().len(), 1);
+    delete(&world, BINDING).await;
+    world.wait_until_gone(FEDERATION).await.unwrap();
+    nothing_is_left(&world).await;
+}
+
+#[tokio::test]
+async fn retain_retains() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let patch = |kind: &'static str, patch: serde_json::Value| {
+        let world = &world;
+        let name = if kind == "iamrolebinding" { "app" } else { "default" };
+        async move {
+            let text = patch.to_string();
+            world
+                .cluster
+                .kubectl(&["patch", kind, name, "-n", "default", "--type=merge", "-p", &text])
+                .await
+                .unwrap();
+        }
+    };
+    patch(
+        "oidcfederation",
+        json!({"spec": {"deletionPolicy": "Retain", "bindings": {"allowRetain": true}}}),
+    )
+    .await;
+    patch("iamrolebinding", json!({"spec": {"deletionPolicy": "Retain"}})).await;
+    world.federation_ready("default").await.unwrap();
+    world.binding_ready("default", "app").await.unwrap();
+    for object in [BINDING, FEDERATION] {
+        delete(&world, object).await;
+        world.wait_until_gone(object).await.unwrap();
+    }
+    let account = world.aws.account(ACCOUNT);
+    assert_eq!((account.role_names().len(), account.provider_arns().len()), (1, 1));
+}

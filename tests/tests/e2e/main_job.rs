@@ -1,0 +1,201 @@
+//! The main job: from two YAML files to a pod identity that AWS accepts, and to nothing that it must not.
+
+use irsa_testkit::controlplane::SigningKey;
+use irsa_tests::{
+    tokens::Token,
+    world::{ACCOUNT, DATA_BUCKET, ISSUER, ISSUER_BUCKET, World, pods::variable, repository},
+};
+use serde_json::{Value, json};
+
+use crate::support::{admin, sdk_process};
+
+/// A world in which the samples are applied and both objects are ready.
+pub(crate) async fn samples_ready(key: SigningKey) -> World {
+    let mut world = World::start_signing_with(key).await.unwrap();
+    world.start_operator().await.unwrap();
+    world
+        .cluster
+        .apply_file(&repository().join("config/samples"), true)
+        .await
+        .unwrap();
+    world.federation_ready("default").await.unwrap();
+    world.binding_ready("default", "app").await.unwrap();
+    world
+}
+
+async fn walk(key: SigningKey) {
+    let world = samples_ready(key).await;
+
+    let federation = world
+        .get("oidcfederation", "default", "default")
+        .await
+        .unwrap()
+        .unwrap();
+    let provider = format!(
+        "arn:aws:iam::{ACCOUNT}:oidc-provider/{}",
+        ISSUER.trim_start_matches("https://")
+    );
+    assert_eq!(federation["status"]["providerArn"], json!(provider));
+    assert_eq!(world.aws.account(ACCOUNT).provider_arns(), [provider]);
+    publicly_readable_are_exactly_the_two_documents(&world);
+
+    let identity = world.pod_identity("default", "app").await.unwrap();
+    let claims = Token::parse(&identity.token).unwrap().claims;
+    assert_eq!(claims["aud"], json!(["sts.amazonaws.com"]));
+    assert_eq!(claims["sub"], "system:serviceaccount:default:app");
+    let lifetime = claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap();
+    assert_eq!(lifetime, 86_400);
+
+    let by_rust = sdk_process::list_bucket(&world.aws, &identity.role_arn, identity.token_file(), DATA_BUCKET).await;
+    assert_eq!(by_rust, Ok(vec!["hello.txt".to_owned()]));
+    let by_boto3 = world.boto3_lists(&identity, DATA_BUCKET).unwrap().unwrap();
+    assert_eq!(by_boto3["keys"], json!(["hello.txt"]));
+    let assumed = by_boto3["arn"].as_str().unwrap();
+    assert!(assumed.contains(":assumed-role/irsa-"), "{assumed}");
+
+    let unbound = world.create_pod("default", "default").await;
+    if let Ok(pod) = unbound {
+        assert_eq!(variable(&pod, "AWS_ROLE_ARN"), None);
+    }
+}
+
+fn publicly_readable_are_exactly_the_two_documents(world: &World) {
+    assert!(world.aws.put_object(ISSUER_BUCKET, "clusters/demo/secret", "x"));
+    let statuses = |paths: &[&str]| {
+        let urls: Vec<String> = paths.iter().map(|path| format!("{ISSUER}{path}")).collect();
+        world.anonymous_statuses(&urls).unwrap()
+    };
+    assert_eq!(
+        statuses(&["/.well-known/openid-configuration", "/openid/v1/jwks"]),
+        [200, 200]
+    );
+    assert_eq!(statuses(&["/secret", "/openid/v1/jwks2", "", "/"]), [403; 4]);
+}
+
+#[tokio::test]
+async fn a_pod_of_an_rsa_cluster_lists_a_bucket_with_two_unmodified_sdks() {
+    walk(SigningKey::generate_rsa().unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_pod_of_an_ec_cluster_lists_a_bucket_with_two_unmodified_sdks() {
+    walk(SigningKey::generate_ec_p256().unwrap()).await;
+}
+
+/// STS's verdict on a token: `Ok` with the assumed role's ARN, or AWS's error code.
+async fn assume(world: &World, role_arn: &str, token: &str) -> Result<String, String> {
+    use aws_sdk_sts::error::ProvideErrorMetadata;
+    let config = admin::root(&world.aws, ACCOUNT, "eu-central-1").await;
+    let answer = aws_sdk_sts::Client::new(&config)
+        .assume_role_with_web_identity()
+        .role_arn(role_arn)
+        .role_session_name("e2e")
+        .web_identity_token(token)
+        .send()
+        .await;
+    match answer {
+        Ok(answer) => Ok(answer.assumed_role_user().unwrap().arn().to_owned()),
+        Err(error) => Err(error.code().map_or_else(|| format!("{error:?}"), str::to_owned)),
+    }
+}
+
+#[tokio::test]
+async fn nobody_else_may_assume_the_role() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let identity = world.pod_identity("default", "app").await.unwrap();
+    let role = identity.role_arn.as_str();
+    assert!(assume(&world, role, &identity.token).await.is_ok());
+
+    let cluster = &world.cluster;
+    cluster.create_namespace("elsewhere").await.unwrap();
+    for (namespace, account) in [("default", "other"), ("elsewhere", "app")] {
+        cluster.ensure_service_account(namespace, account).await.unwrap();
+    }
+    let token = |namespace: &'static str, account: &'static str, audience: &'static str| async move {
+        cluster.token(namespace, account, audience, 600).await.unwrap()
+    };
+    let foreign_key = SigningKey::generate_rsa().unwrap();
+    let real = Token::parse(&identity.token).unwrap();
+    let mut past = real.clone();
+    past.claims["exp"] = json!(past.claims["iat"].as_u64().unwrap() - 3600);
+    let server_key = cluster.api_servers()[0].signing_key();
+
+    let refused: Vec<(&str, String, &str)> = vec![
+        (
+            "another ServiceAccount",
+            token("default", "other", "sts.amazonaws.com").await,
+            "AccessDenied",
+        ),
+        (
+            "the same name elsewhere",
+            token("elsewhere", "app", "sts.amazonaws.com").await,
+            "AccessDenied",
+        ),
+        (
+            "another audience",
+            token("default", "app", "vault").await,
+            "InvalidIdentityToken",
+        ),
+        ("expired", past.signed_by(server_key).unwrap(), "ExpiredTokenException"),
+        (
+            "another key under the kid",
+            real.signed_by(&foreign_key).unwrap(),
+            "InvalidIdentityToken",
+        ),
+        ("alg none", unsigned(&real), "InvalidIdentityToken"),
+    ];
+    for (what, token, code) in refused {
+        assert_eq!(assume(&world, role, &token).await, Err(code.to_owned()), "{what}");
+    }
+
+    let other = irsa_testkit::controlplane::ControlPlane::builder()
+        .issuer(ISSUER)
+        .start()
+        .await
+        .unwrap();
+    other.ensure_service_account("default", "app").await.unwrap();
+    let stranger = other.token("default", "app", "sts.amazonaws.com", 600).await.unwrap();
+    assert_eq!(
+        assume(&world, role, &stranger).await,
+        Err("InvalidIdentityToken".to_owned()),
+        "another cluster"
+    );
+}
+
+fn unsigned(token: &Token) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let mut header = token.header.clone();
+    header["alg"] = json!("none");
+    format!("{}.{}.", encode(&header), encode(&token.claims))
+}
+
+#[tokio::test]
+async fn through_a_rotation_old_and_new_tokens_are_accepted() {
+    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let identity = world.pod_identity("default", "app").await.unwrap();
+    let old_public = world.cluster.api_servers()[0].signing_key().public().clone();
+    world
+        .cluster
+        .restart_with_keys(SigningKey::generate_ec_p256().unwrap(), [old_public])
+        .await
+        .unwrap();
+    let two_live = |federation: &Value| {
+        federation["status"]["keys"]
+            .as_array()
+            .is_some_and(|keys| keys.len() == 2)
+    };
+    world
+        .wait_for("two keys", ("oidcfederation", "default", "default"), two_live)
+        .await
+        .unwrap();
+
+    let new = world.pod_identity("default", "app").await.unwrap();
+    assert_ne!(
+        Token::parse(&new.token).unwrap().header["kid"],
+        Token::parse(&identity.token).unwrap().header["kid"]
+    );
+    for token in [&identity.token, &new.token] {
+        assert!(assume(&world, &identity.role_arn, token).await.is_ok());
+    }
+}

@@ -1,0 +1,237 @@
+//! Every day after the first: nothing changes and nothing is written; somebody changes something and it is put back.
+
+use std::time::Duration;
+
+use irsa_testkit::{
+    aws::{Fault, FaultRule},
+    controlplane::SigningKey,
+};
+use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says, repository};
+use serde_json::{Value, json};
+
+use crate::{main_job::samples_ready, support::admin};
+
+const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
+const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
+
+/// Asks for a pass over both objects and waits until both have had it.
+async fn request_pass(world: &World, value: &str) {
+    for (kind, namespace, name) in [FEDERATION, BINDING] {
+        let annotation = format!("irsa-anywhere.dev/reconcile-requested-at={value}");
+        world
+            .cluster
+            .kubectl(&["annotate", "--overwrite", kind, name, "-n", namespace, &annotation])
+            .await
+            .unwrap();
+        let handled = |object: &Value| object["status"]["lastHandledReconcileAt"] == json!(value);
+        world
+            .wait_for("the request to be handled", (kind, namespace, name), handled)
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_world_is_read_and_never_written() {
+    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    // The samples check every 10 minutes: passes are asked for, each of which writes the request's echo and no more.
+    request_pass(&world, "settled").await;
+    let mark = world.mark().await.unwrap();
+    for value in ["one", "two", "three"] {
+        request_pass(&world, value).await;
+    }
+    let counts = world.counts_since(&mark).await.unwrap();
+    assert!(counts.aws_writes.is_empty(), "{counts:#?}");
+    let echoes = [
+        ("patch iamrolebindings/status".to_owned(), 3),
+        ("patch oidcfederations/status".to_owned(), 3),
+    ];
+    assert_eq!(counts.kubernetes_writes, echoes.into(), "only the echoes");
+    assert!(counts.aws() > 0, "the passes did look");
+
+    world.stop_operator().await.unwrap();
+    let mark = world.mark().await.unwrap();
+    world.start_operator().await.unwrap();
+    request_pass(&world, "after a restart").await;
+    let counts = world.counts_since(&mark).await.unwrap();
+    assert!(counts.aws_writes.is_empty(), "{counts:#?}");
+    assert!(counts.kubernetes_writes.values().sum::<usize>() <= 2, "{counts:#?}");
+}
+
+async fn role_name(world: &World) -> String {
+    let binding = world.get(BINDING.0, BINDING.1, BINDING.2).await.unwrap().unwrap();
+    binding["status"]["roleName"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_somebody_changes_on_the_role_is_put_back() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let iam = aws_sdk_iam::Client::new(&config);
+    let role = role_name(&world).await;
+    let before = iam.get_role().role_name(&role).send().await.unwrap();
+    // Drift right after our own write is taken for a stale read.
+    tokio::time::sleep(Duration::from_secs(11)).await;
+
+    let open = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "sts:AssumeRole"}]});
+    iam.update_assume_role_policy()
+        .role_name(&role)
+        .policy_document(open.to_string())
+        .send()
+        .await
+        .unwrap();
+    let admin = "arn:aws:iam::aws:policy/AdministratorAccess";
+    let read_only = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+    iam.attach_role_policy()
+        .role_name(&role)
+        .policy_arn(admin)
+        .send()
+        .await
+        .unwrap();
+    iam.detach_role_policy()
+        .role_name(&role)
+        .policy_arn(read_only)
+        .send()
+        .await
+        .unwrap();
+    iam.untag_role()
+        .role_name(&role)
+        .tag_keys("irsa-anywhere.dev/uid")
+        .send()
+        .await
+        .unwrap();
+    request_pass(&world, "drift").await;
+
+    let after = iam.get_role().role_name(&role).send().await.unwrap();
+    let trust = |answer: &aws_sdk_iam::operation::get_role::GetRoleOutput| {
+        answer.role().unwrap().assume_role_policy_document().unwrap().to_owned()
+    };
+    assert_eq!(trust(&after), trust(&before));
+    let attached = iam.list_attached_role_policies().role_name(&role).send().await.unwrap();
+    let arns: Vec<_> = attached
+        .attached_policies()
+        .iter()
+        .filter_map(|policy| policy.policy_arn())
+        .collect();
+    assert_eq!(arns, [read_only]);
+    let events = world
+        .cluster
+        .kubectl(&["get", "events", "-A", "-o", "json"])
+        .await
+        .unwrap()
+        .stdout;
+    assert!(
+        events.contains("DriftRepaired"),
+        "an event tells that drift was repaired"
+    );
+}
+
+#[tokio::test]
+async fn what_somebody_changes_about_the_issuer_is_put_back() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let (iam, s3) = (aws_sdk_iam::Client::new(&config), aws_sdk_s3::Client::new(&config));
+    let provider = world.aws.account(ACCOUNT).provider_arns().remove(0);
+    let key = "clusters/demo/openid/v1/jwks";
+    let read = || async {
+        let object = s3.get_object().bucket(ISSUER_BUCKET).key(key).send().await.unwrap();
+        object.body.collect().await.unwrap().into_bytes()
+    };
+    let jwks = read().await;
+
+    s3.put_object()
+        .bucket(ISSUER_BUCKET)
+        .key(key)
+        .body(b"{\"keys\":[]}".to_vec().into())
+        .send()
+        .await
+        .unwrap();
+    s3.delete_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
+    iam.add_client_id_to_open_id_connect_provider()
+        .open_id_connect_provider_arn(&provider)
+        .client_id("somebody-elses")
+        .send()
+        .await
+        .unwrap();
+    request_pass(&world, "drift").await;
+
+    assert_eq!(read().await, jwks);
+    let policy = s3.get_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
+    assert!(policy.policy().unwrap().contains("s3:GetObject"));
+    let found = iam
+        .get_open_id_connect_provider()
+        .open_id_connect_provider_arn(&provider)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(found.client_id_list(), ["sts.amazonaws.com"]);
+    let events = world
+        .cluster
+        .kubectl(&["get", "events", "-A", "-o", "json"])
+        .await
+        .unwrap()
+        .stdout;
+    assert!(
+        events.contains("DocumentsTampered"),
+        "changed documents are an incident"
+    );
+}
+
+#[tokio::test]
+async fn a_removed_annotation_is_put_back_and_unbinding_removes_it() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let annotated = |account: &Value| account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].is_string();
+    let account = ("serviceaccount", "default", "app");
+    world.wait_for("the annotation", account, annotated).await.unwrap();
+    let remove = [
+        "annotate",
+        "serviceaccount",
+        "app",
+        "-n",
+        "default",
+        "eks.amazonaws.com/role-arn-",
+    ];
+    world.cluster.kubectl(&remove).await.unwrap();
+    world
+        .wait_for("the annotation to come back", account, annotated)
+        .await
+        .unwrap();
+
+    world
+        .cluster
+        .kubectl(&["delete", "iamrolebinding", "app", "-n", "default"])
+        .await
+        .unwrap();
+    world
+        .wait_for("the annotation to go", account, |account| !annotated(account))
+        .await
+        .unwrap();
+    assert!(world.aws.account(ACCOUNT).role_names().is_empty());
+}
+
+#[tokio::test]
+async fn any_order_converges_also_when_aws_is_down_at_first() {
+    let mut world = World::start().await.unwrap();
+    world
+        .aws
+        .add_fault(FaultRule::new("iam:CreateOpenIDConnectProvider", 2, Fault::CutBefore));
+    world.start_operator().await.unwrap();
+    let samples = repository().join("config/samples");
+    for file in ["iamrolebinding.yaml", "serviceaccount.yaml"] {
+        world.cluster.apply_file(&samples.join(file), false).await.unwrap();
+    }
+    world
+        .wait_for("to wait for its federation", BINDING, |binding| {
+            says(binding, "Ready", "FederationNotFound")
+        })
+        .await
+        .unwrap();
+    world
+        .cluster
+        .apply_file(&samples.join("oidcfederation.yaml"), false)
+        .await
+        .unwrap();
+    world.federation_ready("default").await.unwrap();
+    world.binding_ready("default", "app").await.unwrap();
+}
