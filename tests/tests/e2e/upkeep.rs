@@ -14,6 +14,9 @@ use crate::{main_job::samples_ready, support::admin};
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
 
+/// What differs so soon after our own write is taken for a stale read of IAM.
+const STALE_READS: Duration = Duration::from_secs(11);
+
 /// Asks for a pass over both objects and waits until both have had it.
 async fn request_pass(world: &World, value: &str) {
     for (kind, namespace, name) in [FEDERATION, BINDING] {
@@ -70,8 +73,7 @@ async fn what_somebody_changes_on_the_role_is_put_back() {
     let iam = aws_sdk_iam::Client::new(&config);
     let role = role_name(&world).await;
     let before = iam.get_role().role_name(&role).send().await.unwrap();
-    // Drift right after our own write is taken for a stale read.
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    tokio::time::sleep(STALE_READS).await;
 
     let open = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")}, "Action": "sts:AssumeRole"}]});
@@ -139,6 +141,7 @@ async fn what_somebody_changes_about_the_issuer_is_put_back() {
         object.body.collect().await.unwrap().into_bytes()
     };
     let jwks = read().await;
+    tokio::time::sleep(STALE_READS).await;
 
     s3.put_object()
         .bucket(ISSUER_BUCKET)
