@@ -297,7 +297,7 @@ mod tests {
             limiter.throttled();
         }
         assert!(limiter.per_second() >= SLOWEST);
-        tokio::time::advance(Duration::from_secs(60)).await;
+        tokio::time::advance(Duration::from_mins(1)).await;
         assert!(close(limiter.per_second(), 4.0));
     }
 

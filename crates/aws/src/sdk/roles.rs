@@ -17,7 +17,7 @@ use crate::{
 /// IAM reads policies back percent-encoded (RFC 3986), and the SDK leaves them so [IAM-model GetRole, GetRolePolicy].
 fn decoded(about: &About<'_>, document: &str) -> Result<String, AwsError> {
     let text = percent_decode_str(document).decode_utf8();
-    text.map(|text| text.into_owned()).map_err(|_| {
+    text.map(std::borrow::Cow::into_owned).map_err(|_| {
         let message = "the policy that was read is not UTF-8";
         about.error("BrokenDocument", message, Kind::Unavailable)
     })
