@@ -10,5 +10,6 @@
 mod by_hand;
 mod deletion;
 mod main_job;
+mod reasons;
 mod support;
 mod upkeep;

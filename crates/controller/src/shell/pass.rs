@@ -61,12 +61,8 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
     let shell = reconciler.shell();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
     shell.ensure_finalizer(object).await?;
-    if object.conditions().is_empty() {
-        let first = Outcome::new(Reason::Progressing, "Reconciliation has started.");
-        shell
-            .conclude(object, &first, current_status(object), reconciler.interval(object))
-            .await?;
-    }
+    let begun = begin(reconciler, object).await?;
+    let object = begun.as_ref().unwrap_or(object);
     let report = tokio::time::timeout(shell.deadline, reconciler.apply(object)).await;
     conclude(
         reconciler,
@@ -74,6 +70,20 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
         report.unwrap_or_else(|_| too_slow(object, shell.deadline)),
     )
     .await
+}
+
+/// The first status of an object that has none yet, and the object with it: the rest of the pass goes on from what was
+/// written, or the conditions' times would move again at its end.
+async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option<R::Kind>, PassError> {
+    if !object.conditions().is_empty() {
+        return Ok(None);
+    }
+    let shell = reconciler.shell();
+    let first = Outcome::new(Reason::Progressing, "Reconciliation has started.");
+    shell
+        .conclude(object, &first, current_status(object), reconciler.interval(object))
+        .await?;
+    Ok(Some(shell.written.freshest(object)))
 }
 
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
