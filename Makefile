@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
 OPERATOR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/irsa-anywhere
+# Most of a test's time is spent waiting for a real control plane, so more of them run than there are processors.
+TEST_THREADS ?= 4
 export IRSA_ANYWHERE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/irsa-anywhere
 
 .PHONY: help
@@ -48,11 +50,11 @@ unit: prerequisites ## Unit and property tests
 
 .PHONY: test
 test: prerequisites control-plane operator ## Everything that proves it works: unit, property, API table, end to end
-	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked
 
 .PHONY: e2e
 e2e: prerequisites control-plane operator ## Only the end-to-end tests
-	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
 
 .PHONY: operator
 operator: prerequisites

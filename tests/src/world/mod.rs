@@ -22,7 +22,7 @@ use irsa_testkit::{
 
 pub use self::{
     counts::{Counts, WorldMark},
-    operator::Operator,
+    operator::{Operator, binary as operator_binary},
     pods::PodIdentity,
     policy::operator_policy,
 };
@@ -137,6 +137,15 @@ impl World {
         let operator = self.operator.take().ok_or("the operator does not run")?;
         operator.stop().await;
         Ok(())
+    }
+
+    /// Sends the operator SIGTERM, as the kubelet does. How it ended.
+    ///
+    /// # Errors
+    /// When it does not run, or goes on running.
+    pub async fn end_operator(&mut self) -> Result<std::process::ExitStatus, Problem> {
+        let operator = self.operator.take().ok_or("the operator does not run")?;
+        operator.terminate().await
     }
 
     /// The running operator.

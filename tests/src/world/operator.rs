@@ -4,8 +4,9 @@ use std::{
     env,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{Command, ExitStatus, Stdio},
     sync::OnceLock,
+    time::Duration,
 };
 
 use irsa_testkit::controlplane::process::{Launch, Process};
@@ -57,6 +58,19 @@ impl Operator {
         self.process.stop().await;
     }
 
+    /// Sends SIGTERM as the kubelet does, and waits for the end.
+    pub(super) async fn terminate(mut self) -> Result<ExitStatus, Problem> {
+        let pid = self.pid().ok_or("the operator has no pid yet")?;
+        Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        for _ in 0..300 {
+            if let Some(status) = self.process.ended() {
+                return Ok(status);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err("the operator does not end on SIGTERM".into())
+    }
+
     /// Everything it has logged, over all its starts in this world.
     pub fn log(&self) -> String {
         self.process.log()
@@ -84,7 +98,10 @@ fn free_address() -> Result<SocketAddr, Problem> {
 }
 
 /// The operator's binary: the one that `IRSA_ANYWHERE_OPERATOR` names, or one that cargo builds now, once per process.
-fn binary() -> Result<PathBuf, Problem> {
+///
+/// # Errors
+/// When it cannot be built.
+pub fn binary() -> Result<PathBuf, Problem> {
     static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     let built = BUILT.get_or_init(|| match env::var_os("IRSA_ANYWHERE_OPERATOR") {
         Some(path) => Ok(PathBuf::from(path)),
@@ -95,7 +112,7 @@ fn binary() -> Result<PathBuf, Problem> {
 
 fn build() -> Result<PathBuf, Problem> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = std::process::Command::new(cargo)
+    let output = Command::new(cargo)
         .current_dir(repository())
         .args([
             "build",

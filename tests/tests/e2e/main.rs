@@ -8,8 +8,11 @@
 )]
 
 mod by_hand;
+mod config;
 mod deletion;
 mod main_job;
+mod operator;
 mod reasons;
+mod scale;
 mod support;
 mod upkeep;

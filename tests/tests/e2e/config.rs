@@ -1,0 +1,187 @@
+//! `config/` as the API server takes it: every field known, every right as small as it is said to be.
+
+use irsa_testkit::controlplane::SigningKey;
+use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World, repository};
+use serde_json::{Value, json};
+
+async fn world() -> World {
+    World::start_signing_with(SigningKey::generate_ec_p256().unwrap())
+        .await
+        .unwrap()
+}
+
+/// Whether a user may do something: `verb`, `group`, `resource` (with a subresource behind a slash), `namespace`.
+async fn may(world: &World, user: &str, (verb, group, resource, namespace): (&str, &str, &str, &str)) -> bool {
+    let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let review = json!({
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
+        "spec": {
+            "user": user,
+            "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{OPERATOR_NAMESPACE}"),
+                       "system:authenticated"],
+            "resourceAttributes": {"verb": verb, "group": group, "resource": resource, "subresource": subresource,
+                                   "namespace": namespace},
+        },
+    });
+    let client = world.cluster.client().unwrap();
+    let reply = client
+        .post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review)
+        .await
+        .unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    reply.body["status"]["allowed"] == true
+}
+
+#[tokio::test]
+async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
+    let world = world().await;
+    let operator = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}");
+    let ours = "irsa-anywhere.dev";
+    let may_do = [
+        ("watch", ours, "oidcfederations", ""),
+        ("patch", ours, "iamrolebindings/status", "team"),
+        ("patch", "", "serviceaccounts", "team"),
+        ("watch", "", "namespaces", ""),
+        ("update", "", "configmaps", OPERATOR_NAMESPACE),
+        ("list", "discovery.k8s.io", "endpointslices", "default"),
+        ("create", "events.k8s.io", "events", "team"),
+    ];
+    let may_not = [
+        // A token of anybody's would be everybody's role.
+        ("create", "", "serviceaccounts/token", "team"),
+        ("impersonate", "", "serviceaccounts", "team"),
+        ("get", "", "secrets", OPERATOR_NAMESPACE),
+        ("list", "", "secrets", ""),
+        ("get", "", "configmaps", "team"),
+        ("update", "", "configmaps", "kube-system"),
+        // Whoever can make a binding can give AWS rights.
+        ("create", ours, "iamrolebindings", "team"),
+        ("delete", ours, "oidcfederations", ""),
+        ("update", ours, "iamrolebindings", "team"),
+        ("create", "", "pods", OPERATOR_NAMESPACE),
+        ("create", "rbac.authorization.k8s.io", "clusterrolebindings", ""),
+        ("bind", "rbac.authorization.k8s.io", "clusterroles", ""),
+        ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
+        ("patch", "admissionregistration.k8s.io", "mutatingadmissionpolicies", ""),
+        ("patch", "", "namespaces", ""),
+        ("list", "discovery.k8s.io", "endpointslices", "team"),
+    ];
+    for question in may_do {
+        assert!(may(&world, &operator, question).await, "may not {question:?}");
+    }
+    for question in may_not {
+        assert!(!may(&world, &operator, question).await, "may {question:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_rendered_has_no_unknown_field_and_runs_under_the_restricted_standard() {
+    let world = world().await;
+    for directory in ["config/default", "config/samples"] {
+        let path = repository().join(directory).display().to_string();
+        let arguments = [
+            "apply",
+            "-k",
+            &path,
+            "--server-side",
+            "--force-conflicts",
+            "--dry-run=server",
+            "--validate=strict",
+        ];
+        let output = world.cluster.kubectl(&arguments).await.unwrap();
+        assert!(
+            !output.stderr.to_lowercase().contains("warning"),
+            "{directory}: {}",
+            output.stderr
+        );
+    }
+    // The namespace enforces the restricted standard, so a pod of the Deployment's template proves that it fits; and one
+    // that may escalate proves that it is enforced.
+    let deployment = world
+        .get("deployment", OPERATOR_NAMESPACE, "irsa-anywhere")
+        .await
+        .unwrap()
+        .unwrap();
+    let template = &deployment["spec"]["template"];
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "as-deployed", "labels": template["metadata"]["labels"]},
+        "spec": template["spec"],
+    });
+    let client = world.cluster.client().unwrap();
+    let path = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/pods?dryRun=All");
+    let reply = client.post(&path, &pod).await.unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    pod["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = true.into();
+    let reply = client.post(&path, &pod).await.unwrap();
+    assert!(reply.message().contains("restricted"), "{}", reply.message());
+}
+
+#[tokio::test]
+async fn two_appliers_merge_their_lists_and_neither_takes_what_is_the_others() {
+    let world = world().await;
+    let binding = |accounts: &[&str], policies: &[&str]| {
+        let accounts: Vec<Value> = accounts.iter().map(|name| json!({"name": name})).collect();
+        json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": "shared", "namespace": "default"},
+            "spec": {"serviceAccounts": accounts, "policies": {"managed": policies}},
+        })
+    };
+    let path = "/apis/irsa-anywhere.dev/v1alpha1/namespaces/default/iamrolebindings/shared";
+    let client = world.cluster.client().unwrap();
+    let apply = async |manager: &str, object: &Value| {
+        let query = format!("{path}?fieldManager={manager}");
+        let reply = client
+            .request(
+                http::Method::PATCH,
+                &query,
+                Some(object),
+                Some("application/apply-patch+yaml"),
+            )
+            .await
+            .unwrap();
+        assert!(reply.is_success(), "{manager}: {}", reply.message());
+        reply.body
+    };
+    apply("flux", &binding(&["app"], &["AmazonS3ReadOnlyAccess"])).await;
+    let both = apply("team", &binding(&["job"], &["AmazonSQSReadOnlyAccess"])).await;
+    assert_eq!(
+        both["spec"]["serviceAccounts"],
+        json!([{"name": "app"}, {"name": "job"}])
+    );
+    assert_eq!(both["spec"]["policies"]["managed"].as_array().unwrap().len(), 2);
+    let left = apply("team", &binding(&["job"], &[])).await;
+    assert_eq!(left["spec"]["policies"]["managed"], json!(["AmazonS3ReadOnlyAccess"]));
+    assert_eq!(left["spec"]["serviceAccounts"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn who_may_view_a_namespace_sees_its_bindings_and_who_may_edit_it_makes_none() {
+    let world = world().await;
+    let user = |name: &str, role: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+            "metadata": {"name": name, "namespace": "default"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}],
+        })
+    };
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [user("viewer", "view"), user("editor", "edit")]});
+    world.cluster.apply_yaml(&list.to_string()).await.unwrap();
+    // kube-controller-manager aggregates roles, and none runs here: the labels are what it goes by.
+    let role = world
+        .get("clusterrole", "default", "irsa-anywhere-view")
+        .await
+        .unwrap()
+        .unwrap();
+    let labels = role["metadata"]["labels"].as_object().unwrap();
+    let aggregated: Vec<&String> = labels.keys().filter(|key| key.contains("aggregate-to-")).collect();
+    assert_eq!(aggregated, ["rbac.authorization.k8s.io/aggregate-to-view"]);
+    for rule in role["rules"].as_array().unwrap() {
+        assert_eq!(rule["verbs"], json!(["get", "list", "watch"]));
+    }
+    let create = ("create", "irsa-anywhere.dev", "iamrolebindings", "default");
+    for name in ["viewer", "editor"] {
+        assert!(!may(&world, name, create).await, "{name} may create bindings");
+    }
+}

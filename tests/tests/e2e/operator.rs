@@ -1,0 +1,151 @@
+//! The binary itself: probes, metrics, signals, bad flags, and what it must not tell.
+
+use std::{
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    process::Command,
+    time::Duration,
+};
+
+use irsa_testkit::controlplane::SigningKey;
+use irsa_tests::world::World;
+
+use crate::main_job::samples_ready;
+
+/// Status line's code and body of a plain GET.
+fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let code = head.split(' ').nth(1)?.parse().ok()?;
+    Some((code, body.to_owned()))
+}
+
+/// Names of the labels of a family, and their values.
+fn labels(metrics: &str, family: &str) -> BTreeSet<(String, String)> {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with(family))
+        .filter_map(|line| line.split_once('{')?.1.split_once('}'))
+        .flat_map(|(labels, _)| labels.split(','))
+        .filter_map(|label| label.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .filter(|(name, _)| name != "le")
+        .collect()
+}
+
+#[tokio::test]
+async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
+    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let probes = world.operator().unwrap().probes();
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(get(probes, path).unwrap(), (200, "ok".to_owned()), "{path}");
+    }
+    let (code, metrics) = get(probes, "/metrics").unwrap();
+    assert_eq!(code, 200);
+    for family in [
+        "irsa_anywhere_reconciles_total",
+        "irsa_anywhere_reconcile_duration_seconds_bucket",
+        "irsa_anywhere_aws_attempts_total",
+        "irsa_anywhere_published_keys",
+        "irsa_anywhere_objects",
+    ] {
+        assert!(metrics.contains(family), "{family} is not in\n{metrics}");
+    }
+    assert!(
+        metrics.contains("irsa_anywhere_objects{kind=\"binding\",state=\"ready\"} 1"),
+        "{metrics}"
+    );
+    // A label may never hold a name of somebody's object, or of anything else without an end.
+    let allowed = ["kind", "state", "result", "service", "operation"];
+    for (name, value) in labels(&metrics, "irsa_anywhere_") {
+        assert!(allowed.contains(&name.as_str()), "label {name}");
+        let a_word = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        assert!(
+            a_word && !["default", "app"].contains(&value.as_str()),
+            "{name}={value}"
+        );
+    }
+    let operations: BTreeSet<String> = labels(&metrics, "irsa_anywhere_aws_attempts_total")
+        .into_iter()
+        .filter(|(name, _)| name == "operation")
+        .map(|(_, value)| value)
+        .collect();
+    for operation in ["CreateRole", "CreateOpenIDConnectProvider", "PutObject"] {
+        assert!(operations.contains(operation), "{operations:?}");
+    }
+}
+
+#[tokio::test]
+async fn it_is_not_ready_before_the_crds_are_there_and_comes_by_itself_when_they_are() {
+    let mut world = World::start().await.unwrap();
+    let crds = [
+        "delete",
+        "crd",
+        "oidcfederations.irsa-anywhere.dev",
+        "iamrolebindings.irsa-anywhere.dev",
+    ];
+    world.cluster.kubectl(&crds).await.unwrap();
+    world.start_operator().await.unwrap();
+    let probes = world.operator().unwrap().probes();
+    world
+        .wait_until("to live", |_| {
+            get(probes, "/livez").is_some_and(|(code, _)| code == 200)
+        })
+        .await
+        .unwrap();
+    let (code, waits) = get(probes, "/readyz").unwrap();
+    assert_eq!(code, 503);
+    assert!(
+        waits.contains("CRD") || waits.contains("CustomResourceDefinition"),
+        "{waits}"
+    );
+    let files = irsa_tests::world::repository().join("crds");
+    world.cluster.apply_file(&files, true).await.unwrap();
+    world
+        .wait_until("to be ready", |_| {
+            get(probes, "/readyz").is_some_and(|(code, _)| code == 200)
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn it_ends_well_when_asked_to_and_its_log_tells_no_secret() {
+    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let secret = world.credentials.secret_access_key.clone();
+    let operator = world.operator().unwrap();
+    let log = operator.log();
+    assert!(log.contains("starting the controllers"), "{log}");
+    assert!(!log.contains(&secret), "the log has the secret access key");
+    assert!(!log.contains("eyJhbGciOi"), "the log has a token");
+    let log_of = |world: &World| world.operator().map(irsa_tests::world::Operator::log);
+    let before = log_of(&world).unwrap();
+    assert!(!before.contains("panicked"), "{before}");
+    let ended = world.end_operator().await.unwrap();
+    assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn a_flag_that_cannot_be_is_refused_in_a_sentence() {
+    let mut world = World::start().await.unwrap();
+    world.start_operator().await.unwrap();
+    world.stop_operator().await.unwrap();
+    let binary = irsa_tests::world::operator_binary().unwrap();
+    for (flag, sentence) in [
+        ("--allowed-accounts=acme", "an AWS account id has 12 digits"),
+        ("--api-server-endpoints=here", "write HOST:PORT"),
+        ("--log-filter=a=b=c", "--log-filter"),
+        ("--concurrency=0", "1..=100"),
+    ] {
+        let output = Command::new(&binary).arg(flag).env_clear().output().unwrap();
+        assert!(!output.status.success(), "{flag}");
+        let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(complaint.contains(sentence), "{flag}: {complaint}");
+        assert!(!complaint.contains("panicked"), "{complaint}");
+    }
+}

@@ -1,0 +1,137 @@
+//! What it costs, in calls: golden for one federation and one binding, constant for each of a hundred.
+
+use std::collections::BTreeMap;
+
+use irsa_testkit::controlplane::SigningKey;
+use irsa_tests::world::{Counts, World, objects::is_ready, repository};
+use serde_json::{Value, json};
+
+/// Reads by watches depend on when they reconnect, and probing for the CRDs on when they came.
+fn without_watches(mut counts: Counts) -> Counts {
+    counts
+        .kubernetes_reads
+        .retain(|call, _| !call.starts_with("watch ") && !call.starts_with("list "));
+    counts
+}
+
+fn calls(table: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    table.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
+}
+
+#[tokio::test]
+async fn one_federation_and_one_binding_from_nothing_cost_what_they_always_cost() {
+    let mut world = World::start_signing_with(SigningKey::generate_rsa().unwrap())
+        .await
+        .unwrap();
+    let mark = world.mark().await.unwrap();
+    world.start_operator().await.unwrap();
+    let samples = repository().join("config/samples");
+    for file in ["serviceaccount.yaml", "oidcfederation.yaml"] {
+        world.cluster.apply_file(&samples.join(file), false).await.unwrap();
+    }
+    world.federation_ready("default").await.unwrap();
+    world
+        .cluster
+        .apply_file(&samples.join("iamrolebinding.yaml"), false)
+        .await
+        .unwrap();
+    world.binding_ready("default", "app").await.unwrap();
+
+    let counts = without_watches(world.counts_since(&mark).await.unwrap());
+    let reads = calls(&[
+        ("iam:GetOpenIDConnectProvider", 1),
+        ("iam:GetRole", 1),
+        ("s3:GetBucketPolicy", 1),
+        ("s3:GetObject", 2),
+        ("sts:GetCallerIdentity", 1),
+    ]);
+    assert_eq!(counts.aws_reads, reads);
+    let writes = calls(&[
+        ("iam:AttachRolePolicy", 1),
+        ("iam:CreateOpenIDConnectProvider", 1),
+        ("iam:CreateRole", 1),
+        ("s3:PutBucketPolicy", 1),
+        ("s3:PutObject", 2),
+    ]);
+    assert_eq!(counts.aws_writes, writes);
+    let writes = calls(&[
+        ("create configmaps", 1),
+        ("create events", 5),
+        ("patch iamrolebindings", 1),
+        ("patch iamrolebindings/status", 2),
+        ("patch oidcfederations", 1),
+        ("patch oidcfederations/status", 2),
+        ("patch serviceaccounts", 1),
+    ]);
+    assert_eq!(counts.kubernetes_writes, writes);
+}
+
+/// A hundred bindings in ten namespaces, each with its own ServiceAccount.
+fn a_hundred() -> Vec<Value> {
+    let mut objects = Vec::new();
+    for namespace in 0..10 {
+        let namespace = format!("team-{namespace}");
+        objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}));
+        for app in 0..10 {
+            let metadata = json!({"name": format!("app-{app}"), "namespace": namespace});
+            objects.push(json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}));
+            objects.push(json!({
+                "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding", "metadata": metadata,
+                "spec": {"serviceAccounts": [{"name": format!("app-{app}")}],
+                         "policies": {"managed": ["AmazonS3ReadOnlyAccess"]}},
+            }));
+        }
+    }
+    objects
+}
+
+#[tokio::test]
+async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
+    let mut world = World::start_signing_with(SigningKey::generate_rsa().unwrap())
+        .await
+        .unwrap();
+    world.start_operator().await.unwrap();
+    let federation = repository().join("config/samples/oidcfederation.yaml");
+    world.cluster.apply_file(&federation, false).await.unwrap();
+    world.federation_ready("default").await.unwrap();
+
+    let mark = world.mark().await.unwrap();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": a_hundred()});
+    world.cluster.apply_yaml(&list.to_string()).await.unwrap();
+    for namespace in 0..10 {
+        for app in 0..10 {
+            world
+                .binding_ready(&format!("team-{namespace}"), &format!("app-{app}"))
+                .await
+                .unwrap();
+        }
+    }
+    let counts = without_watches(world.counts_since(&mark).await.unwrap());
+    let writes = calls(&[("iam:AttachRolePolicy", 100), ("iam:CreateRole", 100)]);
+    assert_eq!(counts.aws_writes, writes);
+    assert_eq!(counts.aws_reads, calls(&[("iam:GetRole", 100)]));
+    let writes = calls(&[
+        ("create events", 200),
+        ("patch iamrolebindings", 100),
+        ("patch iamrolebindings/status", 200),
+        ("patch serviceaccounts", 100),
+    ]);
+    assert_eq!(counts.kubernetes_writes, writes);
+
+    // Something that no binding uses changes about the federation: nobody is woken.
+    let mark = world.mark().await.unwrap();
+    let patch = json!({"spec": {"interval": "20m"}}).to_string();
+    let kubectl = ["patch", "oidcfederation", "default", "--type=merge", "-p", &patch];
+    world.cluster.kubectl(&kubectl).await.unwrap();
+    world
+        .wait_for(
+            "the edit to be seen",
+            ("oidcfederation", "default", "default"),
+            is_ready,
+        )
+        .await
+        .unwrap();
+    let counts = without_watches(world.counts_since(&mark).await.unwrap());
+    assert_eq!(counts.aws_reads.get("iam:GetRole"), None, "{counts:#?}");
+    assert!(counts.aws_writes.is_empty(), "{counts:#?}");
+}
