@@ -39,6 +39,7 @@ lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, u
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) machete
+	hack/lint-dockerfile.sh
 
 .PHONY: tools
 tools: prerequisites ## Install the pinned lint tools where they are missing
@@ -64,6 +65,11 @@ operator: prerequisites
 demo: prerequisites control-plane operator ## The main job, live: two YAML files to a pod identity that AWS accepts (KEEP=1 leaves it running)
 	@crates/testkit/python/venv.sh >/dev/null
 	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(CARGO) run --quiet --locked --package irsa-tests --bin demo
+
+.PHONY: check-demo
+check-demo: demo ## The demo works, and fails when there is no operator
+	@if IRSA_DEMO_WITHOUT_OPERATOR=1 $(CARGO) run --quiet --locked --package irsa-tests --bin demo >/dev/null; then \
+	  echo "the demo succeeded without the operator" >&2; exit 1; fi
 
 .PHONY: mutants
 mutants: prerequisites ## Mutation test of the judgement that matters most (half an hour)
