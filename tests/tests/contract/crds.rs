@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::bench::{binding, create, federation, plane};
 
 #[tokio::test]
@@ -14,16 +16,21 @@ async fn an_object_without_status_reads_as_not_yet_observed() {
 #[tokio::test]
 async fn explain_reads_like_documentation() {
     let plane = plane().await;
-    let explain = |field: &'static str| {
-        let plane = plane.clone();
-        async move { plane.kubectl(&["explain", field]).await.unwrap().stdout }
-    };
-    assert!(
-        explain("oidcfederation.spec.issuer")
-            .await
-            .contains("--service-account-issuer")
-    );
-    assert!(explain("irb.spec.serviceAccounts").await.contains("name"));
+    for (field, part) in [
+        ("oidcfederation.spec.issuer", "--service-account-issuer"),
+        ("irb.spec.serviceAccounts", "name"),
+    ] {
+        // The API server publishes the schema of a new CRD a moment after it serves the kind.
+        let mut explained = String::new();
+        for _ in 0..300 {
+            explained = plane.kubectl(&["explain", field]).await.unwrap().stdout;
+            if explained.contains(part) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(explained.contains(part), "{field}: {explained}");
+    }
 }
 
 #[test]

@@ -212,6 +212,8 @@ fn a_key_that_aws_does_not_take_is_shown_and_left_out() {
     let shown = advance.keys.iter().find(|key| key.kid == "ed").unwrap();
     assert_eq!((shown.state, shown.alg.as_str()), (KeyState::Unsupported, "Ed25519"));
     assert!(events(&advance).contains(&(EventReason::KeyUnsupported, Some("ed"))));
+    let again = story.pass(&[set(&[rsa(), ed25519()])]);
+    assert_eq!(events(&again), [], "told once");
     assert_eq!(
         story.pass(&[set(&[rsa()])]).keys.len(),
         1,

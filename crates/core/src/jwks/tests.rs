@@ -127,3 +127,33 @@ fn what_is_published_has_public_members_only_and_does_not_depend_on_order() {
     assert_eq!(members, ["alg", "e", "kid", "kty", "n", "use"]);
     assert_eq!(set(&[rsa(), p256()]).to_jwks(), set(&[p256(), rsa()]).to_jwks());
 }
+
+#[test]
+fn an_rsa_key_without_alg_is_rs256_and_its_size_counts_from_its_first_set_bit() {
+    let mut silent = rsa();
+    silent.as_object_mut().unwrap().remove("alg");
+    assert_eq!(set(&[silent]).keys()[0].alg(), "RS256");
+    let of = |first: u8| {
+        let mut modulus = vec![0xff_u8; 128];
+        modulus[0] = first;
+        with(rsa(), "n", json!(URL_SAFE_NO_PAD.encode(modulus)))
+    };
+    assert_eq!(set(&[of(0x80)]).keys().len(), 1, "exactly 1024 bits");
+    let refused = parse_keys(&[of(0x7f)]).unwrap_err();
+    assert!(refused.to_string().contains("1024"), "{refused}");
+}
+
+#[test]
+fn two_keys_of_a_kind_that_aws_does_not_take_are_told_apart() {
+    let other = with(ed25519(), "x", json!(URL_SAFE_NO_PAD.encode([7_u8; 32])));
+    assert!(parse_keys(&[ed25519(), other]).is_err(), "one kid with two keys");
+    let again = with(ed25519(), "alg", json!("EdDSA"));
+    assert_eq!(set(&[ed25519(), again]).keys().len(), 1, "one key, said in two ways");
+}
+
+#[test]
+fn a_thumbprint_is_shown_as_it_is() {
+    let keys = set(&[rsa()]);
+    let thumbprint = keys.keys()[0].thumbprint();
+    assert_eq!(thumbprint.to_string(), thumbprint.as_str());
+}

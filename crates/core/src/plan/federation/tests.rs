@@ -218,6 +218,17 @@ fn a_full_provider_makes_room_for_an_audience_first() {
 }
 
 #[test]
+fn a_provider_with_room_for_one_more_gets_the_new_audience_before_the_old_one_goes() {
+    let mut wanted = desired();
+    wanted.provider.client_ids = (1..100).map(|number| number.to_string()).collect();
+    let before = changed(|observed| {
+        observed.provider.as_mut().unwrap().client_ids = (0..99).map(|number| number.to_string()).collect();
+    });
+    let first = steps(&wanted, &before).remove(0);
+    assert!(matches!(first, FederationStep::AddClientId { .. }), "{first}");
+}
+
+#[test]
 fn thumbprints_that_aws_filled_in_are_no_drift_and_their_case_and_order_mean_nothing() {
     let mut wanted = desired();
     wanted.provider.thumbprints = vec!["a".repeat(40), "b".repeat(40)];
