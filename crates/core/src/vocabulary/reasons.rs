@@ -221,12 +221,8 @@ pub enum EventReason {
     KeyUnsupported,
     /// The record of keys was lost and rebuilt.
     KeyHistoryLost,
-    /// An API server accepts an AWS audience for itself.
-    ApiAudiencePolluted,
     /// Another manager owns the annotation that we want to set.
     AnnotationConflict,
-    /// Cleanup in AWS failed.
-    CleanupFailed,
     /// Cleanup was given up on request; what was left is named.
     Abandoned,
     /// Everything we made was removed.
@@ -248,9 +244,7 @@ impl EventReason {
             Self::AllKeysReplaced => "AllKeysReplaced",
             Self::KeyUnsupported => "KeyUnsupported",
             Self::KeyHistoryLost => "KeyHistoryLost",
-            Self::ApiAudiencePolluted => "ApiAudiencePolluted",
             Self::AnnotationConflict => "AnnotationConflict",
-            Self::CleanupFailed => "CleanupFailed",
             Self::Abandoned => "Abandoned",
             Self::Deleted => "Deleted",
         }

@@ -1,0 +1,69 @@
+//! Objects: conditional, of the expected owner, and never overwritten unseen.
+
+use irsa_aws::{DocumentStore, Kind, Lookup, Precondition};
+use irsa_testkit::aws::s3::BucketOptions;
+use irsa_tests::world::{ISSUER_BUCKET, REGION};
+
+use crate::bench::{Bench, bucket, document, jwks};
+
+#[tokio::test]
+async fn an_object_is_written_over_nothing_unseen_and_reads_back_as_it_was_written() {
+    let bench = Bench::start().await;
+    let aws = bench.connect().await;
+    let missing = aws.document(&jwks()).await.unwrap();
+    assert!(
+        matches!(missing, Lookup::MissingOrForbidden(_)),
+        "without s3:ListBucket: {missing:?}"
+    );
+
+    let etag = aws
+        .put_document(&jwks(), &document("one"), &Precondition::IfAbsent)
+        .await
+        .unwrap();
+    let Lookup::Found(found) = aws.document(&jwks()).await.unwrap() else {
+        panic!("not found")
+    };
+    let written = document("one");
+    assert_eq!((found.bytes, found.etag), (written.bytes, etag.clone()));
+    assert_eq!(found.metadata, written.metadata);
+    assert_eq!(found.cache_control.as_deref(), Some("public, max-age=300"));
+
+    let again = aws
+        .put_document(&jwks(), &document("two"), &Precondition::IfAbsent)
+        .await;
+    assert_eq!(again.unwrap_err().kind(), Kind::PreconditionFailed);
+    let newer = aws
+        .put_document(&jwks(), &document("two"), &Precondition::IfMatch(etag.clone()))
+        .await
+        .unwrap();
+    let stale = aws
+        .put_document(&jwks(), &document("three"), &Precondition::IfMatch(etag.clone()))
+        .await;
+    assert_eq!(stale.unwrap_err().kind(), Kind::PreconditionFailed);
+    let stale = aws.delete_document(&jwks(), &etag).await;
+    assert_eq!(stale.unwrap_err().kind(), Kind::PreconditionFailed);
+    aws.delete_document(&jwks(), &newer).await.unwrap();
+    assert!(!matches!(aws.document(&jwks()).await.unwrap(), Lookup::Found(_)));
+}
+
+#[tokio::test]
+async fn a_bucket_that_somebody_else_made_under_our_name_gets_nothing() {
+    let bench = Bench::start().await;
+    bench.double.s3(|s3| s3.remove_bucket_directly(ISSUER_BUCKET));
+    let theirs = BucketOptions::in_region(REGION);
+    bench
+        .double
+        .account("210987654321")
+        .create_bucket(ISSUER_BUCKET, theirs);
+    let aws = bench.connect().await;
+    let put = aws
+        .put_document(&jwks(), &document("one"), &Precondition::IfAbsent)
+        .await
+        .unwrap_err();
+    let policy = aws.put_bucket_policy(&bucket(), "{}").await.unwrap_err();
+    for error in [put, policy] {
+        assert_eq!(error.kind(), Kind::AccessDenied, "{error}");
+        bench.tells_no_secret(&error);
+    }
+    assert!(bench.double.s3(|s3| s3.object(ISSUER_BUCKET, &jwks().key).is_none()));
+}

@@ -1,0 +1,71 @@
+//! What goes wrong on the way: its class, how often it was tried, and that it ends.
+
+use irsa_aws::{Connect, IdentityProviders, Kind, Operation, Proxy, SdkConnect};
+use irsa_testkit::aws::{AwsError, Fault, FaultRule};
+use irsa_tests::world::{ACCOUNT, ISSUER};
+
+use crate::bench::{Bench, here};
+
+fn provider_arn() -> String {
+    format!(
+        "arn:aws:iam::{ACCOUNT}:oidc-provider/{}",
+        ISSUER.trim_start_matches("https://")
+    )
+}
+
+const READ: &str = "iam:GetOpenIDConnectProvider";
+
+fn operation() -> Operation {
+    Operation::of_action(READ.trim_start_matches("iam:")).unwrap()
+}
+
+#[tokio::test]
+async fn every_fault_has_its_class_and_ends_in_time_and_every_attempt_is_counted() {
+    let error = |status, code| Fault::ErrorBefore(AwsError::new(status, code, "provoked"));
+    for (what, fault, kind) in [
+        ("throttled", error(400, "Throttling"), Kind::Throttled),
+        ("failing", error(500, "ServiceFailure"), Kind::Unavailable),
+        ("hanging", Fault::Hang, Kind::Unavailable),
+        ("cut", Fault::CutBefore, Kind::Unavailable),
+        ("refused", error(403, "AccessDenied"), Kind::AccessDenied),
+    ] {
+        let bench = Bench::start().await;
+        let sdk = bench.sdk();
+        let aws = sdk.connect(&here()).await.unwrap();
+        bench.double.add_fault(FaultRule::new(READ, usize::MAX, fault));
+        let mark = bench.double.mark();
+        let refused = aws.provider(&provider_arn()).await.unwrap_err();
+        assert_eq!(refused.kind(), kind, "{what}: {refused}");
+        assert_eq!(refused.operation, READ, "{what}");
+        bench.tells_no_secret(&refused);
+        let seen = bench.double.since(mark).len() as u64;
+        let counted = sdk.attempts().of(operation());
+        assert!(counted >= seen.max(1), "{what}: {counted} counted, AWS saw {seen}");
+        assert!(kind == Kind::AccessDenied || counted > 1, "{what} was tried once only");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_ridden_out() {
+    let bench = Bench::start().await;
+    let sdk = bench.sdk();
+    let aws = sdk.connect(&here()).await.unwrap();
+    bench.double.add_fault(FaultRule::new(READ, 1, Fault::CutBefore));
+    assert_eq!(aws.provider(&provider_arn()).await.unwrap(), None);
+    assert_eq!(sdk.attempts().of(operation()), 2);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_and_a_dead_proxy_are_no_answer() {
+    let bench = Bench::start().await;
+    let mut untrusting = bench.settings();
+    untrusting.ca_bundle = None;
+    let mut lost = bench.settings();
+    lost.proxy = Proxy::Url("http://127.0.0.1:1".to_owned());
+    for settings in [untrusting, lost] {
+        let refused = SdkConnect::new(settings).unwrap().connect(&here()).await.err().unwrap();
+        assert_eq!(refused.kind(), Kind::Unavailable, "{refused}");
+        bench.tells_no_secret(&refused);
+    }
+    assert!(bench.double.requests().is_empty(), "nothing went past the proxy");
+}
