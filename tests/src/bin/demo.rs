@@ -81,11 +81,7 @@ async fn watch(world: &World) -> Result<(), Problem> {
     loop {
         let federation = world.get("oidcfederation", "default", "default").await?;
         let binding = world.get("iamrolebinding", "default", "app").await?;
-        let table = world
-            .cluster
-            .kubectl(&["get", "oidcfederation,iamrolebinding"])
-            .await?
-            .stdout;
+        let table = world.kubectl(&["get", "oidcfederation,iamrolebinding"]).await?;
         let without_age = table.lines().map(without_last_word).collect::<Vec<_>>().join("\n");
         if without_age != shown {
             print(&table);

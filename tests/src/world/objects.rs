@@ -36,17 +36,29 @@ pub fn says(object: &Value, kind: &str, status_or_reason: &str) -> bool {
 }
 
 impl World {
+    /// What kubectl prints, as the administrator.
+    ///
+    /// # Errors
+    /// What kubectl complains of, when it does not end well.
+    pub async fn kubectl(&self, arguments: &[&str]) -> Result<String, Problem> {
+        let output = self.cluster.kubectl(arguments).await?;
+        if output.success {
+            return Ok(output.stdout);
+        }
+        Err(format!("kubectl {}: {}", arguments.join(" "), output.stderr.trim()).into())
+    }
+
     /// An object as JSON; `None` when there is none. `kind` as kubectl takes it, with `-n NAMESPACE` where it has one.
     ///
     /// # Errors
     /// When kubectl fails for another reason than that there is none.
     pub async fn get(&self, kind: &str, namespace: &str, name: &str) -> Result<Option<Value>, Problem> {
         let arguments = ["get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found"];
-        let output = self.cluster.kubectl(&arguments).await?;
-        if output.stdout.trim().is_empty() {
+        let output = self.kubectl(&arguments).await?;
+        if output.trim().is_empty() {
             return Ok(None);
         }
-        Ok(Some(serde_json::from_str(&output.stdout)?))
+        Ok(Some(serde_json::from_str(&output)?))
     }
 
     /// Waits until the object is as wanted, and returns it.

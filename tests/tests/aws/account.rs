@@ -1,10 +1,10 @@
 //! Whose account it is, and how another one is reached.
 
-use irsa_aws::{AssumeRole, CallerIdentity, Connect, Connection, Kind, SdkConnect};
+use irsa_aws::{AssumeRole, CallerIdentity, Connect, Connection, Kind, Roles, SdkConnect};
 use irsa_tests::world::ACCOUNT;
 use serde_json::json;
 
-use crate::bench::{Bench, here};
+use crate::bench::{Bench, here, role};
 
 const OTHER: &str = "210987654321";
 
@@ -42,20 +42,7 @@ async fn a_role_in_another_account_is_assumed_with_its_external_id_and_not_witho
         None,
     ));
     let theirs = SdkConnect::new(settings).unwrap().connect(&here()).await.unwrap();
-    irsa_aws::Roles::create_role(
-        &theirs,
-        &irsa_aws::NewRole {
-            name: "publisher".to_owned(),
-            path: "/".to_owned(),
-            trust_policy: trust.to_string(),
-            description: String::new(),
-            max_session_seconds: 3600,
-            permissions_boundary: None,
-            tags: irsa_aws::Tags::default(),
-        },
-    )
-    .await
-    .unwrap();
+    theirs.create_role(&role("publisher", &trust)).await.unwrap();
 
     let through = |external_id: Option<&str>| Connection {
         assume_role: Some(AssumeRole {

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use irsa_aws::{
-    AwsError, Bucket, Connect, Connection, NewDocument, ObjectRef, Proxy, SdkAws, SdkConnect, Settings,
-    StaticCredentials, Timeouts,
+    AwsError, Bucket, Connect, Connection, NewDocument, NewRole, ObjectRef, Proxy, SdkAws, SdkConnect, Settings,
+    StaticCredentials, Tags, Timeouts,
 };
 use irsa_testkit::aws::{
     AwsDouble, Credentials,
     s3::{BucketOptions, PublicAccessBlock},
 };
 use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, operator_policy};
+use serde_json::Value;
 
 pub(crate) struct Bench {
     pub(crate) double: AwsDouble,
@@ -99,5 +100,18 @@ pub(crate) fn document(text: &str) -> NewDocument {
         content_type: "application/json".to_owned(),
         cache_control: "public, max-age=300".to_owned(),
         metadata: [("irsa-anywhere-cluster".to_owned(), "c-1".to_owned())].into(),
+    }
+}
+
+/// A role that trusts somebody, with nothing special about it.
+pub(crate) fn role(name: &str, trust: &Value) -> NewRole {
+    NewRole {
+        name: name.to_owned(),
+        path: "/".to_owned(),
+        trust_policy: trust.to_string(),
+        description: String::new(),
+        max_session_seconds: 3600,
+        permissions_boundary: None,
+        tags: Tags::default(),
     }
 }

@@ -7,9 +7,23 @@ use irsa_core::naming::{default_role_name_prefix, federation_id};
 use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, operator_policy};
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, bucket, document, jwks};
+use crate::bench::{Bench, bucket, document, jwks, role};
 
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
+
+const LIST: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}"#;
+
+/// A role where the policy lets the operator make one.
+fn new_role(name: &str) -> NewRole {
+    let trust = json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}]});
+    NewRole {
+        path: format!("/irsa/{}/", federation_id(ISSUER)),
+        tags: tags("c-1"),
+        ..role(name, &trust)
+    }
+}
 
 fn tags(value: &str) -> Tags {
     [("irsa-anywhere.dev/cluster".to_owned(), value.to_owned())]
@@ -21,7 +35,7 @@ fn tags(value: &str) -> Tags {
 async fn everything(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
     documents(aws).await?;
     provider(aws).await?;
-    role(aws, boundary).await
+    life_of_a_role(aws, boundary).await
 }
 
 async fn documents(aws: &SdkAws) -> Result<(), AwsError> {
@@ -60,27 +74,14 @@ async fn provider(aws: &SdkAws) -> Result<(), AwsError> {
     aws.delete_provider(&arn).await
 }
 
-async fn role(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
-    let name = format!("{}team.app", default_role_name_prefix(ISSUER));
-    let name = name.as_str();
-    let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}]});
-    let list = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]});
+async fn life_of_a_role(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
+    let new = new_role(&format!("{}team.app", default_role_name_prefix(ISSUER)));
+    let (name, trust) = (new.name.as_str(), new.trust_policy.as_str());
     let missing = aws.role(name).await?;
     assert_eq!(missing, None);
-    let new = NewRole {
-        name: name.to_owned(),
-        path: format!("/irsa/{}/", federation_id(ISSUER)),
-        trust_policy: trust.to_string(),
-        description: "made by a test".to_owned(),
-        max_session_seconds: 3600,
-        permissions_boundary: None,
-        tags: tags("c-1"),
-    };
     aws.create_role(&new).await?;
     aws.role(name).await?;
-    aws.update_trust_policy(name, &trust.to_string()).await?;
+    aws.update_trust_policy(name, trust).await?;
     aws.update_role(name, "changed", 7200).await?;
     aws.put_permissions_boundary(name, boundary).await?;
     aws.delete_permissions_boundary(name).await?;
@@ -89,7 +90,7 @@ async fn role(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
     aws.attach_policy(name, READ_ONLY).await?;
     assert_eq!(aws.attached_policies(name).await?, [READ_ONLY.to_owned()].into());
     aws.detach_policy(name, READ_ONLY).await?;
-    aws.put_inline_policy(name, "list", &list.to_string()).await?;
+    aws.put_inline_policy(name, "list", LIST).await?;
     assert_eq!(aws.inline_policies(name).await?, ["list".to_owned()].into());
     aws.inline_policy(name, "list").await?;
     aws.delete_inline_policy(name, "list").await?;
@@ -126,6 +127,10 @@ async fn the_documented_policy_is_enough_and_every_action_in_it_is_needed() {
                 Ok(()) => assert!(read_twice, "{action} of {} is not needed", statement["Sid"]),
                 Err(refused) => {
                     assert_eq!(refused.kind(), Kind::AccessDenied, "without {action}: {refused}");
+                    assert!(
+                        refused.to_string().contains(action.as_str()),
+                        "{action} is not named: {refused}"
+                    );
                 }
             }
         }
@@ -152,39 +157,23 @@ async fn listings_of_several_pages_lose_nothing() {
         settings.paging.empty_pages = true;
     });
     let aws = bench.connect().await;
-    let name = format!("{}team.app", default_role_name_prefix(ISSUER));
-    let trust = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}]});
-    let new = NewRole {
-        name: name.clone(),
-        path: format!("/irsa/{}/", federation_id(ISSUER)),
-        trust_policy: trust.to_string(),
-        description: String::new(),
-        max_session_seconds: 3600,
-        permissions_boundary: None,
-        tags: tags("c-1"),
-    };
+    let new = new_role(&format!("{}team.app", default_role_name_prefix(ISSUER)));
+    let name = new.name.as_str();
     aws.create_role(&new).await.unwrap();
-    let list = json!({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]});
     let inline: Vec<String> = (0..7).map(|number| format!("list-{number}")).collect();
     for policy in &inline {
-        aws.put_inline_policy(&name, policy, &list.to_string()).await.unwrap();
+        aws.put_inline_policy(name, policy, LIST).await.unwrap();
     }
-    assert_eq!(aws.inline_policies(&name).await.unwrap(), inline.into_iter().collect());
+    assert_eq!(aws.inline_policies(name).await.unwrap(), inline.into_iter().collect());
     let account = bench.double.account(ACCOUNT);
     let managed: Vec<String> = (0..5)
-        .map(|number| {
-            account
-                .put_managed_policy(&format!("p{number}"), &list.to_string())
-                .unwrap()
-        })
+        .map(|number| account.put_managed_policy(&format!("p{number}"), LIST).unwrap())
         .collect();
     for policy in &managed {
-        aws.attach_policy(&name, policy).await.unwrap();
+        aws.attach_policy(name, policy).await.unwrap();
     }
     assert_eq!(
-        aws.attached_policies(&name).await.unwrap(),
+        aws.attached_policies(name).await.unwrap(),
         managed.into_iter().collect()
     );
 }

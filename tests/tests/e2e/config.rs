@@ -1,6 +1,8 @@
 //! `config/` as the API server takes it: every field known, every right as small as it is said to be.
 
-use irsa_testkit::controlplane::SigningKey;
+use std::time::Duration;
+
+use irsa_testkit::controlplane::{ControlPlane, SigningKey};
 use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World, repository};
 use serde_json::{Value, json};
 
@@ -11,7 +13,7 @@ async fn world() -> World {
 }
 
 /// Whether a user may do something: `verb`, `group`, `resource` (with a subresource behind a slash), `namespace`.
-async fn may(world: &World, user: &str, (verb, group, resource, namespace): (&str, &str, &str, &str)) -> bool {
+async fn may(cluster: &ControlPlane, user: &str, (verb, group, resource, namespace): (&str, &str, &str, &str)) -> bool {
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
@@ -23,7 +25,7 @@ async fn may(world: &World, user: &str, (verb, group, resource, namespace): (&st
                                    "namespace": namespace},
         },
     });
-    let client = world.cluster.client().unwrap();
+    let client = cluster.client().unwrap();
     let reply = client
         .post("/apis/authorization.k8s.io/v1/subjectaccessreviews", &review)
         .await
@@ -67,10 +69,10 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("list", "discovery.k8s.io", "endpointslices", "team"),
     ];
     for question in may_do {
-        assert!(may(&world, &operator, question).await, "may not {question:?}");
+        assert!(may(&world.cluster, &operator, question).await, "may not {question:?}");
     }
     for question in may_not {
-        assert!(!may(&world, &operator, question).await, "may {question:?}");
+        assert!(!may(&world.cluster, &operator, question).await, "may {question:?}");
     }
 }
 
@@ -89,6 +91,7 @@ async fn what_is_rendered_has_no_unknown_field_and_runs_under_the_restricted_sta
             "--validate=strict",
         ];
         let output = world.cluster.kubectl(&arguments).await.unwrap();
+        assert!(output.success, "{directory}: {}", output.stderr);
         assert!(
             !output.stderr.to_lowercase().contains("warning"),
             "{directory}: {}",
@@ -157,31 +160,38 @@ async fn two_appliers_merge_their_lists_and_neither_takes_what_is_the_others() {
 
 #[tokio::test]
 async fn who_may_view_a_namespace_sees_its_bindings_and_who_may_edit_it_makes_none() {
-    let world = world().await;
-    let user = |name: &str, role: &str| {
+    // The controller manager adds our rules to the roles that everybody has.
+    let cluster = ControlPlane::builder().controller_manager(true).start().await.unwrap();
+    for directory in ["crds", "config/rbac"] {
+        cluster.apply_file(&repository().join(directory), true).await.unwrap();
+    }
+    let bound = |user: &str, role: &str| {
         json!({
             "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": name, "namespace": "default"},
+            "metadata": {"name": user, "namespace": "default"},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": name}],
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user}],
         })
     };
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": [user("viewer", "view"), user("editor", "edit")]});
-    world.cluster.apply_yaml(&list.to_string()).await.unwrap();
-    // kube-controller-manager aggregates roles, and none runs here: the labels are what it goes by.
-    let role = world
-        .get("clusterrole", "default", "irsa-anywhere-view")
-        .await
-        .unwrap()
-        .unwrap();
-    let labels = role["metadata"]["labels"].as_object().unwrap();
-    let aggregated: Vec<&String> = labels.keys().filter(|key| key.contains("aggregate-to-")).collect();
-    assert_eq!(aggregated, ["rbac.authorization.k8s.io/aggregate-to-view"]);
-    for rule in role["rules"].as_array().unwrap() {
-        assert_eq!(rule["verbs"], json!(["get", "list", "watch"]));
-    }
-    let create = ("create", "irsa-anywhere.dev", "iamrolebindings", "default");
-    for name in ["viewer", "editor"] {
-        assert!(!may(&world, name, create).await, "{name} may create bindings");
+    let users = ["view", "edit", "admin"].map(|role| bound(role, role));
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": users});
+    cluster.apply_yaml(&list.to_string()).await.unwrap();
+
+    let bindings = |verb| (verb, "irsa-anywhere.dev", "iamrolebindings", "default");
+    for user in ["view", "edit", "admin"] {
+        let mut seen = false;
+        for _ in 0..300 {
+            seen = may(&cluster, user, bindings("list")).await;
+            if seen {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert!(seen, "{user} does not see bindings");
+        for verb in ["create", "update", "patch", "delete"] {
+            assert!(!may(&cluster, user, bindings(verb)).await, "{user} may {verb} bindings");
+        }
+        let federations = ("list", "irsa-anywhere.dev", "oidcfederations", "");
+        assert!(!may(&cluster, user, federations).await, "{user} sees federations");
     }
 }

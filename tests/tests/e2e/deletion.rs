@@ -11,7 +11,6 @@ const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
 
 async fn delete(world: &World, (kind, namespace, name): (&str, &str, &str)) {
     world
-        .cluster
         .kubectl(&["delete", kind, name, "-n", namespace, "--wait=false"])
         .await
         .unwrap();
@@ -93,7 +92,6 @@ async fn retain_retains() {
         async move {
             let text = patch.to_string();
             world
-                .cluster
                 .kubectl(&["patch", kind, name, "-n", "default", "--type=merge", "-p", &text])
                 .await
                 .unwrap();

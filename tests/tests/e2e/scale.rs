@@ -122,7 +122,7 @@ async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
     let mark = world.mark().await.unwrap();
     let patch = json!({"spec": {"interval": "20m"}}).to_string();
     let kubectl = ["patch", "oidcfederation", "default", "--type=merge", "-p", &patch];
-    world.cluster.kubectl(&kubectl).await.unwrap();
+    world.kubectl(&kubectl).await.unwrap();
     world
         .wait_for(
             "the edit to be seen",

@@ -22,7 +22,6 @@ async fn request_pass(world: &World, value: &str) {
     for (kind, namespace, name) in [FEDERATION, BINDING] {
         let annotation = format!("irsa-anywhere.dev/reconcile-requested-at={value}");
         world
-            .cluster
             .kubectl(&["annotate", "--overwrite", kind, name, "-n", namespace, &annotation])
             .await
             .unwrap();
@@ -117,12 +116,7 @@ async fn what_somebody_changes_on_the_role_is_put_back() {
         .filter_map(|policy| policy.policy_arn())
         .collect();
     assert_eq!(arns, [read_only]);
-    let events = world
-        .cluster
-        .kubectl(&["get", "events", "-A", "-o", "json"])
-        .await
-        .unwrap()
-        .stdout;
+    let events = world.kubectl(&["get", "events", "-A", "-o", "json"]).await.unwrap();
     assert!(
         events.contains("DriftRepaired"),
         "an event tells that drift was repaired"
@@ -169,12 +163,7 @@ async fn what_somebody_changes_about_the_issuer_is_put_back() {
         .await
         .unwrap();
     assert_eq!(found.client_id_list(), ["sts.amazonaws.com"]);
-    let events = world
-        .cluster
-        .kubectl(&["get", "events", "-A", "-o", "json"])
-        .await
-        .unwrap()
-        .stdout;
+    let events = world.kubectl(&["get", "events", "-A", "-o", "json"]).await.unwrap();
     assert!(
         events.contains("DocumentsTampered"),
         "changed documents are an incident"
@@ -195,14 +184,13 @@ async fn a_removed_annotation_is_put_back_and_unbinding_removes_it() {
         "default",
         "eks.amazonaws.com/role-arn-",
     ];
-    world.cluster.kubectl(&remove).await.unwrap();
+    world.kubectl(&remove).await.unwrap();
     world
         .wait_for("the annotation to come back", account, annotated)
         .await
         .unwrap();
 
     world
-        .cluster
         .kubectl(&["delete", "iamrolebinding", "app", "-n", "default"])
         .await
         .unwrap();

@@ -163,6 +163,9 @@ fn quoted_and_bare_condition_values_are_the_same() {
     let of = |value: Value| statement(&json!({"Condition": {"Bool": {"aws:SecureTransport": value}}}));
     same(&of(json!(true)), &of(json!("true")));
     same(&of(json!(5)), &of(json!(["5"])));
+    same(&of(json!(-5)), &of(json!("-5")));
+    same(&of(json!(u64::MAX)), &of(json!(u64::MAX.to_string())));
+    different(&of(json!(1.5)), &of(json!("1.5")));
     different(&of(json!(true)), &of(json!("false")));
     different(&of(json!(true)), &of(json!(1)));
 }

@@ -111,3 +111,26 @@ fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
     der.extend(content);
     der
 }
+
+#[cfg(test)]
+mod tests {
+    use super::tagged;
+
+    /// X.690, 8.1.3: up to 127 in one byte, from 128 on the count of the length's bytes first.
+    #[test]
+    fn a_length_is_short_below_128_and_long_from_there_on() {
+        for (length, head) in [
+            (127, vec![2, 127]),
+            (128, vec![2, 0x81, 128]),
+            (255, vec![2, 0x81, 255]),
+            (256, vec![2, 0x82, 1, 0]),
+        ] {
+            let der = tagged(2, &vec![7; length]);
+            assert_eq!(
+                der.strip_suffix(vec![7; length].as_slice()),
+                Some(head.as_slice()),
+                "{length}"
+            );
+        }
+    }
+}

@@ -143,10 +143,9 @@ mod tests {
 
     #[test]
     fn a_subject_is_the_claim_that_kubernetes_signs() {
-        assert_eq!(
-            Subject::new("payments", "app.v2").unwrap().as_str(),
-            "system:serviceaccount:payments:app.v2"
-        );
+        let subject = Subject::new("payments", "app.v2").unwrap();
+        assert_eq!(subject.as_str(), "system:serviceaccount:payments:app.v2");
+        assert_eq!(subject.to_string(), subject.as_str());
     }
 
     #[test]
@@ -198,6 +197,7 @@ mod tests {
             assert!(Audience::new(bad).is_err(), "{bad:?}");
         }
         assert!(Audience::new("a".repeat(255)).is_ok());
+        assert_eq!(Audience::new("vault").unwrap().to_string(), "vault");
     }
 
     #[test]
@@ -208,5 +208,6 @@ mod tests {
             [1, 2]
         );
         assert_eq!(NonEmptySet::one(7).count(), 1);
+        assert_eq!(NonEmptySet::new([2, 1, 2]).unwrap().count(), 2);
     }
 }

@@ -189,7 +189,7 @@ async fn role_in_use(bench: &mut Bench, iam: &aws_sdk_iam::Client, role: &str) {
         .await
         .unwrap();
     let kubectl = ["delete", "iamrolebinding", "app", "-n", "kept", "--wait=false"];
-    bench.world.cluster.kubectl(&kubectl).await.unwrap();
+    bench.world.kubectl(&kubectl).await.unwrap();
     bench
         .see(&[case("kept", "app", Reason::RoleInUse, &["instance profile"])])
         .await;
@@ -209,7 +209,7 @@ async fn malformed(bench: &mut Bench) {
     let boundary = account.put_managed_policy("boundary", all).unwrap();
     let patch = json!({"spec": {"bindings": {"inlinePolicies": "Allow", "permissionsBoundary": boundary}}}).to_string();
     let kubectl = ["patch", "oidcfederation", "default", "--type=merge", "-p", &patch];
-    bench.world.cluster.kubectl(&kubectl).await.unwrap();
+    bench.world.kubectl(&kubectl).await.unwrap();
     let document =
         json!({"Version": "2012-10-17", "Statement": [{"Effect": "Perhaps", "Action": "s3:*", "Resource": "*"}]});
     let inline = json!({"inline": [{"name": "wrong", "document": document}]});

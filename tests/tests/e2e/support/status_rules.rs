@@ -1,7 +1,7 @@
 //! The rules that Flux's and Argo CD's own code impose on a status, checked over every version that was ever visible.
 
 use irsa_core::vocabulary::{Class, FIELD_MANAGER, Reason};
-use irsa_tests::argocd;
+use irsa_tests::{argocd, world::objects::condition as find};
 use serde_json::Value;
 
 use super::recorder::Recorder;
@@ -21,12 +21,17 @@ pub(crate) fn check(recorder: &Recorder) -> usize {
     recorder.versions().len()
 }
 
-fn conditions(object: &Value) -> &[Value] {
-    object["status"]["conditions"].as_array().map_or(&[], Vec::as_slice)
+/// Whether some object's first status has this reason.
+pub(crate) fn begin_with(recorder: &Recorder, reason: Reason) -> bool {
+    let histories = recorder.histories();
+    let mut firsts = histories
+        .iter()
+        .filter_map(|history| history.iter().find(|version| observed(version) != -1));
+    firsts.any(|first| find(first, "Ready").is_some_and(|ready| ready["reason"] == reason.as_str()))
 }
 
-fn find<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
-    conditions(object).iter().find(|condition| condition["type"] == kind)
+fn conditions(object: &Value) -> &[Value] {
+    object["status"]["conditions"].as_array().map_or(&[], Vec::as_slice)
 }
 
 fn observed(object: &Value) -> i64 {
