@@ -46,24 +46,27 @@ tools: prerequisites ## Install the pinned lint tools where they are missing
 	@hack/tools.sh
 
 .PHONY: unit
-unit: prerequisites ## Unit and property tests
+unit: prerequisites python ## Unit and property tests
 	$(CARGO) test --workspace --exclude irsa-tests --locked
 
 .PHONY: test
-test: prerequisites control-plane operator ## Everything that proves it works: unit, property, API table, end to end
+test: prerequisites control-plane python operator ## Everything that proves it works: unit, property, API table, end to end
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked
 
 .PHONY: e2e
-e2e: prerequisites control-plane operator ## Only the end-to-end tests
+e2e: prerequisites control-plane python operator ## Only the end-to-end tests
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
+
+.PHONY: python
+python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
+	@crates/testkit/python/venv.sh >/dev/null
 
 .PHONY: operator
 operator: prerequisites
 	$(CARGO) build --locked --package irsa-operator
 
 .PHONY: demo
-demo: prerequisites control-plane operator ## The main job, live: two YAML files to a pod identity that AWS accepts (KEEP=1 leaves it running)
-	@crates/testkit/python/venv.sh >/dev/null
+demo: prerequisites control-plane python operator ## The main job, live: two YAML files to a pod identity that AWS accepts (KEEP=1 leaves it running)
 	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(CARGO) run --quiet --locked --package irsa-tests --bin demo
 
 .PHONY: check-demo

@@ -98,13 +98,13 @@ pub(crate) const TOKENS: &[(&str, Change, &str, &str)] = &[
     ),
     (
         "expired within the leeway",
-        |s, h, c| s.key.token(&h, &set(c, "exp", ago(290))),
+        |s, h, c| s.key.token(&h, &set(c, "exp", ago(270))),
         "200",
         "",
     ),
     (
         "not begun",
-        |s, h, c| s.key.token(&h, &set(c, "nbf", ago(-310))),
+        |s, h, c| s.key.token(&h, &set(c, "nbf", ago(-330))),
         INVALID,
         "",
     ),
