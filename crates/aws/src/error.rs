@@ -112,7 +112,6 @@ impl Kind {
 
     const fn of_status(http_status: u16) -> Self {
         match http_status {
-            404 => Self::NotFound,
             401 | 403 => Self::AccessDenied,
             409 => Self::Conflict,
             412 => Self::PreconditionFailed,
@@ -170,6 +169,9 @@ mod tests {
             ("DeleteConflict", 409, Kind::DeleteConflict),
             ("MalformedPolicyDocument", 400, Kind::MalformedPolicy),
             ("NoSuchEntity", 404, Kind::NotFound),
+            // A proxy's or a portal's answer says nothing about what AWS has.
+            ("", 404, Kind::Unavailable),
+            ("Not Found", 404, Kind::Unavailable),
             ("PolicyNotAttachable", 400, Kind::InvalidInput),
             ("UnmodifiableEntity", 400, Kind::InvalidInput),
             ("ServiceFailure", 500, Kind::Unavailable),

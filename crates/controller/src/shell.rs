@@ -21,6 +21,7 @@ use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
 use kube::{Client, core::DeserializeGuard};
 
+pub(crate) use self::finalizer::is_abandoned;
 pub use self::pass::{error_policy, reconcile};
 use self::{fresh::Freshness, written::Written};
 use crate::{
@@ -80,6 +81,15 @@ pub trait Reconciler: Send + Sync + 'static {
 
     /// Makes the object's spec true. Our finalizer is on the object.
     fn apply(&self, object: &Self::Kind) -> impl Future<Output = Report<<Self::Kind as Managed>::Status>> + Send;
+
+    /// What must go on although `spec.suspend` is true. `None`: nothing had to be done, and the object is reported as
+    /// suspended.
+    fn suspended(
+        &self,
+        _object: &Self::Kind,
+    ) -> impl Future<Output = Option<Report<<Self::Kind as Managed>::Status>>> + Send {
+        std::future::ready(None)
+    }
 
     /// Removes what the object's spec made. The spec may be invalid; the status and the tags in AWS are to be trusted.
     fn cleanup(&self, object: &Self::Kind) -> impl Future<Output = Cleanup<<Self::Kind as Managed>::Status>> + Send;

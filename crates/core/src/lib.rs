@@ -13,6 +13,7 @@ pub mod documents;
 pub mod history;
 pub mod issuer;
 pub mod issuer_flags;
+mod json;
 pub mod jwks;
 pub mod naming;
 pub mod outcome;

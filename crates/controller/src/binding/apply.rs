@@ -1,12 +1,9 @@
 //! Making a binding true.
 
-use std::collections::BTreeSet;
-
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{Connect, Roles};
 use irsa_core::{
-    admission::{Labels, Refusal},
-    naming::Ownership,
+    admission::Labels,
     plan::binding::{BindingStep, Cause, Plan},
     vocabulary::{ConditionType, EventReason, Reason},
 };
@@ -16,10 +13,11 @@ use super::{
     Bindings,
     aws_errors::halt,
     execute::execute,
-    federation::{Provider, Usage},
+    federation::{Known, Provider},
     observe::{self, Depth, Found},
     siblings::Siblings,
     validate::{Wanted, usable, validate},
+    withhold::check_home,
 };
 use crate::{
     halt::{Halt, Progress},
@@ -29,11 +27,10 @@ use crate::{
 };
 
 /// What the cluster says around a binding.
-struct Surroundings {
-    usage: Usage,
-    provider: Provider,
-    labels: Labels,
-    older_roles: u32,
+pub(super) struct Surroundings {
+    pub(super) known: Known,
+    pub(super) labels: Labels,
+    pub(super) older_roles: u32,
 }
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -44,114 +41,79 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<String, Halt> {
         let around = self.observe(binding)?;
-        progress.holds(ConditionType::FederationReady, "The federation can be used.");
-
-        let wanted = validate(binding, &around.usage, &around.provider, &self.cluster, self.limits)?;
-        self.check_claims(binding, &wanted, &around)?;
-        if let Err(refusal) = wanted.admit(&around.usage.guardrails, &around.labels, around.older_roles) {
-            return Err(self.refuse(binding, &wanted, &around, refusal).await);
-        }
-        progress.holds(
-            ConditionType::Admitted,
-            "The federation's guard-rails allow what is asked for.",
-        );
+        let (provider, wanted) = match self.admit(binding, &around, progress) {
+            Ok(admitted) => admitted,
+            Err(halt) => return Err(self.withhold(binding, &around, halt).await),
+        };
         progress.status.role_name = Some(wanted.role.name.to_string());
 
-        let aws = self.connect(&around).await?;
-        let found = observe_role(&aws, &wanted, Depth::Documents).await?;
+        let aws = self.connect(&around, &provider).await?;
+        let found = observe_role(&aws, &wanted).await?;
+        if let Err(halt) = check_kept(&wanted, found.as_ref(), &around) {
+            return Err(self.withhold(binding, &around, halt).await);
+        }
         let plan = self.plan(binding, &wanted, found.as_ref())?;
         self.execute_plan(binding, &aws, &wanted, plan, found, progress).await?;
-        self.sync_accounts(binding, &around.usage, &wanted, progress).await?;
+        self.sync_accounts(binding, &around.known.usage, &wanted, progress)
+            .await?;
         Ok(conclusion(binding, &wanted))
     }
 
     /// What the watches know; no I/O.
-    fn observe(&self, binding: &IamRoleBinding) -> Result<Surroundings, Halt> {
-        let known = self.federations.get(&binding.spec.federation_ref.name);
-        let provider = usable(known.as_ref(), binding)?.clone();
+    pub(super) fn observe(&self, binding: &IamRoleBinding) -> Result<Surroundings, Halt> {
+        let name = &binding.spec.federation_ref.name;
+        let known = self.federations.get(name).ok_or_else(|| {
+            let message = format!("The OidcFederation {name} does not exist; create it or correct spec.federationRef.");
+            Halt::new(ConditionType::FederationReady, Reason::FederationNotFound, message)
+        })?;
         let namespace = binding.namespace().unwrap_or_default();
-        let labels = self.namespaces.get(&ObjectRef::new(&namespace)).ok_or_else(|| {
+        let labels = self.labels(&namespace).ok_or_else(|| {
             let message = format!("The namespace {namespace} has not been seen yet.");
             Halt::new(ConditionType::Admitted, Reason::ApiServerUnavailable, message)
         })?;
-        let usage = known.map(|known| known.usage).ok_or_else(|| {
-            let message = "The federation has just gone.";
-            Halt::new(ConditionType::FederationReady, Reason::FederationNotFound, message)
-        })?;
         Ok(Surroundings {
-            usage,
-            provider,
-            labels: labels.labels().clone(),
+            known,
+            labels,
             older_roles: Siblings::of(binding, &self.siblings).older_roles(),
         })
     }
 
-    fn check_claims(&self, binding: &IamRoleBinding, wanted: &Wanted, around: &Surroundings) -> Result<(), Halt> {
-        let siblings = Siblings::of(binding, &self.siblings);
-        siblings.check_role_name(&wanted.role.name, &around.provider.account, &self.federations)?;
-        siblings.check_service_accounts()
+    fn labels(&self, namespace: &str) -> Option<Labels> {
+        let namespace = self.namespaces.get(&ObjectRef::new(namespace))?;
+        Some(namespace.labels().clone())
     }
 
-    async fn connect(&self, around: &Surroundings) -> Result<C::Aws, Halt> {
-        let connected = self.connect.connect(&around.usage.connection).await;
-        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
-        check_account(&aws, &around.provider)?;
-        Ok(aws)
-    }
-
-    /// Guard-rails refuse the spec. A role that they allow as it is goes on; one that they do not is closed.
-    async fn refuse(&self, binding: &IamRoleBinding, wanted: &Wanted, around: &Surroundings, refusal: Refusal) -> Halt {
-        let sentence = refusal.to_string();
-        match self.close_unless_allowed(binding, wanted, around, &sentence).await {
-            Ok(false) => Halt::new(ConditionType::Admitted, refusal.reason(), sentence),
-            Ok(true) => {
-                let message = format!("{sentence} Until then nobody can assume the role: its trust policy is closed.");
-                Halt::new(ConditionType::Admitted, refusal.reason(), message)
-            }
-            // Not yet known to be closed: the trouble decides when to try again.
-            Err(trouble) => Halt::new(
-                ConditionType::Admitted,
-                trouble.reason,
-                format!("{sentence} {}", trouble.message),
-            ),
-        }
-    }
-
-    /// Closes the role's trust unless the guard-rails allow the role as it is. Returns whether it is closed now.
-    async fn close_unless_allowed(
+    /// Whether the binding may have what it asks for, and what that is; no I/O.
+    fn admit(
         &self,
         binding: &IamRoleBinding,
-        wanted: &Wanted,
         around: &Surroundings,
-        because: &str,
-    ) -> Result<bool, Halt> {
-        let aws = self.connect(around).await?;
-        let Some(found) = observe_role(&aws, wanted, Depth::Names).await? else {
-            return Ok(false);
-        };
-        let trusted = binding
-            .status
-            .as_ref()
-            .map(|status| status.audiences.iter().cloned().collect());
-        let trusted: BTreeSet<String> = trusted.unwrap_or_default();
-        let Usage { guardrails, .. } = &around.usage;
-        if wanted
-            .admit_in_place(&found.role, &trusted, guardrails, &around.labels, around.older_roles)
-            .is_ok()
-        {
-            return Ok(false);
-        }
-        let steps = Plan::close(&wanted.role.owner, &found.role);
-        execute(&aws, self.shell.leadership.as_ref(), &wanted.role.name, &steps, |_| ()).await?;
-        self.memory.forget(&ObjectKey::of(binding));
-        if !steps.is_empty() {
-            let note = format!("Closed the trust policy of role {}: {because}", wanted.role.name);
-            self.shell
-                .events
-                .warning(&binding.object_ref(&()), EventReason::Applied, &note)
-                .await;
-        }
-        Ok(wanted.role.owner.of(&found.role.tags) == Ownership::Ours)
+        progress: &mut Progress<IamRoleBindingStatus>,
+    ) -> Result<(Provider, Wanted), Halt> {
+        let usage = &around.known.usage;
+        let provider = usable(&usage.state, binding)?.clone();
+        progress.holds(ConditionType::FederationReady, "The federation can be used.");
+        check_home(binding, &provider.account)?;
+        let wanted = validate(binding, usage, &provider, &self.cluster, self.limits)?;
+        let siblings = Siblings::of(binding, &self.siblings);
+        let labels = |namespace: &str| self.labels(namespace);
+        siblings.check_role_name(&wanted.role.name, &provider.account, &self.federations, labels)?;
+        siblings.check_service_accounts()?;
+        wanted
+            .admit(&usage.guardrails, &around.labels, around.older_roles)
+            .map_err(|refusal| Halt::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
+        progress.holds(
+            ConditionType::Admitted,
+            "The federation's guard-rails allow what is asked for.",
+        );
+        Ok((provider, wanted))
+    }
+
+    async fn connect(&self, around: &Surroundings, provider: &Provider) -> Result<C::Aws, Halt> {
+        let connected = self.connect.connect(&around.known.usage.connection).await;
+        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        check_account(&aws, provider)?;
+        Ok(aws)
     }
 
     fn plan(&self, binding: &IamRoleBinding, wanted: &Wanted, found: Option<&Found>) -> Result<Plan, Halt> {
@@ -230,10 +192,28 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 }
 
-async fn observe_role<A: Roles>(aws: &A, wanted: &Wanted, depth: Depth) -> Result<Option<Found>, Halt> {
-    observe::role(aws, wanted.role.name.as_str(), &wanted.role.owner, depth)
+async fn observe_role<A: Roles>(aws: &A, wanted: &Wanted) -> Result<Option<Found>, Halt> {
+    observe::role(aws, wanted.role.name.as_str(), &wanted.role.owner, Depth::Documents)
         .await
         .map_err(|error| halt(ConditionType::RoleSynced, &error))
+}
+
+/// With `exclusive: false` the role keeps what is attached to it, by whomever: that must be allowed too.
+fn check_kept(wanted: &Wanted, found: Option<&Found>, around: &Surroundings) -> Result<(), Halt> {
+    let Some(found) = found else {
+        return Ok(());
+    };
+    let guardrails = &around.known.usage.guardrails;
+    wanted
+        .admit_kept(&found.role, guardrails, &around.labels, around.older_roles)
+        .map_err(|refusal| {
+            let message = format!(
+                "With spec.policies.exclusive: false the role {} keeps policies that are attached to it, and the \
+                 guard-rails do not allow them all: {refusal}",
+                wanted.role.name
+            );
+            Halt::new(ConditionType::Admitted, refusal.reason(), message)
+        })
 }
 
 /// The role must be in the account of the provider that it trusts.

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use irsa_api::{DeletionPolicy, IamRoleBinding, IamRoleBindingStatus};
-use irsa_aws::Connect;
+use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     naming::RoleName,
     plan::binding::Plan,
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
+use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
 use tracing::warn;
@@ -22,16 +23,18 @@ use super::{
     observe::{self, Depth},
     siblings::role_name,
     validate::owner,
+    withhold::check_home,
 };
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::ObjectKey,
-    shell::Cleanup,
+    shell::{Cleanup, is_abandoned},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// Annotations, policies, role; in this order, so that no new pod gets a role that is on its way out.
+    /// Annotations, trust, policies, role; in this order, so that no new pod gets a role that is on its way out, and a
+    /// role that cannot be removed is at least closed.
     pub(super) async fn clean_up(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
         let known = self.federations.get(&binding.spec.federation_ref.name);
         let removed = if retains(binding, known.as_ref()) {
@@ -42,7 +45,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.memory.forget(&ObjectKey::of(binding));
         match removed {
             Ok(()) => Cleanup::Finished,
-            Err(halt) if binding.annotations().contains_key(FORCE_DELETE) => {
+            Err(halt) if is_abandoned(binding, halt.reason, Timestamp::now()) => {
                 self.abandon(binding, known.as_ref(), &halt).await;
                 Cleanup::Finished
             }
@@ -50,8 +53,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
     }
 
+    /// The role is removed also where an annotation could not be: nobody keeps a role by standing in the way there.
     async fn remove(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
-        self.unbind_accounts(binding).await?;
+        let unbound = self.unbind_accounts(binding).await;
+        self.remove_role(binding, known).await.and(unbound)
+    }
+
+    async fn remove_role(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
         let Some(name) = role_to_remove(binding, known) else {
             return Ok(());
         };
@@ -64,6 +72,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .connect(&known.usage.connection)
             .await
             .map_err(|error| halt(role, &error))?;
+        check_home(binding, &aws.caller().account)?;
         let owner = owner(binding, &self.cluster);
         let found = observe::role(&aws, name.as_str(), &owner, Depth::Names)
             .await
@@ -116,7 +125,7 @@ fn retains(binding: &IamRoleBinding, known: Option<&Known>) -> bool {
 
 /// The role that this binding may have made. The status has its name; a binding that was deleted before its first status
 /// may have made the one that its spec names.
-fn role_to_remove(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
+pub(super) fn role_to_remove(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
     let recorded = binding.status.as_ref().and_then(|status| status.role_name.as_deref());
     match recorded {
         Some(name) => RoleName::new(name).ok(),

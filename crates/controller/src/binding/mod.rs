@@ -19,6 +19,7 @@ mod observe;
 mod siblings;
 mod validate;
 mod watch;
+mod withhold;
 
 use std::time::Duration;
 
@@ -73,6 +74,10 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
         let mut progress = Progress::of(binding);
         let ended = self.make_true(binding, &mut progress).await;
         progress.report(ended)
+    }
+
+    async fn suspended(&self, binding: &IamRoleBinding) -> Option<Report<IamRoleBindingStatus>> {
+        self.watch_suspended(binding).await
     }
 
     async fn cleanup(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {

@@ -1,12 +1,15 @@
 //! The other bindings: who was first, where two want one thing.
 
 use irsa_api::{IamRoleBinding, ServiceAccountMode};
-use irsa_core::{admission::Claim, naming::RoleName, vocabulary::ConditionType};
+use irsa_core::{
+    admission::{Claim, Guardrails, Labels},
+    naming::RoleName,
+    vocabulary::{ConditionType, Reason},
+};
 use kube::{ResourceExt, runtime::reflector::Store};
 
 use super::federation::Federations;
 use crate::{halt::Halt, object::Managed, shell::Guarded};
-use irsa_core::vocabulary::Reason;
 
 /// A binding's place in the queue.
 pub(crate) fn claim(binding: &IamRoleBinding) -> Claim {
@@ -69,8 +72,20 @@ impl<'a> Siblings<'a> {
 
     /// Refuses when an older binding wants a role of the same name in the same account.
     ///
-    /// Two default names never meet (see [`RoleName::of_binding`]), so only given names are compared.
-    pub(crate) fn check_role_name(&self, name: &RoleName, account: &str, known: &Federations) -> Result<(), Halt> {
+    /// Two default names never meet (see [`RoleName::of_binding`]), so only given names are compared. A binding that could
+    /// not have the name anyhow, by its namespace's `labels` or by the name, takes it from nobody.
+    pub(crate) fn check_role_name(
+        &self,
+        name: &RoleName,
+        account: &str,
+        known: &Federations,
+        labels: impl Fn(&str) -> Option<Labels>,
+    ) -> Result<(), Halt> {
+        let may_claim = |other: &IamRoleBinding, guardrails: &Guardrails, theirs: &RoleName| {
+            let namespace = other.namespace().unwrap_or_default();
+            let given = other.spec.role.name.is_some().then_some(theirs);
+            labels(&namespace).is_some_and(|labels| guardrails.may_claim(&namespace, &labels, given))
+        };
         let given = self.binding.spec.role.name.is_some();
         let rivals: Vec<Claim> = self
             .others()
@@ -78,8 +93,9 @@ impl<'a> Siblings<'a> {
             .filter(|other| {
                 known.get(&other.spec.federation_ref.name).is_some_and(|federation| {
                     federation.usage.state.account().is_none_or(|theirs| theirs == account)
-                        && role_name(other, &federation.usage.guardrails.role_name_prefix)
-                            .is_some_and(|theirs| theirs.same_as(name))
+                        && role_name(other, &federation.usage.guardrails.role_name_prefix).is_some_and(|theirs| {
+                            theirs.same_as(name) && may_claim(other, &federation.usage.guardrails, &theirs)
+                        })
                 })
             })
             .map(claim)
@@ -179,12 +195,31 @@ mod tests {
             "metadata": {"name": "default", "uid": "f"},
             "spec": {
                 "issuer": "https://b.example", "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}},
-                "bindings": {"roleNamePrefix": "p-"},
+                "bindings": {"roleNamePrefix": "p-", "roleNames": "Any", "allowedNamespaces": {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}},
             },
             "status": {"providerArn": "arn:aws:iam::123456789012:oidc-provider/b.example"},
         });
         federations.observe(&serde_json::from_value(federation).unwrap());
         federations
+    }
+
+    fn labels(namespace: &str) -> Option<Labels> {
+        let team = if namespace == "ns" { "a" } else { "b" };
+        Some(Labels::from([("team".to_owned(), team.to_owned())]))
+    }
+
+    #[test]
+    fn who_could_not_have_the_name_takes_it_from_nobody() {
+        let mut squatter = binding("old", 1, Some("p-ns.young"), &["a"]);
+        let young = binding("young", 2, None, &["b"]);
+        let check = |squatter: &IamRoleBinding| {
+            let store = stored(&[squatter, &young]);
+            let name = role_name(&young, "p-").unwrap();
+            Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels)
+        };
+        assert_eq!(check(&squatter).unwrap_err().reason, Reason::RoleNameTaken);
+        squatter.metadata.namespace = Some("evil".to_owned());
+        assert_eq!(check(&squatter), Ok(()));
     }
 
     #[test]
@@ -196,7 +231,7 @@ mod tests {
         let store = stored(&[&old, &young]);
         let check = |binding: &IamRoleBinding, account: &str| {
             let name = role_name(binding, "p-").unwrap();
-            Siblings::of(binding, &store).check_role_name(&name, account, &registry())
+            Siblings::of(binding, &store).check_role_name(&name, account, &registry(), labels)
         };
         let halt = check(&young, "123456789012").unwrap_err();
         assert_eq!(halt.reason, Reason::RoleNameTaken);
@@ -213,7 +248,7 @@ mod tests {
         );
         let store = stored(&[&old, &young]);
         let name = role_name(&young, "p-").unwrap();
-        let checked = Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry());
+        let checked = Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels);
         assert_eq!(checked.unwrap_err().reason, Reason::RoleNameTaken);
     }
 

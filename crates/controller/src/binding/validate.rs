@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use irsa_api::{DeletionPolicy, IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
     admission::{Guardrails, Labels, Refusal, Request},
-    naming::{Owner, PolicyArn, RoleName, role_tags},
+    naming::{Owner, Ownership, PolicyArn, RoleName, role_tags},
     plan::binding::{DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
     trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
@@ -14,7 +14,7 @@ use irsa_core::{
 use kube::ResourceExt;
 
 use super::{
-    federation::{Known, Provider, State, Usage, whole_seconds},
+    federation::{Provider, State, Usage, whole_seconds},
     siblings::role_name,
 };
 use crate::halt::Halt;
@@ -55,14 +55,10 @@ pub(crate) struct Wanted {
 }
 
 /// The provider to make a binding true through, if its federation can be used for it now.
-pub(crate) fn usable<'a>(known: Option<&'a Known>, binding: &IamRoleBinding) -> Result<&'a Provider, Halt> {
+pub(crate) fn usable<'a>(state: &'a State, binding: &IamRoleBinding) -> Result<&'a Provider, Halt> {
     let name = &binding.spec.federation_ref.name;
     let halt = |reason, message| Err(Halt::new(ConditionType::FederationReady, reason, message));
-    let Some(known) = known else {
-        let message = format!("The OidcFederation {name} does not exist; create it or correct spec.federationRef.");
-        return halt(Reason::FederationNotFound, message);
-    };
-    match &known.usage.state {
+    match state {
         State::Usable(provider) => Ok(provider),
         State::Unproven(provider) if was_ready(binding) => Ok(provider),
         State::Unproven(_) | State::Unregistered => {
@@ -143,51 +139,45 @@ impl Wanted {
     /// Whether the guard-rails allow what the binding wants.
     pub(crate) fn admit(&self, guardrails: &Guardrails, labels: &Labels, older_roles: u32) -> Result<(), Refusal> {
         let inline = self.role.inline.keys().cloned().collect();
-        guardrails.admit(&Request {
+        guardrails.admit(&self.request(&self.role.managed, &inline, labels, older_roles))
+    }
+
+    /// Whether the guard-rails allow what the role will have, policies included that it has and that stay.
+    pub(crate) fn admit_kept(
+        &self,
+        role: &ObservedRole,
+        guardrails: &Guardrails,
+        labels: &Labels,
+        older_roles: u32,
+    ) -> Result<(), Refusal> {
+        let ours = self.role.owner.of(&role.tags) == Ownership::Ours;
+        if self.role.exclusive || !ours {
+            return Ok(());
+        }
+        let managed = self.role.managed.union(&role.attached).cloned().collect();
+        let inline = self.role.inline.keys().chain(role.inline.keys()).cloned().collect();
+        guardrails.admit(&self.request(&managed, &inline, labels, older_roles))
+    }
+
+    fn request<'a>(
+        &'a self,
+        managed: &'a BTreeSet<PolicyArn>,
+        inline: &'a BTreeSet<String>,
+        namespace_labels: &'a Labels,
+        older_roles: u32,
+    ) -> Request<'a> {
+        Request {
             namespace: &self.role.owner.namespace,
-            namespace_labels: labels,
+            namespace_labels,
             given_name: self.given_name.then_some(&self.role.name),
-            managed: &self.role.managed,
-            inline: &inline,
+            managed,
+            inline,
             tag_keys: &self.own_tags,
             retain: self.retain,
             session_seconds: self.role.max_session_seconds,
             audiences: &self.audiences,
             older_roles,
-        })
-    }
-
-    /// Whether the guard-rails allow the role as it is, `audiences` being those that it trusts.
-    ///
-    /// Of its tags only those count that the binding sets: what a stranger put on is repaired, not punished.
-    pub(crate) fn admit_in_place(
-        &self,
-        role: &ObservedRole,
-        audiences: &BTreeSet<String>,
-        guardrails: &Guardrails,
-        labels: &Labels,
-        older_roles: u32,
-    ) -> Result<(), Refusal> {
-        let inline = role.inline.keys().cloned().collect();
-        let tag_keys = self
-            .own_tags
-            .iter()
-            .filter(|key| role.tags.contains_key(*key))
-            .cloned()
-            .collect();
-        let request = Request {
-            namespace: &self.role.owner.namespace,
-            namespace_labels: labels,
-            given_name: self.given_name.then_some(&self.role.name),
-            managed: &role.attached,
-            inline: &inline,
-            tag_keys: &tag_keys,
-            retain: false,
-            session_seconds: role.max_session_seconds,
-            audiences,
-            older_roles,
-        };
-        guardrails.admit_in_place(&request, role.boundary.as_deref())
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
     aws_errors::halt,
     cluster::{Records, Seen},
     execute::{Done, Executor},
+    home::check_home,
     keys,
     memory::{Full, Served},
     observe,
@@ -126,6 +127,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let connected = self.connect.connect(&wanted.connection).await;
         let aws = connected.map_err(|error| halt(ConditionType::Published, &error))?;
         let account = aws.caller().account.clone();
+        check_home(federation, &account)?;
         siblings::check(federation, &account, &self.siblings)?;
         progress.status.account_id = Some(account);
         Ok(aws)

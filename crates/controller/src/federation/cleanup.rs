@@ -4,8 +4,9 @@ use irsa_api::{DeletionPolicy, OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
     plan::federation::FederationPlan,
-    vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
+    vocabulary::{ConditionType, EventReason, Reason},
 };
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use tracing::warn;
 
@@ -22,7 +23,7 @@ use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::ObjectKey,
-    shell::Cleanup,
+    shell::{Cleanup, is_abandoned},
 };
 
 /// Bindings that a condition names before it says "and more".
@@ -40,7 +41,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 self.memory.forget(&ObjectKey::of(federation));
                 Cleanup::Finished
             }
-            Err(halt) if federation.annotations().contains_key(FORCE_DELETE) => {
+            Err(halt) if is_abandoned(federation, halt.reason, Timestamp::now()) => {
                 self.abandon(federation, &halt).await;
                 Cleanup::Finished
             }

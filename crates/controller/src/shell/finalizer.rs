@@ -1,5 +1,7 @@
 //! Our finalizer: the only thing of an object's metadata that we write.
 
+use irsa_core::vocabulary::{Class, FORCE_DELETE, Reason};
+use jiff::{SignedDuration, Timestamp};
 use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
@@ -8,6 +10,17 @@ use serde_json::json;
 
 use super::{PassError, Shell};
 use crate::{leadership::Leadership, object::Managed};
+
+/// How long a cleanup has to fail for reasons that pass by themselves before force counts.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a cleanup that failed for `reason` is given up, leaving what it could not remove: asked for by the annotation,
+/// and not merely for a throttled call or a lost connection, which the next pass may not meet.
+pub(crate) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, now: Timestamp) -> bool {
+    let deleted = object.meta().deletion_timestamp.as_ref().map(|time| time.0);
+    let waited = deleted.is_some_and(|deleted| now.duration_since(deleted) >= PATIENCE);
+    object.annotations().contains_key(FORCE_DELETE) && (waited || reason.class() != Class::Retry)
+}
 
 impl<L: Leadership> Shell<L> {
     /// Puts our finalizer on, unless it is there.
@@ -47,5 +60,30 @@ impl<L: Leadership> Shell<L> {
         api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
             .await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::Time};
+
+    use super::*;
+
+    #[test]
+    fn force_counts_against_what_stays_and_against_the_rest_after_a_while() {
+        let now = Timestamp::now();
+        let object = |forced: bool, minutes: i64| {
+            let mut object = ConfigMap::default();
+            object.metadata.deletion_timestamp = Some(Time(now - SignedDuration::from_mins(minutes)));
+            if forced {
+                object.annotations_mut().insert(FORCE_DELETE.to_owned(), String::new());
+            }
+            object
+        };
+        assert!(is_abandoned(&object(true, 0), Reason::AccessDenied, now));
+        assert!(!is_abandoned(&object(true, 4), Reason::Throttled, now));
+        assert!(is_abandoned(&object(true, 5), Reason::AwsUnavailable, now));
+        assert!(!is_abandoned(&object(false, 60), Reason::AccessDenied, now));
+        assert!(!is_abandoned(&ConfigMap::default(), Reason::AccessDenied, now));
     }
 }

@@ -56,7 +56,10 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
         return delete(reconciler, object).await;
     }
     if object.is_suspended() {
-        return conclude(reconciler, object, suspended(object)).await;
+        let deadline = reconciler.shell().deadline;
+        let report = tokio::time::timeout(deadline, reconciler.suspended(object)).await;
+        let report = report.unwrap_or_else(|_| Some(too_slow(object, deadline)));
+        return conclude(reconciler, object, report.unwrap_or_else(|| suspended(object))).await;
     }
     let shell = reconciler.shell();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
@@ -116,7 +119,8 @@ async fn conclude<R: Reconciler>(
         .conclude(object, &report.outcome, report.status, interval)
         .await?;
     if report.outcome.reason == Reason::Suspended {
-        return Ok((Action::await_change(), PassResult::Done));
+        let action = report.look_again.map_or_else(Action::await_change, Action::requeue);
+        return Ok((action, PassResult::Done));
     }
     let delay = delay(reconciler, object, class);
     let sooner = report.look_again.map_or(delay, |limit| limit.min(delay));

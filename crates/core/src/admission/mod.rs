@@ -4,6 +4,7 @@
 //! for too much keeps working as it is; a role that is itself no longer allowed has its trust closed.
 
 mod claims;
+mod in_place;
 mod pattern;
 mod refusal;
 mod selector;
@@ -11,6 +12,7 @@ mod selector;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use claims::Claim;
+pub use in_place::InPlace;
 pub use pattern::PolicyPattern;
 pub use refusal::Refusal;
 pub use selector::{LabelSelector, Operator, Requirement};
@@ -105,22 +107,8 @@ impl Guardrails {
         self.admit_policies(request)
     }
 
-    /// Whether a role that exists may go on as it is: [`Guardrails::admit`], and under the boundary that is set now.
-    pub fn admit_in_place(&self, request: &Request<'_>, boundary: Option<&str>) -> Result<(), Refusal> {
-        self.admit(request)?;
-        match &self.permissions_boundary {
-            Some(wanted) if boundary != Some(wanted) => Err(Refusal::Boundary { wanted: wanted.clone() }),
-            _ => Ok(()),
-        }
-    }
-
     fn admit_namespace(&self, request: &Request<'_>) -> Result<(), Refusal> {
-        let allowed = match &self.allowed_namespaces {
-            AllowedNamespaces::None => false,
-            AllowedNamespaces::All => true,
-            AllowedNamespaces::Selected(selector) => selector.matches(request.namespace_labels),
-        };
-        if !allowed {
+        if !self.serves(request.namespace_labels) {
             return Err(Refusal::Namespace {
                 namespace: request.namespace.to_owned(),
             });
@@ -139,14 +127,14 @@ impl Guardrails {
             let known = self.audiences.iter().cloned().collect();
             return Err(Refusal::Audiences { unknown, known });
         }
-        if let (RoleNames::Prefixed, Some(name)) = (self.role_names, request.given_name) {
-            let prefix = format!("{}{}.", self.role_name_prefix, request.namespace);
-            if !name.as_str().starts_with(&prefix) {
-                return Err(Refusal::RoleName {
-                    name: name.to_string(),
-                    prefix,
-                });
-            }
+        if let Some(name) = request
+            .given_name
+            .filter(|name| !self.allows_name(request.namespace, Some(name)))
+        {
+            return Err(Refusal::RoleName {
+                name: name.to_string(),
+                prefix: self.name_prefix(request.namespace),
+            });
         }
         let keys: Vec<String> = request
             .tag_keys
@@ -187,6 +175,24 @@ impl Guardrails {
             (true, None) => Err(Refusal::InlineWithoutBoundary),
             (false, _) => Err(Refusal::Inline),
         }
+    }
+
+    fn serves(&self, namespace_labels: &Labels) -> bool {
+        match &self.allowed_namespaces {
+            AllowedNamespaces::None => false,
+            AllowedNamespaces::All => true,
+            AllowedNamespaces::Selected(selector) => selector.matches(namespace_labels),
+        }
+    }
+
+    /// A default name is always within the namespace's prefix.
+    fn allows_name(&self, namespace: &str, given: Option<&RoleName>) -> bool {
+        self.role_names == RoleNames::Any
+            || given.is_none_or(|name| name.as_str().starts_with(&self.name_prefix(namespace)))
+    }
+
+    fn name_prefix(&self, namespace: &str) -> String {
+        format!("{}{namespace}.", self.role_name_prefix)
     }
 
     fn allows_tag(&self, key: &str) -> bool {

@@ -81,6 +81,9 @@ pub enum Refusal {
          without which they are refused; have one set."
     )]
     InlineWithoutBoundary,
+    /// The role trusts somebody else than ServiceAccounts of its namespace.
+    #[error("The role's trust policy was changed by somebody and lets in others than the binding's ServiceAccounts.")]
+    Trust,
     /// A role in place lacks the boundary.
     #[error("The role does not have the federation's permissions boundary {wanted}.")]
     Boundary {
@@ -102,6 +105,7 @@ impl Refusal {
             | Self::TagKeys { .. }
             | Self::Session { .. }
             | Self::Retain
+            | Self::Trust
             | Self::Boundary { .. } => Reason::InvalidSpec,
         }
     }

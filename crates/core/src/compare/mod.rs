@@ -18,6 +18,8 @@
 //! - `true` and `"true"`, `5` and `"5"` as condition values (IAM policy grammar: values are strings, quoted or not);
 //! - an empty `Condition` and none.
 //!
+//! A document with a member twice is no policy document: which of the two counts is not written anywhere.
+//!
 //! A `Sid` decides nothing, but it is what a person asked to be stored: another one is a difference, an empty one and
 //! none are the same.
 
@@ -25,6 +27,7 @@ mod json;
 mod normal;
 
 pub use normal::Policy;
+pub(crate) use normal::decoded;
 
 /// Whether two documents, each URL-encoded or not, mean the same.
 pub fn equivalent(one: &str, other: &str) -> bool {

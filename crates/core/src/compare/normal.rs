@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::json::canonical_text;
+use crate::json;
 
 /// What IAM takes for a document without a `Version`.
 const DEFAULT_VERSION: &str = "2008-10-17";
@@ -52,7 +53,7 @@ impl Policy {
     /// Whatever is not a policy document has a normal form too, equal only to itself.
     pub fn read(text: &str) -> Self {
         let text = decoded(text);
-        match serde_json::from_str::<Value>(&text) {
+        match json::read(text.as_bytes()) {
             Ok(value) => Self::of(&value),
             Err(_) => Self(Form::Text(text.into_owned())),
         }
@@ -66,7 +67,7 @@ impl Policy {
 
 /// Undoes IAM's URL-encoding. A document in plain text starts with a brace, an encoded one with `%7B`: the two cannot
 /// be taken for each other, and a `%` inside a plain document stays what it is.
-fn decoded(text: &str) -> Cow<'_, str> {
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if text.trim_start().starts_with('{') {
         return Cow::Borrowed(text);
     }

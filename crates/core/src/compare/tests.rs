@@ -250,3 +250,11 @@ fn what_is_no_policy_equals_only_itself() {
         &statement(&json!({"Principal": "b"})),
     );
 }
+
+#[test]
+fn a_document_with_a_member_twice_is_like_no_other() {
+    let twice = r#"{"Statement":[{"Effect":"Allow","Action":"a","Condition":{},"Condition":{"Bool":{"x":"true"}}}]}"#;
+    let once = r#"{"Statement":[{"Effect":"Allow","Action":"a","Condition":{"Bool":{"x":"true"}}}]}"#;
+    assert!(!super::equivalent(twice, once));
+    assert!(super::equivalent(twice, twice));
+}

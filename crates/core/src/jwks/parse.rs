@@ -3,6 +3,8 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
+use crate::json as unique;
+
 use super::{
     KeyKind, KeySet, PublicKey, Thumbprint,
     spki::{self, Curve},
@@ -61,8 +63,7 @@ pub enum JwksError {
 /// See [`JwksError`]: any of them means that nothing of the set may be published.
 pub fn parse(bytes: &[u8]) -> Result<KeySet, JwksError> {
     let unreadable = |problem: &str| JwksError::Unreadable(problem.to_owned());
-    let set: Value =
-        serde_json::from_slice(bytes).map_err(|error| unreadable(&format!("not JSON in line {}", error.line())))?;
+    let set: Value = unique::read(bytes).map_err(|error| unreadable(&format!("not JSON in line {}", error.line())))?;
     let keys = set
         .get("keys")
         .and_then(Value::as_array)

@@ -74,6 +74,12 @@ pub fn partition_of(arn: &str) -> Option<&str> {
     (!partition.is_empty()).then_some(partition)
 }
 
+/// The account of any ARN that has one.
+pub fn account_of(arn: &str) -> Option<&str> {
+    let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
+    (!account.is_empty()).then_some(account)
+}
+
 /// Partition, account and path with name of a policy's ARN.
 fn parts(arn: &str) -> Option<(&str, &str, &str)> {
     let mut fields = arn.splitn(6, ':');
@@ -165,6 +171,13 @@ mod tests {
             partition_of("arn:aws-cn:iam::123456789012:oidc-provider/x"),
             Some("aws-cn")
         );
+        assert_eq!(
+            account_of("arn:aws-cn:iam::123456789012:oidc-provider/x:y"),
+            Some("123456789012")
+        );
+        assert_eq!(account_of("arn:aws:iam::aws:policy/x"), Some("aws"));
+        assert_eq!(account_of("arn:aws:s3:::b"), None);
+        assert_eq!(account_of("x"), None);
         assert_eq!(partition_of("arn::iam"), None);
         assert_eq!(partition_of("x"), None);
     }

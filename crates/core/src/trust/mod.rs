@@ -6,6 +6,7 @@
 
 mod document;
 mod names;
+mod read;
 
 pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
 pub use names::{Audience, AudienceError, NonEmptySet, Subject, SubjectError};

@@ -56,6 +56,17 @@ impl Subject {
         Ok(Self(subject))
     }
 
+    /// The subject that a claim names, `None` for a claim that is no ServiceAccount's.
+    pub fn read(claim: &str) -> Option<Self> {
+        let (namespace, name) = claim.strip_prefix("system:serviceaccount:")?.split_once(':')?;
+        Self::new(namespace, name).ok()
+    }
+
+    /// The namespace of the ServiceAccount.
+    pub fn namespace(&self) -> &str {
+        self.0.split(':').nth(2).unwrap_or_default()
+    }
+
     /// The claim as tokens carry it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -131,6 +142,14 @@ impl<T: Ord> NonEmptySet<T> {
         self.0.iter()
     }
 
+    /// The elements that both sets have; `None` when there are none.
+    pub fn intersection(&self, other: &Self) -> Option<Self>
+    where
+        T: Clone,
+    {
+        Self::new(self.0.intersection(&other.0).cloned())
+    }
+
     /// How many, at least 1.
     pub fn count(&self) -> usize {
         self.0.len()
@@ -146,6 +165,15 @@ mod tests {
         let subject = Subject::new("payments", "app.v2").unwrap();
         assert_eq!(subject.as_str(), "system:serviceaccount:payments:app.v2");
         assert_eq!(subject.to_string(), subject.as_str());
+        assert_eq!(subject.namespace(), "payments");
+        assert_eq!(Subject::read(subject.as_str()), Some(subject));
+        for other in [
+            "system:serviceaccount:payments",
+            "system:node:a",
+            "system:serviceaccount:payments:*",
+        ] {
+            assert_eq!(Subject::read(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -58,7 +58,11 @@ async fn boto3_is_answered_as_the_raw_client_is() {
         .iter()
         .map(|(name, change, ..)| (*name, token_of(&stage, *change)))
         .collect();
-    let found = answers(&python, &stage, &json!({"role": ROLE, "bucket": "data", "tokens": tokens}));
+    let found = answers(
+        &python,
+        &stage,
+        &json!({"role": ROLE, "bucket": "data", "tokens": tokens}),
+    );
 
     let mut compared = 0;
     for (name, token) in &tokens {

@@ -18,6 +18,7 @@ struct World {
     writes: Vec<String>,
     events: Vec<(String, String, String)>,
     version: u64,
+    down: bool,
 }
 
 /// The API of one namespace, `ns`.
@@ -50,6 +51,11 @@ impl FakeKubernetes {
             "metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1"},
         });
         self.world.lock().unwrap().accounts.insert(name.to_owned(), account);
+    }
+
+    /// From now on requests about ServiceAccounts fail, or no more.
+    pub(super) fn set_down(&self, down: bool) {
+        self.world.lock().unwrap().down = down;
     }
 
     /// Somebody else sets an annotation, as its owner.
@@ -107,6 +113,9 @@ impl World {
         let Some(name) = path.strip_prefix("/api/v1/namespaces/ns/serviceaccounts/") else {
             return failure(StatusCode::NOT_FOUND, "NotFound");
         };
+        if self.down {
+            return failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+        }
         if *method == Method::GET {
             let found = self.accounts.get(name).cloned();
             return found.map_or_else(

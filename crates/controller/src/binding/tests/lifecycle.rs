@@ -11,10 +11,11 @@ const CHECK: [&str; 4] = [
     "ListRolePolicies",
     "GetRolePolicy",
 ];
-const REMOVAL: [&str; 6] = [
+const REMOVAL: [&str; 7] = [
     "GetRole",
     "ListAttachedRolePolicies",
     "ListRolePolicies",
+    "UpdateAssumeRolePolicy",
     "DeleteRolePolicy",
     "DetachRolePolicy",
     "DeleteRole",

@@ -5,6 +5,7 @@ mod fake_kubernetes;
 mod lifecycle;
 mod refusals;
 mod upkeep;
+mod withhold;
 
 use std::sync::Arc;
 

@@ -140,7 +140,11 @@ async fn the_older_binding_keeps_a_service_account() {
     });
     bench.siblings.apply_watcher_event(&Event::Apply(guarded(&older)));
     bench.end(&mut binding(), Reason::ServiceAccountTaken, "older").await;
-    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    assert_eq!(
+        bench.aws.take_calls(),
+        ["GetRole"],
+        "is there a role that must be closed?"
+    );
 }
 
 #[tokio::test]

@@ -64,6 +64,28 @@ async fn another_account_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
+async fn a_federation_does_not_move_to_another_account_and_leave_everything_behind() {
+    let bench = Bench::new();
+    let mut federation = federation();
+    bench.succeed(&mut federation).await;
+    let arn = "arn:aws:iam::999999999999:oidc-provider/b.s3.eu-central-1.amazonaws.com";
+    if let Some(status) = &mut federation.status {
+        status.provider_arn = Some(arn.to_owned());
+        status.account_id = Some("999999999999".to_owned());
+    }
+    let bench = bench.restarted();
+    bench.aws.take_calls();
+    bench.end(&mut federation, Reason::WrongAccount, arn).await;
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    let status = federation.status.as_ref().unwrap();
+    assert_eq!(
+        status.account_id.as_deref(),
+        Some("999999999999"),
+        "where the provider is"
+    );
+}
+
+#[tokio::test]
 async fn the_younger_of_two_federations_with_one_issuer_is_refused_until_the_older_goes() {
     let mut bench = Bench::new();
     let older = federation_with(|older| {

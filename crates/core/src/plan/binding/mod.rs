@@ -2,9 +2,10 @@
 //!
 //! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one the
 //! boundary comes first, then everything that takes rights away, then trust, then everything that gives rights; a
-//! boundary that is no longer wanted goes last. So no state in between grants more than the old or the new state does:
-//! nobody who is newly trusted meets an old attachment, and there is never a policy without the boundary that is wanted.
-//! The one exception is an inline policy whose text changes: it is replaced in one call after the trust.
+//! boundary that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
+//! boundary, tags, which are authority too) while the trust changes, that is not enough: the trust is first narrowed to
+//! those whom the old and the new one let in, and set as wanted at the very end. So nobody ever has more than the old or
+//! the new state gives him, and there is never a policy without the boundary that is wanted.
 //!
 //! **Crashes.** Each step is one idempotent call, and every prefix of a plan leaves a role that the next plan starts
 //! from.

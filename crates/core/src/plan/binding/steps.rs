@@ -9,8 +9,8 @@ use super::{DesiredRole, Fingerprint, ObservedRole};
 use crate::{
     compare,
     naming::{Owner, Ownership, PolicyArn, RoleName, Tags},
-    trust,
-    vocabulary::{ConditionType, Reason},
+    trust::{self, TrustPolicy},
+    vocabulary::{ConditionType, Reason, TAG_PREFIX},
 };
 
 /// One call to IAM about the binding's role.
@@ -208,7 +208,8 @@ impl Plan {
             .collect()
     }
 
-    /// The steps that remove the role; none for a role that is not the owner's.
+    /// The steps that remove the role; none for a role that is not the owner's. Its trust is closed first: whatever fails
+    /// after that leaves a role that nobody can assume.
     pub fn remove(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
         if owner.of(&observed.tags) != Ownership::Ours {
             return Vec::new();
@@ -221,7 +222,12 @@ impl Plan {
             .attached
             .iter()
             .map(|arn| BindingStep::Detach { arn: arn.clone() });
-        inline.chain(managed).chain([BindingStep::DeleteRole]).collect()
+        let close = Self::close(owner, observed).into_iter();
+        close
+            .chain(inline)
+            .chain(managed)
+            .chain([BindingStep::DeleteRole])
+            .collect()
     }
 }
 
@@ -252,7 +258,19 @@ fn creation(desired: &DesiredRole) -> Vec<BindingStep> {
 }
 
 fn alteration(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
+    let trust = |trust: &str| BindingStep::UpdateTrust {
+        trust: trust.to_owned(),
+    };
+    let trust_differs = !compare::equivalent(&desired.trust, &observed.trust);
+    let narrowed =
+        (trust_differs && replaces_rights(desired, observed)).then(|| common(&desired.trust, &observed.trust));
     let mut steps = Vec::new();
+    if let Some(narrowed) = narrowed
+        .as_ref()
+        .filter(|trust| !compare::equivalent(trust, &observed.trust))
+    {
+        steps.push(trust(narrowed));
+    }
     if let Some(arn) = desired
         .boundary
         .clone()
@@ -261,38 +279,69 @@ fn alteration(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep
         steps.push(BindingStep::PutBoundary { arn });
     }
     if desired.exclusive {
-        let unlisted = observed
-            .inline
-            .keys()
-            .filter(|name| !desired.inline.contains_key(*name));
-        steps.extend(unlisted.map(|name| BindingStep::DeleteInline { name: name.clone() }));
-        steps.extend(
-            observed
-                .attached
-                .difference(&desired.managed)
-                .map(|arn| BindingStep::Detach { arn: arn.clone() }),
-        );
+        steps.extend(removal_of_unlisted(desired, observed));
     }
-    if !compare::equivalent(&desired.trust, &observed.trust) {
-        steps.push(BindingStep::UpdateTrust {
-            trust: desired.trust.clone(),
-        });
+    if trust_differs && narrowed.is_none() {
+        steps.push(trust(&desired.trust));
     }
     steps.extend(tagging(&desired.tags, &observed.tags));
-    let settings = |description: &str, seconds: u32| (description.to_owned(), seconds);
-    let wanted = settings(&desired.description, desired.max_session_seconds);
-    if wanted != settings(&observed.description, observed.max_session_seconds) {
-        let (description, max_session_seconds) = wanted;
-        steps.push(BindingStep::UpdateRole {
-            description,
-            max_session_seconds,
-        });
-    }
+    steps.extend(settings(desired, observed));
     steps.extend(granted(desired, &observed.attached, &observed.inline));
     if desired.boundary.is_none() && observed.boundary.is_some() {
         steps.push(BindingStep::DeleteBoundary);
     }
+    if narrowed.is_some_and(|trust| !compare::equivalent(&trust, &desired.trust)) {
+        steps.push(trust(&desired.trust));
+    }
     steps
+}
+
+/// Whoever both trust policies let in; nobody, where one of them is not of our making.
+fn common(one: &str, other: &str) -> String {
+    let both = TrustPolicy::read(one).zip(TrustPolicy::read(other));
+    both.and_then(|(one, other)| one.intersection(&other)?.render(usize::MAX).ok())
+        .unwrap_or_else(trust::closed)
+        .as_str()
+        .to_owned()
+}
+
+/// Whether rights are replaced by others, rather than only taken away or only given.
+fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole) -> bool {
+    let boundary = desired.boundary.is_some() && observed.boundary.is_some() && desired.boundary != observed.boundary;
+    let inline = desired.inline.iter().any(|(name, document)| {
+        let present = observed.inline.get(name);
+        present.is_some_and(|present| !compare::equivalent(document, present))
+    });
+    // That a tag is missing may give rights as well as that it is there, so any change of tags replaces them. Our own
+    // tags name this binding before and after.
+    let authority = |tags: &Tags| -> Tags {
+        let counted = tags
+            .iter()
+            .filter(|(key, _)| !key.starts_with(TAG_PREFIX) && !key.starts_with("aws:"));
+        counted.map(|(key, value)| (key.clone(), value.clone())).collect()
+    };
+    boundary || inline || authority(&desired.tags) != authority(&observed.tags)
+}
+
+fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
+    let unlisted = observed
+        .inline
+        .keys()
+        .filter(|name| !desired.inline.contains_key(*name));
+    let inline = unlisted.map(|name| BindingStep::DeleteInline { name: name.clone() });
+    let managed = observed.attached.difference(&desired.managed);
+    inline
+        .chain(managed.map(|arn| BindingStep::Detach { arn: arn.clone() }))
+        .collect()
+}
+
+fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<BindingStep> {
+    let differs =
+        desired.description != observed.description || desired.max_session_seconds != observed.max_session_seconds;
+    differs.then(|| BindingStep::UpdateRole {
+        description: desired.description.clone(),
+        max_session_seconds: desired.max_session_seconds,
+    })
 }
 
 /// Tags that nobody listed go: they are authority. AWS's own (`aws:…`) cannot.

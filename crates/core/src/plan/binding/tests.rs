@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     naming::{Owner, PolicyArn, RoleName, Tags, role_tags},
-    trust,
+    trust::{self, Audience, NonEmptySet, Subject, TrustPolicy, TrustProvider},
     vocabulary::{Reason, TAG_CLUSTER, TAG_NAME, TAG_UID},
 };
 
@@ -121,12 +121,14 @@ fn everything_that_differs_is_changed_in_an_order_that_never_widens() {
     assert_eq!(
         steps(&desired(), &before),
         [
+            BindingStep::UpdateTrust {
+                trust: trust::closed().as_str().to_owned()
+            },
             BindingStep::PutBoundary {
                 arn: "boundary".to_owned()
             },
             BindingStep::DeleteInline { name: "q".to_owned() },
             BindingStep::Detach { arn: arn("B") },
-            BindingStep::UpdateTrust { trust: trust_of("a") },
             BindingStep::Untag {
                 keys: vec!["Team".to_owned()]
             },
@@ -142,7 +144,60 @@ fn everything_that_differs_is_changed_in_an_order_that_never_widens() {
                 name: "p".to_owned(),
                 document: policy("s3:GetObject")
             },
+            BindingStep::UpdateTrust { trust: trust_of("a") },
         ]
+    );
+}
+
+#[test]
+fn rights_that_are_only_taken_and_given_need_one_change_of_trust_between_them() {
+    let before = ObservedRole {
+        trust: trust_of("b"),
+        attached: BTreeSet::from([arn("B")]),
+        ..observed()
+    };
+    assert_eq!(
+        steps(&desired(), &before),
+        [
+            BindingStep::Detach { arn: arn("B") },
+            BindingStep::UpdateTrust { trust: trust_of("a") },
+            BindingStep::Attach { arn: arn("A") },
+        ]
+    );
+}
+
+#[test]
+fn who_stays_keeps_his_access_while_rights_are_replaced() {
+    let trust_of = |names: &[&str]| {
+        let policy = TrustPolicy {
+            providers: NonEmptySet::one(TrustProvider::new("arn:aws:iam::1:oidc-provider/i", "i")),
+            subjects: NonEmptySet::new(names.iter().map(|name| Subject::new("ns", name).unwrap())).unwrap(),
+            audiences: NonEmptySet::one(Audience::new("x").unwrap()),
+        };
+        policy.render(usize::MAX).unwrap().as_str().to_owned()
+    };
+    let role = DesiredRole {
+        trust: trust_of(&["b", "c"]),
+        ..desired()
+    };
+    let before = ObservedRole {
+        trust: trust_of(&["a", "b"]),
+        inline: BTreeMap::from([("p".to_owned(), policy("s3:*"))]),
+        ..observed()
+    };
+    let planned = steps(&role, &before);
+    assert_eq!(planned.len(), 3);
+    assert_eq!(
+        planned[0],
+        BindingStep::UpdateTrust {
+            trust: trust_of(&["b"])
+        }
+    );
+    assert_eq!(
+        planned[2],
+        BindingStep::UpdateTrust {
+            trust: trust_of(&["b", "c"])
+        }
     );
 }
 
@@ -270,6 +325,9 @@ fn removal_takes_every_policy_off_first_listed_or_not() {
     assert_eq!(
         Plan::remove(&owner(), &before),
         [
+            BindingStep::UpdateTrust {
+                trust: trust::closed().as_str().to_owned()
+            },
             BindingStep::DeleteInline { name: "p".to_owned() },
             BindingStep::Detach { arn: arn("A") },
             BindingStep::Detach { arn: arn("B") },

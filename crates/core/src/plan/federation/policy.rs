@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     compare::Policy,
     issuer::{IssuerUrl, Partition},
+    json as unique,
     vocabulary::BUCKET_STATEMENT_SID_PREFIX,
 };
 
@@ -119,7 +120,7 @@ struct Document {
 
 impl Document {
     fn read(text: &str) -> Result<Self, StatementError> {
-        let Ok(Value::Object(mut others)) = serde_json::from_str(text) else {
+        let Ok(Value::Object(mut others)) = unique::read(text.as_bytes()) else {
             return Err(StatementError::Unreadable);
         };
         let statements = match others.remove("Statement") {

@@ -1,0 +1,175 @@
+//! A binding that cannot have what it asks for: what becomes of the role that it has.
+//!
+//! The role is judged by what it is in AWS, never by what the spec now says, and whatever is wrong with the spec: a
+//! tenant who breaks or suspends his own binding must not keep a role that the guard-rails no longer allow.
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::{CallerIdentity, Connect};
+use irsa_core::{
+    admission::{InPlace, Refusal},
+    naming::{Ownership, account_of},
+    outcome::Outcome,
+    plan::binding::{BindingStep, Plan},
+    vocabulary::{Class, ConditionType, EventReason, Reason},
+};
+use kube::Resource;
+
+use super::{
+    Bindings,
+    apply::Surroundings,
+    aws_errors::halt,
+    cleanup::role_to_remove,
+    execute::execute,
+    observe::{self, Depth},
+    validate::owner,
+};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    object::{Managed, ObjectKey},
+    shell::Report,
+};
+
+/// When to look again at the role of a suspended binding that could not be judged.
+const RETRY_SUSPENDED: std::time::Duration = std::time::Duration::from_mins(1);
+
+/// Why tags go although the role goes on.
+const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
+
+/// What became of a role whose binding cannot have what it asks for.
+enum Verdict {
+    /// It goes on, or there is none of ours.
+    Untouched,
+    /// Its trust is closed, for this reason if one is known.
+    Closed(Option<Refusal>),
+}
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// The pass ends with `halt`. A role that the guard-rails allow as it is goes on; one that they do not is closed.
+    pub(super) async fn withhold(&self, binding: &IamRoleBinding, around: &Surroundings, halt: Halt) -> Halt {
+        let made = binding.status.as_ref().is_some_and(|status| status.role_name.is_some());
+        let waits = halt.aspect == ConditionType::FederationReady;
+        if waits && !made {
+            return halt;
+        }
+        let sentence = halt.message.clone();
+        match self.close_unless_allowed(binding, around).await {
+            Ok(Verdict::Untouched) => halt,
+            Ok(Verdict::Closed(because)) => {
+                let because = because
+                    .map(|refusal| refusal.to_string())
+                    .filter(|because| *because != sentence);
+                let why = because.map(|because| format!(" The role itself may not go on: {because}"));
+                let message = format!(
+                    "{sentence}{} Until then nobody can assume the role: its trust policy is closed.",
+                    why.unwrap_or_default()
+                );
+                Halt { message, ..halt }
+            }
+            // Not yet known to be closed: the trouble decides when to try again.
+            Err(trouble) => Halt {
+                reason: if waits && trouble.reason.class() != Class::Retry {
+                    halt.reason
+                } else {
+                    trouble.reason
+                },
+                message: format!("{sentence} {}", trouble.message),
+                ..halt
+            },
+        }
+    }
+
+    /// What `spec.suspend` does not hold up: closing. `None` where there is nothing to close.
+    pub(super) async fn watch_suspended(&self, binding: &IamRoleBinding) -> Option<Report<IamRoleBindingStatus>> {
+        // Of unknown surroundings the watches bring news, and with it the next pass.
+        let around = self.observe(binding).ok()?;
+        let report = |halt| Progress::of(binding).report(Err(halt));
+        match self.close_unless_allowed(binding, &around).await {
+            Ok(Verdict::Untouched | Verdict::Closed(None)) => None,
+            Ok(Verdict::Closed(Some(because))) => {
+                let message = format!(
+                    "{because} The binding is suspended, and nobody can assume its role: the trust policy is closed."
+                );
+                Some(report(Halt::new(ConditionType::Admitted, because.reason(), message)))
+            }
+            Err(trouble) => {
+                let message = format!(
+                    "spec.suspend is true; whether the role may go on is not known: {}",
+                    trouble.message
+                );
+                Some(Report {
+                    look_again: Some(RETRY_SUSPENDED),
+                    ..Report::new(
+                        Outcome::new(Reason::Suspended, message),
+                        binding.status().cloned().unwrap_or_default(),
+                    )
+                })
+            }
+        }
+    }
+
+    async fn close_unless_allowed(&self, binding: &IamRoleBinding, around: &Surroundings) -> Result<Verdict, Halt> {
+        let Some(name) = role_to_remove(binding, Some(&around.known)) else {
+            return Ok(Verdict::Untouched);
+        };
+        let role = ConditionType::RoleSynced;
+        let connected = self.connect.connect(&around.known.usage.connection).await;
+        let aws = connected.map_err(|error| halt(role, &error))?;
+        check_home(binding, &aws.caller().account)?;
+        let owner = owner(binding, &self.cluster);
+        let found = observe::role(&aws, name.as_str(), &owner, Depth::Names).await;
+        let Some(found) = found.map_err(|error| halt(role, &error))? else {
+            return Ok(Verdict::Untouched);
+        };
+        if owner.of(&found.role.tags) != Ownership::Ours {
+            return Ok(Verdict::Untouched);
+        }
+        let usage = &around.known.usage;
+        let place = InPlace {
+            namespace: &owner.namespace,
+            namespace_labels: &around.labels,
+            given_name: binding.spec.role.name.is_some().then_some(&name),
+            role: &found.role,
+            federation_tags: &usage.tags,
+            older_roles: around.older_roles,
+        };
+        let refusal = usage.guardrails.admit_in_place(&place).err();
+        let closing = Plan::close(&owner, &found.role);
+        let already = closing.is_empty();
+        let keys = place.unlisted_tags(&usage.guardrails);
+        let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
+        let steps: Vec<_> = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
+        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
+        if !steps.is_empty() {
+            self.memory.forget(&ObjectKey::of(binding));
+            let what = steps.iter().map(BindingStep::to_string).collect::<Vec<_>>().join("; ");
+            let because = refusal
+                .as_ref()
+                .map_or_else(|| NOT_ALLOWED.to_owned(), Refusal::to_string);
+            let note = format!("Taken from role {name}: {what}. {because}");
+            let about = binding.object_ref(&());
+            self.shell.events.warning(&about, EventReason::Applied, &note).await;
+        }
+        Ok(if refusal.is_some() || already {
+            Verdict::Closed(refusal)
+        } else {
+            Verdict::Untouched
+        })
+    }
+}
+
+/// A role stays in the account that it was made in: one that is looked for in another is not gone.
+pub(super) fn check_home(binding: &IamRoleBinding, account: &str) -> Result<(), Halt> {
+    let arn = binding.status.as_ref().and_then(|status| status.role_arn.as_deref());
+    let Some((arn, home)) = arn.and_then(|arn| Some((arn, account_of(arn)?))) else {
+        return Ok(());
+    };
+    if home == account {
+        return Ok(());
+    }
+    let message = format!(
+        "The role {arn} is in account {home}, and the federation now works in account {account}; have spec.aws of the \
+         federation or the operator's credentials corrected. To move, delete the binding first and make it again after."
+    );
+    Err(Halt::new(ConditionType::RoleSynced, Reason::WrongAccount, message))
+}
