@@ -84,7 +84,9 @@ impl<S> Progress<S> {
                 aspects: self.aspects,
             },
             Err(halt) => {
-                let aspects = self.aspects.into_iter().chain([halt.aspect()]).collect();
+                // What stands in the way may show late that an aspect does not hold after all.
+                let others = self.aspects.into_iter().filter(|aspect| aspect.kind != halt.aspect);
+                let aspects = others.chain([halt.aspect()]).collect();
                 Outcome {
                     reason: halt.reason,
                     message: halt.message,
@@ -137,6 +139,14 @@ mod tests {
                 (ConditionType::Admitted, Status::False)
             ]
         );
+    }
+
+    #[test]
+    fn a_halt_takes_back_what_was_said_of_its_aspect() {
+        let halt = Halt::new(ConditionType::FederationReady, Reason::FederationNotReady, "gone");
+        let outcome = progress().report(Err(halt)).outcome;
+        assert_eq!(outcome.aspects.len(), 1);
+        assert_eq!(outcome.aspects[0].status, Status::False);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Objects: conditional, of the expected owner, and never overwritten unseen.
 
-use irsa_aws::{DocumentStore, Kind, Lookup, Precondition};
+use irsa_aws::{Document, DocumentStore, Kind, Lookup, NewDocument, Precondition};
 use irsa_testkit::aws::s3::BucketOptions;
 use irsa_tests::world::{ISSUER_BUCKET, REGION};
 
@@ -44,6 +44,24 @@ async fn an_object_is_written_over_nothing_unseen_and_reads_back_as_it_was_writt
     assert_eq!(stale.unwrap_err().kind(), Kind::PreconditionFailed);
     aws.delete_document(&jwks(), &newer).await.unwrap();
     assert!(!matches!(aws.document(&jwks()).await.unwrap(), Lookup::Found(_)));
+}
+
+#[tokio::test]
+async fn an_object_too_long_to_be_ours_is_seen_without_its_content_and_can_be_written_over() {
+    let bench = Bench::start().await;
+    let aws = bench.connect().await;
+    let long = NewDocument {
+        bytes: vec![b' '; Document::MAX_BYTES + 1],
+        ..document("one")
+    };
+    let etag = aws.put_document(&jwks(), &long, &Precondition::IfAbsent).await.unwrap();
+    let Lookup::Found(found) = aws.document(&jwks()).await.unwrap() else {
+        panic!("not found")
+    };
+    assert_eq!((found.bytes, &found.etag), (Vec::new(), &etag));
+    aws.put_document(&jwks(), &document("two"), &Precondition::IfMatch(etag))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -15,4 +15,5 @@ mod operator;
 mod reasons;
 mod scale;
 mod support;
+mod tenants;
 mod upkeep;

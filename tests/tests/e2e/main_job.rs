@@ -83,7 +83,7 @@ async fn a_pod_of_an_ec_cluster_lists_a_bucket_with_two_unmodified_sdks() {
 }
 
 /// STS's verdict on a token: `Ok` with the assumed role's ARN, or AWS's error code.
-async fn assume(world: &World, role_arn: &str, token: &str) -> Result<String, String> {
+pub(crate) async fn assume(world: &World, role_arn: &str, token: &str) -> Result<String, String> {
     use aws_sdk_sts::error::ProvideErrorMetadata;
     let config = admin::root(&world.aws, ACCOUNT, "eu-central-1").await;
     let answer = aws_sdk_sts::Client::new(&config)

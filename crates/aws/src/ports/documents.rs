@@ -34,7 +34,7 @@ impl fmt::Display for ObjectRef {
 /// An object as S3 has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
-    /// The content; never longer than [`Document::MAX_BYTES`].
+    /// The content; none of an object over [`Document::MAX_BYTES`], which nobody but a stranger wrote.
     pub bytes: Vec<u8>,
     /// The entity tag, quotes included, to be given back in [`Precondition::IfMatch`] byte for byte.
     pub etag: String,
@@ -42,6 +42,8 @@ pub struct Document {
     pub content_type: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Content-Encoding`, which we never set: a reader who obeys it reads something else than the content.
+    pub content_encoding: Option<String>,
     /// User metadata, keys in lower case and without `x-amz-meta-`.
     pub metadata: BTreeMap<String, String>,
 }
@@ -108,8 +110,7 @@ pub trait DocumentStore: Send + Sync {
     /// Reads an object.
     ///
     /// # Errors
-    /// Never for a missing object: see [`Lookup`]. `NoSuchBucket` is an error, and so is an object over
-    /// [`Document::MAX_BYTES`] ([`Kind::InvalidInput`](crate::Kind::InvalidInput): nobody but a stranger wrote it).
+    /// Never for a missing object: see [`Lookup`]. `NoSuchBucket` is an error.
     fn document(&self, at: &ObjectRef) -> impl Future<Output = Result<Lookup<Document>, AwsError>> + Send;
 
     /// Writes an object and returns its new entity tag.

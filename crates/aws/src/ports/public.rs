@@ -32,6 +32,9 @@ pub enum PublicReadError {
         /// 3xx.
         status: u16,
     },
+    /// A `Content-Encoding`, which we never set: some verifiers would read something else than the bytes.
+    #[error("the answer has the content encoding {0}")]
+    Encoded(String),
     /// More than any set of keys could need.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(usize),

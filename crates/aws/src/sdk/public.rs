@@ -50,6 +50,9 @@ impl SdkPublicReader {
             status @ 300..=399 => return Err(PublicReadError::Redirected { status }),
             status => return Err(PublicReadError::Status(status)),
         }
+        if let Some(encoding) = header(&answer, "content-encoding").filter(|encoding| encoding != "identity") {
+            return Err(PublicReadError::Encoded(sanitize(&encoding)));
+        }
         let body = answer.take_body();
         let bytes = read_body(body, Document::MAX_BYTES)
             .await

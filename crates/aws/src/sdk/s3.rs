@@ -9,7 +9,7 @@ use aws_sdk_s3::{
 
 use super::{
     SdkAws,
-    call::{About, about, found, gone_is_fine},
+    call::{about, found, gone_is_fine},
 };
 use crate::{
     error::{AwsError, Kind},
@@ -60,22 +60,24 @@ impl DocumentStore for SdkAws {
             .content_length
             .and_then(|length| usize::try_from(length).ok())
             .is_none_or(|length| length > Document::MAX_BYTES);
-        if too_long {
-            return Err(oversized(&about));
-        }
-        let etag = answer.e_tag.unwrap_or_default();
-        let bytes = answer.body.collect().await.map_err(|_| {
-            about.error(
-                "Truncated",
-                "the object could not be read to its end",
-                Kind::Unavailable,
-            )
-        })?;
+        let bytes = if too_long {
+            Vec::new()
+        } else {
+            let read = answer.body.collect().await.map_err(|_| {
+                about.error(
+                    "Truncated",
+                    "the object could not be read to its end",
+                    Kind::Unavailable,
+                )
+            })?;
+            read.to_vec()
+        };
         Ok(Lookup::Found(Document {
-            bytes: bytes.to_vec(),
-            etag,
+            bytes,
+            etag: answer.e_tag.unwrap_or_default(),
             content_type: answer.content_type,
             cache_control: answer.cache_control,
+            content_encoding: answer.content_encoding,
             metadata: answer.metadata.unwrap_or_default().into_iter().collect(),
         }))
     }
@@ -205,9 +207,4 @@ impl DocumentStore for SdkAws {
             restrict_public_buckets: block.restrict_public_buckets.unwrap_or_default(),
         }))
     }
-}
-
-fn oversized(about: &About<'_>) -> AwsError {
-    let message = format!("the object is longer than {} bytes", Document::MAX_BYTES);
-    about.error("EntityTooLarge", &message, Kind::InvalidInput)
 }

@@ -204,7 +204,11 @@ mod tests {
     }
 
     fn labels(namespace: &str) -> Option<Labels> {
-        let team = if namespace == "ns" { "a" } else { "b" };
+        let team = match namespace {
+            "ns" => "a",
+            "evil" => "b",
+            _ => return None,
+        };
         Some(Labels::from([("team".to_owned(), team.to_owned())]))
     }
 

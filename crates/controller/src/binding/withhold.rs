@@ -58,7 +58,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             Ok(Verdict::Closed(because)) => {
                 let because = because
                     .map(|refusal| refusal.to_string())
-                    .filter(|because| *because != sentence);
+                    .filter(|because| !sentence.contains(because.as_str()));
                 let why = because.map(|because| format!(" The role itself may not go on: {because}"));
                 let message = format!(
                     "{sentence}{} Until then nobody can assume the role: its trust policy is closed.",

@@ -80,6 +80,7 @@ fn observed(document: Document) -> ObservedDocument {
         etag: document.etag,
         content_type: document.content_type,
         cache_control: document.cache_control,
+        content_encoding: document.content_encoding,
         metadata: document.metadata,
     }
 }

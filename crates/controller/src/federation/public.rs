@@ -9,7 +9,7 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 
-use super::{memory::Served, tampering::foreign_kids, validate::Wanted};
+use super::{memory::Served, tampering::is_known, validate::Wanted};
 use crate::halt::Halt;
 
 /// Whether the public still gets what it got; nothing but two conditional requests.
@@ -76,30 +76,43 @@ impl Expected<'_> {
                 etag: document.etag,
             }),
             Ok(PublicRead::Document(document)) => {
-                let foreign = match kind {
-                    DocumentKind::Jwks => foreign_kids(&document.bytes, self.known),
-                    DocumentKind::Discovery => Vec::new(),
+                let ours = match kind {
+                    DocumentKind::Jwks => is_known(&document.bytes, self.known),
+                    DocumentKind::Discovery => self.names_us(&document.bytes),
                 };
-                Err((url, Trouble::Differs { foreign }))
+                Err((url, if ours { Trouble::Older } else { Trouble::Foreign(kind) }))
             }
-            Ok(PublicRead::NotModified) => Err((url, Trouble::Differs { foreign: Vec::new() })),
+            Ok(PublicRead::NotModified) => Err((url, Trouble::Older)),
             Err(error) => Err((url, Trouble::Read(error))),
         }
     }
 
+    /// Whether a discovery document, if not ours byte for byte, names our issuer and our keys.
+    fn names_us(&self, discovery: &[u8]) -> bool {
+        let served: serde_json::Value = serde_json::from_slice(discovery).unwrap_or_default();
+        let names = |member: &str, wanted: &str| served.get(member).and_then(serde_json::Value::as_str) == Some(wanted);
+        names("issuer", self.wanted.issuer.as_str()) && names("jwks_uri", &self.wanted.issuer.jwks_url())
+    }
+
     fn halt(&self, url: &str, trouble: &Trouble, block: Option<PublicAccessBlock>) -> Halt {
         let (reason, message) = match trouble {
-            Trouble::Differs { foreign } if foreign.is_empty() => (
+            Trouble::Older => (
                 Reason::Propagating,
                 format!("{url} still shows another version, as a cache in front of the bucket may for a while."),
             ),
-            Trouble::Differs { .. } => (
-                Reason::PublicAccessBlocked,
-                format!(
-                    "{url} serves keys that are not this cluster's, while the bucket has the right ones; find out what \
-                     serves that address."
-                ),
-            ),
+            Trouble::Foreign(kind) => {
+                let what = match kind {
+                    DocumentKind::Jwks => "keys that are not this cluster's",
+                    DocumentKind::Discovery => "a discovery document that names another issuer or other keys",
+                };
+                (
+                    Reason::PublicAccessBlocked,
+                    format!(
+                        "{url} serves {what}, while the bucket has the right ones. Whoever serves that address could get \
+                         AWS credentials of every bound ServiceAccount: find out who it is."
+                    ),
+                )
+            }
             Trouble::Read(error) if is_network(error) => (
                 Reason::AwsUnavailable,
                 format!("{url} could not be read from here: {error}."),
@@ -137,7 +150,10 @@ impl Expected<'_> {
 }
 
 enum Trouble {
-    Differs { foreign: Vec<String> },
+    /// What we published once, or something just as good.
+    Older,
+    /// Something that lets others in.
+    Foreign(DocumentKind),
     Read(PublicReadError),
 }
 
@@ -145,6 +161,9 @@ const fn is_network(error: &PublicReadError) -> bool {
     match error {
         PublicReadError::Status(status) => *status >= 500 || *status == 429,
         PublicReadError::TimedOut(_) | PublicReadError::Unreachable(_) => true,
-        PublicReadError::Redirected { .. } | PublicReadError::TooLarge(_) | PublicReadError::NotHttps => false,
+        PublicReadError::Redirected { .. }
+        | PublicReadError::TooLarge(_)
+        | PublicReadError::Encoded(_)
+        | PublicReadError::NotHttps => false,
     }
 }

@@ -6,6 +6,7 @@ use irsa_api::{OidcFederation, PublishedDocument};
 use irsa_core::{
     documents::sha256_hex,
     history::KnownKey,
+    jwks::{self, PublicKey},
     plan::federation::{DesiredFederation, DocumentKind, ObservedFederation},
 };
 use serde_json::Value;
@@ -75,11 +76,27 @@ impl std::fmt::Display for Tampering {
     }
 }
 
-/// The kids of a key set, however broken, that the cluster does not know.
-pub(super) fn foreign_kids(jwks: &[u8], known: &[KnownKey]) -> Vec<String> {
+/// Whether a key set has nothing but keys that the cluster knows, each under its own kid.
+pub(super) fn is_known(jwks: &[u8], known: &[KnownKey]) -> bool {
+    jwks::parse(jwks).is_ok_and(|set| set.keys().iter().all(|key| is_one_of(key, known)))
+}
+
+fn is_one_of(key: &PublicKey, known: &[KnownKey]) -> bool {
+    known
+        .iter()
+        .any(|known| known.kid == key.kid() && known.thumbprint == *key.thumbprint())
+}
+
+/// The kids of the keys in a set that the cluster does not know. Of a set that cannot be read as one, those kids that can
+/// be made out and that the cluster does not use.
+fn foreign_kids(set: &[u8], known: &[KnownKey]) -> Vec<String> {
+    if let Ok(set) = jwks::parse(set) {
+        let foreign = set.keys().iter().filter(|key| !is_one_of(key, known));
+        return foreign.map(|key| key.kid().to_owned()).collect();
+    }
     let known: BTreeSet<&str> = known.iter().map(|key| key.kid.as_str()).collect();
-    let jwks: Value = serde_json::from_slice(jwks).unwrap_or_default();
-    let keys = jwks.get("keys").and_then(Value::as_array).into_iter().flatten();
+    let set: Value = serde_json::from_slice(set).unwrap_or_default();
+    let keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
     keys.filter_map(|key| key.get("kid").and_then(Value::as_str))
         .filter(|kid| !known.contains(kid))
         .map(str::to_owned)

@@ -129,6 +129,7 @@ impl History {
         // What was never published needs no retention.
         self.entries
             .retain(|id, entry| entry.key.kind() != KeyKind::Unsupported || served.contains(id));
+        self.supersede(&served);
         let mut retired = Vec::new();
         for (id, entry) in &mut self.entries {
             if !served.contains(id) && entry.retired_at.is_none() {
@@ -138,6 +139,22 @@ impl History {
         }
         for kid in retired {
             self.note(EventReason::KeyRetained, Some(&kid));
+        }
+    }
+
+    /// A retained key whose `kid` every API server now serves with another key goes at once: a verifier finds one key
+    /// under a `kid`, and the cluster signs with the new one. Kept, it would hold up publication for ever.
+    fn supersede(&mut self, served: &BTreeSet<EntryId>) {
+        let kids: BTreeSet<&str> = served.iter().map(|(kid, _)| kid.as_str()).collect();
+        let gone: Vec<EntryId> = self
+            .entries
+            .keys()
+            .filter(|id| !served.contains(*id) && kids.contains(id.0.as_str()))
+            .cloned()
+            .collect();
+        for id in gone {
+            self.entries.remove(&id);
+            self.note(EventReason::KeyRemoved, Some(&id.0));
         }
     }
 

@@ -51,9 +51,14 @@ pub(crate) fn set(keys: &[Value]) -> KeySet {
 
 /// An RSA key that differs from every other number's, by its modulus.
 pub(crate) fn numbered(number: u8) -> PublicKey {
+    numbered_as(number, &format!("key-{number}"))
+}
+
+/// That key, served under this `kid`.
+pub(crate) fn numbered_as(number: u8, kid: &str) -> PublicKey {
     let mut key = rsa();
     let modulus = key["n"].as_str().unwrap().to_owned();
     key["n"] = json!(format!("{}{}", char::from(b'A' + number), &modulus[1..]));
-    key["kid"] = json!(format!("key-{number}"));
+    key["kid"] = json!(kid);
     set(&[key]).keys()[0].clone()
 }

@@ -4,6 +4,9 @@ use irsa_core::{compare, trust};
 
 use super::*;
 
+/// An edit and the reason that it is refused for.
+type Break = (fn(&mut Value), Reason);
+
 /// A binding whose role is made, and the calls that made it forgotten.
 async fn bound(change: impl FnOnce(&mut Value)) -> (Bench, IamRoleBinding) {
     let bench = Bench::new();
@@ -29,7 +32,7 @@ fn leave_namespace(federation: &mut Value) {
 
 #[tokio::test]
 async fn no_broken_spec_keeps_a_role_open_that_is_no_longer_allowed() {
-    let breaks: [(fn(&mut Value), Reason); 4] = [
+    let breaks: [Break; 4] = [
         (|spec| spec["audiences"] = json!(["$x"]), Reason::InvalidSpec),
         (
             |spec| spec["policies"]["managed"] = json!(["arn:aws-cn:iam::aws:policy/X"]),
@@ -134,6 +137,16 @@ async fn policies_that_stay_by_exclusive_false_must_be_allowed_like_all_others()
         outcome.message
     );
     assert!(is_closed(&bench));
+    let admitted = |binding: &IamRoleBinding| {
+        let all: Vec<_> = binding
+            .conditions()
+            .iter()
+            .filter(|one| one.type_ == "Admitted")
+            .cloned()
+            .collect();
+        all.iter().map(|one| one.status.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(admitted(&binding), ["False"]);
     bench
         .end(&mut binding, Reason::PolicyNotAllowed, "exclusive: false")
         .await;
@@ -190,7 +203,7 @@ async fn a_trust_that_somebody_widened_is_closed_where_it_cannot_be_repaired() {
         role.role.trust_policy = role.role.trust_policy.replace(":ns:app", ":kube-system:default");
     });
     edit(&mut binding, |spec| {
-        spec["policies"]["managed"] = json!(["AdministratorAccess"])
+        spec["policies"]["managed"] = json!(["AdministratorAccess"]);
     });
     bench
         .end(&mut binding, Reason::PolicyNotAllowed, "lets in others")

@@ -22,6 +22,8 @@ pub(super) struct World {
     pub(super) policy: Option<String>,
     pub(super) block: Option<PublicAccessBlock>,
     pub(super) provider: Option<OidcProvider>,
+    /// What the public gets instead of an object.
+    pub(super) swapped: BTreeMap<String, Vec<u8>>,
     calls: Vec<String>,
     failing: Option<(&'static str, AwsError)>,
     versions: u32,
@@ -90,6 +92,7 @@ impl FakeAws {
                 etag: format!("\"{}\"", world.versions),
                 content_type: None,
                 cache_control: None,
+                content_encoding: None,
                 metadata: BTreeMap::new(),
             };
             world.objects.insert(key.to_owned(), document);
@@ -177,6 +180,7 @@ impl DocumentStore for FakeAws {
                 etag: etag.clone(),
                 content_type: Some(document.content_type.clone()),
                 cache_control: Some(document.cache_control.clone()),
+                content_encoding: None,
                 metadata: document.metadata.clone(),
             };
             world.objects.insert(at.key.clone(), document);
@@ -227,7 +231,13 @@ impl PublicReader for FakeAws {
             let restricted = world.block.is_some_and(|block| block.restrict_public_buckets);
             let allowed = world.policy.as_ref().is_some_and(|policy| policy.contains(key));
             let document = world.objects.get(key).filter(|_| allowed && !restricted);
+            let swapped = world.swapped.get(key);
             Ok(document.map(|document| match if_none_match {
+                _ if swapped.is_some() => PublicRead::Document(PublicDocument {
+                    bytes: swapped.cloned().unwrap_or_default(),
+                    etag: None,
+                    content_type: None,
+                }),
                 Some(etag) if etag == document.etag => PublicRead::NotModified,
                 _ => PublicRead::Document(PublicDocument {
                     bytes: document.bytes.clone(),

@@ -1,5 +1,7 @@
 //! Everything that a federation waits for or is refused for.
 
+use std::collections::BTreeMap;
+
 use irsa_aws::{Kind, PublicAccessBlock};
 
 use super::*;
@@ -160,6 +162,57 @@ async fn documents_that_nobody_may_read_are_waited_for_and_then_explained() {
         .await;
     assert_eq!(condition(&federation, "ProviderRegistered").0, "True");
     bench.aws.world(|world| world.block = None);
+    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
+async fn what_is_served_in_front_of_the_bucket_is_an_older_version_or_an_incident() {
+    let bench = Bench::new();
+    let mut federation = federation();
+    bench.succeed(&mut federation).await;
+    let now = |key: &str| bench.aws.world(|world| world.objects.get(key).unwrap().bytes.clone());
+    let (discovery, jwks) = (now(DISCOVERY), now(JWKS));
+    let changed = |bytes: &[u8], change: &dyn Fn(&mut Value)| {
+        let mut value: Value = serde_json::from_slice(bytes).unwrap();
+        change(&mut value);
+        value.to_string().into_bytes()
+    };
+    let serve = |key: &str, bytes: Vec<u8>| {
+        bench
+            .aws
+            .world(|world| world.swapped = BTreeMap::from([(key.to_owned(), bytes)]));
+    };
+    let other_key = key("b");
+    serve(JWKS, changed(&jwks, &|set| set["x"] = json!("older")));
+    bench.end(&mut federation, Reason::Propagating, "another version").await;
+    serve(
+        DISCOVERY,
+        changed(&discovery, &|document| document["x"] = json!("older")),
+    );
+    bench.end(&mut federation, Reason::Propagating, "another version").await;
+    for forged in [
+        changed(&jwks, &|set| set["keys"][0]["x"] = other_key["x"].clone()),
+        changed(&jwks, &|set| set["keys"] = json!([set["keys"][0], other_key])),
+        changed(&jwks, &|set| {
+            set["keys"][0].as_object_mut().unwrap().remove("kid");
+        }),
+        b"{}".to_vec(),
+    ] {
+        serve(JWKS, forged);
+        bench
+            .end(&mut federation, Reason::PublicAccessBlocked, "not this cluster's")
+            .await;
+    }
+    for member in ["jwks_uri", "issuer"] {
+        serve(
+            DISCOVERY,
+            changed(&discovery, &|document| document[member] = json!("https://evil.example")),
+        );
+        bench
+            .end(&mut federation, Reason::PublicAccessBlocked, "discovery document")
+            .await;
+    }
+    bench.aws.world(|world| world.swapped.clear());
     bench.succeed(&mut federation).await;
 }
 

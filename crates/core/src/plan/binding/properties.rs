@@ -195,7 +195,7 @@ proptest! {
     #[test]
     fn nobody_ever_has_more_than_before_or_after(desired in desired(), before in observed()) {
         let steps = plan(&desired, Some(&before));
-        let after = steps.iter().fold(Some(before.clone()), |role, step| run(step, role)).unwrap();
+        let after = steps.iter().try_fold(before.clone(), |role, step| run(step, Some(role))).unwrap();
         let mut role = Some(before.clone());
         for step in steps {
             role = run(&step, role);

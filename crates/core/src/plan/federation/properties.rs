@@ -23,6 +23,7 @@ fn run(step: FederationStep, world: &mut ObservedFederation) {
                 bytes: document.bytes,
                 content_type: Some(document.content_type),
                 cache_control: Some(document.cache_control),
+                content_encoding: None,
                 metadata: document.metadata,
             });
         }
@@ -109,6 +110,7 @@ fn any_document() -> impl Strategy<Value = Option<ObservedDocument>> {
             bytes: content.into_bytes(),
             content_type,
             cache_control: Some("max-age=300".to_owned()),
+            content_encoding: None,
             metadata,
         }),
     )

@@ -102,6 +102,8 @@ pub struct ObservedDocument {
     pub content_type: Option<String>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `Content-Encoding`; ours have none.
+    pub content_encoding: Option<String>,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
 }
@@ -159,6 +161,7 @@ impl ObservedDocument {
         self.bytes == desired.bytes
             && self.content_type.as_ref() == Some(&desired.content_type)
             && self.cache_control.as_ref() == Some(&desired.cache_control)
+            && self.content_encoding.is_none()
             && self.metadata == desired.metadata
     }
 }
