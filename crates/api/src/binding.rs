@@ -77,7 +77,8 @@ pub struct IamRoleBindingSpec {
     /// `spec.bindings.allowRetain`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// Stops all work on this binding, except its deletion. What exists in AWS stays as it is.
+    /// Stops all work on this binding, except its deletion. What exists in AWS stays as it is, as long as the
+    /// federation's guard-rails allow it: otherwise the role's trust is closed all the same.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -178,7 +179,8 @@ pub struct RolePolicies {
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub inline: Vec<InlinePolicy>,
-    /// Whether the role has exactly these policies. With `true`, what somebody else attaches is detached again.
+    /// Whether the role has exactly these policies. With `true`, what somebody else attaches is detached again. With
+    /// `false` it stays, as does what is removed here, and the federation's guard-rails must allow all of it.
     #[serde(default = "default_true")]
     pub exclusive: bool,
 }

@@ -30,6 +30,8 @@ pub struct BindingRules {
     #[schemars(length(max = 512))]
     #[x_kube(validation = Rule::new("self.matches('^/([A-Za-z0-9_+=,.@-]+/)*$')")
         .message("spec.bindings.rolePath must start and end with a slash and have only letters, digits and _+=,.@- between slashes, such as /irsa/prod/"))]
+    #[x_kube(validation = Rule::new("self != '/'")
+        .message("spec.bindings.rolePath must not be /: the operator's IAM policy is confined to the path of its roles, and every role is below /; choose one such as /irsa/prod/"))]
     #[x_kube(validation = Rule::new("!self.startsWith('/aws-service-role/') && !self.startsWith('/aws-reserved/')")
         .message("spec.bindings.rolePath must not start with /aws-service-role/ or /aws-reserved/, AWS keeps them for itself"))]
     pub role_path: Option<String>,
@@ -78,7 +80,8 @@ pub struct BindingRules {
     #[x_kube(validation = Rule::new(schema::SESSION_DURATION)
         .message("spec.bindings.maxSessionDuration must be whole seconds between 1h and 12h"))]
     pub max_session_duration: Duration,
-    /// How many roles one namespace may have, retained ones included, 1 to 1000.
+    /// How many bindings of one namespace may have a role at a time, 1 to 1000; the older ones first. Roles that
+    /// `deletionPolicy: Retain` left behind do not count.
     #[serde(default = "default_max_roles")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_roles_per_namespace: u32,

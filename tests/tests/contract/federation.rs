@@ -201,6 +201,11 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
             Some("must start and end with a slash"),
         ),
         (
+            "path of every role",
+            rules(json!({"rolePath": "/"})),
+            Some("rolePath must not be /:"),
+        ),
+        (
             "path of AWS",
             rules(json!({"rolePath": "/aws-service-role/"})),
             Some("AWS keeps them"),

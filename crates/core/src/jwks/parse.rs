@@ -91,6 +91,9 @@ fn read_key(position: usize, members: &Map<String, Value>) -> Result<PublicKey, 
     if kid.is_empty() || kid.chars().count() > MAX_KID {
         return Err(JwksError::Kid { position });
     }
+    if !verifies(members) {
+        return Ok(unsupported(kid, members));
+    }
     match text(members, "kty") {
         "RSA" => rsa(kid, members),
         "EC" => match Curve::named(text(members, "crv")) {
@@ -101,11 +104,22 @@ fn read_key(position: usize, members: &Map<String, Value>) -> Result<PublicKey, 
     }
 }
 
+/// Whether a key is meant to verify signatures, or does not say what it is meant for (RFC 7517, 4.2 and 4.3).
+fn verifies(members: &Map<String, Value>) -> bool {
+    let used = members.get("use").is_none_or(|used| used == "sig");
+    let operations = members.get("key_ops").and_then(Value::as_array);
+    used && operations.is_none_or(|operations| operations.iter().any(|operation| operation == "verify"))
+}
+
 fn rsa(kid: &str, members: &Map<String, Value>) -> Result<PublicKey, JwksError> {
     let modulus = number(kid, members, "n", "its modulus n is no base64url number")?;
     let exponent = number(kid, members, "e", "its exponent e is no base64url number")?;
     if bits(&modulus) < MIN_RSA_BITS {
         return Err(malformed(kid, "its modulus is shorter than 1024 bits"));
+    }
+    // RFC 8017, 3.1: odd and at least 3. With 1 every text is its own signature.
+    if significant(&exponent) == [1] || exponent.last().is_none_or(|last| last % 2 == 0) {
+        return Err(malformed(kid, "its exponent is 1 or even"));
     }
     let alg = match text(members, "alg") {
         "" => "RS256",

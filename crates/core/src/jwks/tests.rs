@@ -83,6 +83,8 @@ fn a_kind_that_aws_does_not_take_is_flagged() {
         with(p256(), "crv", json!("secp256k1")),
         with(rsa(), "alg", json!("PS256")),
         with(p256(), "alg", json!("ES384")),
+        with(rsa(), "use", json!("enc")),
+        with(p256(), "key_ops", json!(["deriveKey"])),
         json!({"kty": "AKP", "alg": "ML-DSA-65", "kid": "pq", "pub": "AAAA"}),
     ] {
         let keys = set(&[with(key, "kid", json!("odd")), rsa()]);
@@ -112,6 +114,8 @@ fn what_is_no_set_of_keys_is_refused_with_its_cause() {
         with(rsa(), "n", json!("AQAB")),
         with(rsa(), "e", json!("")),
         with(rsa(), "e", json!("AA")),
+        with(rsa(), "e", json!("AQ")),
+        with(rsa(), "e", json!("AQAA")),
         with(p256(), "x", json!("AQAB")),
         with(p384(), "y", json!(null)),
     ] {
