@@ -105,7 +105,7 @@ pub struct OidcFederationSpec {
     #[x_kube(validation = Rule::new("self.all(t, t.matches('^[0-9a-f]{40}$'))")
         .message("spec.thumbprints must be SHA-1 fingerprints of 40 lower-case hexadecimal digits, without colons"))]
     pub thumbprints: Vec<String>,
-    /// How long signing keys stay published.
+    /// Which signing keys are published, and for how long.
     #[serde(default)]
     pub signing_keys: SigningKeys,
     /// How the operator reaches AWS for this federation. The credentials themselves are the operator's own.
@@ -235,12 +235,32 @@ pub struct SigningKeys {
     #[x_kube(validation = Rule::new("duration(self) <= duration('8760h')")
         .message("spec.signingKeys.retainFor must be at most 8760h (one year)"))]
     pub retain_for: Duration,
+    /// Keys that have leaked, at most 100. They are taken out at once and never published, whoever serves them and however
+    /// few are left; AWS refuses every token that was signed with them. AWS credentials that somebody got with such a token
+    /// before live on until they expire.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["thumbprint".into()]))]
+    pub revoke: Vec<RevokedKey>,
+}
+
+/// A signing key that must not be published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RevokedKey {
+    /// The key's thumbprint as in `status.keys`: the SHA-256 of its public key in DER form (`SubjectPublicKeyInfo`), in
+    /// hexadecimal digits.
+    #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')")
+        .message("spec.signingKeys.revoke.thumbprint must be 64 lower-case hexadecimal digits, as in status.keys"))]
+    pub thumbprint: String,
 }
 
 impl Default for SigningKeys {
     fn default() -> Self {
         Self {
             retain_for: default_retain_for(),
+            revoke: Vec::new(),
         }
     }
 }

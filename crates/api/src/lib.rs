@@ -29,8 +29,8 @@ pub use binding_status::IamRoleBindingStatus;
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, ParseDurationError};
 pub use federation::{
-    AssumeRole, AwsConnection, BucketAccess, DeletionPolicy, OidcFederation, OidcFederationSpec, Publish, S3Publish,
-    SigningKeys,
+    AssumeRole, AwsConnection, BucketAccess, DeletionPolicy, OidcFederation, OidcFederationSpec, Publish, RevokedKey,
+    S3Publish, SigningKeys,
 };
 pub use federation_status::{KeyState, KeyStatus, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 pub use guardrails::{AllowedNamespaces, BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};

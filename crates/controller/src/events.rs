@@ -1,11 +1,15 @@
 //! Kubernetes events. Callers publish on transitions only: an unchanged world says nothing.
+//!
+//! Each is an object of its own. The recorder of kube-runtime makes a series of all that have one reason and shows the note
+//! of the first: of two keys that are revoked a minute apart nobody would read the name of the second.
 
 use irsa_core::vocabulary::EventReason;
-use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Client,
-    runtime::events::{Event, EventType, Recorder, Reporter},
+use jiff::Timestamp;
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
+use kube::{Api, Client, api::PostParams};
 use tracing::warn;
 
 /// Longest note that the API server takes, in bytes.
@@ -14,41 +18,55 @@ const MAX_NOTE: usize = 1024;
 /// Publishes events. Cheap to clone.
 #[derive(Clone)]
 pub struct Events {
-    recorder: Recorder,
+    client: Client,
+    controller: String,
+    instance: String,
 }
 
 impl Events {
     /// A publisher that signs as `controller` from this pod.
     pub fn new(client: Client, controller: &str, instance: Option<String>) -> Self {
-        let reporter = Reporter {
-            controller: controller.to_owned(),
-            instance,
-        };
         Self {
-            recorder: Recorder::new(client, reporter),
+            client,
+            controller: controller.to_owned(),
+            instance: instance.unwrap_or_else(|| controller.to_owned()),
         }
     }
 
     /// Something went as it should.
     pub async fn normal(&self, about: &ObjectReference, reason: EventReason, note: &str) {
-        self.publish(about, EventType::Normal, reason, note).await;
+        self.publish(about, "Normal", reason, note).await;
     }
 
     /// Something that a person should look at.
     pub async fn warning(&self, about: &ObjectReference, reason: EventReason, note: &str) {
-        self.publish(about, EventType::Warning, reason, note).await;
+        self.publish(about, "Warning", reason, note).await;
     }
 
     /// An event that cannot be written is logged and otherwise ignored: it must never hide what it tells about.
-    async fn publish(&self, about: &ObjectReference, type_: EventType, reason: EventReason, note: &str) {
+    async fn publish(&self, about: &ObjectReference, type_: &str, reason: EventReason, note: &str) {
+        let now = Timestamp::now();
+        // Where events about objects without a namespace go.
+        let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
+        let name = about.name.as_deref().unwrap_or_default();
         let event = Event {
-            type_,
-            reason: reason.as_str().to_owned(),
+            metadata: ObjectMeta {
+                name: Some(format!("{name}.{:x}", now.as_nanosecond())),
+                namespace: Some(namespace.clone()),
+                ..ObjectMeta::default()
+            },
+            action: Some("Reconcile".to_owned()),
+            event_time: Some(MicroTime(now)),
             note: Some(cut(note).to_owned()),
-            action: "Reconcile".to_owned(),
-            secondary: None,
+            reason: Some(reason.as_str().to_owned()),
+            regarding: Some(about.clone()),
+            reporting_controller: Some(self.controller.clone()),
+            reporting_instance: Some(self.instance.clone()),
+            type_: Some(type_.to_owned()),
+            ..Event::default()
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        if let Err(error) = events.create(&PostParams::default(), &event).await {
             warn!(%error, reason = reason.as_str(), "could not publish an event");
         }
     }

@@ -96,7 +96,7 @@ status_fields!(OidcFederationStatus, |status| {
     status
         .keys
         .iter()
-        .filter(|key| key.state != KeyState::Unsupported)
+        .filter(|key| !matches!(key.state, KeyState::Unsupported | KeyState::Revoked))
         .count()
 });
 status_fields!(IamRoleBindingStatus, |_| 0);

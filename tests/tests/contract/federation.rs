@@ -309,6 +309,21 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
             Some("one year"),
         ),
         (
+            "a revoked key",
+            json!({"spec": {"signingKeys": {"revoke": [{"thumbprint": "0a".repeat(32)}]}}}),
+            None,
+        ),
+        (
+            "a revoked key by its kid",
+            json!({"spec": {"signingKeys": {"revoke": [{"thumbprint": "Peh3Bj-iAQeTJ8Yf_5KYgeYdZAymfoczLTkwmJXxNsk"}]}}}),
+            Some("64 lower-case hexadecimal digits"),
+        ),
+        (
+            "a key revoked twice",
+            json!({"spec": {"signingKeys": {"revoke": [{"thumbprint": "0a".repeat(32)}, {"thumbprint": "0a".repeat(32)}]}}}),
+            Some("Duplicate value"),
+        ),
+        (
             "unknown deletion policy",
             json!({"spec": {"deletionPolicy": "Orphan"}}),
             Some("Unsupported value"),

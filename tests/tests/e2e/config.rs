@@ -66,6 +66,7 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("escalate", "rbac.authorization.k8s.io", "clusterroles", ""),
         ("patch", "admissionregistration.k8s.io", "mutatingadmissionpolicies", ""),
         ("patch", "", "namespaces", ""),
+        ("patch", "events.k8s.io", "events", "team"),
         ("list", "discovery.k8s.io", "endpointslices", "team"),
     ];
     for question in may_do {

@@ -108,10 +108,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let same_request = full.generation == federation.generation()
             && full.requested_at.as_deref() == federation.requested_at()
             && full.at.elapsed() < federation.spec.interval.get();
-        if !same_request || seen.record.is_none() || seen.check(wanted) != full.ended.clone().map(|_| ()) {
+        if !same_request || seen.record.is_none() {
             return None;
         }
         let advance = keys::advance(federation, &self.cluster, seen, None, Timestamp::now()).ok()?;
+        if verdict(wanted, seen, &advance) != full.ended.clone().map(|_| ()) {
+            return None;
+        }
         let [_, jwks] = &full.served;
         let same_keys = seen.stored.text.as_ref() == Some(&advance.record.to_json())
             && documents::jwks(&advance.published) == jwks.bytes;
@@ -241,8 +244,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         progress: &mut Progress<OidcFederationStatus>,
     ) -> Result<String, Halt> {
         let provider = &compared.desired.provider.arn;
-        let ended = seen
-            .check(wanted)
+        let ended = verdict(wanted, seen, &compared.advance)
             .map(|()| format!("{} is published and registered as {provider}.", wanted.issuer));
         let until_expiry = compared.advance.next_expiry.map(|expiry| {
             let left = expiry.duration_since(Timestamp::now());
@@ -304,6 +306,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             }
         }
     }
+}
+
+/// Whether the API servers and their keys are as they must be, once everything in AWS is.
+fn verdict(wanted: &Wanted, seen: &Seen, advance: &Advance) -> Result<(), Halt> {
+    seen.check(wanted)?;
+    keys::check_any_left(advance)
 }
 
 /// A federation that was ready before this process started has been made what its spec says by an earlier one, unless

@@ -30,6 +30,11 @@ pub(super) fn advance(
     let keys = federation.status.iter().flat_map(|status| &status.keys);
     let known: BTreeSet<Thumbprint> = keys.map(|key| Thumbprint::from_hex(key.thumbprint.clone())).collect();
     let published = published.and_then(|bytes| jwks::parse(bytes).ok());
+    let listed = &federation.spec.signing_keys.revoke;
+    let revoked = listed
+        .iter()
+        .map(|key| Thumbprint::from_hex(key.thumbprint.clone()))
+        .collect();
     let retain_for = SignedDuration::try_from(federation.spec.signing_keys.retain_for.get());
     let advanced = history::advance(&Observation {
         cluster,
@@ -38,6 +43,7 @@ pub(super) fn advance(
         all_answered: seen.reading.all_answered(),
         published: published.as_ref(),
         known: &known,
+        revoked: &revoked,
         retain_for: retain_for.unwrap_or(SignedDuration::MAX),
         now,
     });
@@ -67,6 +73,19 @@ fn refusal(federation: &OidcFederation, seen: &Seen, error: &HistoryError) -> Ha
     Halt::new(ConditionType::KeysObserved, reason, message)
 }
 
+/// Whether anything is published after all that is revoked.
+///
+/// # Errors
+/// [`Reason::KeysUnusable`]: nobody gets credentials any more.
+pub(super) fn check_any_left(advance: &Advance) -> Result<(), Halt> {
+    if !advance.published.is_empty() {
+        return Ok(());
+    }
+    let message = "Every signing key of the cluster is in spec.signingKeys.revoke, so AWS accepts no token of it; give the \
+                   API servers another key, or correct the list.";
+    Err(Halt::new(ConditionType::KeysObserved, Reason::KeysUnusable, message))
+}
+
 /// The keys as the status lists them: one entry for a key, whatever the number of its names.
 pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
     let mut listed: BTreeMap<&Thumbprint, &KnownKey> = BTreeMap::new();
@@ -87,6 +106,7 @@ pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
             state: match key.state {
                 history::KeyState::Live => KeyState::Live,
                 history::KeyState::Retained => KeyState::Retained,
+                history::KeyState::Revoked => KeyState::Revoked,
                 history::KeyState::Unsupported => KeyState::Unsupported,
             },
             first_seen: Time(key.first_seen),
@@ -144,6 +164,10 @@ const fn in_words(event: EventReason) -> (&'static str, bool) {
         EventReason::KeyRemoved => (
             "The time of these retained keys is up; they are no longer published",
             false,
+        ),
+        EventReason::KeyRevoked => (
+            "These signing keys are revoked: they are not published, and AWS refuses tokens that were signed with them",
+            true,
         ),
         EventReason::KeyUnsupported => (
             "AWS does not take keys of this kind, so tokens signed with them get no AWS credentials",

@@ -102,7 +102,7 @@ impl Expected<'_> {
             ),
             Trouble::Foreign(kind) => {
                 let what = match kind {
-                    DocumentKind::Jwks => "keys that are not this cluster's",
+                    DocumentKind::Jwks => "keys that are not this cluster's, or revoked ones",
                     DocumentKind::Discovery => "a discovery document that names another issuer or other keys",
                 };
                 (

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use irsa_api::{OidcFederation, PublishedDocument};
 use irsa_core::{
     documents::sha256_hex,
-    history::KnownKey,
+    history::{KeyState, KnownKey},
     jwks::{self, PublicKey},
     plan::federation::{DesiredFederation, DocumentKind, ObservedFederation},
 };
@@ -76,15 +76,15 @@ impl std::fmt::Display for Tampering {
     }
 }
 
-/// Whether a key set has nothing but keys that the cluster knows, each under its own kid.
+/// Whether a key set has nothing but keys that the cluster knows, each under its own kid, and none that is revoked.
 pub(super) fn is_known(jwks: &[u8], known: &[KnownKey]) -> bool {
     jwks::parse(jwks).is_ok_and(|set| set.keys().iter().all(|key| is_one_of(key, known)))
 }
 
 fn is_one_of(key: &PublicKey, known: &[KnownKey]) -> bool {
-    known
-        .iter()
-        .any(|known| known.kid == key.kid() && known.thumbprint == *key.thumbprint())
+    known.iter().any(|known| {
+        known.kid == key.kid() && known.thumbprint == *key.thumbprint() && known.state != KeyState::Revoked
+    })
 }
 
 /// The kids of the keys in a set that the cluster does not know. Of a set that cannot be read as one, those kids that can

@@ -19,7 +19,7 @@ type EntryId = (String, Thumbprint);
 /// See [`HistoryError`]: nothing may be published then, and nothing that is published is taken away.
 pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
     let (before, lost) = starting_point(observed)?;
-    let served = KeySet::of(observed.served.iter().flat_map(|set| set.keys().iter().cloned()))?;
+    let served = Served::of(observed)?;
     let mut history = History {
         now: whole_seconds(observed.now),
         entries: before,
@@ -30,11 +30,31 @@ pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
     }
     history.note_replacement(observed, &served);
     history.see(&served);
-    if observed.all_answered && !served.is_empty() {
-        history.retire(&served);
+    if observed.all_answered && !served.ids.is_empty() {
+        history.retire(&served.ids);
         history.expire(observed);
     }
+    history.revoke(observed.revoked);
     history.conclude(observed)
+}
+
+/// What all API servers serve together.
+struct Served {
+    keys: Vec<PublicKey>,
+    ids: BTreeSet<EntryId>,
+}
+
+impl Served {
+    /// A revoked key holds nothing up: that its `kid` names two keys is only an error among those that are published.
+    fn of(observed: &Observation<'_>) -> Result<Self, HistoryError> {
+        let all = || observed.served.iter().flat_map(KeySet::keys);
+        let is_revoked = |key: &&PublicKey| observed.revoked.contains(key.thumbprint());
+        let good = KeySet::of(all().filter(|key| !is_revoked(key)).cloned())?;
+        let revoked = all().filter(is_revoked).cloned();
+        let keys: Vec<PublicKey> = good.keys().iter().cloned().chain(revoked).collect();
+        let ids = keys.iter().map(id).collect();
+        Ok(Self { keys, ids })
+    }
 }
 
 /// The recorded keys; without a record those that status and published object agree on, as if they had just been
@@ -70,6 +90,7 @@ fn starting_point(observed: &Observation<'_>) -> Result<(BTreeMap<EntryId, Recor
                     key: key.clone(),
                     first_seen: now,
                     retired_at: Some(now),
+                    revoked: false,
                 },
             )
         })
@@ -92,26 +113,26 @@ impl History {
     }
 
     /// Replacing every key at once is safe here, and elsewhere often an accident: it is told.
-    fn note_replacement(&mut self, observed: &Observation<'_>, served: &KeySet) {
+    fn note_replacement(&mut self, observed: &Observation<'_>, served: &Served) {
         let live: Vec<&EntryId> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.retired_at.is_none())
             .map(|(id, _)| id)
             .collect();
-        let still: BTreeSet<EntryId> = served.keys().iter().map(id).collect();
-        let replaced = !live.is_empty() && live.iter().all(|entry| !still.contains(*entry));
-        if replaced && observed.all_answered && !served.is_empty() {
+        let replaced = !live.is_empty() && live.iter().all(|entry| !served.ids.contains(*entry));
+        if replaced && observed.all_answered && !served.ids.is_empty() {
             self.note(EventReason::AllKeysReplaced, None);
         }
     }
 
-    fn see(&mut self, served: &KeySet) {
-        for key in served.keys() {
+    fn see(&mut self, served: &Served) {
+        for key in &served.keys {
             let fresh = RecordedKey {
                 key: key.clone(),
                 first_seen: self.now,
                 retired_at: Some(self.now),
+                revoked: false,
             };
             let known = self.entries.contains_key(&id(key));
             let entry = self.entries.entry(id(key)).or_insert(fresh);
@@ -124,12 +145,11 @@ impl History {
         }
     }
 
-    fn retire(&mut self, served: &KeySet) {
-        let served: BTreeSet<EntryId> = served.keys().iter().map(id).collect();
+    fn retire(&mut self, served: &BTreeSet<EntryId>) {
         // What was never published needs no retention.
         self.entries
             .retain(|id, entry| entry.key.kind() != KeyKind::Unsupported || served.contains(id));
-        self.supersede(&served);
+        self.supersede(served);
         let mut retired = Vec::new();
         for (id, entry) in &mut self.entries {
             if !served.contains(id) && entry.retired_at.is_none() {
@@ -171,6 +191,28 @@ impl History {
         }
     }
 
+    fn revoke(&mut self, revoked: &BTreeSet<Thumbprint>) {
+        let mut changed = Vec::new();
+        for (id, entry) in &mut self.entries {
+            let now = revoked.contains(entry.key.thumbprint());
+            if now != entry.revoked {
+                entry.revoked = now;
+                let event = if now {
+                    EventReason::KeyRevoked
+                } else {
+                    EventReason::KeyPublished
+                };
+                changed.push((event, id.0.clone()));
+            }
+        }
+        for (event, kid) in changed {
+            // A key that is revoked when it is first seen was never published.
+            let told = |one: &Transition| one.event != EventReason::KeyPublished || one.kid.as_ref() != Some(&kid);
+            self.transitions.retain(told);
+            self.note(event, Some(&kid));
+        }
+    }
+
     fn conclude(self, observed: &Observation<'_>) -> Result<Advance, HistoryError> {
         let fits = within_limits(self.entries.values());
         let published = KeySet::of(
@@ -179,7 +221,8 @@ impl History {
                 .filter(|(id, _)| fits.contains(*id))
                 .map(|(_, entry)| entry.key.clone()),
         )?;
-        if published.is_empty() {
+        // A leaked key goes even if none is left.
+        if published.is_empty() && !self.entries.values().any(|entry| entry.revoked) {
             return Err(HistoryError::NothingToPublish);
         }
         let keys = self
@@ -212,6 +255,7 @@ fn expiry(entry: &RecordedKey, observed: &Observation<'_>) -> Option<Timestamp> 
 
 fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKey {
     let state = match entry.retired_at {
+        _ if entry.revoked => KeyState::Revoked,
         _ if !fits => KeyState::Unsupported,
         Some(_) => KeyState::Retained,
         None => KeyState::Live,
@@ -230,7 +274,7 @@ fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKe
 /// older before the newer.
 fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet<EntryId> {
     let mut of_kind: BTreeMap<KeyKind, Vec<&RecordedKey>> = BTreeMap::new();
-    for entry in entries.filter(|entry| entry.key.kind() != KeyKind::Unsupported) {
+    for entry in entries.filter(|entry| entry.key.kind() != KeyKind::Unsupported && !entry.revoked) {
         of_kind.entry(entry.key.kind()).or_default().push(entry);
     }
     of_kind

@@ -38,6 +38,8 @@ pub struct Observation<'a> {
     pub published: Option<&'a KeySet>,
     /// The thumbprints in the federation's status; looked at only when the record is lost.
     pub known: &'a BTreeSet<Thumbprint>,
+    /// Keys that must not be published, whoever serves them: they have leaked.
+    pub revoked: &'a BTreeSet<Thumbprint>,
     /// How long a key stays published after the last API server stopped serving it.
     pub retain_for: SignedDuration,
     /// The time of this pass.
@@ -51,6 +53,8 @@ pub enum KeyState {
     Live,
     /// No longer served, and still published.
     Retained,
+    /// Not published, served or not: it was revoked.
+    Revoked,
     /// Served, and not published: AWS does not take its kind, or takes only 100 of it.
     Unsupported,
 }
@@ -86,7 +90,7 @@ pub struct Transition {
 pub struct Advance {
     /// The new record; equal to the old one when nothing happened.
     pub record: KeyRecord,
-    /// What must be published; never empty.
+    /// What must be published; empty only if every key is revoked.
     pub published: KeySet,
     /// Every known key, in the order of the published set.
     pub keys: Vec<KnownKey>,

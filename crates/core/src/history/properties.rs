@@ -1,4 +1,4 @@
-//! Whatever the API servers do, no key goes before its time.
+//! Whatever the API servers do, no key goes before its time, and a revoked one is never there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{KeyRecord, Observation, advance};
-use crate::jwks::{KeySet, samples::numbered};
+use crate::jwks::{KeySet, Thumbprint, samples::numbered};
 
 const RETAIN: i64 = 1000;
 
@@ -20,7 +20,10 @@ fn passes() -> impl Strategy<Value = Vec<Pass>> {
 
 proptest! {
     #[test]
-    fn every_key_served_within_the_retention_is_published(passes in passes()) {
+    fn every_key_served_within_the_retention_is_published_and_no_revoked_one(
+        passes in passes(), leaked in prop::collection::btree_set(0_u8..5, 0..3),
+    ) {
+        let revoked: BTreeSet<Thumbprint> = leaked.iter().map(|number| numbered(*number).thumbprint().clone()).collect();
         let mut record: Option<KeyRecord> = None;
         let mut now = 1_700_000_000;
         let mut last_served: BTreeMap<u8, i64> = BTreeMap::new();
@@ -39,17 +42,21 @@ proptest! {
                 all_answered: one.is_some() && other.is_some(),
                 published: None,
                 known: &BTreeSet::new(),
+                revoked: &revoked,
                 retain_for: SignedDuration::from_secs(RETAIN),
                 now: Timestamp::from_second(now).unwrap(),
             });
             let Ok(advance) = result else {
-                prop_assert!(last_served.is_empty(), "nothing to publish although keys were served");
+                let all_revoked = last_served.keys().all(|number| revoked.contains(numbered(*number).thumbprint()));
+                prop_assert!(all_revoked, "nothing to publish although good keys were served");
                 continue;
             };
             let published: BTreeSet<&str> = advance.published.keys().iter().map(crate::jwks::PublicKey::kid).collect();
             for (number, served_at) in &last_served {
                 let kid = format!("key-{number}");
-                if now - served_at < RETAIN {
+                if revoked.contains(numbered(*number).thumbprint()) {
+                    prop_assert!(!published.contains(kid.as_str()), "{kid} is revoked");
+                } else if now - served_at < RETAIN {
                     prop_assert!(published.contains(kid.as_str()), "{kid} went {} s early", RETAIN - (now - served_at));
                 }
             }

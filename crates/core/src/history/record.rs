@@ -26,6 +26,8 @@ pub struct RecordedKey {
     pub first_seen: Timestamp,
     /// Since when no API server serves it.
     pub retired_at: Option<Timestamp>,
+    /// Whether it was revoked when last looked at.
+    pub revoked: bool,
 }
 
 /// Why a record cannot be understood. It is never overwritten then: a newer version may have written it.
@@ -54,6 +56,8 @@ struct StoredKey {
     first_seen: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retired_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    revoked: bool,
 }
 
 impl KeyRecord {
@@ -88,6 +92,7 @@ impl KeyRecord {
                 key: key.ok_or_else(|| unreadable("a key is missing".to_owned()))?,
                 first_seen: stored.first_seen,
                 retired_at: stored.retired_at,
+                revoked: stored.revoked,
             })
         });
         Ok(Self {
@@ -102,6 +107,7 @@ impl KeyRecord {
             jwk: recorded.key.to_jwk(),
             first_seen: recorded.first_seen,
             retired_at: recorded.retired_at,
+            revoked: recorded.revoked,
         });
         let stored = Stored {
             version: VERSION,

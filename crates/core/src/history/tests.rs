@@ -24,6 +24,7 @@ fn keys(numbers: &[u8]) -> KeySet {
 /// A cluster over time.
 struct Story {
     record: Option<KeyRecord>,
+    revoked: BTreeSet<Thumbprint>,
     now: Timestamp,
 }
 
@@ -31,6 +32,7 @@ impl Story {
     fn new() -> Self {
         Self {
             record: None,
+            revoked: BTreeSet::new(),
             now: at(0),
         }
     }
@@ -43,6 +45,7 @@ impl Story {
             all_answered,
             published: None,
             known: &BTreeSet::new(),
+            revoked: &self.revoked,
             retain_for: SignedDuration::from_hours(48),
             now: self.now,
         })
@@ -190,7 +193,7 @@ fn a_key_under_a_new_name_stays_published_under_the_old_one() {
 fn another_cluster_publishes_nothing() {
     let story = Story {
         record: Some(KeyRecord::new("c0")),
-        now: at(0),
+        ..Story::new()
     };
     let refused = story.try_pass(&[keys(&[1])], true).unwrap_err();
     assert_eq!(
@@ -273,6 +276,7 @@ fn a_lost_record_carries_over_only_what_status_and_bucket_agree_on() {
         all_answered: true,
         published: Some(&in_bucket),
         known: &known,
+        revoked: &BTreeSet::new(),
         retain_for: SignedDuration::from_hours(48),
         now: at(0),
     })
@@ -301,4 +305,60 @@ fn a_record_that_cannot_be_understood_is_an_error_and_not_an_empty_one() {
         KeyRecord::from_json(broken).unwrap_err(),
         RecordError::Unreadable(_)
     ));
+}
+
+#[test]
+fn a_revoked_key_is_out_at_once_and_comes_back_when_it_is_not_revoked_any_more() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1, 2])]);
+    story.revoked = BTreeSet::from([numbered(1).thumbprint().clone()]);
+    story.now = at(60);
+    let revoked = story.partly(&[keys(&[1, 2])]);
+    assert_eq!(
+        kids(&revoked.published),
+        ["key-2"],
+        "also while not every API server answers"
+    );
+    assert_eq!(events(&revoked), [(EventReason::KeyRevoked, Some("key-1"))]);
+    let states: Vec<KeyState> = revoked.keys.iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyState::Revoked, KeyState::Live]);
+    assert!(story.pass(&[keys(&[1, 2])]).transitions.is_empty(), "told once");
+
+    story.revoked.clear();
+    let back = story.pass(&[keys(&[1, 2])]);
+    assert_eq!(kids(&back.published), ["key-1", "key-2"]);
+    assert_eq!(events(&back), [(EventReason::KeyPublished, Some("key-1"))]);
+}
+
+#[test]
+fn revocation_beats_retention_and_leaves_nothing_rather_than_a_leaked_key() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.pass(&[keys(&[2])]);
+    story.revoked = BTreeSet::from([numbered(1).thumbprint().clone()]);
+    assert_eq!(kids(&story.pass(&[keys(&[2])]).published), ["key-2"], "a retained key");
+    story.revoked.insert(numbered(2).thumbprint().clone());
+    assert!(story.pass(&[keys(&[2])]).published.is_empty());
+    let rotated = story.pass(&[keys(&[3])]);
+    assert_eq!(kids(&rotated.published), ["key-3"]);
+}
+
+#[test]
+fn a_key_that_is_revoked_before_it_is_served_is_never_published() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.revoked = BTreeSet::from([numbered(2).thumbprint().clone()]);
+    let seen = story.pass(&[keys(&[1, 2])]);
+    assert_eq!(kids(&seen.published), ["key-1"]);
+    assert_eq!(events(&seen), [(EventReason::KeyRevoked, Some("key-2"))]);
+}
+
+#[test]
+fn of_two_keys_under_one_kid_revoking_one_publishes_the_other() {
+    let named = |number| KeySet::of([numbered_as(number, "same")]).unwrap();
+    let mut story = Story::new();
+    story.pass(&[named(1)]);
+    assert!(story.try_pass(&[named(1), named(2)], true).is_err());
+    story.revoked = BTreeSet::from([numbered(1).thumbprint().clone()]);
+    assert_eq!(story.pass(&[named(1), named(2)]).published, named(2));
 }

@@ -215,6 +215,8 @@ pub enum EventReason {
     KeyRetained,
     /// A retained key's time was up.
     KeyRemoved,
+    /// A key is in the spec's list of revoked ones and is not published.
+    KeyRevoked,
     /// No key that was served before is served now.
     AllKeysReplaced,
     /// An API server serves a key that AWS refuses.
@@ -241,6 +243,7 @@ impl EventReason {
             Self::KeyPublished => "KeyPublished",
             Self::KeyRetained => "KeyRetained",
             Self::KeyRemoved => "KeyRemoved",
+            Self::KeyRevoked => "KeyRevoked",
             Self::AllKeysReplaced => "AllKeysReplaced",
             Self::KeyUnsupported => "KeyUnsupported",
             Self::KeyHistoryLost => "KeyHistoryLost",

@@ -122,3 +122,60 @@ async fn the_record_of_another_cluster_stops_everything() {
     assert_eq!(bench.cluster.take_writes(), Vec::<String>::new());
     assert_eq!(condition(&federation, "Stalled").0, "True");
 }
+
+/// The spec revokes the key of this `kid`, as somebody would who reads the status.
+fn revoke(federation: &mut OidcFederation, kid: &str) {
+    let keys = &federation.status.as_ref().unwrap().keys;
+    let thumbprint = keys.iter().find(|key| key.kid == kid).unwrap().thumbprint.clone();
+    federation
+        .spec
+        .signing_keys
+        .revoke
+        .push(irsa_api::RevokedKey { thumbprint });
+    federation.metadata.generation = federation.metadata.generation.map(|generation| generation + 1);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_taken_out_at_once_and_told_once() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.cluster.serve(vec![server(ISSUER, &[key("a"), key("b")])]);
+    bench.succeed(&mut federation).await;
+    bench.told();
+    revoke(&mut federation, "a");
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b"]);
+    assert_eq!(bench.told(), ["KeyRevoked", "Applied"]);
+    let status = federation.status.as_ref().unwrap();
+    assert_eq!(status.keys[0].state, irsa_api::KeyState::Revoked);
+    assert_eq!(status.published_keys, Some(1));
+    bench.aws.take_writes();
+    bench.succeed(&mut federation).await;
+    assert_eq!((bench.aws.take_writes(), bench.told()), (Vec::new(), Vec::new()));
+
+    bench
+        .aws
+        .overwrite(JWKS, json!({"keys": [key("a")]}).to_string().as_bytes());
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b"], "whoever puts it back");
+    assert!(bench.told().contains(&"DocumentsTampered".to_owned()));
+}
+
+#[tokio::test]
+async fn the_only_key_is_taken_out_like_any_other_and_the_federation_says_that_nobody_gets_in() {
+    let (bench, mut federation) = Bench::ready().await;
+    revoke(&mut federation, "a");
+    bench
+        .end(&mut federation, Reason::KeysUnusable, "Every signing key")
+        .await;
+    assert_eq!(bench.published_kids(), Vec::<String>::new());
+    assert_eq!(condition(&federation, "KeysObserved"), ("False", "KeysUnusable"));
+    assert_eq!(condition(&federation, "PubliclyReadable").0, "True");
+    bench.aws.take_calls();
+    bench
+        .end(&mut federation, Reason::KeysUnusable, "Every signing key")
+        .await;
+    assert_eq!(bench.aws.take_calls().len(), 2, "waiting costs two anonymous requests");
+    bench.cluster.serve(vec![server(ISSUER, &[key("b")])]);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b"]);
+}
