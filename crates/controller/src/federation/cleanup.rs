@@ -1,13 +1,17 @@
 //! Removing what a federation made: provider, documents, statement, record; in this order.
 
-use irsa_api::{DeletionPolicy, OidcFederation, OidcFederationStatus};
+use irsa_api::{DeletionPolicy, IamRoleBinding, OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
     plan::federation::FederationPlan,
     vocabulary::{ConditionType, EventReason, Reason},
 };
 use jiff::Timestamp;
-use kube::{Resource, ResourceExt};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{ApiResource, DynamicObject, ListParams},
+};
+use serde_json::Value;
 use tracing::warn;
 
 use super::{
@@ -32,7 +36,7 @@ const MAX_NAMED: usize = 5;
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     pub(super) async fn clean_up(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
         let unfinished = |halt| Cleanup::Unfinished(Progress::of(federation).report(Err(halt)));
-        if let Err(halt) = self.check_bindings(federation) {
+        if let Err(halt) = self.check_bindings(federation).await {
             return unfinished(halt);
         }
         let removed = self.remove(federation).await;
@@ -50,16 +54,14 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     }
 
     /// Roles that trust the provider would be cut off, and their bindings could no longer reach AWS to clean up.
-    fn check_bindings(&self, federation: &OidcFederation) -> Result<(), Halt> {
-        let name = federation.name_any();
-        let mut users: Vec<String> = self
-            .bindings
-            .state()
-            .iter()
-            .filter_map(|guarded| guarded.0.as_ref().ok())
-            .filter(|binding| binding.spec.federation_ref.name == name)
-            .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
-            .collect();
+    ///
+    /// The watch's memory answers first, as it wakes this federation when the last binding goes. It may lag, and it lacks
+    /// what cannot be read, so the API server has the last word.
+    async fn check_bindings(&self, federation: &OidcFederation) -> Result<(), Halt> {
+        let mut users = self.known_users(&federation.name_any());
+        if users.is_empty() {
+            users = self.listed_users(&federation.name_any()).await?;
+        }
         if users.is_empty() {
             return Ok(());
         }
@@ -78,6 +80,32 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             Reason::BindingsRemain,
             message,
         ))
+    }
+
+    fn known_users(&self, federation: &str) -> Vec<String> {
+        let bindings = self.bindings.state();
+        let readable = bindings.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        readable
+            .filter(|binding| binding.spec.federation_ref.name == federation)
+            .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
+            .collect()
+    }
+
+    async fn listed_users(&self, federation: &str) -> Result<Vec<String>, Halt> {
+        let kind = ApiResource::erase::<IamRoleBinding>(&());
+        let api: Api<DynamicObject> = Api::all_with(self.shell.client.clone(), &kind);
+        let listed = api.list(&ListParams::default()).await.map_err(|error| {
+            let message = format!("The IamRoleBindings of the cluster could not be listed: {error}.");
+            Halt::new(ConditionType::ProviderRegistered, Reason::ApiServerUnavailable, message)
+        })?;
+        let refers = |binding: &&DynamicObject| {
+            let name = binding.data.pointer("/spec/federationRef/name").and_then(Value::as_str);
+            name == Some(federation)
+        };
+        let users = listed.items.iter().filter(refers);
+        Ok(users
+            .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
+            .collect())
     }
 
     async fn remove(&self, federation: &OidcFederation) -> Result<(), Halt> {

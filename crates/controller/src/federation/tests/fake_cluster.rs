@@ -19,6 +19,7 @@ struct World {
     events: Vec<(String, String)>,
     version: u64,
     servers: Vec<Result<ServerView, ServerError>>,
+    bindings: Vec<Value>,
 }
 
 /// One cluster.
@@ -88,6 +89,11 @@ impl FakeCluster {
         }
     }
 
+    /// The bindings that the API server lists, whether the watch has shown them yet or not.
+    pub(super) fn list_bindings(&self, bindings: Vec<Value>) {
+        self.world.lock().unwrap().bindings = bindings;
+    }
+
     /// The writes of ConfigMaps since the last time.
     pub(super) fn take_writes(&self) -> Vec<String> {
         std::mem::take(&mut self.world.lock().unwrap().writes)
@@ -119,6 +125,11 @@ impl World {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             self.events.push((text(&body["reason"]), text(&body["note"])));
             return (StatusCode::CREATED, body.clone());
+        }
+        if path == "/apis/irsa-anywhere.dev/v1alpha1/iamrolebindings" {
+            let list = json!({"kind": "IamRoleBindingList", "apiVersion": "irsa-anywhere.dev/v1alpha1", "metadata": {},
+                              "items": self.bindings});
+            return (StatusCode::OK, list);
         }
         let name = path.strip_prefix("/api/v1/namespaces/irsa/configmaps").unwrap();
         let name = name.trim_start_matches('/').to_owned();

@@ -165,6 +165,33 @@ async fn deletion_waits_for_its_bindings_and_names_them() {
 }
 
 #[tokio::test]
+async fn a_binding_that_the_watch_has_not_shown_or_cannot_read_is_waited_for_too() {
+    let (bench, federation) = Bench::ready().await;
+    let listed = |federation: &str, spec: Value| {
+        let mut binding = json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": "young", "namespace": "ns"}, "spec": spec,
+        });
+        binding["spec"]["federationRef"] = json!({"name": federation});
+        binding
+    };
+    for spec in [
+        json!({"serviceAccounts": [{"name": "x"}]}),
+        json!({"serviceAccounts": "unreadable"}),
+    ] {
+        bench
+            .cluster
+            .list_bindings(vec![listed("elsewhere", json!({})), listed("default", spec)]);
+        let waiting = bench.cleanup(&federation).await.unwrap_err();
+        assert_eq!(waiting.reason, Reason::BindingsRemain);
+        assert!(waiting.message.contains("ns/young"), "{}", waiting.message);
+        assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    }
+    bench.cluster.list_bindings(vec![listed("elsewhere", json!({}))]);
+    bench.cleanup(&federation).await.unwrap();
+}
+
+#[tokio::test]
 async fn retain_retains_everything() {
     let (bench, mut federation) = Bench::ready().await;
     edit(&mut federation, |spec| spec["deletionPolicy"] = json!("Retain"));
