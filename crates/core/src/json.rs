@@ -68,10 +68,6 @@ impl<'de> Visitor<'de> for Reader {
         Ok(Value::from(value))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut read = Vec::new();
         while let Some(item) = items.next_element_seed(Self)? {

@@ -3,21 +3,21 @@
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{Connect, Roles};
 use irsa_core::{
-    admission::Labels,
     plan::binding::{BindingStep, Cause, Plan},
     vocabulary::{ConditionType, EventReason, Reason},
 };
-use kube::{Resource, ResourceExt, runtime::reflector::ObjectRef};
+use kube::Resource;
 
 use super::{
     Bindings,
     aws_errors::halt,
     execute::execute,
-    federation::{Known, Provider},
+    federation::Provider,
+    home::check_home,
     observe::{self, Depth, Found},
     siblings::Siblings,
+    surroundings::Surroundings,
     validate::{Wanted, usable, validate},
-    withhold::check_home,
 };
 use crate::{
     halt::{Halt, Progress},
@@ -25,13 +25,6 @@ use crate::{
     metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
 };
-
-/// What the cluster says around a binding.
-pub(super) struct Surroundings {
-    pub(super) known: Known,
-    pub(super) labels: Labels,
-    pub(super) older_roles: u32,
-}
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// The five steps. Returns what is now true, in a sentence.
@@ -57,30 +50,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.sync_accounts(binding, &around.known.usage, &wanted, progress)
             .await?;
         Ok(conclusion(binding, &wanted))
-    }
-
-    /// What the watches know; no I/O.
-    pub(super) fn observe(&self, binding: &IamRoleBinding) -> Result<Surroundings, Halt> {
-        let name = &binding.spec.federation_ref.name;
-        let known = self.federations.get(name).ok_or_else(|| {
-            let message = format!("The OidcFederation {name} does not exist; create it or correct spec.federationRef.");
-            Halt::new(ConditionType::FederationReady, Reason::FederationNotFound, message)
-        })?;
-        let namespace = binding.namespace().unwrap_or_default();
-        let labels = self.labels(&namespace).ok_or_else(|| {
-            let message = format!("The namespace {namespace} has not been seen yet.");
-            Halt::new(ConditionType::Admitted, Reason::ApiServerUnavailable, message)
-        })?;
-        Ok(Surroundings {
-            known,
-            labels,
-            older_roles: Siblings::of(binding, &self.siblings).older_roles(),
-        })
-    }
-
-    fn labels(&self, namespace: &str) -> Option<Labels> {
-        let namespace = self.namespaces.get(&ObjectRef::new(namespace))?;
-        Some(namespace.labels().clone())
     }
 
     /// Whether the binding may have what it asks for, and what that is; no I/O.

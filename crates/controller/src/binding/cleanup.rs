@@ -20,10 +20,9 @@ use super::{
     bind::bound_before,
     execute::execute,
     federation::Known,
+    home::{check_home, role_in_place},
     observe::{self, Depth},
-    siblings::role_name,
     validate::owner,
-    withhold::check_home,
 };
 use crate::{
     halt::{Halt, Progress},
@@ -60,7 +59,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     async fn remove_role(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
-        let Some(name) = role_to_remove(binding, known) else {
+        let Some(name) = role_in_place(binding, known) else {
             return Ok(());
         };
         let Some(known) = known else {
@@ -99,7 +98,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Gives up on request. Recorded on the federation: a namespace on its way out takes no events.
     async fn abandon(&self, binding: &IamRoleBinding, known: Option<&Known>, halt: &Halt) {
         let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
-        let role = role_to_remove(binding, known).map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
+        let role = role_in_place(binding, known).map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
         let note = format!(
             "IamRoleBinding {namespace}/{name} was deleted by force and left {role}: {}",
             halt.message
@@ -121,16 +120,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 fn retains(binding: &IamRoleBinding, known: Option<&Known>) -> bool {
     binding.spec.deletion_policy == DeletionPolicy::Retain
         && known.is_none_or(|known| known.usage.guardrails.allow_retain)
-}
-
-/// The role that this binding may have made. The status has its name; a binding that was deleted before its first status
-/// may have made the one that its spec names.
-pub(super) fn role_to_remove(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
-    let recorded = binding.status.as_ref().and_then(|status| status.role_name.as_deref());
-    match recorded {
-        Some(name) => RoleName::new(name).ok(),
-        None => role_name(binding, &known?.usage.guardrails.role_name_prefix),
-    }
 }
 
 /// Without a federation nobody says how to reach AWS; a binding that never got a role does not need to.

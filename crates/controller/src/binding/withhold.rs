@@ -7,7 +7,7 @@ use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     admission::{InPlace, Refusal},
-    naming::{Ownership, account_of},
+    naming::Ownership,
     outcome::Outcome,
     plan::binding::{BindingStep, Plan},
     vocabulary::{Class, ConditionType, EventReason, Reason},
@@ -16,11 +16,11 @@ use kube::Resource;
 
 use super::{
     Bindings,
-    apply::Surroundings,
     aws_errors::halt,
-    cleanup::role_to_remove,
     execute::execute,
+    home::{check_home, role_in_place},
     observe::{self, Depth},
+    surroundings::Surroundings,
     validate::owner,
 };
 use crate::{
@@ -109,7 +109,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     async fn close_unless_allowed(&self, binding: &IamRoleBinding, around: &Surroundings) -> Result<Verdict, Halt> {
-        let Some(name) = role_to_remove(binding, Some(&around.known)) else {
+        let Some(name) = role_in_place(binding, Some(&around.known)) else {
             return Ok(Verdict::Untouched);
         };
         let role = ConditionType::RoleSynced;
@@ -156,20 +156,4 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             Verdict::Untouched
         })
     }
-}
-
-/// A role stays in the account that it was made in: one that is looked for in another is not gone.
-pub(super) fn check_home(binding: &IamRoleBinding, account: &str) -> Result<(), Halt> {
-    let arn = binding.status.as_ref().and_then(|status| status.role_arn.as_deref());
-    let Some((arn, home)) = arn.and_then(|arn| Some((arn, account_of(arn)?))) else {
-        return Ok(());
-    };
-    if home == account {
-        return Ok(());
-    }
-    let message = format!(
-        "The role {arn} is in account {home}, and the federation now works in account {account}; have spec.aws of the \
-         federation or the operator's credentials corrected. To move, delete the binding first and make it again after."
-    );
-    Err(Halt::new(ConditionType::RoleSynced, Reason::WrongAccount, message))
 }

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use irsa_api::{OidcFederation, OidcFederationStatus, PublishedDocument, PublishedDocuments};
-use irsa_aws::{Caller, CallerIdentity, Connect, PublicReader};
+use irsa_api::{OidcFederation, OidcFederationStatus};
+use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
     documents::{self, sha256_hex},
     history::Advance,
     plan::{
         binding::{Cause, Fingerprint},
-        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep, ObservedFederation},
+        federation::{DesiredFederation, FederationPlan, FederationStep},
     },
     vocabulary::{ConditionType, EventReason},
 };
@@ -26,6 +26,7 @@ use super::{
     memory::{Full, Served},
     observe,
     public::{self, Expected},
+    report::{Comparison, fill_status, hold_aspects},
     servers::ApiServers,
     siblings,
     tampering::Tampering,
@@ -40,13 +41,6 @@ use crate::{
 
 /// How often the documents and the API servers' keys are looked at.
 const DOCUMENT_CHECK: Duration = Duration::from_mins(1);
-
-/// What must be, and what there is.
-struct Comparison {
-    advance: Advance,
-    desired: DesiredFederation,
-    found: ObservedFederation,
-}
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// The five steps. Returns what is now true, in a sentence.
@@ -328,67 +322,4 @@ fn made_before(federation: &OidcFederation, desired: &DesiredFederation) -> Opti
 
 fn is_about_provider(step: &FederationStep) -> bool {
     step.aspect() == ConditionType::ProviderRegistered
-}
-
-/// The status fields that are true now, also when a later step failed.
-fn fill_status(
-    status: &mut OidcFederationStatus,
-    wanted: &Wanted,
-    compared: &Comparison,
-    done: &Done,
-    failed: Option<ConditionType>,
-) {
-    status.keys = keys::status_of(&compared.advance.keys);
-    let written = |kind| {
-        let present = compared.found.document(kind).map(|document| document.etag.clone());
-        done.etags.get(&kind).cloned().or(present)
-    };
-    if failed.is_none_or(|aspect| aspect > ConditionType::Published) {
-        let document = |kind, url| PublishedDocument {
-            url,
-            sha256: sha256_hex(&compared.desired.document(kind).bytes),
-            etag: written(kind),
-        };
-        status.published = Some(PublishedDocuments {
-            discovery: document(DocumentKind::Discovery, wanted.issuer.discovery_url()),
-            jwks: document(DocumentKind::Jwks, wanted.issuer.jwks_url()),
-        });
-        status.published_keys = u32::try_from(compared.advance.published.keys().len()).ok();
-    }
-    if failed.is_none() || compared.found.provider.is_some() {
-        status.provider_arn = Some(compared.desired.provider.arn.clone());
-    }
-}
-
-/// The aspects that hold: those whose steps come before the one that failed.
-fn hold_aspects(
-    progress: &mut Progress<OidcFederationStatus>,
-    wanted: &Wanted,
-    compared: &Comparison,
-    caller: &Caller,
-    seen: &Seen,
-    failed: Option<ConditionType>,
-) {
-    let passed = |aspect| failed.is_none_or(|failed| failed > aspect);
-    let published = compared.advance.published.keys().len();
-    if passed(ConditionType::KeysObserved) && seen.check_complete().is_ok() {
-        let known = compared.advance.keys.len();
-        progress.holds(
-            ConditionType::KeysObserved,
-            format!("The API servers' keys are known: {known}, of which {published} are published."),
-        );
-    }
-    if passed(ConditionType::Published) {
-        let bucket = &wanted.s3.bucket;
-        progress.holds(
-            ConditionType::Published,
-            format!("Both documents are in the bucket {bucket}, with {published} keys."),
-        );
-    }
-    if failed.is_none() {
-        progress.holds(
-            ConditionType::ProviderRegistered,
-            format!("The OIDC provider exists in account {}.", caller.account),
-        );
-    }
 }

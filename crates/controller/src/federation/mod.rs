@@ -19,6 +19,7 @@ mod keys;
 mod memory;
 mod observe;
 mod public;
+mod report;
 mod servers;
 mod siblings;
 mod tampering;
