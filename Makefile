@@ -80,4 +80,5 @@ mutants: prerequisites ## Mutation test of the judgement that matters most (half
 	@hack/tools.sh mutants
 	$(CARGO) mutants --package irsa-core --timeout 60 --output target \
 	  --file 'crates/core/src/trust/**' --file 'crates/core/src/jwks/**' --file 'crates/core/src/compare/**' \
-	  --file 'crates/core/src/plan/**' --file 'crates/core/src/history/**' --file crates/core/src/documents.rs -- --lib
+	  --file 'crates/core/src/plan/**' --file 'crates/core/src/history/**' --file crates/core/src/documents.rs \
+	  --file crates/core/src/json.rs --file 'crates/core/src/admission/**' -- --lib
