@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::{
     issuer::IssuerUrl,
+    json,
     jwks::{KeySet, PublicKey},
 };
 
@@ -30,6 +31,13 @@ pub fn discovery(issuer: &IssuerUrl, keys: &KeySet) -> Vec<u8> {
         "claims_supported": ["sub", "iss"],
     });
     rendered(&document)
+}
+
+/// Whether a discovery document, byte for byte ours or not, sends its readers to our issuer and our keys.
+pub fn leads_to(discovery: &[u8], issuer: &IssuerUrl) -> bool {
+    let served = json::read(discovery).unwrap_or_default();
+    let names = |member: &str, wanted: &str| served.get(member).and_then(Value::as_str) == Some(wanted);
+    names("issuer", issuer.as_str()) && names("jwks_uri", &issuer.jwks_url())
 }
 
 /// The keys as a JWKS.

@@ -4,6 +4,7 @@ use futures::future::join;
 use irsa_api::BucketAccess;
 use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
 use irsa_core::{
+    documents,
     history::KnownKey,
     plan::federation::{DesiredFederation, DocumentKind},
     vocabulary::{ConditionType, Reason},
@@ -78,20 +79,13 @@ impl Expected<'_> {
             Ok(PublicRead::Document(document)) => {
                 let ours = match kind {
                     DocumentKind::Jwks => is_known(&document.bytes, self.known),
-                    DocumentKind::Discovery => self.names_us(&document.bytes),
+                    DocumentKind::Discovery => documents::leads_to(&document.bytes, &self.wanted.issuer),
                 };
                 Err((url, if ours { Trouble::Older } else { Trouble::Foreign(kind) }))
             }
             Ok(PublicRead::NotModified) => Err((url, Trouble::Older)),
             Err(error) => Err((url, Trouble::Read(error))),
         }
-    }
-
-    /// Whether a discovery document, if not ours byte for byte, names our issuer and our keys.
-    fn names_us(&self, discovery: &[u8]) -> bool {
-        let served: serde_json::Value = serde_json::from_slice(discovery).unwrap_or_default();
-        let names = |member: &str, wanted: &str| served.get(member).and_then(serde_json::Value::as_str) == Some(wanted);
-        names("issuer", self.wanted.issuer.as_str()) && names("jwks_uri", &self.wanted.issuer.jwks_url())
     }
 
     fn halt(&self, url: &str, trouble: &Trouble, block: Option<PublicAccessBlock>) -> Halt {

@@ -212,6 +212,12 @@ async fn what_is_served_in_front_of_the_bucket_is_an_older_version_or_an_inciden
             .end(&mut federation, Reason::PublicAccessBlocked, "discovery document")
             .await;
     }
+    let twice = String::from_utf8(discovery.clone()).unwrap();
+    let twice = twice.replacen('{', r#"{"jwks_uri":"https://evil.example","#, 1);
+    serve(DISCOVERY, twice.into_bytes());
+    bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "discovery document")
+        .await;
     bench.aws.world(|world| world.swapped.clear());
     bench.succeed(&mut federation).await;
 }
