@@ -29,7 +29,7 @@ pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
         history.note(EventReason::KeyHistoryLost, None);
     }
     history.note_replacement(observed, &served);
-    history.see(&served);
+    history.see(&served, observed.revoked);
     if observed.all_answered && !served.ids.is_empty() {
         history.retire(&served.ids);
         history.expire(observed);
@@ -126,7 +126,7 @@ impl History {
         }
     }
 
-    fn see(&mut self, served: &Served) {
+    fn see(&mut self, served: &Served, revoked: &BTreeSet<Thumbprint>) {
         for key in &served.keys {
             let fresh = RecordedKey {
                 key: key.clone(),
@@ -137,9 +137,13 @@ impl History {
             let known = self.entries.contains_key(&id(key));
             let entry = self.entries.entry(id(key)).or_insert(fresh);
             let was_live = entry.retired_at.take().is_none();
+            // Of what was revoked, or is, `revoke` tells.
+            let untold = !entry.revoked && !revoked.contains(key.thumbprint());
             match key.kind() {
                 KeyKind::Unsupported if !known => self.note(EventReason::KeyUnsupported, Some(key.kid())),
-                KeyKind::Rsa | KeyKind::Ec if !was_live => self.note(EventReason::KeyPublished, Some(key.kid())),
+                KeyKind::Rsa | KeyKind::Ec if !was_live && untold => {
+                    self.note(EventReason::KeyPublished, Some(key.kid()));
+                }
                 KeyKind::Rsa | KeyKind::Ec | KeyKind::Unsupported => {}
             }
         }
@@ -195,20 +199,16 @@ impl History {
         let mut changed = Vec::new();
         for (id, entry) in &mut self.entries {
             let now = revoked.contains(entry.key.thumbprint());
-            if now != entry.revoked {
-                entry.revoked = now;
-                let event = if now {
-                    EventReason::KeyRevoked
-                } else {
-                    EventReason::KeyPublished
-                };
-                changed.push((event, id.0.clone()));
+            match (entry.revoked, now) {
+                (false, true) => changed.push((EventReason::KeyRevoked, id.0.clone())),
+                (true, false) if entry.key.kind() != KeyKind::Unsupported => {
+                    changed.push((EventReason::KeyPublished, id.0.clone()));
+                }
+                _ => {}
             }
+            entry.revoked = now;
         }
         for (event, kid) in changed {
-            // A key that is revoked when it is first seen was never published.
-            let told = |one: &Transition| one.event != EventReason::KeyPublished || one.kid.as_ref() != Some(&kid);
-            self.transitions.retain(told);
             self.note(event, Some(&kid));
         }
     }

@@ -360,5 +360,22 @@ fn of_two_keys_under_one_kid_revoking_one_publishes_the_other() {
     story.pass(&[named(1)]);
     assert!(story.try_pass(&[named(1), named(2)], true).is_err());
     story.revoked = BTreeSet::from([numbered(1).thumbprint().clone()]);
-    assert_eq!(story.pass(&[named(1), named(2)]).published, named(2));
+    let good = story.pass(&[named(1), named(2)]);
+    assert_eq!(good.published, named(2));
+    let told = [
+        (EventReason::KeyPublished, Some("same")),
+        (EventReason::KeyRevoked, Some("same")),
+    ];
+    assert_eq!(events(&good), told, "each key is told of, whatever its name");
+}
+
+#[test]
+fn a_key_of_a_kind_that_aws_refuses_is_not_called_published_when_it_is_not_revoked_any_more() {
+    let mut story = Story::new();
+    let served = set(&[ed25519(), rsa()]);
+    let odd = set(&[ed25519()]).keys()[0].thumbprint().clone();
+    story.revoked = BTreeSet::from([odd]);
+    story.pass(std::slice::from_ref(&served));
+    story.revoked.clear();
+    assert_eq!(events(&story.pass(&[served])), []);
 }
