@@ -58,8 +58,15 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
     if object.is_suspended() {
         let deadline = reconciler.shell().deadline;
         let report = tokio::time::timeout(deadline, reconciler.suspended(object)).await;
-        let report = report.unwrap_or_else(|_| Some(too_slow(object, deadline)));
-        return conclude(reconciler, object, report.unwrap_or_else(|| suspended(object))).await;
+        let report = match report {
+            Ok(report) => report.unwrap_or_else(|| suspended(object)),
+            // Nothing is known, so nothing is said: what must go on is tried again.
+            Err(_) => Report {
+                look_again: Some(deadline),
+                ..suspended(object)
+            },
+        };
+        return conclude(reconciler, object, report).await;
     }
     let shell = reconciler.shell();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
