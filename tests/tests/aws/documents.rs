@@ -1,8 +1,12 @@
 //! Objects: conditional, of the expected owner, and never overwritten unseen.
 
-use irsa_aws::{Document, DocumentStore, Kind, Lookup, NewDocument, Precondition};
-use irsa_testkit::aws::s3::BucketOptions;
+use irsa_aws::{
+    Document, DocumentStore, Kind, Lookup, NewDocument, Precondition, PublicRead, PublicReadError, PublicReader,
+};
+use irsa_testkit::aws::s3::{BucketOptions, Object};
 use irsa_tests::world::{ISSUER_BUCKET, REGION};
+use jiff::Timestamp;
+use serde_json::json;
 
 use crate::bench::{Bench, bucket, document, jwks};
 
@@ -62,6 +66,45 @@ async fn an_object_too_long_to_be_ours_is_seen_without_its_content_and_can_be_wr
     aws.put_document(&jwks(), &document("two"), &Precondition::IfMatch(etag))
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_content_encoding_is_seen_in_the_bucket_and_refused_in_public() {
+    let bench = Bench::start().await;
+    let aws = bench.connect().await;
+    let put = |encoding: Option<&str>| {
+        let object = Object::new("{}", Timestamp::now());
+        let object = match encoding {
+            Some(encoding) => object.with_header("content-encoding", encoding),
+            None => object,
+        };
+        let key = jwks().key;
+        bench
+            .double
+            .s3(|s3| s3.put_object_directly(ISSUER_BUCKET, &key, object));
+    };
+    let open = json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "IrsaAnywhereTest", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+        "Resource": format!("arn:aws:s3:::{ISSUER_BUCKET}/*")}]});
+    aws.put_bucket_policy(&bucket(), &open.to_string()).await.unwrap();
+    let url = format!("https://{ISSUER_BUCKET}.s3.{REGION}.amazonaws.com/{}", jwks().key);
+    let public = bench.sdk().public_reader();
+
+    put(Some("gzip"));
+    let Lookup::Found(found) = aws.document(&jwks()).await.unwrap() else {
+        panic!("not found")
+    };
+    assert_eq!(found.content_encoding.as_deref(), Some("gzip"));
+    let refused = public.read(&url, None).await.unwrap_err();
+    assert!(matches!(refused, PublicReadError::Encoded(_)), "{refused}");
+
+    put(None);
+    let Lookup::Found(found) = aws.document(&jwks()).await.unwrap() else {
+        panic!("not found")
+    };
+    assert_eq!(found.content_encoding, None);
+    let read = public.read(&url, None).await.unwrap();
+    assert!(matches!(read, PublicRead::Document(document) if document.bytes == b"{}"));
 }
 
 #[tokio::test]

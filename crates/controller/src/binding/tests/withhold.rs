@@ -88,6 +88,9 @@ async fn suspending_a_binding_does_not_keep_its_role_open() {
         report.outcome.message
     );
     assert!(is_closed(&bench));
+    bench.aws.take_calls();
+    assert!(bench.controller.suspended(&binding).await.is_some());
+    assert_eq!(bench.aws.take_calls().len(), 3, "closed once");
 
     bench.aws.fail("GetRole", irsa_aws::Kind::Unavailable);
     let report = bench.controller.suspended(&binding).await.unwrap();

@@ -179,3 +179,19 @@ async fn the_only_key_is_taken_out_like_any_other_and_the_federation_says_that_n
     bench.succeed(&mut federation).await;
     assert_eq!(bench.published_kids(), ["b"]);
 }
+
+#[tokio::test]
+async fn a_revocation_that_stopped_between_record_and_document_is_finished_by_the_next_process() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.cluster.serve(vec![server(ISSUER, &[key("a"), key("b")])]);
+    bench.succeed(&mut federation).await;
+    revoke(&mut federation, "a");
+    bench.aws.fail("PutObject", irsa_aws::Kind::Unavailable, "down");
+    bench.end(&mut federation, Reason::AwsUnavailable, "PutObject").await;
+    assert_eq!(bench.published_kids(), ["a", "b"], "still the old document");
+    assert_eq!(bench.cluster.record().unwrap()["keys"][0]["revoked"], json!(true));
+    let bench = bench.restarted();
+    bench.aws.recover();
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b"]);
+}
