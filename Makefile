@@ -66,7 +66,7 @@ operator: prerequisites
 	$(CARGO) build --locked --package irsa-operator
 
 .PHONY: demo
-demo: prerequisites control-plane python operator ## The main job, live: two YAML files to a pod identity that AWS accepts (KEEP=1 leaves it running)
+demo: prerequisites control-plane python operator ## The main job, live: two resources to a pod identity that AWS accepts (KEEP=1 leaves it running)
 	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(CARGO) run --quiet --locked --package irsa-tests --bin demo
 
 .PHONY: check-demo

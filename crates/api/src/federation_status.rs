@@ -51,8 +51,8 @@ pub struct KeyStatus {
     /// The signature algorithm, such as `RS256` or `ES256`.
     pub alg: String,
     /// `Live`: an API server serves it, and it is published. `Retained`: none does any more, and it stays published
-    /// until `expires`. `Revoked`: `spec.signingKeys.revoke` lists it, and it is not published. `Unsupported`: AWS would refuse it, so it is not published, and tokens signed with it get no
-    /// AWS credentials.
+    /// until `expires`. `Revoked`: `spec.signingKeys.revoke` lists it, and it is not published. `Unsupported`: AWS would
+    /// refuse it, so it is not published, and tokens signed with it get no AWS credentials.
     pub state: KeyState,
     /// When the operator first saw the key.
     pub first_seen: Time,

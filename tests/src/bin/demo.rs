@@ -1,4 +1,4 @@
-//! The main job, live: from two YAML files to a pod identity that AWS accepts. Run it with `make demo`.
+//! The main job, live: from two resources to a pod identity that AWS accepts. Run it with `make demo`.
 
 use std::{env, process::ExitCode, time::Duration};
 
