@@ -51,7 +51,7 @@ pub struct KeyStatus {
     /// The signature algorithm, such as `RS256` or `ES256`.
     pub alg: String,
     /// `Live`: an API server serves it, and it is published. `Retained`: none does any more, and it stays published
-    /// until `expires`. `Revoked`: `spec.signingKeys.revoke` lists it, and it is not published. `Unsupported`: AWS would
+    /// until `expires`. `Additional`: `spec.signingKeys.additional` lists it, it is published, and none serves it. `Revoked`: `spec.signingKeys.revoke` lists it, and it is not published. `Unsupported`: AWS would
     /// refuse it, so it is not published, and tokens signed with it get no AWS credentials.
     pub state: KeyState,
     /// When the operator first saw the key.
@@ -68,6 +68,8 @@ pub enum KeyState {
     Live,
     /// No longer served by any API server, and still published.
     Retained,
+    /// Published, because the spec lists it, and served by no API server.
+    Additional,
     /// Not published, because the spec lists it as leaked.
     Revoked,
     /// Served by an API server, and not published because AWS refuses its kind.

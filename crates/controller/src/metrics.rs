@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use irsa_core::vocabulary::EventReason;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, histogram::Histogram},
@@ -76,6 +77,11 @@ struct KindLabels {
     kind: Kind,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct TransitionLabels {
+    event: &'static str,
+}
+
 /// Counters of the controllers. Cheap to clone; all clones count together.
 #[derive(Debug, Clone)]
 pub struct Metrics {
@@ -83,6 +89,7 @@ pub struct Metrics {
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     drift_repaired: Family<KindLabels, Counter>,
     tampered: Counter,
+    key_transitions: Family<TransitionLabels, Counter>,
     /// Objects by state.
     pub objects: Objects,
 }
@@ -94,6 +101,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds_histogram),
             drift_repaired: Family::default(),
             tampered: Counter::default(),
+            key_transitions: Family::default(),
             objects: Objects::default(),
         }
     }
@@ -127,6 +135,11 @@ impl Metrics {
             "Times that published documents were not the ones that we wrote",
             self.tampered.clone(),
         );
+        registry.register(
+            "key_transitions",
+            "What happened to signing keys, by the reason of the event that tells of it",
+            self.key_transitions.clone(),
+        );
         self.objects.register(registry);
     }
 
@@ -148,6 +161,13 @@ impl Metrics {
     /// Counts documents that were found changed by somebody else.
     pub fn count_documents_tampered(&self) {
         self.tampered.inc();
+    }
+
+    /// Counts what happened to one signing key, or to all of them.
+    pub fn count_key_transition(&self, event: EventReason) {
+        self.key_transitions
+            .get_or_create(&TransitionLabels { event: event.as_str() })
+            .inc();
     }
 }
 

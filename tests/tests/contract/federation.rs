@@ -314,6 +314,31 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
             None,
         ),
         (
+            "an announced key",
+            announced(&json!([{"name": "next", "publicKeyPem": PEM}])),
+            None,
+        ),
+        (
+            "an announced key that is private",
+            announced(&json!([{"name": "next", "publicKeyPem": PEM.replace("PUBLIC", "PRIVATE")}])),
+            Some("so make another"),
+        ),
+        (
+            "an announced key in another form",
+            announced(&json!([{"name": "next", "publicKeyPem": PEM.replace("PUBLIC", "RSA PUBLIC")}])),
+            Some("openssl pkey -pubout"),
+        ),
+        (
+            "an announced key without a name",
+            announced(&json!([{"publicKeyPem": PEM}])),
+            Some("name: Required value"),
+        ),
+        (
+            "two announced keys of one name",
+            announced(&json!([{"name": "next", "publicKeyPem": PEM}, {"name": "next", "publicKeyPem": PEM}])),
+            Some("Duplicate value"),
+        ),
+        (
             "a revoked key by its kid",
             json!({"spec": {"signingKeys": {"revoke": [{"thumbprint": "Peh3Bj-iAQeTJ8Yf_5KYgeYdZAymfoczLTkwmJXxNsk"}]}}}),
             Some("64 lower-case hexadecimal digits"),
@@ -366,4 +391,11 @@ async fn what_cannot_change_in_aws_cannot_change_in_the_spec() {
         ("suspend", json!({"spec": {"suspend": true}}), None),
     ];
     check_changes(&stored, rows).await;
+}
+
+/// What the schema looks at; that the bytes are a key is for the operator to find out.
+const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n";
+
+fn announced(keys: &Value) -> Value {
+    json!({"spec": {"signingKeys": {"additional": keys}}})
 }

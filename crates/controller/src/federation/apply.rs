@@ -105,7 +105,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if !same_request || seen.record.is_none() {
             return None;
         }
-        let advance = keys::advance(federation, &self.cluster, seen, None, Timestamp::now()).ok()?;
+        let advance = keys::advance(federation, wanted, seen, None, Timestamp::now()).ok()?;
         if verdict(wanted, seen, &advance) != full.ended.clone().map(|_| ()) {
             return None;
         }
@@ -144,7 +144,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let mut found = observe::aws(aws, wanted, established).await?;
         found.record.clone_from(&seen.stored.text);
         let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
-        let advance = keys::advance(federation, &self.cluster, seen, published, Timestamp::now())?;
+        let advance = keys::advance(federation, wanted, seen, published, Timestamp::now())?;
         let record = advance.record.to_json();
         let desired = wanted.desired(federation, aws.caller(), &advance.published, record)?;
         Ok(Comparison {
@@ -269,6 +269,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .iter()
             .any(|step| matches!(step, FederationStep::SaveRecord { .. }))
         {
+            for transition in &compared.advance.transitions {
+                self.shell.metrics.count_key_transition(transition.event);
+            }
             keys::announce(events, &about, &compared.advance.transitions).await;
         }
         let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)

@@ -21,7 +21,7 @@ use super::{
     execute::{Done, Executor},
     observe,
     servers::ApiServers,
-    validate::{Wanted, validate},
+    validate::{Wanted, locate},
 };
 use crate::{
     halt::{Halt, Progress},
@@ -113,7 +113,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             return Ok(());
         }
         // With a spec that was never valid nothing was ever made.
-        let Ok(wanted) = validate(federation, &self.cluster) else {
+        let Ok(wanted) = locate(federation, &self.cluster) else {
             return Ok(());
         };
         let account = federation

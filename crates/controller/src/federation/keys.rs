@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Time};
 use kube::ResourceExt;
 
-use super::cluster::Seen;
+use super::{cluster::Seen, validate::Wanted};
 use crate::{events::Events, halt::Halt};
 
 /// Kids that an event names before it says "and more".
@@ -22,7 +22,7 @@ const MAX_NAMED: usize = 10;
 /// count only when the record is lost.
 pub(super) fn advance(
     federation: &OidcFederation,
-    cluster: &str,
+    wanted: &Wanted,
     seen: &Seen,
     published: Option<&[u8]>,
     now: Timestamp,
@@ -37,12 +37,13 @@ pub(super) fn advance(
         .collect();
     let retain_for = SignedDuration::try_from(federation.spec.signing_keys.retain_for.get());
     let advanced = history::advance(&Observation {
-        cluster,
+        cluster: &wanted.owner.cluster,
         record: seen.record.as_ref(),
         served: &seen.served,
         all_answered: seen.reading.all_answered(),
         published: published.as_ref(),
         known: &known,
+        additional: &wanted.additional,
         revoked: &revoked,
         retain_for: retain_for.unwrap_or(SignedDuration::MAX),
         now,
@@ -106,6 +107,7 @@ pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
             state: match key.state {
                 history::KeyState::Live => KeyState::Live,
                 history::KeyState::Retained => KeyState::Retained,
+                history::KeyState::Additional => KeyState::Additional,
                 history::KeyState::Revoked => KeyState::Revoked,
                 history::KeyState::Unsupported => KeyState::Unsupported,
             },
@@ -157,8 +159,12 @@ pub(super) fn named(kids: &[&str]) -> String {
 const fn in_words(event: EventReason) -> (&'static str, bool) {
     match event {
         EventReason::KeyPublished => ("Signing keys that are published from now on", false),
+        EventReason::KeyTakenUp => (
+            "An API server serves these signing keys now, which were published before",
+            false,
+        ),
         EventReason::KeyRetained => (
-            "No API server serves these keys any more; they stay published for a while",
+            "These signing keys are served by no API server; they stay published for as long as status.keys says",
             false,
         ),
         EventReason::KeyRemoved => (

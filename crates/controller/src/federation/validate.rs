@@ -5,7 +5,7 @@ use irsa_aws::{Caller, Connection};
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
     issuer::{IssuerUrl, bucket_host},
-    jwks::KeySet,
+    jwks::{self, KeySet, PublicKey},
     naming::{FederationOwner, federation_tags},
     plan::federation::{DesiredDocument, DesiredFederation, DesiredProvider, PublicRead, Removable},
     vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
@@ -23,11 +23,32 @@ pub(super) struct Wanted {
     /// Name of the ConfigMap with the record of keys.
     pub(super) record_name: String,
     pub(super) s3: S3Publish,
+    /// Keys to publish before any API server serves them.
+    pub(super) additional: Vec<PublicKey>,
 }
 
 /// # Errors
 /// What the API server's schema could not refuse.
 pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
+    let mut wanted = locate(federation, cluster)?;
+    let s3 = &wanted.s3;
+    if s3.access == BucketAccess::BucketPolicy && !wanted.issuer.is_served_by_bucket(&s3.bucket, &s3.region) {
+        let host = bucket_host(&s3.bucket, &s3.region);
+        return Err(invalid(&format!(
+            "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
+             if something else serves this issuer from the bucket, set access: Unmanaged."
+        )));
+    }
+    wanted.additional = announced(federation)?;
+    Ok(wanted)
+}
+
+/// Where everything of a federation is: all that a deletion needs. It reads only what is immutable or what nothing can
+/// be wrong with, so that a federation that was valid once can always be cleaned up.
+///
+/// # Errors
+/// A spec that was never valid.
+pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
     let spec = &federation.spec;
     let issuer = IssuerUrl::parse(&spec.issuer).map_err(|error| invalid(&format!("{error}.")))?;
     let Publish::S3(s3) = &spec.publish else {
@@ -35,13 +56,6 @@ pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wan
             "spec.publish has a member that this release does not know; set spec.publish.s3.",
         ));
     };
-    if s3.access == BucketAccess::BucketPolicy && !issuer.is_served_by_bucket(&s3.bucket, &s3.region) {
-        let host = bucket_host(&s3.bucket, &s3.region);
-        return Err(invalid(&format!(
-            "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
-             if something else serves this issuer from the bucket, set access: Unmanaged."
-        )));
-    }
     let name = federation.name_any();
     Ok(Wanted {
         issuer,
@@ -52,7 +66,23 @@ pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wan
         },
         connection: connection(federation),
         s3: s3.clone(),
+        additional: Vec::new(),
     })
+}
+
+fn announced(federation: &OidcFederation) -> Result<Vec<PublicKey>, Halt> {
+    let listed = &federation.spec.signing_keys.additional;
+    let keys = listed.iter().map(|key| {
+        jwks::from_pem(&key.public_key_pem).map_err(|error| {
+            let field = format!("spec.signingKeys.additional[{}].publicKeyPem", key.name);
+            Halt::new(
+                ConditionType::KeysObserved,
+                Reason::InvalidSpec,
+                format!("{field} {error}."),
+            )
+        })
+    });
+    keys.collect()
 }
 
 impl Wanted {

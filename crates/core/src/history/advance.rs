@@ -19,7 +19,11 @@ type EntryId = (String, Thumbprint);
 /// See [`HistoryError`]: nothing may be published then, and nothing that is published is taken away.
 pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
     let (before, lost) = starting_point(observed)?;
-    let served = Served::of(observed)?;
+    let present = Present::of(observed)?;
+    if before.is_empty() && present.served.is_empty() {
+        // Keys that were merely announced are not this cluster's until it has shown one of its own.
+        return Err(HistoryError::NothingToPublish);
+    }
     let mut history = History {
         now: whole_seconds(observed.now),
         entries: before,
@@ -28,32 +32,40 @@ pub fn advance(observed: &Observation<'_>) -> Result<Advance, HistoryError> {
     if lost {
         history.note(EventReason::KeyHistoryLost, None);
     }
-    history.note_replacement(observed, &served);
-    history.see(&served, observed.revoked);
-    if observed.all_answered && !served.ids.is_empty() {
-        history.retire(&served.ids);
+    history.note_replacement(observed, &present);
+    history.see(&present, observed.revoked);
+    if observed.all_answered && !present.served.is_empty() {
+        history.retire(&present);
         history.expire(observed);
     }
     history.revoke(observed.revoked);
     history.conclude(observed)
 }
 
-/// What all API servers serve together.
-struct Served {
+/// What there is now: the keys of all API servers together, and those that were announced.
+struct Present {
     keys: Vec<PublicKey>,
-    ids: BTreeSet<EntryId>,
+    served: BTreeSet<EntryId>,
+    announced: BTreeSet<EntryId>,
 }
 
-impl Served {
+impl Present {
     /// A revoked key holds nothing up: that its `kid` names two keys is only an error among those that are published.
     fn of(observed: &Observation<'_>) -> Result<Self, HistoryError> {
-        let all = || observed.served.iter().flat_map(KeySet::keys);
+        let served = || observed.served.iter().flat_map(KeySet::keys);
+        let all = || served().chain(observed.additional);
         let is_revoked = |key: &&PublicKey| observed.revoked.contains(key.thumbprint());
         let good = KeySet::of(all().filter(|key| !is_revoked(key)).cloned())?;
         let revoked = all().filter(is_revoked).cloned();
-        let keys: Vec<PublicKey> = good.keys().iter().cloned().chain(revoked).collect();
-        let ids = keys.iter().map(id).collect();
-        Ok(Self { keys, ids })
+        Ok(Self {
+            keys: good.keys().iter().cloned().chain(revoked).collect(),
+            served: served().map(id).collect(),
+            announced: observed.additional.iter().map(id).collect(),
+        })
+    }
+
+    fn has(&self, id: &EntryId) -> bool {
+        self.served.contains(id) || self.announced.contains(id)
     }
 }
 
@@ -90,6 +102,7 @@ fn starting_point(observed: &Observation<'_>) -> Result<(BTreeMap<EntryId, Recor
                     key: key.clone(),
                     first_seen: now,
                     retired_at: Some(now),
+                    announced: false,
                     revoked: false,
                 },
             )
@@ -112,52 +125,72 @@ impl History {
         });
     }
 
-    /// Replacing every key at once is safe here, and elsewhere often an accident: it is told.
-    fn note_replacement(&mut self, observed: &Observation<'_>, served: &Served) {
-        let live: Vec<&EntryId> = self
+    /// Replacing every key at once is safe here, and elsewhere often an accident: it is told, unless one of the new keys
+    /// was announced.
+    fn note_replacement(&mut self, observed: &Observation<'_>, present: &Present) {
+        let known: Vec<(&EntryId, &RecordedKey)> = self
             .entries
             .iter()
             .filter(|(_, entry)| entry.retired_at.is_none())
-            .map(|(id, _)| id)
             .collect();
-        let replaced = !live.is_empty() && live.iter().all(|entry| !served.ids.contains(*entry));
-        if replaced && observed.all_answered && !served.ids.is_empty() {
+        let was_served = known.iter().any(|(_, entry)| !entry.announced);
+        let replaced = was_served && known.iter().all(|(id, _)| !present.served.contains(*id));
+        if replaced && observed.all_answered && !present.served.is_empty() {
             self.note(EventReason::AllKeysReplaced, None);
         }
     }
 
-    fn see(&mut self, served: &Served, revoked: &BTreeSet<Thumbprint>) {
-        for key in &served.keys {
+    fn see(&mut self, present: &Present, revoked: &BTreeSet<Thumbprint>) {
+        for key in &present.keys {
+            let id = id(key);
+            let served = present.served.contains(&id);
             let fresh = RecordedKey {
                 key: key.clone(),
                 first_seen: self.now,
                 retired_at: Some(self.now),
+                announced: !served,
                 revoked: false,
             };
-            let known = self.entries.contains_key(&id(key));
-            let entry = self.entries.entry(id(key)).or_insert(fresh);
-            let was_live = entry.retired_at.take().is_none();
+            let known = self.entries.contains_key(&id);
+            let entry = self.entries.entry(id).or_insert(fresh);
+            let was_current = entry.retired_at.take().is_none();
+            let taken_up = entry.announced && served;
+            // A key that is announced while it is served, or was a moment ago, is what it was.
+            entry.announced = !served && (entry.announced || !was_current);
             // Of what was revoked, or is, `revoke` tells.
             let untold = !entry.revoked && !revoked.contains(key.thumbprint());
             match key.kind() {
                 KeyKind::Unsupported if !known => self.note(EventReason::KeyUnsupported, Some(key.kid())),
-                KeyKind::Rsa | KeyKind::Ec if !was_live && untold => {
+                KeyKind::Rsa | KeyKind::Ec if !was_current && untold => {
                     self.note(EventReason::KeyPublished, Some(key.kid()));
+                }
+                KeyKind::Rsa | KeyKind::Ec if taken_up && untold => {
+                    self.note(EventReason::KeyTakenUp, Some(key.kid()));
                 }
                 KeyKind::Rsa | KeyKind::Ec | KeyKind::Unsupported => {}
             }
         }
     }
 
-    fn retire(&mut self, served: &BTreeSet<EntryId>) {
+    fn retire(&mut self, present: &Present) {
         // What was never published needs no retention.
         self.entries
-            .retain(|id, entry| entry.key.kind() != KeyKind::Unsupported || served.contains(id));
-        self.supersede(served);
+            .retain(|id, entry| entry.key.kind() != KeyKind::Unsupported || present.has(id));
+        self.supersede(present);
         let mut retired = Vec::new();
         for (id, entry) in &mut self.entries {
-            if !served.contains(id) && entry.retired_at.is_none() {
+            if entry.retired_at.is_some() || present.served.contains(id) {
+                continue;
+            }
+            if present.announced.contains(id) {
+                // Served before, and served no more: it stays for as long as it is announced.
+                if !entry.announced {
+                    entry.announced = true;
+                    retired.push(id.0.clone());
+                }
+            } else {
                 entry.retired_at = Some(self.now);
+                entry.announced = false;
                 retired.push(id.0.clone());
             }
         }
@@ -168,12 +201,12 @@ impl History {
 
     /// A retained key whose `kid` every API server now serves with another key goes at once: a verifier finds one key
     /// under a `kid`, and the cluster signs with the new one. Kept, it would hold up publication for ever.
-    fn supersede(&mut self, served: &BTreeSet<EntryId>) {
-        let kids: BTreeSet<&str> = served.iter().map(|(kid, _)| kid.as_str()).collect();
+    fn supersede(&mut self, present: &Present) {
+        let kids: BTreeSet<&str> = present.served.iter().map(|(kid, _)| kid.as_str()).collect();
         let gone: Vec<EntryId> = self
             .entries
             .keys()
-            .filter(|id| !served.contains(*id) && kids.contains(id.0.as_str()))
+            .filter(|id| !present.has(id) && kids.contains(id.0.as_str()))
             .cloned()
             .collect();
         for id in gone {
@@ -258,6 +291,7 @@ fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKe
         _ if entry.revoked => KeyState::Revoked,
         _ if !fits => KeyState::Unsupported,
         Some(_) => KeyState::Retained,
+        None if entry.announced => KeyState::Additional,
         None => KeyState::Live,
     };
     KnownKey {
@@ -270,8 +304,8 @@ fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKe
     }
 }
 
-/// The entries that AWS reads: of each kind at most 100, those that are served before those that are retained, the
-/// older before the newer.
+/// The entries that AWS reads: of each kind at most 100, those that are served before those that are announced before
+/// those that are retained, the older before the newer.
 fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet<EntryId> {
     let mut of_kind: BTreeMap<KeyKind, Vec<&RecordedKey>> = BTreeMap::new();
     for entry in entries.filter(|entry| entry.key.kind() != KeyKind::Unsupported && !entry.revoked) {
@@ -280,7 +314,14 @@ fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet
     of_kind
         .into_values()
         .flat_map(|mut entries| {
-            entries.sort_by_key(|entry| (entry.retired_at.is_some(), entry.first_seen, id(&entry.key)));
+            entries.sort_by_key(|entry| {
+                (
+                    entry.retired_at.is_some(),
+                    entry.announced,
+                    entry.first_seen,
+                    id(&entry.key),
+                )
+            });
             entries.into_iter().take(MAX_KEYS_OF_A_KIND)
         })
         .map(|entry| id(&entry.key))

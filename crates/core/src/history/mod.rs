@@ -1,7 +1,7 @@
-//! Which keys are published: every key that any API server serves, and every key that one has served until no token
-//! of it can live any more.
+//! Which keys are published: every key that any API server serves, every key that one has served until no token of it
+//! can live any more, and every key that was announced before any of them serves it.
 //!
-//! The inputs are what the API servers serve and the record of what they have served. Status and bucket are outputs;
+//! The inputs are what the API servers serve, the record of what they have served, and what the spec announces. Status and bucket are outputs;
 //! only when the record is lost are they looked at, and then both must agree on a key.
 //!
 //! An entry is a `kid` *and* a key: a key served under a new `kid` stays published under the old one too, since tokens
@@ -19,7 +19,7 @@ pub use self::{
     record::{KeyRecord, RecordError, RecordedKey},
 };
 use crate::{
-    jwks::{JwksError, KeySet, Thumbprint},
+    jwks::{JwksError, KeySet, PublicKey, Thumbprint},
     vocabulary::EventReason,
 };
 
@@ -38,6 +38,8 @@ pub struct Observation<'a> {
     pub published: Option<&'a KeySet>,
     /// The thumbprints in the federation's status; looked at only when the record is lost.
     pub known: &'a BTreeSet<Thumbprint>,
+    /// Keys that are published before any API server serves them.
+    pub additional: &'a [PublicKey],
     /// Keys that must not be published, whoever serves them: they have leaked.
     pub revoked: &'a BTreeSet<Thumbprint>,
     /// How long a key stays published after the last API server stopped serving it.
@@ -53,6 +55,8 @@ pub enum KeyState {
     Live,
     /// No longer served, and still published.
     Retained,
+    /// Announced, published, and served by nobody now.
+    Additional,
     /// Not published, served or not: it was revoked.
     Revoked,
     /// Served, and not published: AWS does not take its kind, or takes only 100 of it.

@@ -6,16 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{KeyRecord, Observation, advance};
-use crate::jwks::{KeySet, Thumbprint, samples::numbered};
+use crate::jwks::{KeySet, PublicKey, Thumbprint, samples::numbered};
 
 const RETAIN: i64 = 1000;
 
-/// One pass: what each of two servers serves, `None` when it does not answer, and the seconds since the pass before.
-type Pass = (Option<BTreeSet<u8>>, Option<BTreeSet<u8>>, i64);
+/// One pass: what each of two servers serves, `None` when it does not answer, what is announced, and the seconds since
+/// the pass before.
+type Pass = (Option<BTreeSet<u8>>, Option<BTreeSet<u8>>, BTreeSet<u8>, i64);
 
 fn passes() -> impl Strategy<Value = Vec<Pass>> {
     let server = prop::option::weighted(0.8, prop::collection::btree_set(0_u8..5, 1..4));
-    prop::collection::vec((server.clone(), server, 1_i64..700), 1..25)
+    let announced = prop::collection::btree_set(0_u8..7, 0..3);
+    prop::collection::vec((server.clone(), server, announced, 1_i64..700), 1..25)
 }
 
 proptest! {
@@ -26,13 +28,18 @@ proptest! {
         let revoked: BTreeSet<Thumbprint> = leaked.iter().map(|number| numbered(*number).thumbprint().clone()).collect();
         let mut record: Option<KeyRecord> = None;
         let mut now = 1_700_000_000;
+        // Announced ones only once there is a key of the cluster's own.
         let mut last_served: BTreeMap<u8, i64> = BTreeMap::new();
-        for (one, other, seconds) in passes {
+        for (one, other, announced, seconds) in passes {
             now += seconds;
             let answers: Vec<&BTreeSet<u8>> = [&one, &other].into_iter().flatten().collect();
             for number in answers.iter().copied().flatten() {
                 last_served.insert(*number, now);
             }
+            if !last_served.is_empty() {
+                last_served.extend(announced.iter().map(|number| (*number, now)));
+            }
+            let additional: Vec<PublicKey> = announced.iter().map(|number| numbered(*number)).collect();
             let served: Vec<KeySet> =
                 answers.iter().map(|numbers| KeySet::of(numbers.iter().map(|n| numbered(*n))).unwrap()).collect();
             let result = advance(&Observation {
@@ -42,6 +49,7 @@ proptest! {
                 all_answered: one.is_some() && other.is_some(),
                 published: None,
                 known: &BTreeSet::new(),
+                additional: &additional,
                 revoked: &revoked,
                 retain_for: SignedDuration::from_secs(RETAIN),
                 now: Timestamp::from_second(now).unwrap(),

@@ -24,8 +24,10 @@ pub struct RecordedKey {
     pub key: PublicKey,
     /// When it was first seen.
     pub first_seen: Timestamp,
-    /// Since when no API server serves it.
+    /// Since when no API server serves it and nobody announces it.
     pub retired_at: Option<Timestamp>,
+    /// Whether it is there because it was announced, and no API server serves it.
+    pub announced: bool,
     /// Whether it was revoked when last looked at.
     pub revoked: bool,
 }
@@ -56,6 +58,8 @@ struct StoredKey {
     first_seen: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retired_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    announced: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     revoked: bool,
 }
@@ -92,6 +96,7 @@ impl KeyRecord {
                 key: key.ok_or_else(|| unreadable("a key is missing".to_owned()))?,
                 first_seen: stored.first_seen,
                 retired_at: stored.retired_at,
+                announced: stored.announced,
                 revoked: stored.revoked,
             })
         });
@@ -107,6 +112,7 @@ impl KeyRecord {
             jwk: recorded.key.to_jwk(),
             first_seen: recorded.first_seen,
             retired_at: recorded.retired_at,
+            announced: recorded.announced,
             revoked: recorded.revoked,
         });
         let stored = Stored {

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Advance, HistoryError, KeyRecord, KeyState, Observation, RecordError, advance};
 use crate::{
     jwks::{
-        KeySet, Thumbprint,
+        KeySet, PublicKey, Thumbprint,
         samples::{ed25519, numbered, numbered_as, rsa, set},
     },
     vocabulary::EventReason,
@@ -24,6 +24,7 @@ fn keys(numbers: &[u8]) -> KeySet {
 /// A cluster over time.
 struct Story {
     record: Option<KeyRecord>,
+    additional: Vec<PublicKey>,
     revoked: BTreeSet<Thumbprint>,
     now: Timestamp,
 }
@@ -32,6 +33,7 @@ impl Story {
     fn new() -> Self {
         Self {
             record: None,
+            additional: Vec::new(),
             revoked: BTreeSet::new(),
             now: at(0),
         }
@@ -45,6 +47,7 @@ impl Story {
             all_answered,
             published: None,
             known: &BTreeSet::new(),
+            additional: &self.additional,
             revoked: &self.revoked,
             retain_for: SignedDuration::from_hours(48),
             now: self.now,
@@ -71,6 +74,10 @@ impl Story {
 
 fn kids(set: &KeySet) -> Vec<&str> {
     set.keys().iter().map(crate::jwks::PublicKey::kid).collect()
+}
+
+fn states(advance: &Advance) -> Vec<KeyState> {
+    advance.keys.iter().map(|key| key.state).collect()
 }
 
 fn events(advance: &Advance) -> Vec<(EventReason, Option<&str>)> {
@@ -276,6 +283,7 @@ fn a_lost_record_carries_over_only_what_status_and_bucket_agree_on() {
         all_answered: true,
         published: Some(&in_bucket),
         known: &known,
+        additional: &[],
         revoked: &BTreeSet::new(),
         retain_for: SignedDuration::from_hours(48),
         now: at(0),
@@ -378,4 +386,114 @@ fn a_key_of_a_kind_that_aws_refuses_is_not_called_published_when_it_is_not_revok
     story.pass(std::slice::from_ref(&served));
     story.revoked.clear();
     assert_eq!(events(&story.pass(&[served])), []);
+}
+
+#[test]
+fn an_announced_key_is_published_before_it_is_served_and_stays_after_its_announcement() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.additional = vec![numbered(2)];
+    let announced = story.pass(&[keys(&[1])]);
+    assert_eq!(kids(&announced.published), ["key-1", "key-2"]);
+    assert_eq!(states(&announced), [KeyState::Live, KeyState::Additional]);
+    assert_eq!(events(&announced), [(EventReason::KeyPublished, Some("key-2"))]);
+    assert_eq!(events(&story.pass(&[keys(&[1])])), [], "told once");
+
+    let taken_up = story.pass(&[keys(&[2])]);
+    assert_eq!(states(&taken_up), [KeyState::Retained, KeyState::Live]);
+    assert_eq!(
+        events(&taken_up),
+        [
+            (EventReason::KeyTakenUp, Some("key-2")),
+            (EventReason::KeyRetained, Some("key-1"))
+        ],
+        "a rotation that was announced is no accident"
+    );
+    story.additional.clear();
+    assert_eq!(
+        events(&story.pass(&[keys(&[2])])),
+        [],
+        "a served key needs no announcement"
+    );
+}
+
+#[test]
+fn an_announcement_that_is_taken_back_leaves_the_key_published_for_its_time() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.additional = vec![numbered(2)];
+    story.pass(&[keys(&[1])]);
+    story.additional.clear();
+    story.now = at(100);
+    let partly = story.partly(&[keys(&[1])]);
+    assert_eq!(
+        states(&partly),
+        [KeyState::Live, KeyState::Additional],
+        "a silent server may serve it"
+    );
+    let withdrawn = story.pass(&[keys(&[1])]);
+    assert_eq!(states(&withdrawn), [KeyState::Live, KeyState::Retained]);
+    assert_eq!(events(&withdrawn), [(EventReason::KeyRetained, Some("key-2"))]);
+    assert_eq!(withdrawn.next_expiry, Some(at(100 + 2 * DAY)));
+}
+
+#[test]
+fn a_served_key_that_is_announced_too_stays_without_end_when_it_is_rolled_back() {
+    let mut story = Story::new();
+    story.additional = vec![numbered(2)];
+    story.pass(&[keys(&[1, 2])]);
+    let partly = story.partly(&[keys(&[1])]);
+    assert_eq!(
+        states(&partly),
+        [KeyState::Live, KeyState::Live],
+        "a silent server may still serve it"
+    );
+    let rolled_back = story.pass(&[keys(&[1])]);
+    assert_eq!(states(&rolled_back), [KeyState::Live, KeyState::Additional]);
+    assert_eq!(events(&rolled_back), [(EventReason::KeyRetained, Some("key-2"))]);
+    assert_eq!(rolled_back.next_expiry, None);
+}
+
+#[test]
+fn a_replacement_by_other_keys_than_the_announced_one_is_told() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.additional = vec![numbered(2)];
+    story.pass(&[keys(&[1])]);
+    assert!(events(&story.pass(&[keys(&[3])])).contains(&(EventReason::AllKeysReplaced, None)));
+}
+
+#[test]
+fn announced_keys_alone_are_not_the_clusters() {
+    let mut story = Story::new();
+    story.additional = vec![numbered(2)];
+    assert_eq!(story.try_pass(&[], false).unwrap_err(), HistoryError::NothingToPublish);
+    story.pass(&[keys(&[1])]);
+    assert_eq!(
+        kids(&story.partly(&[]).published),
+        ["key-1", "key-2"],
+        "with a record they count"
+    );
+}
+
+#[test]
+fn a_revoked_key_is_not_published_whoever_announces_it() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.additional = vec![numbered(2)];
+    story.revoked = BTreeSet::from([numbered(2).thumbprint().clone()]);
+    let refused = story.pass(&[keys(&[1])]);
+    assert_eq!(kids(&refused.published), ["key-1"]);
+    assert_eq!(events(&refused), [(EventReason::KeyRevoked, Some("key-2"))]);
+}
+
+#[test]
+fn an_announced_key_under_the_kid_of_a_served_one_publishes_nothing_new() {
+    let mut story = Story::new();
+    story.pass(&[keys(&[1])]);
+    story.additional = vec![numbered_as(2, "key-1")];
+    assert!(matches!(
+        story.try_pass(&[keys(&[1])], true).unwrap_err(),
+        HistoryError::Conflict(_)
+    ));
 }

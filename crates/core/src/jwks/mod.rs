@@ -8,13 +8,17 @@
 //! [`Thumbprint`].
 
 mod parse;
+mod pem;
 mod spki;
 
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-pub use self::parse::{JwksError, parse};
+pub use self::{
+    parse::{JwksError, parse},
+    pem::{PemError, from_pem},
+};
 
 /// Keys of one kind that AWS reads from a set (IAM user guide, prerequisites of an OIDC provider: 100 RSA, 100 EC).
 pub const MAX_KEYS_OF_A_KIND: usize = 100;
@@ -131,6 +135,8 @@ impl KeySet {
     }
 }
 
+#[cfg(test)]
+mod pem_tests;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub fn parse(bytes: &[u8]) -> Result<KeySet, JwksError> {
     KeySet::of(read.collect::<Result<Vec<_>, _>>()?)
 }
 
-fn read_key(position: usize, members: &Map<String, Value>) -> Result<PublicKey, JwksError> {
+pub(super) fn read_key(position: usize, members: &Map<String, Value>) -> Result<PublicKey, JwksError> {
     let secret = SECRET_MEMBERS.iter().find(|member| members.contains_key(**member));
     let symmetric = (text(members, "kty") == "oct").then_some("kty: oct");
     if let Some(member) = secret.copied().or(symmetric) {
@@ -150,6 +150,9 @@ fn ec(kid: &str, curve: Curve, members: &Map<String, Value>) -> Result<PublicKey
         }
     };
     let (x, y) = (coordinate("x")?, coordinate("y")?);
+    if !curve.has(&x, &y) {
+        return Err(malformed(kid, "its point is not on its curve"));
+    }
     let alg = curve.alg();
     if !["", alg].contains(&text(members, "alg")) {
         return Ok(unsupported(kid, members));

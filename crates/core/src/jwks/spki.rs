@@ -1,5 +1,7 @@
 //! DER of a `SubjectPublicKeyInfo` (RFC 5280 §4.1, RFC 3279 §2.3.1, RFC 5480 §2): what Kubernetes hashes into a `kid`.
 
+use der::asn1::ObjectIdentifier;
+
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 const SEQUENCE: u8 = 0x30;
@@ -37,6 +39,35 @@ impl Curve {
             "P-384" => Some(Self::P384),
             "P-521" => Some(Self::P521),
             _ => None,
+        }
+    }
+
+    /// By its object identifier (RFC 5480, 2.1.1.1).
+    pub(super) fn of(curve: &ObjectIdentifier) -> Option<Self> {
+        match curve.to_string().as_str() {
+            "1.2.840.10045.3.1.7" => Some(Self::P256),
+            "1.3.132.0.34" => Some(Self::P384),
+            "1.3.132.0.35" => Some(Self::P521),
+            _ => None,
+        }
+    }
+
+    /// Its name in a JWK (RFC 7518, 6.2.1.1).
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::P521 => "P-521",
+        }
+    }
+
+    /// Whether the point is on the curve. A verifier that reads one that is not may refuse the whole set.
+    pub(super) fn has(self, x: &[u8], y: &[u8]) -> bool {
+        let point = [&[0x04], x, y].concat();
+        match self {
+            Self::P256 => p256::PublicKey::from_sec1_bytes(&point).is_ok(),
+            Self::P384 => p384::PublicKey::from_sec1_bytes(&point).is_ok(),
+            Self::P521 => p521::PublicKey::from_sec1_bytes(&point).is_ok(),
         }
     }
 

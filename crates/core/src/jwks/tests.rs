@@ -161,3 +161,14 @@ fn a_thumbprint_is_shown_as_it_is() {
     let thumbprint = keys.keys()[0].thumbprint();
     assert_eq!(thumbprint.to_string(), thumbprint.as_str());
 }
+
+#[test]
+fn a_point_that_is_not_on_its_curve_publishes_nothing() {
+    for key in [p256(), p384(), p521()] {
+        let moved = with(key.clone(), "y", key["x"].clone());
+        assert!(
+            matches!(parse_keys(&[moved]).unwrap_err(), JwksError::Malformed { .. }),
+            "{key}"
+        );
+    }
+}

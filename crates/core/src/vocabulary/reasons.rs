@@ -211,7 +211,9 @@ pub enum EventReason {
     DocumentsTampered,
     /// A signing key was published.
     KeyPublished,
-    /// An API server stopped serving a key; it stays published for `retainFor`.
+    /// An API server serves a key that was announced, and published, before.
+    KeyTakenUp,
+    /// The last API server stopped serving a key, or nobody announces it any more; it stays published for `retainFor`.
     KeyRetained,
     /// A retained key's time was up.
     KeyRemoved,
@@ -241,6 +243,7 @@ impl EventReason {
             Self::DriftRepaired => "DriftRepaired",
             Self::DocumentsTampered => "DocumentsTampered",
             Self::KeyPublished => "KeyPublished",
+            Self::KeyTakenUp => "KeyTakenUp",
             Self::KeyRetained => "KeyRetained",
             Self::KeyRemoved => "KeyRemoved",
             Self::KeyRevoked => "KeyRevoked",

@@ -42,11 +42,9 @@ pub(super) fn server(issuer: &str, keys: &[Value]) -> Result<ServerView, ServerE
 
 /// A P-256 key; any 32-byte coordinates will do here.
 pub(super) fn key(kid: &str) -> Value {
-    let coordinate = |filler: char| -> String {
-        let seed = kid.bytes().map(|byte| char::from(b'a' + byte % 26));
-        seed.chain(std::iter::repeat(filler)).take(42).chain(['A']).collect()
-    };
-    json!({"use": "sig", "kty": "EC", "crv": "P-256", "alg": "ES256", "kid": kid, "x": coordinate('x'), "y": coordinate('y')})
+    let seed = kid.bytes().map(|byte| char::from(b'a' + byte % 26));
+    let modulus: String = seed.chain(std::iter::repeat('x')).take(341).chain(['A']).collect();
+    json!({"use": "sig", "kty": "RSA", "alg": "RS256", "kid": kid, "n": modulus, "e": "AQAB"})
 }
 
 impl FakeCluster {

@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// A P-256 key, and the kid that Kubernetes gives it.
+const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEVmVapB5BHvd8ZV2ssHrrWAKEle3m\n\
+    W73PEI1eatwUiaKrQeEDNDGMdJH522ky5lNCumq5u0LsycGq+LMxQ+iNgA==\n\
+    -----END PUBLIC KEY-----\n";
+const PEM_KID: &str = "mSq7REaIQYioRJyaaDyMQUmmRbYi3Yqunk6XLoSiSUE";
+
 #[tokio::test]
 async fn keys_of_every_api_server_are_published_and_a_new_one_within_a_minute() {
     let (bench, mut federation) = Bench::ready().await;
@@ -194,4 +201,50 @@ async fn a_revocation_that_stopped_between_record_and_document_is_finished_by_th
     bench.aws.recover();
     bench.succeed(&mut federation).await;
     assert_eq!(bench.published_kids(), ["b"]);
+}
+
+#[tokio::test]
+async fn an_announced_key_is_published_counted_and_shown_until_its_time_is_up_after_it_was_withdrawn() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.told();
+    let announce = |federation: &mut OidcFederation, pem: &str| {
+        edit(federation, |spec| {
+            spec["signingKeys"]["additional"] = match pem {
+                "" => json!([]),
+                pem => json!([{"name": "next", "publicKeyPem": pem}]),
+            };
+        });
+    };
+    announce(&mut federation, PEM);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["a", PEM_KID]);
+    assert_eq!(bench.told(), ["KeyPublished", "Applied"]);
+    let state = |federation: &OidcFederation| federation.status.as_ref().unwrap().keys[1].state;
+    assert_eq!(state(&federation), irsa_api::KeyState::Additional);
+    bench.aws.take_writes();
+    bench.succeed(&mut federation).await;
+    assert_eq!((bench.aws.take_writes(), bench.told()), (Vec::new(), Vec::new()));
+
+    announce(
+        &mut federation,
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+    );
+    let field = "spec.signingKeys.additional[next].publicKeyPem is broken";
+    bench.end(&mut federation, Reason::InvalidSpec, field).await;
+    assert_eq!(
+        bench.published_kids(),
+        ["a", PEM_KID],
+        "nothing is lost by a typing error"
+    );
+
+    announce(&mut federation, "");
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["a", PEM_KID]);
+    assert_eq!(state(&federation), irsa_api::KeyState::Retained);
+    assert_eq!(bench.told(), ["KeyRetained"]);
+    let metrics = bench.metrics();
+    for event in ["KeyPublished", "KeyRetained"] {
+        let line = format!("key_transitions_total{{event=\"{event}\"}}");
+        assert!(metrics.contains(&line), "{line}\n{metrics}");
+    }
 }

@@ -23,6 +23,7 @@ use kube::{
         watcher::Event,
     },
 };
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
 
 use self::{
@@ -178,6 +179,14 @@ impl<L: Leadership> Bench<L> {
             .into_iter()
             .map(|(reason, _)| reason)
             .collect()
+    }
+
+    fn metrics(&self) -> String {
+        let mut registry = Registry::default();
+        self.controller.shell.metrics.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
     }
 
     fn published_kids(&self) -> Vec<String> {

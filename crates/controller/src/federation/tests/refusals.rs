@@ -191,7 +191,7 @@ async fn what_is_served_in_front_of_the_bucket_is_an_older_version_or_an_inciden
     );
     bench.end(&mut federation, Reason::Propagating, "another version").await;
     for forged in [
-        changed(&jwks, &|set| set["keys"][0]["x"] = other_key["x"].clone()),
+        changed(&jwks, &|set| set["keys"][0]["n"] = other_key["n"].clone()),
         changed(&jwks, &|set| set["keys"] = json!([set["keys"][0], other_key])),
         changed(&jwks, &|set| {
             set["keys"][0].as_object_mut().unwrap().remove("kid");
