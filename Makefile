@@ -57,6 +57,10 @@ test: prerequisites control-plane python operator ## Everything that proves it w
 e2e: prerequisites control-plane python operator ## Only the end-to-end tests
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
 
+.PHONY: rotation
+rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test rotation
+
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
 	@crates/testkit/python/venv.sh >/dev/null

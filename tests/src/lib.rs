@@ -1,5 +1,6 @@
 //! What several test binaries of the workspace share.
 
+pub mod admin;
 pub mod argocd;
 pub mod tokens;
 pub mod world;

@@ -22,10 +22,12 @@ use irsa_testkit::{
 
 pub use self::{
     counts::{Counts, WorldMark},
-    operator::{Operator, binary as operator_binary},
+    operator::{Operator, binary as operator_binary, http_get},
     pods::PodIdentity,
     policy::operator_policy,
 };
+
+use crate::admin::Sts;
 
 /// Anything that went wrong, as a sentence.
 pub type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -78,10 +80,18 @@ impl World {
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_signing_with(key: SigningKey) -> Result<Self, Problem> {
-        let cluster = ControlPlane::builder()
-            .issuer(ISSUER)
-            .signing_key(key)
-            .audit(true)
+        Self::start_signing_as(&[ISSUER], key).await
+    }
+
+    /// The same with other issuers: the first signs, the others are accepted.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_signing_as(issuers: &[&str], key: SigningKey) -> Result<Self, Problem> {
+        let builder = ControlPlane::builder().signing_key(key).audit(true);
+        let cluster = issuers
+            .iter()
+            .fold(builder, |builder, issuer| builder.issuer(*issuer))
             .start();
         let aws = AwsDouble::builder().start();
         let (cluster, aws) = tokio::join!(cluster, aws);
@@ -108,6 +118,39 @@ impl World {
             .apply_file(&repository().join("config/default"), true)
             .await?;
         Ok(world)
+    }
+
+    /// A world in which the operator runs, the samples are applied and both objects are ready.
+    ///
+    /// # Errors
+    /// As for [`Self::start`] and [`Self::wait_for`].
+    pub async fn with_samples(key: SigningKey) -> Result<Self, Problem> {
+        let mut world = Self::start_signing_with(key).await?;
+        world.start_operator().await?;
+        world.apply_samples().await?;
+        Ok(world)
+    }
+
+    /// Applies `config/samples` and waits until both objects are ready.
+    ///
+    /// # Errors
+    /// As for [`Self::wait_for`].
+    pub async fn apply_samples(&self) -> Result<(), Problem> {
+        self.cluster
+            .apply_file(&repository().join("config/samples"), true)
+            .await?;
+        self.federation_ready("default").await?;
+        self.binding_ready("default", "app").await?;
+        Ok(())
+    }
+
+    /// STS's verdict on a token: the assumed role's ARN, or AWS's error code.
+    ///
+    /// # Errors
+    /// The code, or what went wrong without one.
+    pub async fn assume(&self, role_arn: &str, token: &str) -> Result<String, String> {
+        let sts = Sts::of(self).await.map_err(|problem| problem.to_string())?;
+        sts.assume(role_arn, token).await
     }
 
     /// Starts the operator as its own ServiceAccount. It is built first unless `IRSA_ANYWHERE_OPERATOR` names it.

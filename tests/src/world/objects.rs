@@ -130,6 +130,24 @@ impl World {
             .await
     }
 
+    /// Asks for a pass over each object (kind, namespace, name) with this value, and waits until each has had it.
+    ///
+    /// # Errors
+    /// As for [`Self::wait_for`].
+    pub async fn request_pass(&self, objects: &[(&str, &str, &str)], value: &str) -> Result<(), Problem> {
+        let annotation = format!("irsa-anywhere.dev/reconcile-requested-at={value}");
+        for (kind, namespace, name) in objects {
+            self.kubectl(&["annotate", "--overwrite", kind, name, "-n", namespace, &annotation])
+                .await?;
+            let echo = |object: &Value| {
+                object.pointer("/status/lastHandledReconcileAt").and_then(Value::as_str) == Some(value)
+            };
+            self.wait_for("the request to be handled", (kind, namespace, name), echo)
+                .await?;
+        }
+        Ok(())
+    }
+
     pub(super) async fn wait_for_crds(&mut self) -> Result<(), Problem> {
         for name in ["oidcfederations.irsa-anywhere.dev", "iamrolebindings.irsa-anywhere.dev"] {
             let crd = ("customresourcedefinition", "default", name);

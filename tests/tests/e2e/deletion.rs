@@ -1,10 +1,11 @@
 //! Deletion, in every order: nothing of ours stays, nothing foreign is touched.
 
 use irsa_testkit::controlplane::SigningKey;
-use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says},
+};
 use serde_json::json;
-
-use crate::{main_job::samples_ready, support::admin};
 
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
@@ -20,7 +21,7 @@ async fn nothing_is_left(world: &World) {
     let account = world.aws.account(ACCOUNT);
     assert!(account.role_names().is_empty(), "{:?}", account.role_names());
     assert!(account.provider_arns().is_empty());
-    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await.unwrap();
     let s3 = aws_sdk_s3::Client::new(&config);
     let objects = s3.list_objects_v2().bucket(ISSUER_BUCKET).send().await.unwrap();
     let keys: Vec<_> = objects.contents().iter().filter_map(|object| object.key()).collect();
@@ -33,9 +34,9 @@ async fn nothing_is_left(world: &World) {
 
 /// Something of somebody else's in the same bucket.
 async fn with_neighbours() -> World {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     assert!(world.aws.put_object(ISSUER_BUCKET, "somebody-elses", "x"));
-    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await.unwrap();
     let s3 = aws_sdk_s3::Client::new(&config);
     let policy = s3.get_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
     let mut policy: serde_json::Value = serde_json::from_str(policy.policy().unwrap()).unwrap();
@@ -85,7 +86,7 @@ async fn federation_first_waits_for_its_bindings_and_says_which() {
 
 #[tokio::test]
 async fn retain_retains() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let patch = |kind: &'static str, patch: serde_json::Value| {
         let world = &world;
         let name = if kind == "iamrolebinding" { "app" } else { "default" };

@@ -10,7 +10,6 @@
 mod by_hand;
 mod config;
 mod deletion;
-mod keys;
 mod main_job;
 mod operator;
 mod reasons;

@@ -3,28 +3,14 @@
 use irsa_testkit::controlplane::SigningKey;
 use irsa_tests::{
     tokens::Token,
-    world::{ACCOUNT, DATA_BUCKET, ISSUER, ISSUER_BUCKET, World, pods::variable, repository},
+    world::{ACCOUNT, DATA_BUCKET, ISSUER, ISSUER_BUCKET, World, pods::variable},
 };
 use serde_json::{Value, json};
 
-use crate::support::{admin, sdk_process};
-
-/// A world in which the samples are applied and both objects are ready.
-pub(crate) async fn samples_ready(key: SigningKey) -> World {
-    let mut world = World::start_signing_with(key).await.unwrap();
-    world.start_operator().await.unwrap();
-    world
-        .cluster
-        .apply_file(&repository().join("config/samples"), true)
-        .await
-        .unwrap();
-    world.federation_ready("default").await.unwrap();
-    world.binding_ready("default", "app").await.unwrap();
-    world
-}
+use crate::support::sdk_process;
 
 async fn walk(key: SigningKey) {
-    let world = samples_ready(key).await;
+    let world = World::with_samples(key).await.unwrap();
 
     let federation = world
         .get("oidcfederation", "default", "default")
@@ -82,29 +68,12 @@ async fn a_pod_of_an_ec_cluster_lists_a_bucket_with_two_unmodified_sdks() {
     walk(SigningKey::generate_ec_p256().unwrap()).await;
 }
 
-/// STS's verdict on a token: `Ok` with the assumed role's ARN, or AWS's error code.
-pub(crate) async fn assume(world: &World, role_arn: &str, token: &str) -> Result<String, String> {
-    use aws_sdk_sts::error::ProvideErrorMetadata;
-    let config = admin::root(&world.aws, ACCOUNT, "eu-central-1").await;
-    let answer = aws_sdk_sts::Client::new(&config)
-        .assume_role_with_web_identity()
-        .role_arn(role_arn)
-        .role_session_name("e2e")
-        .web_identity_token(token)
-        .send()
-        .await;
-    match answer {
-        Ok(answer) => Ok(answer.assumed_role_user().unwrap().arn().to_owned()),
-        Err(error) => Err(error.code().map_or_else(|| format!("{error:?}"), str::to_owned)),
-    }
-}
-
 #[tokio::test]
 async fn nobody_else_may_assume_the_role() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let identity = world.pod_identity("default", "app").await.unwrap();
     let role = identity.role_arn.as_str();
-    assert!(assume(&world, role, &identity.token).await.is_ok());
+    assert!(world.assume(role, &identity.token).await.is_ok());
 
     let cluster = &world.cluster;
     cluster.create_namespace("elsewhere").await.unwrap();
@@ -145,7 +114,7 @@ async fn nobody_else_may_assume_the_role() {
         ("alg none", unsigned(&real), "InvalidIdentityToken"),
     ];
     for (what, token, code) in refused {
-        assert_eq!(assume(&world, role, &token).await, Err(code.to_owned()), "{what}");
+        assert_eq!(world.assume(role, &token).await, Err(code.to_owned()), "{what}");
     }
 
     let other = irsa_testkit::controlplane::ControlPlane::builder()
@@ -156,7 +125,7 @@ async fn nobody_else_may_assume_the_role() {
     other.ensure_service_account("default", "app").await.unwrap();
     let stranger = other.token("default", "app", "sts.amazonaws.com", 600).await.unwrap();
     assert_eq!(
-        assume(&world, role, &stranger).await,
+        world.assume(role, &stranger).await,
         Err("InvalidIdentityToken".to_owned()),
         "another cluster"
     );
@@ -168,34 +137,4 @@ fn unsigned(token: &Token) -> String {
     let mut header = token.header.clone();
     header["alg"] = json!("none");
     format!("{}.{}.", encode(&header), encode(&token.claims))
-}
-
-#[tokio::test]
-async fn through_a_rotation_old_and_new_tokens_are_accepted() {
-    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
-    let identity = world.pod_identity("default", "app").await.unwrap();
-    let old_public = world.cluster.api_servers()[0].signing_key().public().clone();
-    world
-        .cluster
-        .restart_with_keys(SigningKey::generate_ec_p256().unwrap(), [old_public])
-        .await
-        .unwrap();
-    let two_live = |federation: &Value| {
-        federation["status"]["keys"]
-            .as_array()
-            .is_some_and(|keys| keys.len() == 2)
-    };
-    world
-        .wait_for("two keys", ("oidcfederation", "default", "default"), two_live)
-        .await
-        .unwrap();
-
-    let new = world.pod_identity("default", "app").await.unwrap();
-    assert_ne!(
-        Token::parse(&new.token).unwrap().header["kid"],
-        Token::parse(&identity.token).unwrap().header["kid"]
-    );
-    for token in [&identity.token, &new.token] {
-        assert!(assume(&world, &identity.role_arn, token).await.is_ok());
-    }
 }

@@ -1,29 +1,9 @@
 //! The binary itself: probes, metrics, signals, bad flags, and what it must not tell.
 
-use std::{
-    collections::BTreeSet,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeSet, process::Command};
 
 use irsa_testkit::controlplane::SigningKey;
-use irsa_tests::world::World;
-
-use crate::main_job::samples_ready;
-
-/// Status line's code and body of a plain GET.
-fn get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: operator\r\n\r\n").ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    let code = head.split(' ').nth(1)?.parse().ok()?;
-    Some((code, body.to_owned()))
-}
+use irsa_tests::world::{World, http_get as get};
 
 /// Names of the labels of a family, and their values.
 fn labels(metrics: &str, family: &str) -> BTreeSet<(String, String)> {
@@ -40,7 +20,7 @@ fn labels(metrics: &str, family: &str) -> BTreeSet<(String, String)> {
 
 #[tokio::test]
 async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let probes = world.operator().unwrap().probes();
     for path in ["/livez", "/readyz"] {
         assert_eq!(get(probes, path).unwrap(), (200, "ok".to_owned()), "{path}");
@@ -51,6 +31,7 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "irsa_anywhere_reconciles_total",
         "irsa_anywhere_reconcile_duration_seconds_bucket",
         "irsa_anywhere_aws_attempts_total",
+        "irsa_anywhere_key_transitions_total",
         "irsa_anywhere_published_keys",
         "irsa_anywhere_objects",
     ] {
@@ -61,7 +42,7 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "{metrics}"
     );
     // A label may never hold a name of somebody's object, or of anything else without an end.
-    let allowed = ["kind", "state", "result", "service", "operation"];
+    let allowed = ["event", "kind", "state", "result", "service", "operation"];
     for (name, value) in labels(&metrics, "irsa_anywhere_") {
         assert!(allowed.contains(&name.as_str()), "label {name}");
         let a_word = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -116,7 +97,7 @@ async fn it_is_not_ready_before_the_crds_are_there_and_comes_by_itself_when_they
 
 #[tokio::test]
 async fn it_ends_well_when_asked_to_and_its_log_tells_no_secret() {
-    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let mut world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let log = world.operator().unwrap().log();
     assert!(log.contains("starting the controllers"), "{log}");
     assert!(!log.contains("panicked"), "{log}");

@@ -6,8 +6,6 @@ use irsa_testkit::controlplane::SigningKey;
 use irsa_tests::world::{World, objects::says};
 use serde_json::{Value, json};
 
-use crate::main_job::{assume, samples_ready};
-
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
 
 async fn patch(world: &World, kind: &str, name: &str, spec: Value) {
@@ -29,7 +27,7 @@ async fn forbid(world: &World) {
 /// Waits until the role refuses the token that it took before.
 async fn wait_until_refused(world: &World, role: &str, token: &str) {
     for _ in 0..120 {
-        if assume(world, role, token).await == Err("AccessDenied".to_owned()) {
+        if world.assume(role, token).await == Err("AccessDenied".to_owned()) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
@@ -39,7 +37,7 @@ async fn wait_until_refused(world: &World, role: &str, token: &str) {
 
 #[tokio::test]
 async fn neither_a_broken_nor_a_suspended_nor_a_lenient_spec_keeps_a_role_open() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let identity = world.pod_identity("default", "app").await.unwrap();
     let (role, token) = (identity.role_arn.as_str(), identity.token.as_str());
     let tricks = [
@@ -56,7 +54,7 @@ async fn neither_a_broken_nor_a_suspended_nor_a_lenient_spec_keeps_a_role_open()
         ),
     ];
     for (trick, condition, reason) in tricks {
-        assert!(assume(&world, role, token).await.is_ok(), "{trick}");
+        assert!(world.assume(role, token).await.is_ok(), "{trick}");
         patch(&world, BINDING.0, BINDING.2, trick.clone()).await;
         forbid(&world).await;
         wait_until_refused(&world, role, token).await;
@@ -70,5 +68,5 @@ async fn neither_a_broken_nor_a_suspended_nor_a_lenient_spec_keeps_a_role_open()
         patch(&world, BINDING.0, BINDING.2, mended).await;
         world.binding_ready(BINDING.1, BINDING.2).await.unwrap();
     }
-    assert!(assume(&world, role, token).await.is_ok(), "loosened, it opens");
+    assert!(world.assume(role, token).await.is_ok(), "loosened, it opens");
 }

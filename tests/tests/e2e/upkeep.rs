@@ -6,10 +6,11 @@ use irsa_testkit::{
     aws::{Fault, FaultRule},
     controlplane::SigningKey,
 };
-use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says, repository};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says, repository},
+};
 use serde_json::{Value, json};
-
-use crate::{main_job::samples_ready, support::admin};
 
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
@@ -17,30 +18,14 @@ const BINDING: (&str, &str, &str) = ("iamrolebinding", "default", "app");
 /// What differs so soon after our own write is taken for a stale read of IAM.
 const STALE_READS: Duration = Duration::from_secs(11);
 
-/// Asks for a pass over both objects and waits until both have had it.
-async fn request_pass(world: &World, value: &str) {
-    for (kind, namespace, name) in [FEDERATION, BINDING] {
-        let annotation = format!("irsa-anywhere.dev/reconcile-requested-at={value}");
-        world
-            .kubectl(&["annotate", "--overwrite", kind, name, "-n", namespace, &annotation])
-            .await
-            .unwrap();
-        let handled = |object: &Value| object["status"]["lastHandledReconcileAt"] == json!(value);
-        world
-            .wait_for("the request to be handled", (kind, namespace, name), handled)
-            .await
-            .unwrap();
-    }
-}
-
 #[tokio::test]
 async fn an_unchanged_world_is_read_and_never_written() {
-    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let mut world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     // The samples check every 10 minutes: passes are asked for, each of which writes the request's echo and no more.
-    request_pass(&world, "settled").await;
+    world.request_pass(&[FEDERATION, BINDING], "settled").await.unwrap();
     let mark = world.mark().await.unwrap();
     for value in ["one", "two", "three"] {
-        request_pass(&world, value).await;
+        world.request_pass(&[FEDERATION, BINDING], value).await.unwrap();
     }
     let counts = world.counts_since(&mark).await.unwrap();
     assert!(counts.aws_writes.is_empty(), "{counts:#?}");
@@ -54,7 +39,10 @@ async fn an_unchanged_world_is_read_and_never_written() {
     world.stop_operator().await.unwrap();
     let mark = world.mark().await.unwrap();
     world.start_operator().await.unwrap();
-    request_pass(&world, "after a restart").await;
+    world
+        .request_pass(&[FEDERATION, BINDING], "after a restart")
+        .await
+        .unwrap();
     let counts = world.counts_since(&mark).await.unwrap();
     assert!(counts.aws_writes.is_empty(), "{counts:#?}");
     assert!(counts.kubernetes_writes.values().sum::<usize>() <= 2, "{counts:#?}");
@@ -67,8 +55,8 @@ async fn role_name(world: &World) -> String {
 
 #[tokio::test]
 async fn what_somebody_changes_on_the_role_is_put_back() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
-    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await.unwrap();
     let iam = aws_sdk_iam::Client::new(&config);
     let role = role_name(&world).await;
     let before = iam.get_role().role_name(&role).send().await.unwrap();
@@ -102,7 +90,7 @@ async fn what_somebody_changes_on_the_role_is_put_back() {
         .send()
         .await
         .unwrap();
-    request_pass(&world, "drift").await;
+    world.request_pass(&[FEDERATION, BINDING], "drift").await.unwrap();
 
     let after = iam.get_role().role_name(&role).send().await.unwrap();
     let trust = |answer: &aws_sdk_iam::operation::get_role::GetRoleOutput| {
@@ -125,8 +113,8 @@ async fn what_somebody_changes_on_the_role_is_put_back() {
 
 #[tokio::test]
 async fn what_somebody_changes_about_the_issuer_is_put_back() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
-    let config = admin::root(&world.aws, ACCOUNT, REGION).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let config = admin::root(&world.aws, ACCOUNT, REGION).await.unwrap();
     let (iam, s3) = (aws_sdk_iam::Client::new(&config), aws_sdk_s3::Client::new(&config));
     let provider = world.aws.account(ACCOUNT).provider_arns().remove(0);
     let key = "clusters/demo/openid/v1/jwks";
@@ -151,7 +139,7 @@ async fn what_somebody_changes_about_the_issuer_is_put_back() {
         .send()
         .await
         .unwrap();
-    request_pass(&world, "drift").await;
+    world.request_pass(&[FEDERATION, BINDING], "drift").await.unwrap();
 
     assert_eq!(read().await, jwks);
     let policy = s3.get_bucket_policy().bucket(ISSUER_BUCKET).send().await.unwrap();
@@ -172,7 +160,7 @@ async fn what_somebody_changes_about_the_issuer_is_put_back() {
 
 #[tokio::test]
 async fn a_removed_annotation_is_put_back_and_unbinding_removes_it() {
-    let world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let annotated = |account: &Value| account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].is_string();
     let account = ("serviceaccount", "default", "app");
     world.wait_for("the annotation", account, annotated).await.unwrap();

@@ -62,22 +62,25 @@ impl<L: Leadership> Shell<L> {
         Ok(())
     }
 
-    /// One server-side apply of the whole status: it is ours alone.
+    /// Replaces the whole status: it is ours alone, and an output. A server-side apply would leave what another manager
+    /// put into one of its lists, a signing key for example, and this process would try to get rid of it for ever.
+    ///
+    /// # Guarantees
+    /// The status of an object that was deleted and made anew meanwhile is not touched.
     async fn write_status<K: Managed>(&self, object: &K, status: &K::Status) -> Result<(), PassError> {
-        let mut patch = json!({
-            "apiVersion": K::api_version(&()),
-            "kind": K::kind(&()),
-            "metadata": { "name": object.name_any() },
-            "status": status,
-        });
-        if let (Some(namespace), Some(metadata)) = (object.namespace(), patch.get_mut("metadata")) {
-            metadata["namespace"] = namespace.into();
-        }
         let _permit = self.permit()?;
-        let parameters = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+        let steps = json!([
+            { "op": "test", "path": "/metadata/uid", "value": object.uid() },
+            { "op": "add", "path": "/status", "value": status },
+        ]);
+        let patch = Patch::Json::<()>(serde_json::from_value(steps).map_err(kube::Error::SerdeError)?);
+        let parameters = PatchParams {
+            field_manager: Some(STATUS_FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
         let answer: K = object
             .own_api(&self.client)
-            .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
+            .patch_status(&object.name_any(), &parameters, &patch)
             .await?;
         self.written.remember(&answer);
         Ok(())

@@ -166,6 +166,13 @@ impl ControlPlane {
         self.start_api_server(index).await
     }
 
+    /// Restarts one API server with other issuers: the first signs and is served, the others are accepted. Those that are
+    /// restarted later for another reason take them up too.
+    pub async fn restart_with_issuers(&mut self, index: usize, issuers: &[&str]) -> Result<(), ControlPlaneError> {
+        self.settings.issuers = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
+        self.restart_api_server(index, None).await
+    }
+
     /// Stops one API server; etcd goes on.
     pub async fn stop_api_server(&mut self, index: usize) -> Result<(), ControlPlaneError> {
         self.server_mut(index)?.stop().await;

@@ -3,8 +3,11 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::ecdsa::signature::{SignatureEncoding, Signer};
 use rand::rngs::OsRng;
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
-use serde_json::Value;
+use rsa::{
+    pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding},
+    traits::PublicKeyParts,
+};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::ControlPlaneError;
@@ -130,6 +133,26 @@ impl SigningKey {
         }
     }
 
+    /// The public half as a JWK, as an API server that has it would serve it.
+    pub fn jwk(&self) -> Result<Value, ControlPlaneError> {
+        let mut jwk = match &self.kind {
+            Kind::Rsa(key) => json!({
+                "kty": "RSA",
+                "n": URL_SAFE_NO_PAD.encode(key.n().to_bytes_be()),
+                "e": URL_SAFE_NO_PAD.encode(key.e().to_bytes_be()),
+            }),
+            Kind::P256(key) => read_jwk(&key.public_key().to_jwk_string())?,
+            Kind::P384(key) => read_jwk(&key.public_key().to_jwk_string())?,
+            Kind::P521(key) => read_jwk(&key.public_key().to_jwk_string())?,
+        };
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("use".to_owned(), json!("sig"));
+            members.insert("alg".to_owned(), json!(self.algorithm()));
+            members.insert("kid".to_owned(), json!(self.key_id()));
+        }
+        Ok(jwk)
+    }
+
     /// A compact JWS over exactly these headers and claims, for tokens that no API server would issue.
     ///
     /// Nothing is checked or added: the `alg` in `header` may well lie.
@@ -186,6 +209,10 @@ impl PublicKey {
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
+}
+
+fn read_jwk(text: &str) -> Result<Value, ControlPlaneError> {
+    serde_json::from_str(text).map_err(crypto("a JWK"))
 }
 
 fn crypto<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ControlPlaneError {

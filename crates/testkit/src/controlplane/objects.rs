@@ -29,7 +29,7 @@ impl ControlPlane {
         namespace: &str,
         name: &str,
     ) -> Result<PathBuf, ControlPlaneError> {
-        let token = self.request_token(namespace, name, &[], ONE_DAY).await?;
+        let token = self.api_token(namespace, name).await?;
         self.kubeconfig_for_token(&token)
     }
 
@@ -43,6 +43,11 @@ impl ControlPlane {
     ) -> Result<String, ControlPlaneError> {
         self.request_token(namespace, service_account, &[audience], seconds)
             .await
+    }
+
+    /// The same for the API server itself, as every pod gets it.
+    pub async fn api_token(&self, namespace: &str, service_account: &str) -> Result<String, ControlPlaneError> {
+        self.request_token(namespace, service_account, &[], ONE_DAY).await
     }
 
     async fn request_token(

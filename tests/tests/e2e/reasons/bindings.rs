@@ -1,11 +1,13 @@
 //! Bindings that cannot be made, each for a reason of its own and in a namespace of its own.
 
 use irsa_core::{naming::default_role_name_prefix, vocabulary::Reason};
-use irsa_tests::world::{ACCOUNT, ISSUER, REGION};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, ISSUER, REGION},
+};
 use serde_json::{Value, json};
 
 use super::{Bench, always, case};
-use crate::support::admin;
 
 /// A namespace that the federation serves, with a ServiceAccount `app`.
 fn namespace(name: &str) -> [Value; 2] {
@@ -60,7 +62,7 @@ pub(super) async fn provoke(bench: &mut Bench) {
                      "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/by-hand"}},
     }));
     bench.apply_all(things).await;
-    let config = admin::root(&bench.world.aws, ACCOUNT, REGION).await;
+    let config = admin::root(&bench.world.aws, ACCOUNT, REGION).await.unwrap();
     let iam = aws_sdk_iam::Client::new(&config);
     let trust = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});

@@ -2,11 +2,13 @@
 
 use irsa_core::vocabulary::Reason;
 use irsa_testkit::aws::{Fault, FaultRule};
-use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, ISSUER_BUCKET, REGION},
+};
 use serde_json::{Value, json};
 
 use super::{Bench, always, case, federation};
-use crate::support::admin;
 
 /// The record of another cluster under the name of a federation of this one.
 async fn record_of_another_cluster(bench: &Bench, name: &str) {
@@ -40,7 +42,7 @@ async fn record_of_another_cluster(bench: &Bench, name: &str) {
 }
 
 pub(super) async fn provoke(bench: &mut Bench) {
-    let config = admin::root(&bench.world.aws, ACCOUNT, REGION).await;
+    let config = admin::root(&bench.world.aws, ACCOUNT, REGION).await.unwrap();
     let theirs = "clusters/shared/openid/v1/jwks";
     assert!(bench.world.aws.put_object(ISSUER_BUCKET, theirs, "{}"));
     aws_sdk_iam::Client::new(&config)

@@ -10,7 +10,7 @@ use aws_smithy_http_client::proxy::ProxyConfig;
 use irsa_testkit::aws::AwsDouble;
 use tokio::process::Command;
 
-use super::admin::http_client;
+use irsa_tests::admin::http_client;
 
 /// The bucket that the process lists; also what makes it that process.
 const BUCKET: &str = "IRSA_E2E_LIST_BUCKET";
@@ -70,7 +70,7 @@ async fn lists_a_bucket_when_asked_to() {
     };
     let bundle = std::fs::read(env::var("AWS_CA_BUNDLE").unwrap()).unwrap();
     let config = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http_client(&ProxyConfig::from_env(), bundle))
+        .http_client(http_client(&ProxyConfig::from_env(), bundle).unwrap())
         .load()
         .await;
     match aws_sdk_s3::Client::new(&config)

@@ -6,9 +6,8 @@ use irsa_testkit::{
     aws::AwsDouble,
     controlplane::{ApiServer, ControlPlane, SigningKey},
 };
+use irsa_tests::admin;
 use serde_json::json;
-
-use super::admin;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-central-1";
@@ -36,7 +35,7 @@ impl Walk {
             .await
             .unwrap();
         let aws = AwsDouble::builder().start().await.unwrap();
-        let admin = admin::root(&aws, ACCOUNT, REGION).await;
+        let admin = admin::root(&aws, ACCOUNT, REGION).await.unwrap();
         Self { cluster, aws, admin }
     }
 

@@ -9,10 +9,7 @@ use irsa_tests::{
 };
 use serde_json::{Value, json};
 
-use crate::main_job::{assume, samples_ready};
-
-const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
-const REFUSED: &str = "InvalidIdentityToken";
+use super::{FEDERATION, REFUSED, look};
 
 async fn revoke(world: &World, thumbprints: &[&str]) {
     let listed: Vec<Value> = thumbprints.iter().map(|one| json!({"thumbprint": one})).collect();
@@ -24,7 +21,7 @@ async fn revoke(world: &World, thumbprints: &[&str]) {
 /// Waits until AWS's answer to the token is this.
 async fn wait_for_answer(world: &World, role: &str, token: &str, accepted: bool) {
     for _ in 0..120 {
-        match assume(world, role, token).await {
+        match world.assume(role, token).await {
             Ok(_) if accepted => return,
             Err(code) if !accepted && code == REFUSED => return,
             _ => tokio::time::sleep(Duration::from_millis(250)).await,
@@ -42,24 +39,25 @@ fn thumbprint_of(federation: &Value, token: &str) -> String {
 
 #[tokio::test]
 async fn a_revoked_key_is_refused_by_aws_also_if_it_is_the_only_one_and_comes_back_if_it_was_a_mistake() {
-    let mut world = samples_ready(SigningKey::generate_rsa().unwrap()).await;
+    let mut world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let old = world.pod_identity("default", "app").await.unwrap();
     let role = old.role_arn.as_str();
     let old_public = world.cluster.api_servers()[0].signing_key().public().clone();
     let next = SigningKey::generate_ec_p256().unwrap();
     world.cluster.restart_with_keys(next, [old_public]).await.unwrap();
+    look(&world, "rotated").await;
     let two = |federation: &Value| federation["status"]["publishedKeys"] == json!(2);
     let federation = world.wait_for("two keys", FEDERATION, two).await.unwrap();
     let new = world.pod_identity("default", "app").await.unwrap();
     let leaked = thumbprint_of(&federation, &old.token);
     let other = thumbprint_of(&federation, &new.token);
     for token in [&old.token, &new.token] {
-        assert!(assume(&world, role, token).await.is_ok());
+        assert!(world.assume(role, token).await.is_ok());
     }
 
     revoke(&world, &[&leaked]).await;
     wait_for_answer(&world, role, &old.token, false).await;
-    assert!(assume(&world, role, &new.token).await.is_ok());
+    assert!(world.assume(role, &new.token).await.is_ok());
     let federation = world.federation_ready(FEDERATION.2).await.unwrap();
     let keys = federation["status"]["keys"].as_array().unwrap();
     let state = keys.iter().find(|key| key["thumbprint"] == json!(leaked)).unwrap();
