@@ -35,7 +35,7 @@ check-crds: ## Check that the committed CRDs are what the types say
 .PHONY: lint
 lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, unused dependencies, docs, generated files
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) machete
@@ -59,7 +59,7 @@ e2e: prerequisites control-plane python operator ## Only the end-to-end tests
 
 .PHONY: rotation
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test rotation
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test rotation
 
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
