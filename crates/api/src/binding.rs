@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{DeletionPolicy, Duration, IamRoleBindingStatus, schema};
+use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, schema};
 
 /// Lets ServiceAccounts of its own namespace assume one IAM role.
 #[derive(Debug, Clone, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -43,6 +43,12 @@ use crate::{DeletionPolicy, Duration, IamRoleBindingStatus, schema};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.existingRole) == has(oldSelf.existingRole)")
+    .message("spec.existingRole cannot be added or removed later: the role that was made would be left behind; create a second IamRoleBinding instead"))]
+#[x_kube(validation = Rule::new("!has(self.existingRole) || (!has(self.role.name) && !has(self.role.description) && !has(self.role.tags) && self.role.adopt == 'Never' && !has(self.policies.managed) && !has(self.policies.inline))")
+    .message("spec.existingRole is never written, so spec.role and spec.policies must be left out with it"))]
+#[x_kube(validation = Rule::new("!has(self.existingRole) || self.deletionPolicy == 'Delete'")
+    .message("spec.existingRole is never deleted, so spec.deletionPolicy must be left out with it"))]
 pub struct IamRoleBindingSpec {
     /// The OidcFederation that vouches for this cluster in AWS and whose guard-rails apply. Immutable.
     #[serde(default)]
@@ -61,9 +67,13 @@ pub struct IamRoleBindingSpec {
     #[x_kube(validation = Rule::new(schema::AUDIENCES)
         .message("spec.audiences must not contain blanks or characters outside ASCII"))]
     pub audiences: Vec<String>,
-    /// The role that is made.
+    /// The role that is made, unless `existingRole` is set.
     #[serde(default)]
     pub role: RoleOptions,
+    /// A role of somebody else's, Terraform for example, instead of one that is made. It is never written: its trust is
+    /// checked and the ServiceAccounts are annotated. `role` and `policies` have no meaning then and must be left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing_role: Option<ExistingRole>,
     /// What the role may do.
     #[serde(default)]
     pub policies: RolePolicies,
@@ -114,6 +124,18 @@ pub struct ServiceAccountRef {
     pub name: String,
 }
 
+/// A role that somebody else makes and keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExistingRole {
+    /// Its ARN. It must be in the account of the federation's provider, and its trust policy must let every ServiceAccount of
+    /// this object in, each by its `sub` and with every audience of this object.
+    #[schemars(length(max = 700))]
+    #[x_kube(validation = Rule::new(schema::ROLE_ARN)
+        .message("spec.existingRole.arn must be a role's ARN such as arn:aws:iam::123456789012:role/app"))]
+    pub arn: String,
+}
+
 /// The role that a binding makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -148,6 +170,11 @@ pub struct RoleOptions {
     #[x_kube(validation = Rule::new(schema::TAGS_VALID)
         .message("spec.role.tags must have keys of 1 to 128 and values of at most 256 letters, digits, blanks and _.:/=+-@"))]
     pub tags: BTreeMap<String, String>,
+    /// Whether a role of this name is taken over that is there already. `IfTagged`: if an AWS administrator has tagged it
+    /// `irsa-anywhere.dev/adopt` with the value that the condition `RoleSynced` names. From then on it is as this object
+    /// says, policies included. One that this object made is always taken up again, whatever this says.
+    #[serde(default)]
+    pub adopt: Adoption,
 }
 
 impl Default for RoleOptions {
@@ -157,6 +184,7 @@ impl Default for RoleOptions {
             description: None,
             max_session_duration: default_session(),
             tags: BTreeMap::new(),
+            adopt: Adoption::Never,
         }
     }
 }

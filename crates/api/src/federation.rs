@@ -1,13 +1,13 @@
 //! `OidcFederation`: this cluster's issuer, published and registered.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use irsa_core::vocabulary::DEFAULT_AUDIENCE;
 use kube::{CustomResource, KubeSchema};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BindingRules, Duration, OidcFederationStatus, schema};
+use crate::{BindingRules, Duration, OidcFederationStatus, Publish, SigningKeys, schema};
 
 /// `https://<bucket>.s3.<region>.<suffix>`, with the DNS suffix of the region's partition.
 const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.region + '.' + \
@@ -57,6 +57,9 @@ const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.reg
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.publish.s3) || has(self.aws.region)")
+    .message("spec.aws.region is required with spec.publish.external: it decides the AWS partition and the endpoints")
+    .field_path(".aws"))]
 #[x_kube(validation = Rule::new(format!(
     "!has(self.publish.s3) || self.publish.s3.access != 'BucketPolicy' || \
      self.issuer == 'https://' + {BUCKET_HOST} || self.issuer.startsWith('https://' + {BUCKET_HOST} + '/')"
@@ -88,6 +91,9 @@ pub struct OidcFederationSpec {
     pub issuer: String,
     /// Where the discovery document and the keys are published. Exactly one member.
     pub publish: Publish,
+    /// The IAM OIDC provider: whose it is.
+    #[serde(default)]
+    pub provider: ProviderOptions,
     /// The token audiences that the provider accepts (its client IDs), 1 to 100. IamRoleBindings choose among them; the
     /// first is their default. None of them may be an audience of the API server itself (`--api-audiences`).
     #[serde(default = "default_audiences")]
@@ -138,157 +144,39 @@ pub struct OidcFederationSpec {
     pub suspend: bool,
 }
 
-/// Where the documents are published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Whose the IAM OIDC provider is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub enum Publish {
-    /// In an S3 bucket.
-    S3(S3Publish),
-}
-
-impl JsonSchema for Publish {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Publish".into()
-    }
-
-    // Written by hand: the `oneOf` that a derive makes of an enum tells the user nothing about what to write.
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut s3 = generator.subschema_for::<S3Publish>();
-        s3.insert(
-            "description".into(),
-            "Publish to an S3 bucket, under the issuer's path.".into(),
-        );
-        json_schema!({
-            "type": "object",
-            "properties": { "s3": s3 },
-            "x-kubernetes-validations": [{
-                "rule": "has(self.s3)",
-                "message": "spec.publish must have exactly one member; set spec.publish.s3",
-            }],
-        })
-    }
-}
-
-/// An S3 bucket that holds the documents.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct S3Publish {
-    /// Name of an existing bucket: 3 to 63 lower-case letters, digits and hyphens. No dots, because the TLS certificate
-    /// of S3 does not cover them. Immutable. Whoever may write to it can act as any ServiceAccount of this cluster.
-    #[schemars(length(max = 63))]
-    #[x_kube(validation = Rule::new("!self.contains('.')")
-        .message("spec.publish.s3.bucket must not contain dots, the TLS certificate of S3 does not cover them; use hyphens"))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$')")
-        .message("spec.publish.s3.bucket must be 3 to 63 lower-case letters, digits and hyphens, starting and ending with a letter or digit"))]
-    #[x_kube(validation = Rule::new("!self.matches('^(xn--|sthree-|amzn-s3-demo-)') && !self.matches('(-s3alias|--ol-s3|--x-s3|--table-s3)$')")
-        .message("spec.publish.s3.bucket must not start with xn--, sthree- or amzn-s3-demo- nor end with -s3alias, --ol-s3, --x-s3 or --table-s3, S3 reserves them"))]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("spec.publish.s3.bucket is immutable; to move to another bucket create a second OidcFederation"))]
-    pub bucket: String,
-    /// The bucket's region.
-    #[schemars(length(max = 32))]
-    #[x_kube(validation = Rule::new(schema::REGION)
-        .message("spec.publish.s3.region must be an AWS region such as eu-central-1"))]
-    pub region: String,
-    /// The AWS account that owns the bucket; every call to S3 demands it, so that a bucket of the same name in other
-    /// hands is never written to. When absent: the account of the operator's credentials.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 16))]
-    #[x_kube(validation = Rule::new(schema::ACCOUNT_ID)
-        .message("spec.publish.s3.bucketOwner must be an AWS account id of 12 digits, in quotes"))]
-    pub bucket_owner: Option<String>,
-    /// Who makes the two documents readable for everyone. `BucketPolicy`: the operator keeps one statement in the
-    /// bucket's policy that allows reading exactly these two objects; the issuer must then be the bucket's own address.
-    /// `Unmanaged`: someone else does, by a policy from Terraform or with CloudFront in front of a private bucket.
+pub struct ProviderOptions {
+    /// Who makes and keeps the provider. `Managed`: the operator. `Existing`: somebody else, Terraform for example; the
+    /// provider is looked at, never written and never deleted, and must accept `spec.audiences`.
     #[serde(default)]
-    pub access: BucketAccess,
-    /// The Cache-Control header of both documents. Short, because a new signing key is of no use until caches expire.
-    #[serde(default = "default_cache_control")]
-    #[schemars(length(max = 128))]
-    #[x_kube(validation = Rule::new("self.matches('^[ -~]+$')")
-        .message("spec.publish.s3.cacheControl must be a Cache-Control header of printable ASCII, such as public, max-age=300"))]
-    pub cache_control: String,
+    pub management: ProviderManagement,
+    /// Whether a provider is taken over that is there already. `IfTagged`: if an AWS administrator has tagged it
+    /// `irsa-anywhere.dev/adopt` with the value that the condition `ProviderRegistered` names. One that this federation
+    /// made is always taken up again, whatever this says.
+    #[serde(default)]
+    pub adopt: Adoption,
 }
 
-/// Who makes the published documents readable for everyone.
+/// Who makes and keeps an IAM OIDC provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-pub enum BucketAccess {
-    /// The operator, by one statement in the bucket's policy.
+pub enum ProviderManagement {
+    /// The operator.
     #[default]
-    BucketPolicy,
+    Managed,
     /// Somebody else.
-    Unmanaged,
+    Existing,
 }
 
-/// How long signing keys stay published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SigningKeys {
-    /// How long a key stays published after the last API server stopped serving it, at most 8760h. Tokens signed with
-    /// it are refused by AWS from then on, and a pod's token lives for up to 24h, so less than 24h cuts pods off.
-    #[serde(default = "default_retain_for")]
-    #[x_kube(validation = Rule::new("duration(self) <= duration('8760h')")
-        .message("spec.signingKeys.retainFor must be at most 8760h (one year)"))]
-    pub retain_for: Duration,
-    /// Keys that are published before any API server serves them, at most 20: AWS and the caches in front of it then know
-    /// the next key when the first token is signed with it. Announce it here, give it to the API servers a day later. A key
-    /// that is taken off the list stays published for `retainFor`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub additional: Vec<AdditionalKey>,
-    /// Keys that have leaked, at most 100. They are taken out at once and never published, whoever serves them and however
-    /// few are left; AWS refuses every token that was signed with them. AWS credentials that somebody got with such a token
-    /// before live on until they expire.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 100))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["thumbprint".into()]))]
-    pub revoke: Vec<RevokedKey>,
-}
-
-/// A signing key that no API server serves yet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AdditionalKey {
-    /// What you call it; tokens and documents carry the `kid` that Kubernetes derives from the key itself.
-    #[schemars(length(min = 1, max = 63))]
-    #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')")
-        .message("spec.signingKeys.additional.name must be lower-case letters, digits, hyphens and dots, starting and ending with a letter or digit"))]
-    pub name: String,
-    /// The public key in PEM, one block `BEGIN PUBLIC KEY` as in kubeadm's `sa.pub`: RSA, or EC on P-256, P-384 or P-521.
-    #[schemars(length(max = 4096))]
-    #[x_kube(validation = Rule::new("!self.contains('PRIVATE KEY-----')")
-        .message("spec.signingKeys.additional.publicKeyPem must be the public key; what was sent is a private one and may be in logs now, so make another"))]
-    #[x_kube(validation = Rule::new("self.trim().startsWith('-----BEGIN PUBLIC KEY-----') && self.trim().endsWith('-----END PUBLIC KEY-----')")
-        .message("spec.signingKeys.additional.publicKeyPem must be one PEM block from -----BEGIN PUBLIC KEY----- to -----END PUBLIC KEY-----; convert other forms with openssl pkey -pubout or openssl x509 -pubkey"))]
-    pub public_key_pem: String,
-}
-
-/// A signing key that must not be published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RevokedKey {
-    /// The key's thumbprint as in `status.keys`: the SHA-256 of its public key in DER form (`SubjectPublicKeyInfo`), in
-    /// hexadecimal digits.
-    #[schemars(length(max = 64))]
-    #[x_kube(validation = Rule::new("self.matches('^[0-9a-f]{64}$')")
-        .message("spec.signingKeys.revoke.thumbprint must be 64 lower-case hexadecimal digits, as in status.keys"))]
-    pub thumbprint: String,
-}
-
-impl Default for SigningKeys {
-    fn default() -> Self {
-        Self {
-            retain_for: default_retain_for(),
-            additional: Vec::new(),
-            revoke: Vec::new(),
-        }
-    }
+/// Whether something in AWS is taken over that somebody else made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+pub enum Adoption {
+    /// No.
+    #[default]
+    Never,
+    /// If an AWS administrator offers it by its tag `irsa-anywhere.dev/adopt`.
+    IfTagged,
 }
 
 /// How the operator reaches AWS for one federation.
@@ -296,7 +184,7 @@ impl Default for SigningKeys {
 #[serde(rename_all = "camelCase")]
 pub struct AwsConnection {
     /// The region whose IAM and STS endpoints are used; it also decides the partition. When absent:
-    /// `spec.publish.s3.region`.
+    /// `spec.publish.s3.region`, and required without that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(schema::REGION).message("spec.aws.region must be an AWS region such as eu-central-1"))]
@@ -344,14 +232,6 @@ fn default_audiences() -> Vec<String> {
     vec![DEFAULT_AUDIENCE.into()]
 }
 
-fn default_cache_control() -> String {
-    "public, max-age=300".into()
-}
-
 const fn default_interval() -> Duration {
     Duration::from_secs(10 * 60)
-}
-
-const fn default_retain_for() -> Duration {
-    Duration::from_secs(48 * 3600)
 }

@@ -18,21 +18,25 @@ mod duration;
 mod federation;
 mod federation_status;
 mod guardrails;
+mod publish;
 mod reference;
 mod schema;
+mod signing_keys;
 
 pub use binding::{
-    FederationRef, IamRoleBinding, IamRoleBindingSpec, InlinePolicy, RoleOptions, RolePolicies, ServiceAccountMode,
-    ServiceAccountRef,
+    ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, InlinePolicy, RoleOptions, RolePolicies,
+    ServiceAccountMode, ServiceAccountRef,
 };
 pub use binding_status::IamRoleBindingStatus;
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, ParseDurationError};
 pub use federation::{
-    AssumeRole, AwsConnection, BucketAccess, DeletionPolicy, OidcFederation, OidcFederationSpec, Publish, RevokedKey,
-    S3Publish, SigningKeys,
+    Adoption, AssumeRole, AwsConnection, DeletionPolicy, OidcFederation, OidcFederationSpec, ProviderManagement,
+    ProviderOptions,
 };
 pub use federation_status::{KeyState, KeyStatus, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 pub use guardrails::{AllowedNamespaces, BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};
 pub use irsa_core::vocabulary;
+pub use publish::{BucketAccess, ExternalPublish, Publish, S3Publish};
 pub use reference::api_reference;
+pub use signing_keys::{AdditionalKey, RevokedKey, SigningKeys};

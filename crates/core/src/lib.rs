@@ -19,5 +19,6 @@ pub mod naming;
 pub mod outcome;
 pub mod plan;
 pub mod policy_document;
+pub mod published;
 pub mod trust;
 pub mod vocabulary;

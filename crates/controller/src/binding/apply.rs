@@ -34,6 +34,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<String, Halt> {
         let around = self.observe(binding)?;
+        if let Some(role) = &binding.spec.existing_role {
+            return self.use_existing(binding, role, &around, progress).await;
+        }
         let (provider, wanted) = match self.admit(binding, &around, progress) {
             Ok(admitted) => admitted,
             Err(halt) => return Err(self.withhold(binding, &around, halt).await),
@@ -47,9 +50,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let plan = self.plan(binding, &wanted, found.as_ref())?;
         self.execute_plan(binding, &aws, &wanted, plan, found, progress).await?;
-        self.sync_accounts(binding, &around.known.usage, &wanted, progress)
+        self.sync_accounts(binding, &around.known.usage, &wanted.subjects, progress)
             .await?;
-        Ok(conclusion(binding, &wanted))
+        Ok(conclusion(binding, wanted.role.name.as_str()))
     }
 
     /// Whether the binding may have what it asks for, and what that is; no I/O.
@@ -78,7 +81,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Ok((provider, wanted))
     }
 
-    async fn connect(&self, around: &Surroundings, provider: &Provider) -> Result<C::Aws, Halt> {
+    pub(super) async fn connect(&self, around: &Surroundings, provider: &Provider) -> Result<C::Aws, Halt> {
         let connected = self.connect.connect(&around.known.usage.connection).await;
         let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
         check_account(&aws, provider)?;
@@ -162,9 +165,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 }
 
 async fn observe_role<A: Roles>(aws: &A, wanted: &Wanted) -> Result<Option<Found>, Halt> {
-    observe::role(aws, wanted.role.name.as_str(), &wanted.role.owner, Depth::Documents)
-        .await
-        .map_err(|error| halt(ConditionType::RoleSynced, &error))
+    observe::role(
+        aws,
+        wanted.role.name.as_str(),
+        |tags| wanted.role.may_take(tags),
+        Depth::Documents,
+    )
+    .await
+    .map_err(|error| halt(ConditionType::RoleSynced, &error))
 }
 
 /// With `exclusive: false` the role keeps what is attached to it, by whomever: that must be allowed too.
@@ -220,12 +228,12 @@ fn policies_in_words(wanted: &Wanted) -> String {
     format!("The role has its {managed} managed and {inline} inline policies.")
 }
 
-fn conclusion(binding: &IamRoleBinding, wanted: &Wanted) -> String {
+pub(super) fn conclusion(binding: &IamRoleBinding, role: &str) -> String {
     let names: Vec<&str> = binding
         .spec
         .service_accounts
         .iter()
         .map(|account| account.name.as_str())
         .collect();
-    format!("{} may assume the role {}.", names.join(", "), wanted.role.name)
+    format!("{} may assume the role {role}.", names.join(", "))
 }

@@ -11,12 +11,7 @@ use irsa_core::{
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
 
-use super::{
-    Bindings, accounts,
-    aws_errors::kubernetes_halt,
-    federation::Usage,
-    validate::{self, Wanted},
-};
+use super::{Bindings, accounts, aws_errors::kubernetes_halt, federation::Usage, validate};
 use crate::{
     halt::{Halt, Progress},
     leadership::{Leadership, Permit},
@@ -30,7 +25,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         usage: &Usage,
-        wanted: &Wanted,
+        subjects: &[String],
         progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<(), Halt> {
         let namespace = binding.namespace().unwrap_or_default();
@@ -62,7 +57,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         } else {
             Vec::new()
         };
-        let subjects: BTreeSet<String> = wanted.subjects.iter().cloned().chain(left).collect();
+        let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         progress.status.subjects = subjects.into_iter().collect();
         if let Some(halt) = trouble {
             return Err(halt);

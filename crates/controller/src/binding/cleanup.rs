@@ -73,7 +73,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .map_err(|error| halt(role, &error))?;
         check_home(binding, &aws.caller().account)?;
         let owner = owner(binding, &self.cluster);
-        let found = observe::role(&aws, name.as_str(), &owner, Depth::Names)
+        let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names)
             .await
             .map_err(|error| halt(role, &error))?;
         let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();

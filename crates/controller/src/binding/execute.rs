@@ -57,7 +57,7 @@ async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<
         BindingStep::Detach { arn } => aws.detach_policy(name, arn.as_str()).await,
         BindingStep::UpdateTrust { trust } => aws.update_trust_policy(name, trust).await,
         BindingStep::Untag { keys } => aws.untag_role(name, keys).await,
-        BindingStep::Tag { tags } => aws.tag_role(name, tags).await,
+        BindingStep::Adopt { tags } | BindingStep::Tag { tags } => aws.tag_role(name, tags).await,
         BindingStep::UpdateRole {
             description,
             max_session_seconds,

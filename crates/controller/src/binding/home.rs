@@ -12,6 +12,10 @@ use crate::halt::Halt;
 /// The role that this binding may have made. The status has its name; a binding that was deleted before its first status
 /// may have made the one that its spec names.
 pub(super) fn role_in_place(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
+    // Somebody else's role is not one that we made.
+    if binding.spec.existing_role.is_some() {
+        return None;
+    }
     let recorded = binding.status.as_ref().and_then(|status| status.role_name.as_deref());
     match recorded {
         Some(name) => RoleName::new(name).ok(),

@@ -13,6 +13,7 @@ mod aws_errors;
 mod bind;
 mod cleanup;
 mod execute;
+mod existing;
 mod federation;
 mod home;
 mod memory;

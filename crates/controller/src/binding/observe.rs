@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::{try_join, try_join_all};
 use irsa_aws::{AwsError, Role, Roles};
 use irsa_core::{
-    naming::{Owner, Ownership, PolicyArn},
+    naming::{PolicyArn, Tags},
     plan::binding::ObservedRole,
 };
 
@@ -26,18 +26,18 @@ pub(crate) struct Found {
     pub(crate) role: ObservedRole,
 }
 
-/// Reads the role, `None` when there is none. Of a role that is not the owner's nothing but itself is read: its policies
+/// Reads the role, `None` when there is none. Of a role that is not `ours` nothing but itself is read: its policies
 /// are not ours to know.
 pub(crate) async fn role<A: Roles>(
     aws: &A,
     name: &str,
-    owner: &Owner,
+    ours: impl Fn(&Tags) -> bool,
     depth: Depth,
 ) -> Result<Option<Found>, AwsError> {
     let Some(role) = aws.role(name).await? else {
         return Ok(None);
     };
-    if owner.of(&role.tags) != Ownership::Ours {
+    if !ours(&role.tags) {
         return Ok(Some(found(role)));
     }
     let (attached, inline) = try_join(aws.attached_policies(name), aws.inline_policies(name)).await?;

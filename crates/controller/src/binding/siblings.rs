@@ -21,8 +21,11 @@ pub(crate) fn claim(binding: &IamRoleBinding) -> Claim {
     }
 }
 
-/// The name of a binding's role, given or default.
+/// The name of the role that a binding makes, given or default; none where it uses somebody else's.
 pub(crate) fn role_name(binding: &IamRoleBinding, prefix: &str) -> Option<RoleName> {
+    if binding.spec.existing_role.is_some() {
+        return None;
+    }
     match &binding.spec.role.name {
         Some(name) => RoleName::new(name).ok(),
         None => RoleName::of_binding(prefix, &binding.namespace()?, &binding.name_any()).ok(),
@@ -64,6 +67,7 @@ impl<'a> Siblings<'a> {
     pub(crate) fn older_roles(&self) -> u32 {
         let older = self.others().filter(|other| {
             other.namespace() == self.binding.namespace()
+                && other.spec.existing_role.is_none()
                 && other.spec.federation_ref == self.binding.spec.federation_ref
                 && claim(other) < self.claim
         });

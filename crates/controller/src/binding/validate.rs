@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use irsa_api::{DeletionPolicy, IamRoleBinding, ServiceAccountMode};
+use irsa_api::{Adoption, DeletionPolicy, IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
     admission::{Guardrails, Labels, Refusal, Request},
-    naming::{Owner, Ownership, PolicyArn, RoleName, role_tags},
+    naming::{Owner, PolicyArn, RoleName, role_tags},
     plan::binding::{DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
     trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
@@ -124,6 +124,7 @@ pub(crate) fn validate(
             managed: managed(&policies.managed, &provider.partition)?,
             inline: inline(binding, limits.inline)?,
             exclusive: policies.exclusive,
+            adopt: role.adopt == Adoption::IfTagged,
             owner,
         },
         subjects: trust.subjects.iter().map(Subject::to_string).collect(),
@@ -150,8 +151,7 @@ impl Wanted {
         labels: &Labels,
         older_roles: u32,
     ) -> Result<(), Refusal> {
-        let ours = self.role.owner.of(&role.tags) == Ownership::Ours;
-        if self.role.exclusive || !ours {
+        if self.role.exclusive || !self.role.may_take(&role.tags) {
             return Ok(());
         }
         let managed = self.role.managed.union(&role.attached).cloned().collect();
@@ -199,7 +199,8 @@ pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) 
     named.map(|account| (account.name.clone(), desired.clone())).collect()
 }
 
-fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, Halt> {
+/// The trust that the binding needs.
+pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, Halt> {
     let namespace = binding.namespace().unwrap_or_default();
     let role = ConditionType::RoleSynced;
     let subjects = binding

@@ -7,7 +7,6 @@ use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     admission::{InPlace, Refusal},
-    naming::Ownership,
     outcome::Outcome,
     plan::binding::{BindingStep, Plan},
     vocabulary::{Class, ConditionType, EventReason, Reason},
@@ -117,11 +116,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let aws = connected.map_err(|error| halt(role, &error))?;
         check_home(binding, &aws.caller().account)?;
         let owner = owner(binding, &self.cluster);
-        let found = observe::role(&aws, name.as_str(), &owner, Depth::Names).await;
+        let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
         let Some(found) = found.map_err(|error| halt(role, &error))? else {
             return Ok(Verdict::Untouched);
         };
-        if owner.of(&found.role.tags) != Ownership::Ours {
+        if !owner.owns(&found.role.tags) {
             return Ok(Verdict::Untouched);
         }
         let usage = &around.known.usage;

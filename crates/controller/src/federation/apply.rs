@@ -9,9 +9,10 @@ use irsa_core::{
     history::Advance,
     plan::{
         binding::{Cause, Fingerprint},
-        federation::{DesiredFederation, FederationPlan, FederationStep},
+        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep},
     },
-    vocabulary::{ConditionType, EventReason},
+    published::judge_external,
+    vocabulary::{ConditionType, EventReason, Reason},
 };
 use jiff::Timestamp;
 use kube::Resource;
@@ -21,6 +22,7 @@ use super::{
     aws_errors::halt,
     cluster::{Records, Seen},
     execute::{Done, Executor},
+    external::External,
     home::check_home,
     keys,
     memory::{Full, Served},
@@ -63,6 +65,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let written = self
             .execute(federation, &wanted, &seen, &aws, &compared, &plan, progress)
             .await?;
+        compared.check_provider()?;
         let served = self.check_public(&wanted, &aws, &compared, &written, progress).await?;
         self.conclude(federation, &wanted, &seen, &compared, served, progress)
     }
@@ -110,8 +113,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             return None;
         }
         let [_, jwks] = &full.served;
-        let same_keys = seen.stored.text.as_ref() == Some(&advance.record.to_json())
-            && documents::jwks(&advance.published) == jwks.bytes;
+        let good = match wanted.s3 {
+            Some(_) => documents::jwks(&advance.published) == jwks.bytes,
+            None => judge_external(&jwks.bytes, &advance.keys).is_ok(),
+        };
+        let same_keys = good && seen.stored.text.as_ref() == Some(&advance.record.to_json());
         (same_keys && public::is_unchanged(&self.public, &full.served).await).then_some(full.ended)
     }
 
@@ -147,10 +153,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let advance = keys::advance(federation, wanted, seen, published, Timestamp::now())?;
         let record = advance.record.to_json();
         let desired = wanted.desired(federation, aws.caller(), &advance.published, record)?;
+        let external = match wanted.s3 {
+            Some(_) => None,
+            None => Some(External::check(&self.public, wanted, &advance.keys).await),
+        };
         Ok(Comparison {
             advance,
             desired,
             found,
+            external,
         })
     }
 
@@ -160,6 +171,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let applied = self.memory.applied(&key).or_else(|| made_before(federation, desired));
         let mut plan = FederationPlan::apply(desired, found, applied)
             .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
+        // What somebody else publishes decides whom the provider would let in: it is made only once that is right.
+        if found.provider.is_none() && compared.external.as_ref().is_some_and(Result::is_err) {
+            plan = plan.without_registration();
+        }
         // Right after our own write IAM may still show what was before.
         if plan.cause == Cause::Drift && self.memory.settles_in(&key).is_some() {
             plan.steps.retain(|step| !is_about_provider(step));
@@ -191,7 +206,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         self.announce(federation, compared, plan.cause, &done).await;
         let failed = executed.as_ref().err().map(|halt| halt.aspect);
         fill_status(&mut progress.status, wanted, compared, &done, failed);
-        hold_aspects(progress, wanted, compared, aws.caller(), seen, failed);
+        hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
             self.memory
@@ -208,6 +223,18 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         written: &Done,
         progress: &mut Progress<OidcFederationStatus>,
     ) -> Result<[Served; 2], Halt> {
+        let readable = ConditionType::PubliclyReadable;
+        let (Some(s3), Some(bucket)) = (&wanted.s3, wanted.bucket(aws.caller())) else {
+            return match &compared.external {
+                Some(Ok(external)) => {
+                    progress.holds(ConditionType::Published, external.in_words());
+                    progress.holds(readable, "Anybody can read both documents.");
+                    Ok(external.served.clone())
+                }
+                Some(Err(halt)) => Err(halt.clone()),
+                None => Err(Halt::new(readable, Reason::Progressing, "Nothing is published yet.")),
+            };
+        };
         let opened = |step: &FederationStep| {
             matches!(
                 step,
@@ -216,15 +243,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         };
         let expected = Expected {
             wanted,
+            s3,
             desired: &compared.desired,
             known: &compared.advance.keys,
             fresh: written.steps.iter().any(opened),
         };
-        let served = expected.check(&self.public, aws, &wanted.bucket(aws.caller())).await?;
-        progress.holds(
-            ConditionType::PubliclyReadable,
-            "Anybody can read both documents, byte for byte.",
-        );
+        let served = expected.check(&self.public, aws, &bucket).await?;
+        progress.holds(readable, "Anybody can read both documents, byte for byte.");
         Ok(served)
     }
 
@@ -319,8 +344,11 @@ fn made_before(federation: &OidcFederation, desired: &DesiredFederation) -> Opti
             && condition.status == "True"
             && condition.observed_generation == Some(federation.generation())
     });
-    let published = federation.status.as_ref()?.published.as_ref()?;
-    (ready && published.jwks.sha256 == sha256_hex(&desired.jwks.bytes)).then(|| desired.fingerprint())
+    let same = match desired.document(DocumentKind::Jwks) {
+        Some(jwks) => federation.status.as_ref()?.published.as_ref()?.jwks.sha256 == sha256_hex(&jwks.bytes),
+        None => true,
+    };
+    (ready && same).then(|| desired.fingerprint())
 }
 
 fn is_about_provider(step: &FederationStep) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use irsa_aws::{Aws, AwsError, Kind, NewDocument, NewOidcProvider, Precondition};
+use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition};
 use irsa_core::plan::federation::{DocumentKind, FederationStep};
 
 use super::{
@@ -54,11 +54,11 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             Err(error)
                 if error.kind() == Kind::AccessDenied && matches!(step, FederationStep::PutBucketPolicy { .. }) =>
             {
-                let block = self
-                    .aws
-                    .public_access_block(&self.wanted.bucket(self.aws.caller()))
-                    .await;
-                Err(policy_refused(&error, block.ok().flatten()))
+                let block = match self.wanted.bucket(self.aws.caller()) {
+                    Some(bucket) => self.aws.public_access_block(&bucket).await.ok().flatten(),
+                    None => None,
+                };
+                Err(policy_refused(&error, block))
             }
             Err(error) => Err(refused(step, &error)),
         }
@@ -66,30 +66,8 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
 
     async fn call(&self, step: &FederationStep, done: &mut Done) -> Result<(), AwsError> {
         let aws = self.aws;
-        let bucket = self.wanted.bucket(aws.caller());
         let arn = self.wanted.provider_arn(aws.caller());
         match step {
-            // The record is not AWS's.
-            FederationStep::SaveRecord { .. } => Ok(()),
-            FederationStep::PutDocument {
-                kind,
-                document,
-                replaces,
-            } => {
-                let new = NewDocument {
-                    bytes: document.bytes.clone(),
-                    content_type: document.content_type.clone(),
-                    cache_control: document.cache_control.clone(),
-                    metadata: document.metadata.clone(),
-                };
-                let precondition = replaces.clone().map_or(Precondition::IfAbsent, Precondition::IfMatch);
-                let at = object(self.wanted, &bucket, *kind);
-                let etag = aws.put_document(&at, &new, &precondition).await?;
-                done.etags.insert(*kind, etag);
-                Ok(())
-            }
-            FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(&bucket, policy).await,
-            FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(&bucket).await,
             FederationStep::CreateProvider {
                 client_ids,
                 thumbprints,
@@ -104,14 +82,52 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
                 aws.create_provider(&new).await.map(|_| ())
             }
             FederationStep::UntagProvider { keys } => aws.untag_provider(&arn, keys).await,
-            FederationStep::TagProvider { tags } => aws.tag_provider(&arn, tags).await,
+            FederationStep::AdoptProvider { tags } | FederationStep::TagProvider { tags } => {
+                aws.tag_provider(&arn, tags).await
+            }
             FederationStep::AddClientId { client_id } => aws.add_client_id(&arn, client_id).await,
             FederationStep::RemoveClientId { client_id } => aws.remove_client_id(&arn, client_id).await,
             FederationStep::SetThumbprints { thumbprints } => aws.set_thumbprints(&arn, thumbprints).await,
             FederationStep::DeleteProvider => aws.delete_provider(&arn).await,
-            FederationStep::DeleteDocument { kind, etag } => {
-                aws.delete_document(&object(self.wanted, &bucket, *kind), etag).await
+            // The record is not AWS's.
+            FederationStep::SaveRecord { .. } => Ok(()),
+            FederationStep::PutDocument { .. }
+            | FederationStep::PutBucketPolicy { .. }
+            | FederationStep::DeleteBucketPolicy
+            | FederationStep::DeleteDocument { .. } => match self.wanted.bucket(aws.caller()) {
+                Some(bucket) => self.call_s3(step, &bucket, done).await,
+                // A plan has such steps only for a federation that publishes.
+                None => Ok(()),
+            },
+        }
+    }
+
+    async fn call_s3(&self, step: &FederationStep, bucket: &Bucket, done: &mut Done) -> Result<(), AwsError> {
+        let aws = self.aws;
+        match step {
+            FederationStep::PutDocument {
+                kind,
+                document,
+                replaces,
+            } => {
+                let new = NewDocument {
+                    bytes: document.bytes.clone(),
+                    content_type: document.content_type.clone(),
+                    cache_control: document.cache_control.clone(),
+                    metadata: document.metadata.clone(),
+                };
+                let precondition = replaces.clone().map_or(Precondition::IfAbsent, Precondition::IfMatch);
+                let at = object(self.wanted, bucket, *kind);
+                let etag = aws.put_document(&at, &new, &precondition).await?;
+                done.etags.insert(*kind, etag);
+                Ok(())
             }
+            FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(bucket, policy).await,
+            FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(bucket).await,
+            FederationStep::DeleteDocument { kind, etag } => {
+                aws.delete_document(&object(self.wanted, bucket, *kind), etag).await
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -14,6 +14,7 @@ mod cleanup;
 mod cluster;
 mod control_plane;
 mod execute;
+mod external;
 mod home;
 mod keys;
 mod memory;

@@ -25,10 +25,11 @@ pub(super) fn object(wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> Ob
 /// Reads everything in AWS; the record is not AWS's and left out.
 pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, established: bool) -> Result<ObservedFederation, Halt> {
     let bucket = wanted.bucket(aws.caller());
+    let bucket = bucket.as_ref();
     let (jwks, discovery, bucket_policy, provider) = try_join4(
-        document(aws, wanted, &bucket, DocumentKind::Jwks),
-        document(aws, wanted, &bucket, DocumentKind::Discovery),
-        policy(aws, wanted, &bucket),
+        document(aws, wanted, bucket, DocumentKind::Jwks),
+        document(aws, wanted, bucket, DocumentKind::Discovery),
+        policy(aws, wanted, bucket),
         provider(aws, &wanted.provider_arn(aws.caller())),
     )
     .await?;
@@ -45,9 +46,12 @@ pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, established: bool) -> 
 async fn document<A: DocumentStore>(
     aws: &A,
     wanted: &Wanted,
-    bucket: &Bucket,
+    bucket: Option<&Bucket>,
     kind: DocumentKind,
 ) -> Result<Option<ObservedDocument>, Halt> {
+    let Some(bucket) = bucket else {
+        return Ok(None);
+    };
     let found = aws.document(&object(wanted, bucket, kind)).await;
     match found.map_err(|error| halt(ConditionType::Published, &error))? {
         Lookup::Found(document) => Ok(Some(observed(document))),
@@ -56,10 +60,10 @@ async fn document<A: DocumentStore>(
     }
 }
 
-async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: &Bucket) -> Result<Option<String>, Halt> {
-    if wanted.public_read().is_none() {
+async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: Option<&Bucket>) -> Result<Option<String>, Halt> {
+    let Some(bucket) = bucket.filter(|_| wanted.public_read().is_some()) else {
         return Ok(None);
-    }
+    };
     let policy = aws.bucket_policy(bucket).await;
     policy.map_err(|error| halt(ConditionType::PubliclyReadable, &error))
 }

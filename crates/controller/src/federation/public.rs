@@ -1,16 +1,17 @@
 //! The two documents as anybody gets them.
 
 use futures::future::join;
-use irsa_api::BucketAccess;
+use irsa_api::{BucketAccess, S3Publish};
 use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
 use irsa_core::{
     documents,
     history::KnownKey,
     plan::federation::{DesiredFederation, DocumentKind},
+    published::is_known,
     vocabulary::{ConditionType, Reason},
 };
 
-use super::{memory::Served, tampering::is_known, validate::Wanted};
+use super::{memory::Served, validate::Wanted};
 use crate::halt::Halt;
 
 /// Whether the public still gets what it got; nothing but two conditional requests.
@@ -28,6 +29,7 @@ pub(super) async fn is_unchanged<P: PublicReader>(public: &P, served: &[Served; 
 /// What is compared with.
 pub(super) struct Expected<'a> {
     pub(super) wanted: &'a Wanted,
+    pub(super) s3: &'a S3Publish,
     pub(super) desired: &'a DesiredFederation,
     pub(super) known: &'a [KnownKey],
     /// Whether something that decides about it was changed a moment ago.
@@ -54,7 +56,7 @@ impl Expected<'_> {
             (Ok(discovery), Ok(jwks)) => Ok([discovery, jwks]),
             (Err((url, trouble)), _) | (_, Err((url, trouble))) => {
                 let closed = matches!(&trouble, Trouble::Read(PublicReadError::Status(401 | 403 | 404)));
-                let block = if closed && self.wanted.s3.access == BucketAccess::BucketPolicy {
+                let block = if closed && self.s3.access == BucketAccess::BucketPolicy {
                     aws.public_access_block(bucket).await.ok().flatten()
                 } else {
                     None
@@ -69,9 +71,9 @@ impl Expected<'_> {
             DocumentKind::Discovery => self.wanted.issuer.discovery_url(),
             DocumentKind::Jwks => self.wanted.issuer.jwks_url(),
         };
-        let wanted = &self.desired.document(kind).bytes;
+        let wanted = self.desired.document(kind).map(|document| &document.bytes);
         match public.read(&url, None).await {
-            Ok(PublicRead::Document(document)) if document.bytes == *wanted => Ok(Served {
+            Ok(PublicRead::Document(document)) if Some(&document.bytes) == wanted => Ok(Served {
                 url,
                 bytes: document.bytes,
                 etag: document.etag,
@@ -124,7 +126,7 @@ impl Expected<'_> {
     }
 
     fn remedy(&self, block: Option<PublicAccessBlock>) -> &'static str {
-        match (self.wanted.s3.access, block) {
+        match (self.s3.access, block) {
             (BucketAccess::Unmanaged, _) => {
                 "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it."
             }
@@ -151,7 +153,7 @@ enum Trouble {
     Read(PublicReadError),
 }
 
-const fn is_network(error: &PublicReadError) -> bool {
+pub(super) const fn is_network(error: &PublicReadError) -> bool {
     match error {
         PublicReadError::Status(status) => *status >= 500 || *status == 429,
         PublicReadError::TimedOut(_) | PublicReadError::Unreachable(_) => true,

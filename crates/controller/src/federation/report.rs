@@ -5,18 +5,42 @@ use irsa_aws::Caller;
 use irsa_core::{
     documents::sha256_hex,
     history::Advance,
-    plan::federation::{DesiredFederation, DocumentKind, ObservedFederation},
-    vocabulary::ConditionType,
+    plan::federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
+    vocabulary::{ConditionType, Reason},
 };
 
-use super::{cluster::Seen, execute::Done, keys, validate::Wanted};
-use crate::halt::Progress;
+use super::{cluster::Seen, execute::Done, external::External, keys, validate::Wanted};
+use crate::halt::{Halt, Progress};
 
 /// What must be, and what there is.
 pub(super) struct Comparison {
     pub(super) advance: Advance,
     pub(super) desired: DesiredFederation,
     pub(super) found: ObservedFederation,
+    /// What somebody else publishes, where that is so.
+    pub(super) external: Option<Result<External, Halt>>,
+}
+
+impl Comparison {
+    /// Whether there is a provider that does, after these steps.
+    fn is_registered(&self, done: &Done) -> bool {
+        let made = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
+        (self.found.provider.is_some() || done.steps.iter().any(made)) && self.check_provider().is_ok()
+    }
+
+    /// Whether a provider that somebody else keeps does.
+    ///
+    /// # Errors
+    /// [`Reason::ProviderMismatch`] and what to do about it.
+    pub(super) fn check_provider(&self) -> Result<(), Halt> {
+        let provider = &self.desired.provider;
+        provider
+            .check_existing(self.found.provider.as_ref())
+            .map_err(|mismatch| {
+                let aspect = ConditionType::ProviderRegistered;
+                Halt::new(aspect, Reason::ProviderMismatch, mismatch.to_string())
+            })
+    }
 }
 
 /// The status fields that are true now, also when a later step failed.
@@ -33,18 +57,25 @@ pub(super) fn fill_status(
         done.etags.get(&kind).cloned().or(present)
     };
     if failed.is_none_or(|aspect| aspect > ConditionType::Published) {
-        let document = |kind, url| PublishedDocument {
-            url,
-            sha256: sha256_hex(&compared.desired.document(kind).bytes),
-            etag: written(kind),
+        let document = |kind, url| {
+            Some(PublishedDocument {
+                url,
+                sha256: sha256_hex(&compared.desired.document(kind)?.bytes),
+                etag: written(kind),
+            })
         };
-        status.published = Some(PublishedDocuments {
-            discovery: document(DocumentKind::Discovery, wanted.issuer.discovery_url()),
-            jwks: document(DocumentKind::Jwks, wanted.issuer.jwks_url()),
-        });
-        status.published_keys = u32::try_from(compared.advance.published.keys().len()).ok();
+        let discovery = document(DocumentKind::Discovery, wanted.issuer.discovery_url());
+        let jwks = document(DocumentKind::Jwks, wanted.issuer.jwks_url());
+        status.published = discovery
+            .zip(jwks)
+            .map(|(discovery, jwks)| PublishedDocuments { discovery, jwks });
+        let ours = status
+            .published
+            .is_some()
+            .then(|| compared.advance.published.keys().len());
+        status.published_keys = ours.and_then(|count| u32::try_from(count).ok());
     }
-    if failed.is_none() || compared.found.provider.is_some() {
+    if compared.is_registered(done) || compared.found.provider.is_some() {
         status.provider_arn = Some(compared.desired.provider.arn.clone());
     }
 }
@@ -56,6 +87,7 @@ pub(super) fn hold_aspects(
     compared: &Comparison,
     caller: &Caller,
     seen: &Seen,
+    done: &Done,
     failed: Option<ConditionType>,
 ) {
     let passed = |aspect| failed.is_none_or(|failed| failed > aspect);
@@ -67,14 +99,14 @@ pub(super) fn hold_aspects(
             format!("The API servers' keys are known: {known}, of which {published} are published."),
         );
     }
-    if passed(ConditionType::Published) {
-        let bucket = &wanted.s3.bucket;
+    if let Some(s3) = wanted.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
+        let bucket = &s3.bucket;
         progress.holds(
             ConditionType::Published,
             format!("Both documents are in the bucket {bucket}, with {published} keys."),
         );
     }
-    if failed.is_none() {
+    if failed.is_none() && compared.is_registered(done) {
         progress.holds(
             ConditionType::ProviderRegistered,
             format!("The OIDC provider exists in account {}.", caller.account),

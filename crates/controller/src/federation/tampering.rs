@@ -1,15 +1,12 @@
 //! Published bytes that are not ours: whoever can write them can become any ServiceAccount of the cluster.
 
-use std::collections::BTreeSet;
-
 use irsa_api::{OidcFederation, PublishedDocument};
 use irsa_core::{
     documents::sha256_hex,
-    history::{KeyState, KnownKey},
-    jwks::{self, PublicKey},
+    history::KnownKey,
     plan::federation::{DesiredFederation, DocumentKind, ObservedFederation},
+    published::foreign_kids,
 };
-use serde_json::Value;
 
 use super::keys::named;
 
@@ -32,7 +29,7 @@ impl Tampering {
         let published = federation.status.as_ref()?.published.as_ref()?;
         let forged = |kind: DocumentKind, written: &PublishedDocument| {
             let present = &found.document(kind)?.bytes;
-            let ours = *present == desired.document(kind).bytes || sha256_hex(present) == written.sha256;
+            let ours = *present == desired.document(kind)?.bytes || sha256_hex(present) == written.sha256;
             (!ours).then_some(kind)
         };
         let documents: Vec<DocumentKind> = [
@@ -74,31 +71,4 @@ impl std::fmt::Display for Tampering {
         }
         Ok(())
     }
-}
-
-/// Whether a key set has nothing but keys that the cluster knows, each under its own kid, and none that is revoked.
-pub(super) fn is_known(jwks: &[u8], known: &[KnownKey]) -> bool {
-    jwks::parse(jwks).is_ok_and(|set| set.keys().iter().all(|key| is_one_of(key, known)))
-}
-
-fn is_one_of(key: &PublicKey, known: &[KnownKey]) -> bool {
-    known.iter().any(|known| {
-        known.kid == key.kid() && known.thumbprint == *key.thumbprint() && known.state != KeyState::Revoked
-    })
-}
-
-/// The kids of the keys in a set that the cluster does not know. Of a set that cannot be read as one, those kids that can
-/// be made out and that the cluster does not use.
-fn foreign_kids(set: &[u8], known: &[KnownKey]) -> Vec<String> {
-    if let Ok(set) = jwks::parse(set) {
-        let foreign = set.keys().iter().filter(|key| !is_one_of(key, known));
-        return foreign.map(|key| key.kid().to_owned()).collect();
-    }
-    let known: BTreeSet<&str> = known.iter().map(|key| key.kid.as_str()).collect();
-    let set: Value = serde_json::from_slice(set).unwrap_or_default();
-    let keys = set.get("keys").and_then(Value::as_array).into_iter().flatten();
-    keys.filter_map(|key| key.get("kid").and_then(Value::as_str))
-        .filter(|kid| !known.contains(kid))
-        .map(str::to_owned)
-        .collect()
 }

@@ -1,13 +1,15 @@
 //! From a spec to what it asks for, as far as the spec alone decides.
 
-use irsa_api::{BucketAccess, OidcFederation, Publish, S3Publish};
+use irsa_api::{Adoption, BucketAccess, OidcFederation, ProviderManagement, Publish, S3Publish};
 use irsa_aws::{Caller, Connection};
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
     issuer::{IssuerUrl, bucket_host},
     jwks::{self, KeySet, PublicKey},
     naming::{FederationOwner, federation_tags},
-    plan::federation::{DesiredDocument, DesiredFederation, DesiredProvider, PublicRead, Removable},
+    plan::federation::{
+        DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, Management, PublicRead, Removable,
+    },
     vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
 };
 use kube::ResourceExt;
@@ -22,7 +24,10 @@ pub(super) struct Wanted {
     pub(super) connection: Connection,
     /// Name of the ConfigMap with the record of keys.
     pub(super) record_name: String,
-    pub(super) s3: S3Publish,
+    /// Where to publish; `None` where somebody else does.
+    pub(super) s3: Option<S3Publish>,
+    /// Who makes and keeps the provider.
+    pub(super) management: Management,
     /// Keys to publish before any API server serves them.
     pub(super) additional: Vec<PublicKey>,
 }
@@ -31,8 +36,10 @@ pub(super) struct Wanted {
 /// What the API server's schema could not refuse.
 pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
     let mut wanted = locate(federation, cluster)?;
-    let s3 = &wanted.s3;
-    if s3.access == BucketAccess::BucketPolicy && !wanted.issuer.is_served_by_bucket(&s3.bucket, &s3.region) {
+    let closed = |s3: &&S3Publish| {
+        s3.access == BucketAccess::BucketPolicy && !wanted.issuer.is_served_by_bucket(&s3.bucket, &s3.region)
+    };
+    if let Some(s3) = wanted.s3.as_ref().filter(closed) {
         let host = bucket_host(&s3.bucket, &s3.region);
         return Err(invalid(&format!(
             "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
@@ -51,10 +58,20 @@ pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wan
 pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
     let spec = &federation.spec;
     let issuer = IssuerUrl::parse(&spec.issuer).map_err(|error| invalid(&format!("{error}.")))?;
-    let Publish::S3(s3) = &spec.publish else {
-        return Err(invalid(
-            "spec.publish has a member that this release does not know; set spec.publish.s3.",
-        ));
+    let s3 = match &spec.publish {
+        Publish::S3(s3) => Some(s3.clone()),
+        Publish::External(_) => None,
+        _ => {
+            return Err(invalid(
+                "spec.publish has a member that this release does not know; set spec.publish.s3.",
+            ));
+        }
+    };
+    let management = match spec.provider.management {
+        ProviderManagement::Managed => Management::Managed {
+            adopt: spec.provider.adopt == Adoption::IfTagged,
+        },
+        ProviderManagement::Existing => Management::Existing,
     };
     let name = federation.name_any();
     Ok(Wanted {
@@ -65,7 +82,8 @@ pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wante
             federation: name,
         },
         connection: connection(federation),
-        s3: s3.clone(),
+        s3,
+        management,
         additional: Vec::new(),
     })
 }
@@ -86,13 +104,14 @@ fn announced(federation: &OidcFederation) -> Result<Vec<PublicKey>, Halt> {
 }
 
 impl Wanted {
-    /// The bucket, with the owner that every call demands.
-    pub(super) fn bucket(&self, caller: &Caller) -> irsa_aws::Bucket {
-        irsa_aws::Bucket {
-            name: self.s3.bucket.clone(),
-            region: self.s3.region.clone(),
-            owner: self.s3.bucket_owner.clone().unwrap_or_else(|| caller.account.clone()),
-        }
+    /// The bucket, if we publish, with the owner that every call demands.
+    pub(super) fn bucket(&self, caller: &Caller) -> Option<irsa_aws::Bucket> {
+        let s3 = self.s3.as_ref()?;
+        Some(irsa_aws::Bucket {
+            name: s3.bucket.clone(),
+            region: s3.region.clone(),
+            owner: s3.bucket_owner.clone().unwrap_or_else(|| caller.account.clone()),
+        })
     }
 
     /// ARN of the provider in the caller's account.
@@ -102,14 +121,15 @@ impl Wanted {
 
     /// Our statement, where the bucket's policy is ours to change.
     pub(super) fn public_read(&self) -> Option<PublicRead> {
-        (self.s3.access == BucketAccess::BucketPolicy)
-            .then(|| PublicRead::new(&self.issuer, &self.s3.bucket, &self.s3.region))
+        let s3 = self.s3.as_ref().filter(|s3| s3.access == BucketAccess::BucketPolicy)?;
+        Some(PublicRead::new(&self.issuer, &s3.bucket, &s3.region))
     }
 
     /// What a deletion may remove.
     pub(super) fn removable(&self) -> Removable {
         Removable {
             owner: self.owner.clone(),
+            provider: self.management != Management::Existing,
             public_read: self.public_read(),
         }
     }
@@ -128,10 +148,13 @@ impl Wanted {
         Ok(DesiredFederation {
             owner: self.owner.clone(),
             record,
-            jwks: self.document(documents::jwks(keys)),
-            discovery: self.document(documents::discovery(&self.issuer, keys)),
-            public_read: self.public_read(),
+            documents: self.s3.as_ref().map(|s3| DesiredDocuments {
+                jwks: self.document(s3, documents::jwks(keys)),
+                discovery: self.document(s3, documents::discovery(&self.issuer, keys)),
+                public_read: self.public_read(),
+            }),
             provider: DesiredProvider {
+                management: self.management,
                 arn: self.provider_arn(caller),
                 client_ids: spec.audiences.iter().cloned().collect(),
                 thumbprints: spec.thumbprints.clone(),
@@ -140,11 +163,11 @@ impl Wanted {
         })
     }
 
-    fn document(&self, bytes: Vec<u8>) -> DesiredDocument {
+    fn document(&self, s3: &S3Publish, bytes: Vec<u8>) -> DesiredDocument {
         DesiredDocument {
             bytes,
             content_type: CONTENT_TYPE.to_owned(),
-            cache_control: self.s3.cache_control.clone(),
+            cache_control: s3.cache_control.clone(),
             metadata: self.owner.metadata(),
         }
     }

@@ -107,6 +107,32 @@ impl Guardrails {
         self.admit_policies(request)
     }
 
+    /// Whether a namespace may use a role that somebody else keeps, with these audiences. Nothing is made, so nothing else
+    /// is asked.
+    ///
+    /// # Errors
+    /// The namespace or the audiences.
+    pub fn admit_existing(
+        &self,
+        namespace: &str,
+        labels: &Labels,
+        audiences: &BTreeSet<String>,
+    ) -> Result<(), Refusal> {
+        let nothing = BTreeSet::new();
+        self.admit(&Request {
+            namespace,
+            namespace_labels: labels,
+            given_name: None,
+            managed: &BTreeSet::new(),
+            inline: &nothing,
+            tag_keys: &nothing,
+            retain: false,
+            session_seconds: 0,
+            audiences,
+            older_roles: 0,
+        })
+    }
+
     fn admit_namespace(&self, request: &Request<'_>) -> Result<(), Refusal> {
         if !self.serves(request.namespace_labels) {
             return Err(Refusal::Namespace {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tags::{MAX_TAGS, TagError, Tags, check};
+use super::tags::{MAX_TAGS, TagError, Tags, adoption, check, is_offered};
 use crate::vocabulary::{
     OBJECT_METADATA_CLUSTER, OBJECT_METADATA_FEDERATION, TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TAG_UID,
 };
@@ -22,6 +22,24 @@ impl FederationOwner {
         tags.get(TAG_CLUSTER) == Some(&self.cluster)
             && tags.get(TAG_FEDERATION) == Some(&self.federation)
             && ![TAG_NAMESPACE, TAG_NAME].iter().any(|key| tags.contains_key(*key))
+    }
+
+    /// The value of the adoption tag with which an AWS administrator hands a provider to this owner.
+    pub fn adoption(&self) -> String {
+        adoption(&self.cluster, &self.federation)
+    }
+
+    /// Whether an AWS administrator hands the provider with these tags to this owner, whoever else they name.
+    pub fn is_offered(&self, tags: &Tags) -> bool {
+        is_offered(tags, &self.adoption())
+    }
+
+    /// The tags that make a provider this owner's.
+    pub fn tags(&self) -> Tags {
+        Tags::from([
+            (TAG_CLUSTER.to_owned(), self.cluster.clone()),
+            (TAG_FEDERATION.to_owned(), self.federation.clone()),
+        ])
     }
 
     /// Whether an object with this user metadata is this owner's.
@@ -45,13 +63,9 @@ impl FederationOwner {
 /// A key or value that is reserved or that IAM refuses.
 pub fn federation_tags(owner: &FederationOwner, uid: &str, own: &Tags) -> Result<Tags, TagError> {
     check(own)?;
-    let ours = [
-        (TAG_CLUSTER, owner.cluster.as_str()),
-        (TAG_FEDERATION, &owner.federation),
-        (TAG_UID, uid),
-    ];
-    let ours = ours.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let tags: Tags = ours.chain(own.clone()).collect();
+    let mut tags = owner.tags();
+    tags.insert(TAG_UID.to_owned(), uid.to_owned());
+    tags.extend(own.clone());
     if tags.len() > MAX_TAGS {
         return Err(TagError::TooMany(tags.len()));
     }

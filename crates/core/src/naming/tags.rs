@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::vocabulary::{TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TAG_PREFIX, TAG_UID};
+use crate::{
+    documents::sha256_hex,
+    vocabulary::{TAG_ADOPT, TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TAG_PREFIX, TAG_UID},
+};
 
 /// Tag keys and values.
 pub type Tags = BTreeMap<String, String>;
@@ -43,6 +46,16 @@ pub enum Ownership<'a> {
 }
 
 impl Owner {
+    /// Whether the role with these tags is this owner's.
+    pub fn owns(&self, tags: &Tags) -> bool {
+        self.of(tags) == Ownership::Ours
+    }
+
+    /// Whether an AWS administrator hands the role with these tags to this owner, whoever else they name.
+    pub fn is_offered(&self, tags: &Tags) -> bool {
+        is_offered(tags, &self.adoption())
+    }
+
     /// What `tags` say about this owner.
     pub fn of<'a>(&self, tags: &'a Tags) -> Ownership<'a> {
         let tag = |key: &str| tags.get(key).map(String::as_str);
@@ -55,6 +68,35 @@ impl Owner {
             _ => Ownership::Foreign,
         }
     }
+}
+
+impl Owner {
+    /// The value of [`TAG_ADOPT`] with which an AWS administrator hands a role to this owner.
+    pub fn adoption(&self) -> String {
+        adoption(&self.cluster, &format!("{}/{}", self.namespace, self.name))
+    }
+
+    /// The tags that make a role this owner's.
+    pub fn tags(&self) -> Tags {
+        let tags = [
+            (TAG_CLUSTER, &self.cluster),
+            (TAG_FEDERATION, &self.federation),
+            (TAG_NAMESPACE, &self.namespace),
+            (TAG_NAME, &self.name),
+        ];
+        tags.map(|(key, value)| (key.to_owned(), value.clone())).into()
+    }
+}
+
+/// Names one object of one cluster. A digest, because the names may be longer than a tag's value.
+pub(super) fn adoption(cluster: &str, object: &str) -> String {
+    let digest: String = sha256_hex(object.as_bytes()).chars().take(32).collect();
+    format!("{cluster}/{digest}")
+}
+
+/// Whether somebody offers what has these tags to whoever has this adoption value.
+pub(super) fn is_offered(tags: &Tags, adoption: &str) -> bool {
+    tags.get(TAG_ADOPT).is_some_and(|value| value == adoption)
 }
 
 /// Why tags cannot be put on a role.
@@ -84,17 +126,8 @@ pub enum TagError {
 pub fn role_tags(owner: &Owner, uid: &str, federation: &Tags, binding: &Tags) -> Result<Tags, TagError> {
     check(federation)?;
     check(binding)?;
-    let ours = [
-        (TAG_CLUSTER, owner.cluster.as_str()),
-        (TAG_FEDERATION, &owner.federation),
-        (TAG_NAMESPACE, &owner.namespace),
-        (TAG_NAME, &owner.name),
-        (TAG_UID, uid),
-    ];
-    let mut tags: Tags = ours
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value.to_owned()))
-        .collect();
+    let mut tags = owner.tags();
+    tags.insert(TAG_UID.to_owned(), uid.to_owned());
     let theirs = binding
         .iter()
         .filter(|(key, _)| !federation.keys().any(|taken| equal_ignoring_case(taken, key)));

@@ -16,8 +16,8 @@ const POLICY_VERSION: &str = "2012-10-17";
 /// An IAM OIDC provider as a trust policy names it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TrustProvider {
-    arn: String,
-    issuer: String,
+    pub(super) arn: String,
+    pub(super) issuer: String,
 }
 
 impl TrustProvider {

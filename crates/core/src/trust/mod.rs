@@ -5,8 +5,10 @@
 //! and audiences, a [`Subject`] has no wildcard and every statement compares both claims by `StringEquals`.
 
 mod document;
+mod judge;
 mod names;
 mod read;
 
 pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
+pub use judge::{Admittance, Claims, TrustMismatch, admits};
 pub use names::{Audience, AudienceError, NonEmptySet, Subject, SubjectError};

@@ -166,6 +166,12 @@ reasons! {
     AccessDenied => Wait,
     /// The documents cannot be read anonymously.
     PublicAccessBlocked => Wait,
+    /// What somebody else publishes under the issuer is not what AWS must find there.
+    DocumentsMismatch => Wait,
+    /// The provider that somebody else keeps is missing or lacks an audience.
+    ProviderMismatch => Wait,
+    /// The role that somebody else keeps is missing or does not trust the ServiceAccounts.
+    RoleMismatch => Wait,
     /// An AWS quota is used up.
     QuotaExceeded => Wait,
     /// The federation is being deleted and bindings still refer to it.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 pub(super) const ACCOUNT: &str = "123456789012";
 
 /// A role with its policies.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Stored {
     pub(super) role: Role,
     pub(super) attached: BTreeSet<String>,

@@ -1,5 +1,6 @@
 //! Bindings against IAM and Kubernetes in memory: every wait, every refusal, drift, deletion, and what each costs.
 
+mod coexistence;
 mod fake_aws;
 mod fake_kubernetes;
 mod lifecycle;

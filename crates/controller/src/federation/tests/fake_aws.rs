@@ -226,18 +226,19 @@ impl DocumentStore for FakeAws {
 
 impl PublicReader for FakeAws {
     async fn read(&self, url: &str, if_none_match: Option<&str>) -> Result<PublicRead, PublicReadError> {
-        let key = url.strip_prefix(HOST).unwrap();
+        let key = url.strip_prefix(HOST).unwrap_or(url);
         let read = self.call("Public", key, |world| {
             let restricted = world.block.is_some_and(|block| block.restrict_public_buckets);
             let allowed = world.policy.as_ref().is_some_and(|policy| policy.contains(key));
             let document = world.objects.get(key).filter(|_| allowed && !restricted);
-            let swapped = world.swapped.get(key);
-            Ok(document.map(|document| match if_none_match {
-                _ if swapped.is_some() => PublicRead::Document(PublicDocument {
-                    bytes: swapped.cloned().unwrap_or_default(),
+            if let Some(swapped) = world.swapped.get(key) {
+                return Ok(Some(PublicRead::Document(PublicDocument {
+                    bytes: swapped.clone(),
                     etag: None,
                     content_type: None,
-                }),
+                })));
+            }
+            Ok(document.map(|document| match if_none_match {
                 Some(etag) if etag == document.etag => PublicRead::NotModified,
                 _ => PublicRead::Document(PublicDocument {
                     bytes: document.bytes.clone(),

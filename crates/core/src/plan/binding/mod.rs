@@ -12,11 +12,13 @@
 
 mod accounts;
 mod role;
+mod step;
 mod steps;
 
 pub use accounts::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount};
 pub use role::{DesiredRole, Fingerprint, ObservedRole};
-pub use steps::{BindingStep, Cause, Plan, RoleRefusal};
+pub use step::BindingStep;
+pub use steps::{Cause, Plan, RoleRefusal};
 
 #[cfg(test)]
 mod properties;

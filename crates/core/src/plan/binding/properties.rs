@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Does one step to a role as IAM would, and panics where IAM would refuse.
-fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<ObservedRole> {
+pub(super) fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<ObservedRole> {
     if let BindingStep::CreateRole {
         trust,
         tags,
@@ -43,7 +43,7 @@ fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<ObservedRole> {
             role.tags
                 .retain(|present, _| !keys.iter().any(|key| key.eq_ignore_ascii_case(present)));
         }
-        BindingStep::Tag { tags } => {
+        BindingStep::Adopt { tags } | BindingStep::Tag { tags } => {
             for (key, value) in tags {
                 assert!(
                     !role
@@ -158,6 +158,7 @@ prop_compose! {
             managed: role.attached,
             inline: role.inline,
             exclusive,
+            adopt: false,
         }
     }
 }

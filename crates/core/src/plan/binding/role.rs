@@ -37,6 +37,8 @@ pub struct DesiredRole {
     pub inline: BTreeMap<String, String>,
     /// Whether policies that are not listed go.
     pub exclusive: bool,
+    /// Whether a role is taken that an AWS administrator offers by its tag.
+    pub adopt: bool,
 }
 
 /// A role as IAM shows it.
@@ -64,10 +66,16 @@ pub struct ObservedRole {
 pub struct Fingerprint([u8; 32]);
 
 impl DesiredRole {
+    /// Whether the role with these tags may be changed: it is the owner's already, or it is offered and wanted.
+    pub fn may_take(&self, tags: &Tags) -> bool {
+        self.owner.owns(tags) || (self.adopt && self.owner.is_offered(tags))
+    }
+
     /// The digest of this role. Comparable within one process only. The uid tag, which is information, does not count.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut counted = self.clone();
         counted.tags.remove(TAG_UID);
+        counted.adopt = false;
         Fingerprint::of(&counted)
     }
 }

@@ -1,125 +1,17 @@
 //! The steps from what is to what must be.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
-    fmt,
 };
 
-use super::{DesiredRole, Fingerprint, ObservedRole};
+use super::{BindingStep, DesiredRole, Fingerprint, ObservedRole};
 use crate::{
     compare,
     naming::{Owner, Ownership, PolicyArn, RoleName, Tags},
     trust::{self, TrustPolicy},
-    vocabulary::{ConditionType, Reason, TAG_PREFIX},
+    vocabulary::{Reason, TAG_PREFIX},
 };
-
-/// One call to IAM about the binding's role.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindingStep {
-    /// Creates the role with everything but its policies.
-    CreateRole {
-        /// Path, with both slashes.
-        path: String,
-        /// Trust policy as JSON.
-        trust: String,
-        /// All tags.
-        tags: Tags,
-        /// ARN of the permissions boundary.
-        boundary: Option<String>,
-        /// Description; empty for none.
-        description: String,
-        /// Longest session, in seconds.
-        max_session_seconds: u32,
-    },
-    /// Sets the permissions boundary.
-    PutBoundary {
-        /// ARN of the boundary.
-        arn: String,
-    },
-    /// Deletes an inline policy.
-    DeleteInline {
-        /// Its name.
-        name: String,
-    },
-    /// Detaches a managed policy.
-    Detach {
-        /// Its ARN.
-        arn: PolicyArn,
-    },
-    /// Replaces the trust policy.
-    UpdateTrust {
-        /// JSON.
-        trust: String,
-    },
-    /// Removes tags.
-    Untag {
-        /// Their keys.
-        keys: Vec<String>,
-    },
-    /// Sets tags.
-    Tag {
-        /// Those that differ.
-        tags: Tags,
-    },
-    /// Sets description and longest session.
-    UpdateRole {
-        /// Description; empty for none.
-        description: String,
-        /// Longest session, in seconds.
-        max_session_seconds: u32,
-    },
-    /// Attaches a managed policy.
-    Attach {
-        /// Its ARN.
-        arn: PolicyArn,
-    },
-    /// Creates or replaces an inline policy.
-    PutInline {
-        /// Its name.
-        name: String,
-        /// JSON.
-        document: String,
-    },
-    /// Removes the permissions boundary.
-    DeleteBoundary,
-    /// Deletes the role, which has no policies any more.
-    DeleteRole,
-}
-
-impl BindingStep {
-    /// The condition that tells whether this step succeeded.
-    pub const fn aspect(&self) -> ConditionType {
-        match self {
-            Self::DeleteInline { .. } | Self::Detach { .. } | Self::Attach { .. } | Self::PutInline { .. } => {
-                ConditionType::PoliciesSynced
-            }
-            Self::CreateRole { .. }
-            | Self::PutBoundary { .. }
-            | Self::UpdateTrust { .. }
-            | Self::Untag { .. }
-            | Self::Tag { .. }
-            | Self::UpdateRole { .. }
-            | Self::DeleteBoundary
-            | Self::DeleteRole => ConditionType::RoleSynced,
-        }
-    }
-}
-
-/// What the step is about, for events and for people who read a plan: `trust policy`, `managed policy arn:…`.
-impl fmt::Display for BindingStep {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CreateRole { .. } | Self::DeleteRole => f.write_str("role"),
-            Self::PutBoundary { .. } | Self::DeleteBoundary => f.write_str("permissions boundary"),
-            Self::UpdateTrust { .. } => f.write_str("trust policy"),
-            Self::Untag { keys } => write!(f, "tags {}", keys.join(", ")),
-            Self::Tag { tags } => write!(f, "tags {}", tags.keys().cloned().collect::<Vec<_>>().join(", ")),
-            Self::UpdateRole { .. } => f.write_str("description or session duration"),
-            Self::Attach { arn } | Self::Detach { arn } => write!(f, "managed policy {arn}"),
-            Self::PutInline { name, .. } | Self::DeleteInline { name } => write!(f, "inline policy {name}"),
-        }
-    }
-}
 
 /// Why there is something to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -144,10 +36,16 @@ pub struct Plan {
 pub enum RoleRefusal {
     /// It does not carry our tags.
     #[error(
-        "The role {0} exists and does not carry this binding's ownership tags, so it is left alone; choose another \
-         spec.role.name or delete the role."
+        "The role {role} exists and does not carry this binding's ownership tags, so it is left alone; choose another \
+         spec.role.name, delete the role, or hand it over: spec.role.adopt: IfTagged here, and on the role the tag \
+         irsa-anywhere.dev/adopt={adoption}."
     )]
-    Foreign(RoleName),
+    Foreign {
+        /// The role.
+        role: RoleName,
+        /// The value of the tag that would hand it over.
+        adoption: String,
+    },
     /// It carries another binding's tags.
     #[error(
         "The role {role} belongs to IamRoleBinding {namespace}/{name}; choose another spec.role.name, or delete the \
@@ -167,7 +65,7 @@ impl RoleRefusal {
     /// The reason that conditions carry.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Foreign(_) => Reason::ForeignRole,
+            Self::Foreign { .. } => Reason::ForeignRole,
             Self::Taken { .. } => Reason::RoleNameTaken,
         }
     }
@@ -188,8 +86,8 @@ impl Plan {
         let steps = match observed {
             None => creation(desired),
             Some(role) => {
-                ours(desired, role)?;
-                alteration(desired, role)
+                let (adoption, role) = claim(desired, role)?;
+                adoption.into_iter().chain(alteration(desired, &role)).collect()
             }
         };
         Ok(Self { cause, steps })
@@ -199,7 +97,7 @@ impl Plan {
     pub fn close(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
         let closed = trust::closed();
         let open = !compare::equivalent(closed.as_str(), &observed.trust);
-        let close = open && owner.of(&observed.tags) == Ownership::Ours;
+        let close = open && owner.owns(&observed.tags);
         close
             .then(|| BindingStep::UpdateTrust {
                 trust: closed.as_str().to_owned(),
@@ -211,7 +109,7 @@ impl Plan {
     /// The steps that remove the role; none for a role that is not the owner's. Its trust is closed first: whatever fails
     /// after that leaves a role that nobody can assume.
     pub fn remove(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
-        if owner.of(&observed.tags) != Ownership::Ours {
+        if !owner.owns(&observed.tags) {
             return Vec::new();
         }
         let inline = observed
@@ -231,15 +129,29 @@ impl Plan {
     }
 }
 
-fn ours(desired: &DesiredRole, observed: &ObservedRole) -> Result<(), RoleRefusal> {
+/// The role as it is once it is ours. The tags that prove it come first and in one call: whatever fails later, the next
+/// pass knows the role.
+fn claim<'a>(
+    desired: &DesiredRole,
+    observed: &'a ObservedRole,
+) -> Result<(Option<BindingStep>, Cow<'a, ObservedRole>), RoleRefusal> {
     match desired.owner.of(&observed.tags) {
-        Ownership::Ours => Ok(()),
+        Ownership::Ours => Ok((None, Cow::Borrowed(observed))),
+        _ if desired.may_take(&observed.tags) => {
+            let tags = desired.owner.tags();
+            let mut taken = observed.clone();
+            taken.tags.extend(tags.clone());
+            Ok((Some(BindingStep::Adopt { tags }), Cow::Owned(taken)))
+        }
         Ownership::OtherBinding { namespace, name } => Err(RoleRefusal::Taken {
             role: desired.name.clone(),
             namespace: namespace.to_owned(),
             name: name.to_owned(),
         }),
-        Ownership::Foreign => Err(RoleRefusal::Foreign(desired.name.clone())),
+        Ownership::Foreign => Err(RoleRefusal::Foreign {
+            role: desired.name.clone(),
+            adoption: desired.owner.adoption(),
+        }),
     }
 }
 

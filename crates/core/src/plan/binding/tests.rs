@@ -1,5 +1,7 @@
 //! Plans for one thing at a time.
 
+mod coexistence;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
@@ -51,6 +53,7 @@ fn desired() -> DesiredRole {
         managed: BTreeSet::from([arn("A")]),
         inline: BTreeMap::from([("p".to_owned(), policy("s3:GetObject"))]),
         exclusive: true,
+        adopt: false,
     }
 }
 

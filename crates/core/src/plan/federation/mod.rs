@@ -12,13 +12,15 @@
 //! next plan starts from.
 
 mod policy;
+mod provider;
 mod state;
 mod steps;
 
 pub use policy::{PolicyChange, PublicRead, StatementError};
+pub use provider::ProviderMismatch;
 pub use state::{
-    DesiredDocument, DesiredFederation, DesiredProvider, DocumentKind, ObservedDocument, ObservedFederation,
-    ObservedProvider, Removable,
+    DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, ObservedDocument,
+    ObservedFederation, ObservedProvider, Removable,
 };
 pub use steps::{FederationPlan, FederationRefusal, FederationStep};
 

@@ -8,7 +8,7 @@ use super::{tests::*, *};
 use crate::naming::{Tags, federation_tags};
 
 /// Does one step as Kubernetes, S3 and IAM would, and panics where they would refuse.
-fn run(step: FederationStep, world: &mut ObservedFederation) {
+pub(super) fn run(step: FederationStep, world: &mut ObservedFederation) {
     match step {
         FederationStep::SaveRecord { record } => world.record = Some(record),
         FederationStep::PutDocument {
@@ -54,7 +54,7 @@ fn run(step: FederationStep, world: &mut ObservedFederation) {
 fn change(step: FederationStep, provider: &mut ObservedProvider) {
     match step {
         FederationStep::UntagProvider { keys } => provider.tags.retain(|key, _| !keys.contains(key)),
-        FederationStep::TagProvider { tags } => provider.tags.extend(tags),
+        FederationStep::AdoptProvider { tags } | FederationStep::TagProvider { tags } => provider.tags.extend(tags),
         FederationStep::AddClientId { client_id } => drop(provider.client_ids.insert(client_id)),
         FederationStep::RemoveClientId { client_id } => assert!(provider.client_ids.remove(&client_id)),
         FederationStep::SetThumbprints { thumbprints } => provider.thumbprints = thumbprints,
@@ -88,9 +88,11 @@ fn any_desired() -> impl Strategy<Value = DesiredFederation> {
     )
         .prop_map(
             |(jwks, discovery, managed, client_ids, thumbprints, own)| DesiredFederation {
-                jwks: document(&jwks),
-                discovery: document(&discovery),
-                public_read: managed.then(public_read),
+                documents: Some(DesiredDocuments {
+                    jwks: document(&jwks),
+                    discovery: document(&discovery),
+                    public_read: managed.then(public_read),
+                }),
                 provider: DesiredProvider {
                     client_ids,
                     thumbprints,
@@ -176,7 +178,11 @@ proptest! {
         for step in FederationPlan::apply(&desired, &world, None).unwrap().steps {
             run(step, &mut world);
         }
-        let ours = Removable { owner: owner(), public_read: desired.public_read };
+        let ours = Removable {
+            owner: owner(),
+            provider: true,
+            public_read: desired.documents.and_then(|documents| documents.public_read),
+        };
         for step in FederationPlan::remove(&ours, &world).unwrap() {
             run(step, &mut world);
         }

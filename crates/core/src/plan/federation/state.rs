@@ -37,14 +37,21 @@ pub struct DesiredFederation {
     pub owner: FederationOwner,
     /// The record of keys, as text.
     pub record: String,
+    /// What is published; `None` where somebody else does.
+    pub documents: Option<DesiredDocuments>,
+    /// The provider.
+    pub provider: DesiredProvider,
+}
+
+/// Everything that is published.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DesiredDocuments {
     /// The keys.
     pub jwks: DesiredDocument,
     /// The discovery document.
     pub discovery: DesiredDocument,
     /// Our statement in the bucket's policy; `None` when that policy is not ours to touch.
     pub public_read: Option<PublicRead>,
-    /// The provider.
-    pub provider: DesiredProvider,
 }
 
 /// A document as it must be.
@@ -71,6 +78,20 @@ pub struct DesiredProvider {
     pub thumbprints: Vec<String>,
     /// All tags, ownership included.
     pub tags: Tags,
+    /// Who makes and keeps it.
+    pub management: Management,
+}
+
+/// Who makes and keeps a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Management {
+    /// We do.
+    Managed {
+        /// Whether one is taken that an AWS administrator offers by its tag.
+        adopt: bool,
+    },
+    /// Somebody else does: it is looked at and never written.
+    Existing,
 }
 
 /// Everything of a federation that exists.
@@ -124,24 +145,30 @@ pub struct ObservedProvider {
 pub struct Removable {
     /// Whose things are removed; nobody else's ever are.
     pub owner: FederationOwner,
+    /// Whether the provider is ours to remove.
+    pub provider: bool,
     /// Our statement; `None` when the bucket's policy is not ours to touch.
     pub public_read: Option<PublicRead>,
 }
 
 impl DesiredFederation {
-    /// The document of this kind.
-    pub const fn document(&self, kind: DocumentKind) -> &DesiredDocument {
-        match kind {
-            DocumentKind::Jwks => &self.jwks,
-            DocumentKind::Discovery => &self.discovery,
-        }
+    /// The document of this kind, if we publish it.
+    pub fn document(&self, kind: DocumentKind) -> Option<&DesiredDocument> {
+        let documents = self.documents.as_ref()?;
+        Some(match kind {
+            DocumentKind::Jwks => &documents.jwks,
+            DocumentKind::Discovery => &documents.discovery,
+        })
     }
 
     /// The digest of all that is asked for in AWS; the uid tag, which is information, does not count.
     pub fn fingerprint(&self) -> Fingerprint {
         let mut provider = self.provider.clone();
         provider.tags.remove(TAG_UID);
-        Fingerprint::of(&(&self.jwks, &self.discovery, &self.public_read, provider))
+        if let Management::Managed { adopt } = &mut provider.management {
+            *adopt = false;
+        }
+        Fingerprint::of(&(&self.documents, provider))
     }
 }
 

@@ -3,17 +3,15 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    DesiredDocument, DesiredFederation, DesiredProvider, DocumentKind, ObservedFederation, ObservedProvider,
-    PolicyChange, Removable, StatementError,
+    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedFederation, PolicyChange, Removable,
+    StatementError,
+    provider::{is_ours, registration},
 };
 use crate::{
     naming::Tags,
     plan::binding::{Cause, Fingerprint},
     vocabulary::{ConditionType, Reason},
 };
-
-/// Audiences of one provider (IAM quotas).
-const MAX_CLIENT_IDS: usize = 100;
 
 /// One call to Kubernetes, S3 or IAM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +44,11 @@ pub enum FederationStep {
         /// SHA-1 thumbprints; empty lets AWS find its own.
         thumbprints: Vec<String>,
         /// All tags.
+        tags: Tags,
+    },
+    /// Makes a provider that was offered the federation's own, before anything else is done to it.
+    AdoptProvider {
+        /// The ownership tags.
         tags: Tags,
     },
     /// Removes tags from the provider.
@@ -92,6 +95,7 @@ impl FederationStep {
             Self::PutDocument { .. } | Self::DeleteDocument { .. } => ConditionType::Published,
             Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => ConditionType::PubliclyReadable,
             Self::CreateProvider { .. }
+            | Self::AdoptProvider { .. }
             | Self::UntagProvider { .. }
             | Self::TagProvider { .. }
             | Self::AddClientId { .. }
@@ -110,6 +114,7 @@ impl fmt::Display for FederationStep {
             Self::PutDocument { kind, .. } | Self::DeleteDocument { kind, .. } => kind.fmt(f),
             Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => f.write_str("bucket policy statement"),
             Self::CreateProvider { .. } | Self::DeleteProvider => f.write_str("OIDC provider"),
+            Self::AdoptProvider { .. } => f.write_str("ownership of the OIDC provider, which was offered"),
             Self::UntagProvider { keys } => write!(f, "provider tags {}", keys.join(", ")),
             Self::TagProvider { tags } => {
                 write!(
@@ -149,10 +154,16 @@ pub enum FederationRefusal {
     Statement(StatementError),
     /// A provider for our issuer.
     #[error(
-        "The IAM OIDC provider {0} exists and does not carry this federation's tags, so it is not touched: delete it if \
-         nobody needs it, or use another issuer."
+        "The IAM OIDC provider {arn} exists and does not carry this federation's tags, so it is not touched: delete it if \
+         nobody needs it, use another issuer, let somebody else keep it (spec.provider.management: Existing), or hand it \
+         over: spec.provider.adopt: IfTagged here, and on the provider the tag irsa-anywhere.dev/adopt={adoption}."
     )]
-    ForeignProvider(String),
+    ForeignProvider {
+        /// The provider.
+        arn: String,
+        /// The value of the tag that would hand it over.
+        adoption: String,
+    },
 }
 
 impl FederationRefusal {
@@ -160,7 +171,7 @@ impl FederationRefusal {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::ForeignDocument(_) | Self::Statement(_) => Reason::BucketShared,
-            Self::ForeignProvider(_) => Reason::ForeignProvider,
+            Self::ForeignProvider { .. } => Reason::ForeignProvider,
         }
     }
 
@@ -169,12 +180,19 @@ impl FederationRefusal {
         match self {
             Self::ForeignDocument(_) => ConditionType::Published,
             Self::Statement(_) => ConditionType::PubliclyReadable,
-            Self::ForeignProvider(_) => ConditionType::ProviderRegistered,
+            Self::ForeignProvider { .. } => ConditionType::ProviderRegistered,
         }
     }
 }
 
 impl FederationPlan {
+    /// Leaves out what would register the issuer.
+    pub fn without_registration(mut self) -> Self {
+        self.steps
+            .retain(|step| step.aspect() != ConditionType::ProviderRegistered);
+        self
+    }
+
     /// The steps that make the federation as desired. `applied` is what a pass of this process last made of it in full.
     ///
     /// # Errors
@@ -192,7 +210,7 @@ impl FederationPlan {
             .into_iter()
             .chain(publishing)
             .chain(exposure(desired, observed)?)
-            .chain(registration(&desired.provider, observed.provider.as_ref()))
+            .chain(registration(desired, observed.provider.as_ref()))
             .collect();
         let cause = if applied == Some(desired.fingerprint()) {
             Cause::Drift
@@ -210,7 +228,7 @@ impl FederationPlan {
         let provider = observed
             .provider
             .as_ref()
-            .filter(|provider| ours.owner.owns_provider(&provider.tags))
+            .filter(|provider| ours.provider && ours.owner.owns_provider(&provider.tags))
             .map(|_| FederationStep::DeleteProvider);
         let documents = [DocumentKind::Discovery, DocumentKind::Jwks]
             .into_iter()
@@ -238,9 +256,14 @@ fn check_ownership(desired: &DesiredFederation, observed: &ObservedFederation) -
             return Err(FederationRefusal::ForeignDocument(kind));
         }
     }
-    match &observed.provider {
-        Some(provider) if !desired.owner.owns_provider(&provider.tags) => {
-            Err(FederationRefusal::ForeignProvider(desired.provider.arn.clone()))
+    match (&observed.provider, desired.provider.management) {
+        (Some(provider), Management::Managed { adopt })
+            if !is_ours(desired, provider) && !(adopt && desired.owner.is_offered(&provider.tags)) =>
+        {
+            Err(FederationRefusal::ForeignProvider {
+                arn: desired.provider.arn.clone(),
+                adoption: desired.owner.adoption(),
+            })
         }
         _ => Ok(()),
     }
@@ -254,7 +277,7 @@ fn saving(desired: &DesiredFederation, observed: &ObservedFederation) -> Option<
 }
 
 fn publish(kind: DocumentKind, desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
-    let (wanted, present) = (desired.document(kind), observed.document(kind));
+    let (wanted, present) = (desired.document(kind)?, observed.document(kind));
     let as_wanted = present.is_some_and(|present| present.is(wanted));
     (!as_wanted).then(|| FederationStep::PutDocument {
         kind,
@@ -267,7 +290,11 @@ fn exposure(
     desired: &DesiredFederation,
     observed: &ObservedFederation,
 ) -> Result<Option<FederationStep>, FederationRefusal> {
-    match &desired.public_read {
+    match desired
+        .documents
+        .as_ref()
+        .and_then(|documents| documents.public_read.as_ref())
+    {
         Some(statement) => change(statement.put(observed.bucket_policy.as_deref(), observed.established)),
         None => Ok(None),
     }
@@ -279,67 +306,4 @@ fn change(wanted: Result<PolicyChange, StatementError>) -> Result<Option<Federat
         PolicyChange::Put(policy) => Some(FederationStep::PutBucketPolicy { policy }),
         PolicyChange::Delete => Some(FederationStep::DeleteBucketPolicy),
     })
-}
-
-fn registration(desired: &DesiredProvider, observed: Option<&ObservedProvider>) -> Vec<FederationStep> {
-    let Some(provider) = observed else {
-        return vec![FederationStep::CreateProvider {
-            client_ids: desired.client_ids.clone(),
-            thumbprints: desired.thumbprints.clone(),
-            tags: desired.tags.clone(),
-        }];
-    };
-    let thumbprints =
-        (!desired.thumbprints.is_empty() && !same(&desired.thumbprints, &provider.thumbprints)).then(|| {
-            FederationStep::SetThumbprints {
-                thumbprints: desired.thumbprints.clone(),
-            }
-        });
-    tagging(&desired.tags, &provider.tags)
-        .into_iter()
-        .chain(audiences(&desired.client_ids, &provider.client_ids))
-        .chain(thumbprints)
-        .collect()
-}
-
-/// Added before removed, so that tokens with either find a provider; the other way round where the quota leaves no room.
-fn audiences(desired: &BTreeSet<String>, observed: &BTreeSet<String>) -> Vec<FederationStep> {
-    let mut added: Vec<FederationStep> = desired
-        .difference(observed)
-        .map(|client_id| FederationStep::AddClientId {
-            client_id: client_id.clone(),
-        })
-        .collect();
-    let mut removed: Vec<FederationStep> = observed
-        .difference(desired)
-        .map(|client_id| FederationStep::RemoveClientId {
-            client_id: client_id.clone(),
-        })
-        .collect();
-    if observed.len() + added.len() > MAX_CLIENT_IDS {
-        removed.append(&mut added);
-        return removed;
-    }
-    added.append(&mut removed);
-    added
-}
-
-/// Thumbprints as IAM keeps them: in lower case, the order without meaning.
-fn same(wanted: &[String], present: &[String]) -> bool {
-    let set = |list: &[String]| list.iter().map(|one| one.to_lowercase()).collect::<BTreeSet<_>>();
-    set(wanted) == set(present)
-}
-
-/// Tags that nobody listed go; AWS's own (`aws:…`) cannot.
-fn tagging(desired: &Tags, observed: &Tags) -> Vec<FederationStep> {
-    let unlisted = observed
-        .keys()
-        .filter(|key| !desired.contains_key(*key) && !key.starts_with("aws:"));
-    let keys: Vec<String> = unlisted.cloned().collect();
-    let differing = desired.iter().filter(|(key, value)| observed.get(*key) != Some(value));
-    let tags: Tags = differing.map(|(key, value)| (key.clone(), value.clone())).collect();
-    // Untag first: a key that differs in case only is the same key to IAM.
-    let untag = (!keys.is_empty()).then_some(FederationStep::UntagProvider { keys });
-    let tag = (!tags.is_empty()).then_some(FederationStep::TagProvider { tags });
-    untag.into_iter().chain(tag).collect()
 }

@@ -1,5 +1,7 @@
 //! Plans for one thing at a time.
 
+mod coexistence;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
@@ -39,10 +41,13 @@ pub(super) fn desired() -> DesiredFederation {
     DesiredFederation {
         owner: owner(),
         record: "record".to_owned(),
-        jwks: document("keys"),
-        discovery: document("discovery"),
-        public_read: Some(public_read()),
+        documents: Some(DesiredDocuments {
+            jwks: document("keys"),
+            discovery: document("discovery"),
+            public_read: Some(public_read()),
+        }),
         provider: DesiredProvider {
+            management: Management::Managed { adopt: false },
             arn: "arn:p".to_owned(),
             client_ids: set(&["sts.amazonaws.com"]),
             thumbprints: Vec::new(),
@@ -70,8 +75,12 @@ fn observed() -> ObservedFederation {
     };
     ObservedFederation {
         record: Some(wanted.record.clone()),
-        jwks: Some(stored(&wanted.jwks, "\"k\"")),
-        discovery: Some(stored(&wanted.discovery, "\"d\"")),
+        jwks: wanted
+            .document(DocumentKind::Jwks)
+            .map(|document| stored(document, "\"k\"")),
+        discovery: wanted
+            .document(DocumentKind::Discovery)
+            .map(|document| stored(document, "\"d\"")),
         bucket_policy: Some(policy),
         provider: Some(ObservedProvider {
             client_ids: wanted.provider.client_ids,
@@ -149,10 +158,8 @@ fn a_document_is_written_again_when_anything_about_it_differs_and_only_over_what
 
 #[test]
 fn an_unmanaged_policy_is_neither_needed_nor_touched() {
-    let unmanaged = DesiredFederation {
-        public_read: None,
-        ..desired()
-    };
+    let mut unmanaged = desired();
+    unmanaged.documents.as_mut().unwrap().public_read = None;
     assert_eq!(
         steps(&unmanaged, &changed(|observed| observed.bucket_policy = None)),
         []
@@ -291,10 +298,8 @@ fn repair_is_told_from_a_changed_spec_and_from_new_keys() {
     let cause = |applied| FederationPlan::apply(&desired(), &drifted, applied).unwrap().cause;
     assert_eq!(cause(Some(desired().fingerprint())), Cause::Drift);
     assert_eq!(cause(None), Cause::Spec);
-    let older = DesiredFederation {
-        jwks: document("older"),
-        ..desired()
-    };
+    let mut older = desired();
+    older.documents.as_mut().unwrap().jwks = document("older");
     assert_eq!(cause(Some(older.fingerprint())), Cause::Spec);
     let mut restored = desired();
     restored.provider.tags.insert(TAG_UID.to_owned(), "u-2".to_owned());
@@ -306,6 +311,7 @@ fn repair_is_told_from_a_changed_spec_and_from_new_keys() {
 fn removal_ends_trust_before_the_documents_go_and_the_statement_goes_last() {
     let ours = Removable {
         owner: owner(),
+        provider: true,
         public_read: Some(public_read()),
     };
     let delete = |kind, etag: &str| FederationStep::DeleteDocument {
@@ -330,6 +336,7 @@ fn removal_ends_trust_before_the_documents_go_and_the_statement_goes_last() {
             cluster: "other".to_owned(),
             ..owner()
         },
+        provider: true,
         public_read: None,
     };
     assert_eq!(FederationPlan::remove(&foreign, &observed()), Ok(vec![]));
