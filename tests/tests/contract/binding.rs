@@ -121,6 +121,32 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             policies(json!({"inline": [{"name": "a", "document": "{}"}]})),
             Some("document"),
         ),
+        ("role to adopt", role(json!({"adopt": "IfTagged"})), None),
+        (
+            "somebody else's role",
+            json!({"spec": {"existingRole": {"arn": "arn:aws:iam::123456789012:role/path/app"}}}),
+            None,
+        ),
+        (
+            "somebody else's role by its name",
+            json!({"spec": {"existingRole": {"arn": "app"}}}),
+            Some("spec.existingRole.arn must be a role's ARN"),
+        ),
+        (
+            "somebody else's role with policies",
+            json!({"spec": {"existingRole": {"arn": "arn:aws:iam::123456789012:role/app"}, "policies": {"managed": ["X"]}}}),
+            Some("must be left out"),
+        ),
+        (
+            "somebody else's role to adopt",
+            json!({"spec": {"existingRole": {"arn": "arn:aws:iam::123456789012:role/app"}, "role": {"adopt": "IfTagged"}}}),
+            Some("must be left out"),
+        ),
+        (
+            "somebody else's role to retain",
+            json!({"spec": {"existingRole": {"arn": "arn:aws:iam::123456789012:role/app"}, "deletionPolicy": "Retain"}}),
+            Some("is never deleted"),
+        ),
         ("mode", json!({"spec": {"serviceAccountMode": "Create"}}), None),
         (
             "unknown mode",
@@ -150,6 +176,11 @@ async fn what_names_the_role_cannot_change() {
             "role name set later",
             role(json!({"name": "x"})),
             Some("role.name is immutable"),
+        ),
+        (
+            "somebody else's role from now on",
+            json!({"spec": {"existingRole": {"arn": "arn:aws:iam::123456789012:role/app"}}}),
+            Some("spec.existingRole cannot be added or removed"),
         ),
         ("accounts", accounts(&["a", "b"]), None),
     ];

@@ -314,6 +314,36 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
             None,
         ),
         (
+            "somebody else publishes",
+            json!({"spec": {"publish": {"s3": null, "external": {}}, "aws": {"region": "eu-central-1"}}}),
+            None,
+        ),
+        (
+            "somebody else publishes and nobody says where AWS is",
+            json!({"spec": {"publish": {"s3": null, "external": {}}}}),
+            Some("spec.aws.region is required"),
+        ),
+        (
+            "two publishers",
+            json!({"spec": {"publish": {"external": {}}}}),
+            Some("exactly one member"),
+        ),
+        (
+            "an existing provider",
+            json!({"spec": {"provider": {"management": "Existing"}}}),
+            None,
+        ),
+        (
+            "a provider to adopt",
+            json!({"spec": {"provider": {"adopt": "IfTagged"}}}),
+            None,
+        ),
+        (
+            "an adoption of anything",
+            json!({"spec": {"provider": {"adopt": "Always"}}}),
+            Some("Unsupported value"),
+        ),
+        (
             "an announced key",
             announced(&json!([{"name": "next", "publicKeyPem": PEM}])),
             None,
@@ -386,6 +416,16 @@ async fn what_cannot_change_in_aws_cannot_change_in_the_spec() {
             "name prefix set later",
             rules(json!({"roleNamePrefix": "x-"})),
             Some("roleNamePrefix is immutable"),
+        ),
+        (
+            "somebody else publishes from now on",
+            json!({"spec": {"publish": {"s3": null, "external": {}}, "aws": {"region": "eu-central-1"}}}),
+            Some("cannot replace each other"),
+        ),
+        (
+            "somebody else keeps the provider from now on",
+            json!({"spec": {"provider": {"management": "Existing"}}}),
+            None,
         ),
         ("audiences", json!({"spec": {"audiences": ["a"]}}), None),
         ("suspend", json!({"spec": {"suspend": true}}), None),

@@ -146,6 +146,13 @@ async fn bench() -> Bench {
     let mut blocked = BucketOptions::in_region(REGION);
     blocked.public_access_block = Some(PublicAccessBlock::ALL);
     account.create_bucket("acme-blocked", blocked);
+    let mut external = BucketOptions::in_region(REGION);
+    external.public_access_block = None;
+    account.create_bucket(
+        "acme-external",
+        external.with_policy(json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-external/*"}]})),
+    );
     let theirs = BucketOptions::in_region(REGION);
     world.aws.account("210987654321").create_bucket("not-acmes", theirs);
     let recorder = Recorder::start(&world.cluster.kubeconfig()).await;

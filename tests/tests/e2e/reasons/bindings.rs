@@ -32,7 +32,8 @@ fn with(namespace: &str, name: &str, field: &str, value: Value) -> Value {
     binding
 }
 
-const NAMESPACES: [&str; 17] = [
+const NAMESPACES: [&str; 18] = [
+    "borrowed",
     "astray",
     "early",
     "lonely",
@@ -96,6 +97,12 @@ pub(super) async fn provoke(bench: &mut Bench) {
         binding("denied", "denied"),
         with("settling", "app", "policies", policies("AmazonS3ReadOnlyAccess")),
         binding("kept", "app"),
+        with(
+            "borrowed",
+            "app",
+            "existingRole",
+            json!({"arn": format!("arn:aws:iam::{ACCOUNT}:role/{prefix}foreign.app")}),
+        ),
     ];
     older.extend(["a", "b"].map(|name| with("full", name, "serviceAccountMode", json!("None"))));
     bench.apply_all(older).await;
@@ -118,6 +125,12 @@ pub(super) async fn provoke(bench: &mut Bench) {
 
     bench
         .see(&[
+            case(
+                "borrowed",
+                "app",
+                Reason::RoleMismatch,
+                &["does not let system:serviceaccount:borrowed:app in", "not written here"],
+            ),
             case("astray", "app", Reason::FederationNotFound, &["nowhere", "create it"]),
             case(
                 "early",

@@ -65,6 +65,14 @@ pub(super) async fn provoke(bench: &mut Bench) {
 
     let mut wrong_account = federation("wrong-account", ISSUER_BUCKET);
     wrong_account["spec"]["aws"] = json!({"accountId": "999999999999"});
+    let mut external = federation("external", "acme-external");
+    external["spec"]["publish"] = json!({"external": {}});
+    external["spec"]["aws"] = json!({"region": REGION});
+    let discovery = json!({"issuer": external["spec"]["issuer"], "jwks_uri": "http://keys.example.com/"}).to_string();
+    let path = "clusters/external/.well-known/openid-configuration";
+    assert!(bench.world.aws.put_object("acme-external", path, discovery));
+    let mut existing = federation("existing", ISSUER_BUCKET);
+    existing["spec"]["provider"] = json!({"management": "Existing"});
     let mut duplicate = super::the_federation();
     duplicate["metadata"]["name"] = "duplicate".into();
     let of_a_bucket = [
@@ -81,7 +89,7 @@ pub(super) async fn provoke(bench: &mut Bench) {
         "denied",
         "mismatch",
     ];
-    let mut all = vec![wrong_account, duplicate];
+    let mut all = vec![wrong_account, duplicate, external, existing];
     all.extend(of_a_bucket.map(|(name, bucket)| federation(name, bucket)));
     all.extend(of_our_bucket.map(|name| federation(name, ISSUER_BUCKET)));
     bench.apply_all(all).await;
@@ -143,6 +151,18 @@ pub(super) async fn provoke(bench: &mut Bench) {
                 "denied",
                 Reason::AccessDenied,
                 &["OpenIDConnectProvider", "clusters/denied", "IAM policy"],
+            ),
+            case(
+                "",
+                "external",
+                Reason::DocumentsMismatch,
+                &["clusters/external", "jwks_uri", "spec.publish.external"],
+            ),
+            case(
+                "",
+                "existing",
+                Reason::ProviderMismatch,
+                &["clusters/existing", "does not exist", "Managed"],
             ),
             case(
                 "",

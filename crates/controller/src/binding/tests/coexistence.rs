@@ -84,15 +84,15 @@ async fn what_is_wrong_with_somebody_elses_role_is_named() {
     );
 
     edit(&mut binding, |spec| {
-        spec["existingRole"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:role/x/{THEIRS}"))
+        spec["existingRole"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:role/x/{THEIRS}"));
     });
     bench.end(&mut binding, Reason::RoleMismatch, &their_arn()).await;
     edit(&mut binding, |spec| {
-        spec["existingRole"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:role/gone"))
+        spec["existingRole"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:role/gone"));
     });
     bench.end(&mut binding, Reason::RoleMismatch, "does not exist").await;
     edit(&mut binding, |spec| {
-        spec["existingRole"]["arn"] = json!("arn:aws:iam::999999999999:role/app")
+        spec["existingRole"]["arn"] = json!("arn:aws:iam::999999999999:role/app");
     });
     bench
         .end(&mut binding, Reason::InvalidSpec, "must be a role of account")

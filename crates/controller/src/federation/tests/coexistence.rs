@@ -114,7 +114,7 @@ async fn a_revoked_key_that_somebody_else_still_publishes_is_told() {
     bench.succeed(&mut federation).await;
     let thumbprint = federation.status.as_ref().unwrap().keys[0].thumbprint.clone();
     edit(&mut federation, |spec| {
-        spec["signingKeys"]["revoke"] = json!([{ "thumbprint": thumbprint }])
+        spec["signingKeys"]["revoke"] = json!([{ "thumbprint": thumbprint }]);
     });
     bench
         .end(&mut federation, Reason::DocumentsMismatch, "still has keys")

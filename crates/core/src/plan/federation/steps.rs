@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedFederation, PolicyChange, Removable,
-    StatementError,
+    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedFederation, ObservedProvider, PolicyChange,
+    Removable, StatementError,
     provider::{is_ours, registration},
 };
 use crate::{
@@ -187,6 +187,7 @@ impl FederationRefusal {
 
 impl FederationPlan {
     /// Leaves out what would register the issuer.
+    #[must_use]
     pub fn without_registration(mut self) -> Self {
         self.steps
             .retain(|step| step.aspect() != ConditionType::ProviderRegistered);
@@ -257,9 +258,7 @@ fn check_ownership(desired: &DesiredFederation, observed: &ObservedFederation) -
         }
     }
     match (&observed.provider, desired.provider.management) {
-        (Some(provider), Management::Managed { adopt })
-            if !is_ours(desired, provider) && !(adopt && desired.owner.is_offered(&provider.tags)) =>
-        {
+        (Some(provider), Management::Managed { adopt }) if !may_take(desired, provider, adopt) => {
             Err(FederationRefusal::ForeignProvider {
                 arn: desired.provider.arn.clone(),
                 adoption: desired.owner.adoption(),
@@ -267,6 +266,10 @@ fn check_ownership(desired: &DesiredFederation, observed: &ObservedFederation) -
         }
         _ => Ok(()),
     }
+}
+
+fn may_take(desired: &DesiredFederation, provider: &ObservedProvider, adopt: bool) -> bool {
+    is_ours(desired, provider) || (adopt && desired.owner.is_offered(&provider.tags))
 }
 
 fn saving(desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
