@@ -61,8 +61,10 @@ impl JsonSchema for Publish {
 /// An S3 bucket that holds the documents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("!self.create || !has(self.bucketOwner)")
+    .message("spec.publish.s3.create makes the bucket in the account of the operator's credentials; leave bucketOwner out"))]
 pub struct S3Publish {
-    /// Name of an existing bucket: 3 to 63 lower-case letters, digits and hyphens. No dots, because the TLS certificate
+    /// Name of the bucket: 3 to 63 lower-case letters, digits and hyphens. No dots, because the TLS certificate
     /// of S3 does not cover them. Immutable. Whoever may write to it can act as any ServiceAccount of this cluster.
     #[schemars(length(max = 63))]
     #[x_kube(validation = Rule::new("!self.contains('.')")
@@ -86,6 +88,11 @@ pub struct S3Publish {
     #[x_kube(validation = Rule::new(schema::ACCOUNT_ID)
         .message("spec.publish.s3.bucketOwner must be an AWS account id of 12 digits, in quotes"))]
     pub bucket_owner: Option<String>,
+    /// Whether the bucket is created if there is none of this name: in the caller's account, with ACLs off, and open to
+    /// public bucket policies if `access` is BucketPolicy. One that was created so is deleted with this object if it is empty
+    /// then; any other is never deleted.
+    #[serde(default)]
+    pub create: bool,
     /// Who makes the two documents readable for everyone. `BucketPolicy`: the operator keeps one statement in the
     /// bucket's policy that allows reading exactly these two objects; the issuer must then be the bucket's own address.
     /// `Unmanaged`: someone else does, by a policy from Terraform or with CloudFront in front of a private bucket.

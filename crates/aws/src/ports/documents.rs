@@ -102,6 +102,16 @@ pub struct PublicAccessBlock {
     pub restrict_public_buckets: bool,
 }
 
+impl PublicAccessBlock {
+    /// Public policies may be put and are obeyed; public ACLs neither.
+    pub const POLICIES_ONLY: Self = Self {
+        block_public_acls: true,
+        ignore_public_acls: true,
+        block_public_policy: false,
+        restrict_public_buckets: false,
+    };
+}
+
 /// Documents in S3.
 ///
 /// **Guarantees.** Every call carries `ExpectedBucketOwner`. Every write of an object is conditional, so two writers
@@ -140,6 +150,27 @@ pub trait DocumentStore: Send + Sync {
 
     /// Removes the bucket's policy; one that is gone already is fine.
     fn delete_bucket_policy(&self, bucket: &Bucket) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Creates the bucket in its region, in the account of these credentials. ACLs are off and all of Block Public Access is
+    /// on, as in every new bucket (S3 user guide, "Default settings for new buckets", since April 2023). One that is ours
+    /// already is fine.
+    ///
+    /// # Errors
+    /// [`Kind::AlreadyExists`](crate::Kind::AlreadyExists) when another account has a bucket of this name.
+    fn create_bucket(&self, bucket: &Bucket) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Deletes the bucket; one that is gone already is fine.
+    ///
+    /// # Errors
+    /// [`Kind::DeleteConflict`](crate::Kind::DeleteConflict) when there is anything in it.
+    fn delete_bucket(&self, bucket: &Bucket) -> impl Future<Output = Result<(), AwsError>> + Send;
+
+    /// Replaces the bucket's own Block Public Access.
+    fn put_public_access_block(
+        &self,
+        bucket: &Bucket,
+        block: PublicAccessBlock,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// The bucket's own Block Public Access, `None` when it has none.
     fn public_access_block(

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_s3::{
     config::{Builder, Region},
     primitives::ByteStream,
+    types::{BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration},
 };
 
 use super::{
@@ -181,6 +182,70 @@ impl DocumentStore for SdkAws {
                 .map(drop)
                 .map_err(|error| about("s3:DeleteBucketPolicy", &arn).failed(error)),
         )
+    }
+
+    async fn create_bucket(&self, bucket: &Bucket) -> Result<(), AwsError> {
+        let arn = self.bucket_arn(bucket);
+        // us-east-1 has no name as a place, and is where a bucket goes without one.
+        let place = (bucket.region != "us-east-1").then(|| {
+            CreateBucketConfiguration::builder()
+                .location_constraint(BucketLocationConstraint::from(bucket.region.as_str()))
+                .build()
+        });
+        let answer = self
+            .s3
+            .create_bucket()
+            .bucket(&bucket.name)
+            .set_create_bucket_configuration(place)
+            .customize()
+            .config_override(in_region(bucket))
+            .send()
+            .await;
+        match answer.map_err(|error| about("s3:CreateBucket", &arn).failed(error)) {
+            Err(error) if error.code == "BucketAlreadyOwnedByYou" => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
+    async fn delete_bucket(&self, bucket: &Bucket) -> Result<(), AwsError> {
+        let arn = self.bucket_arn(bucket);
+        let answer = self
+            .s3
+            .delete_bucket()
+            .bucket(&bucket.name)
+            .expected_bucket_owner(&bucket.owner)
+            .customize()
+            .config_override(in_region(bucket))
+            .send()
+            .await;
+        gone_is_fine(
+            answer
+                .map(drop)
+                .map_err(|error| about("s3:DeleteBucket", &arn).failed(error)),
+        )
+    }
+
+    async fn put_public_access_block(&self, bucket: &Bucket, block: PublicAccessBlock) -> Result<(), AwsError> {
+        let arn = self.bucket_arn(bucket);
+        let wanted = PublicAccessBlockConfiguration::builder()
+            .block_public_acls(block.block_public_acls)
+            .ignore_public_acls(block.ignore_public_acls)
+            .block_public_policy(block.block_public_policy)
+            .restrict_public_buckets(block.restrict_public_buckets)
+            .build();
+        let answer = self
+            .s3
+            .put_public_access_block()
+            .bucket(&bucket.name)
+            .expected_bucket_owner(&bucket.owner)
+            .public_access_block_configuration(wanted)
+            .customize()
+            .config_override(in_region(bucket))
+            .send()
+            .await;
+        answer
+            .map(drop)
+            .map_err(|error| about("s3:PutBucketPublicAccessBlock", &arn).failed(error))
     }
 
     async fn public_access_block(&self, bucket: &Bucket) -> Result<Option<PublicAccessBlock>, AwsError> {

@@ -9,7 +9,7 @@ use irsa_core::{
     history::Advance,
     plan::{
         binding::{Cause, Fingerprint},
-        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep},
+        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep, ObservedBucket},
     },
     published::judge_external,
     vocabulary::{ConditionType, EventReason, Reason},
@@ -147,11 +147,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .status
             .as_ref()
             .is_some_and(|status| status.published.is_some());
-        let mut found = observe::aws(aws, wanted, established).await?;
+        let mut found = observe::aws(aws, wanted, wanted.known(seen, established)).await?;
         found.record.clone_from(&seen.stored.text);
         let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
         let advance = keys::advance(federation, wanted, seen, published, Timestamp::now())?;
-        let record = advance.record.to_json();
+        let mut record = advance.record.clone();
+        if found.bucket == ObservedBucket::Missing {
+            record.made_bucket = wanted.s3.as_ref().map(|s3| s3.bucket.clone());
+        }
+        let record = record.to_json();
         let desired = wanted.desired(federation, aws.caller(), &advance.published, record)?;
         let external = match wanted.s3 {
             Some(_) => None,

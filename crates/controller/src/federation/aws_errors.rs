@@ -25,7 +25,7 @@ pub(super) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
         Kind::NoCredentials => format!("The operator has no valid AWS credentials: {error}."),
         Kind::WrongAccount => format!("{error}; correct spec.aws or the operator's credentials. Nothing was written."),
         Kind::NotFound if error.code == "NoSuchBucket" => {
-            format!("spec.publish.s3.bucket does not exist: {error}; create it.")
+            format!("spec.publish.s3.bucket does not exist: {error}; create it, or set spec.publish.s3.create.")
         }
         _ => format!("{error}."),
     };
@@ -71,6 +71,10 @@ fn explained(step: &FederationStep, error: &AwsError) -> Option<Halt> {
                  operator's IAM policy.",
                 error.resource
             ),
+        ),
+        (Kind::AlreadyExists, FederationStep::CreateBucket) => (
+            Reason::BucketNotOurs,
+            "Another AWS account has a bucket of the name spec.publish.s3.bucket; choose another name.".to_owned(),
         ),
         (Kind::AlreadyExists, FederationStep::CreateProvider { .. }) => (
             Reason::Propagating,

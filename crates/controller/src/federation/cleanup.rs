@@ -3,6 +3,7 @@
 use irsa_api::{DeletionPolicy, IamRoleBinding, OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
+    history::KeyRecord,
     plan::federation::FederationPlan,
     vocabulary::{ConditionType, EventReason, Reason},
 };
@@ -19,7 +20,7 @@ use super::{
     aws_errors::halt,
     cluster::StoredRecord,
     execute::{Done, Executor},
-    observe,
+    observe::{self, Known},
     servers::ApiServers,
     validate::{Wanted, locate},
 };
@@ -121,9 +122,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .as_ref()
             .and_then(|status| status.account_id.as_deref());
         // The record is written before anything in AWS: without it and without an account nothing was made.
-        let recorded = self.records().load(&wanted.record_name).await?.text.is_some();
-        if account.is_some() || recorded {
-            self.remove_from_aws(&wanted, account).await?;
+        let record = self.records().load(&wanted.record_name).await?.text;
+        if account.is_some() || record.is_some() {
+            // One that cannot be read says nothing of a bucket, which then stays.
+            let record = record.and_then(|text| KeyRecord::from_json(&text).ok());
+            self.remove_from_aws(&wanted, record.as_ref(), account).await?;
         }
         let _permit = self
             .shell
@@ -132,7 +135,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         self.records().delete(&wanted.record_name).await
     }
 
-    async fn remove_from_aws(&self, wanted: &Wanted, account: Option<&str>) -> Result<(), Halt> {
+    async fn remove_from_aws(
+        &self,
+        wanted: &Wanted,
+        record: Option<&KeyRecord>,
+        account: Option<&str>,
+    ) -> Result<(), Halt> {
         let connected = self.connect.connect(&wanted.connection).await;
         let aws = connected.map_err(|error| halt(ConditionType::ProviderRegistered, &error))?;
         let ours = &aws.caller().account;
@@ -147,7 +155,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 message,
             ));
         }
-        let found = observe::aws(&aws, wanted, true).await?;
+        let known = Known {
+            established: true,
+            made_bucket: wanted.made_bucket(record),
+            may_miss_bucket: true,
+        };
+        let found = observe::aws(&aws, wanted, known).await?;
         let steps = FederationPlan::remove(&wanted.removable(), &found)
             .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         let executor = Executor {

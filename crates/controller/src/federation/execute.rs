@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition};
+use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition, PublicAccessBlock};
 use irsa_core::plan::federation::{DocumentKind, FederationStep};
+
+use tracing::info;
 
 use super::{
     aws_errors::{policy_refused, refused},
@@ -92,6 +94,9 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             // The record is not AWS's.
             FederationStep::SaveRecord { .. } => Ok(()),
             FederationStep::PutDocument { .. }
+            | FederationStep::CreateBucket
+            | FederationStep::OpenBucket
+            | FederationStep::DeleteBucket
             | FederationStep::PutBucketPolicy { .. }
             | FederationStep::DeleteBucketPolicy
             | FederationStep::DeleteDocument { .. } => match self.wanted.bucket(aws.caller()) {
@@ -122,6 +127,18 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
                 done.etags.insert(*kind, etag);
                 Ok(())
             }
+            FederationStep::CreateBucket => aws.create_bucket(bucket).await,
+            FederationStep::OpenBucket => {
+                aws.put_public_access_block(bucket, PublicAccessBlock::POLICIES_ONLY)
+                    .await
+            }
+            FederationStep::DeleteBucket => match aws.delete_bucket(bucket).await {
+                Err(error) if error.kind() == Kind::DeleteConflict => {
+                    info!(bucket = bucket.name, "the bucket has something else in it and stays");
+                    Ok(())
+                }
+                deleted => deleted,
+            },
             FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(bucket, policy).await,
             FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(bucket).await,
             FederationStep::DeleteDocument { kind, etag } => {

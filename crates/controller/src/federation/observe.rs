@@ -1,9 +1,12 @@
 //! A federation's things as AWS shows them: two objects, a policy, a provider; one read each.
 
-use futures::future::try_join4;
-use irsa_aws::{Aws, AwsError, Bucket, Document, DocumentStore, IdentityProviders, Lookup, ObjectRef, OidcProvider};
+use futures::future::{try_join, try_join4};
+use irsa_aws::{
+    Aws, AwsError, Bucket, Document, DocumentStore, IdentityProviders, Lookup, ObjectRef, OidcProvider,
+    PublicAccessBlock,
+};
 use irsa_core::{
-    plan::federation::{DocumentKind, ObservedDocument, ObservedFederation, ObservedProvider},
+    plan::federation::{DocumentKind, ObservedBucket, ObservedDocument, ObservedFederation, ObservedProvider},
     vocabulary::ConditionType,
 };
 
@@ -22,50 +25,96 @@ pub(super) fn object(wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> Ob
     }
 }
 
+/// What is known before anything is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    /// Whether both documents were published before.
+    pub(super) established: bool,
+    /// Whether the record says that we created the bucket.
+    pub(super) made_bucket: bool,
+    /// Whether a bucket that is missing is no trouble.
+    pub(super) may_miss_bucket: bool,
+}
+
 /// Reads everything in AWS; the record is not AWS's and left out.
-pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, established: bool) -> Result<ObservedFederation, Halt> {
+pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, known: Known) -> Result<ObservedFederation, Halt> {
     let bucket = wanted.bucket(aws.caller());
     let bucket = bucket.as_ref();
-    let (jwks, discovery, bucket_policy, provider) = try_join4(
+    let arn = wanted.provider_arn(aws.caller());
+    let (published, provider) = try_join(published(aws, wanted, bucket, known), provider(aws, &arn)).await?;
+    Ok(ObservedFederation {
+        provider,
+        established: known.established,
+        ..published
+    })
+}
+
+/// What is in the bucket, and the bucket itself.
+async fn published<A: DocumentStore>(
+    aws: &A,
+    wanted: &Wanted,
+    bucket: Option<&Bucket>,
+    known: Known,
+) -> Result<ObservedFederation, Halt> {
+    let Some(bucket) = bucket else {
+        return Ok(ObservedFederation::default());
+    };
+    let read = try_join4(
         document(aws, wanted, bucket, DocumentKind::Jwks),
         document(aws, wanted, bucket, DocumentKind::Discovery),
         policy(aws, wanted, bucket),
-        provider(aws, &wanted.provider_arn(aws.caller())),
-    )
-    .await?;
-    Ok(ObservedFederation {
-        record: None,
-        jwks,
-        discovery,
-        bucket_policy,
-        provider,
-        established,
-    })
+        own_bucket(aws, bucket, known),
+    );
+    match read.await {
+        Ok((jwks, discovery, bucket_policy, bucket)) => Ok(ObservedFederation {
+            jwks,
+            discovery,
+            bucket_policy,
+            bucket,
+            ..ObservedFederation::default()
+        }),
+        Err((_, error)) if error.code == "NoSuchBucket" && known.may_miss_bucket => Ok(ObservedFederation {
+            bucket: ObservedBucket::Missing,
+            ..ObservedFederation::default()
+        }),
+        Err((aspect, error)) => Err(halt(aspect, &error)),
+    }
 }
+
+type Read<T> = Result<T, (ConditionType, AwsError)>;
 
 async fn document<A: DocumentStore>(
     aws: &A,
     wanted: &Wanted,
-    bucket: Option<&Bucket>,
+    bucket: &Bucket,
     kind: DocumentKind,
-) -> Result<Option<ObservedDocument>, Halt> {
-    let Some(bucket) = bucket else {
-        return Ok(None);
-    };
+) -> Read<Option<ObservedDocument>> {
     let found = aws.document(&object(wanted, bucket, kind)).await;
-    match found.map_err(|error| halt(ConditionType::Published, &error))? {
+    match found.map_err(|error| (ConditionType::Published, error))? {
         Lookup::Found(document) => Ok(Some(observed(document))),
         // A conditional write tells whether it is missing or merely hidden from us.
         Lookup::Missing | Lookup::MissingOrForbidden(_) => Ok(None),
     }
 }
 
-async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: Option<&Bucket>) -> Result<Option<String>, Halt> {
-    let Some(bucket) = bucket.filter(|_| wanted.public_read().is_some()) else {
+async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: &Bucket) -> Read<Option<String>> {
+    if wanted.public_read().is_none() {
         return Ok(None);
-    };
+    }
     let policy = aws.bucket_policy(bucket).await;
-    policy.map_err(|error| halt(ConditionType::PubliclyReadable, &error))
+    policy.map_err(|error| (ConditionType::PubliclyReadable, error))
+}
+
+/// Of a bucket that is not ours nothing is read.
+async fn own_bucket<A: DocumentStore>(aws: &A, bucket: &Bucket, known: Known) -> Read<ObservedBucket> {
+    if !known.made_bucket {
+        return Ok(ObservedBucket::Theirs);
+    }
+    let block = aws.public_access_block(bucket).await;
+    let block = block.map_err(|error| (ConditionType::PubliclyReadable, error))?;
+    Ok(ObservedBucket::Ours {
+        open_to_policies: block == Some(PublicAccessBlock::POLICIES_ONLY),
+    })
 }
 
 async fn provider<A: IdentityProviders>(aws: &A, arn: &str) -> Result<Option<ObservedProvider>, Halt> {

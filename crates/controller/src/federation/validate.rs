@@ -4,6 +4,7 @@ use irsa_api::{Adoption, BucketAccess, OidcFederation, ProviderManagement, Publi
 use irsa_aws::{Caller, Connection};
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
+    history::KeyRecord,
     issuer::{IssuerUrl, bucket_host},
     jwks::{self, KeySet, PublicKey},
     naming::{FederationOwner, federation_tags},
@@ -14,6 +15,7 @@ use irsa_core::{
 };
 use kube::ResourceExt;
 
+use super::{cluster::Seen, observe::Known};
 use crate::{binding::connection, halt::Halt};
 
 /// What a federation asks for, before anything was looked at.
@@ -112,6 +114,21 @@ impl Wanted {
             region: s3.region.clone(),
             owner: s3.bucket_owner.clone().unwrap_or_else(|| caller.account.clone()),
         })
+    }
+
+    /// What is known of AWS before it is asked.
+    pub(super) fn known(&self, seen: &Seen, established: bool) -> Known {
+        Known {
+            established,
+            made_bucket: self.made_bucket(seen.record.as_ref()),
+            may_miss_bucket: self.s3.as_ref().is_some_and(|s3| s3.create),
+        }
+    }
+
+    /// Whether the record says that we created the bucket.
+    pub(super) fn made_bucket(&self, record: Option<&KeyRecord>) -> bool {
+        let made = record.and_then(|record| record.made_bucket.as_ref());
+        made.is_some() && made == self.s3.as_ref().map(|s3| &s3.bucket)
     }
 
     /// ARN of the provider in the caller's account.

@@ -268,6 +268,7 @@ impl History {
             record: KeyRecord {
                 cluster: observed.cluster.to_owned(),
                 keys: self.entries.into_values().collect(),
+                made_bucket: observed.record.and_then(|record| record.made_bucket.clone()),
             },
             published,
             keys,

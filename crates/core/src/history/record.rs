@@ -15,6 +15,9 @@ pub struct KeyRecord {
     pub cluster: String,
     /// The keys, in the order of their `kid`.
     pub keys: Vec<RecordedKey>,
+    /// The bucket that was created for the documents, noted before it is: CreateBucket takes no mark of ownership. Lost
+    /// with the record, the bucket is somebody else's, and stays.
+    pub made_bucket: Option<String>,
 }
 
 /// A key of the record.
@@ -49,6 +52,8 @@ struct Stored {
     version: u32,
     cluster: String,
     keys: Vec<StoredKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made_bucket: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,6 +75,7 @@ impl KeyRecord {
         Self {
             cluster: cluster.into(),
             keys: Vec::new(),
+            made_bucket: None,
         }
     }
 
@@ -103,6 +109,7 @@ impl KeyRecord {
         Ok(Self {
             cluster: stored.cluster,
             keys: keys.collect::<Result<_, _>>()?,
+            made_bucket: stored.made_bucket,
         })
     }
 
@@ -119,6 +126,7 @@ impl KeyRecord {
             version: VERSION,
             cluster: self.cluster.clone(),
             keys: keys.collect(),
+            made_bucket: self.made_bucket.clone(),
         };
         // A struct of strings, numbers and JSON values: there is nothing in it that JSON cannot say.
         serde_json::to_string(&stored).unwrap_or_default()

@@ -349,6 +349,18 @@ impl DocumentStore for FakeAws {
         panic!("not a binding's")
     }
 
+    async fn create_bucket(&self, _: &Bucket) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn delete_bucket(&self, _: &Bucket) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
+    async fn put_public_access_block(&self, _: &Bucket, _: PublicAccessBlock) -> Result<(), AwsError> {
+        panic!("not a binding's")
+    }
+
     async fn public_access_block(&self, _: &Bucket) -> Result<Option<PublicAccessBlock>, AwsError> {
         panic!("not a binding's")
     }

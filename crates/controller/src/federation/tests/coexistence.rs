@@ -194,3 +194,71 @@ async fn an_offered_provider_is_taken_over_and_one_that_was_ours_needs_no_offer(
     bench.succeed(&mut federation).await;
     assert_eq!(bench.aws.take_writes(), Vec::<String>::new(), "it is ours now");
 }
+
+fn creating() -> OidcFederation {
+    federation_with(|federation| federation["spec"]["publish"]["s3"]["create"] = json!(true))
+}
+
+#[tokio::test]
+async fn a_missing_bucket_is_made_only_where_that_is_asked_for_and_goes_when_it_is_empty() {
+    let bench = Bench::new();
+    bench.aws.world(|world| world.no_bucket = true);
+    let mut federation = federation();
+    bench
+        .end(&mut federation, Reason::InvalidSpec, "spec.publish.s3.create")
+        .await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+
+    let mut federation = creating();
+    bench.succeed(&mut federation).await;
+    let writes = bench.aws.take_writes();
+    assert_eq!(writes[..2], ["CreateBucket", "PutPublicAccessBlock"]);
+    assert_eq!(bench.cluster.record().unwrap()["madeBucket"], json!("b"));
+    let bench = bench.restarted();
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+
+    bench.aws.overwrite("somebody-elses", b"x");
+    bench.cleanup(&federation).await.unwrap();
+    assert_eq!(bench.aws.take_writes().last().unwrap(), "DeleteBucket");
+    assert!(!bench.aws.world(|world| world.no_bucket), "there is something in it");
+
+    let mut again = creating();
+    bench.succeed(&mut again).await;
+    assert_eq!(bench.cluster.record().unwrap().get("madeBucket"), None, "it was there");
+    bench.aws.world(|world| world.objects.remove("somebody-elses"));
+    bench.cleanup(&again).await.unwrap();
+    assert!(
+        !bench.aws.world(|world| world.no_bucket),
+        "not known to be ours, empty or not"
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_that_was_made_and_not_opened_is_opened_by_the_next_pass() {
+    let bench = Bench::new();
+    bench.aws.world(|world| world.no_bucket = true);
+    let mut federation = creating();
+    for call in ["CreateBucket", "PutPublicAccessBlock", "PutObject", "PutBucketPolicy"] {
+        bench.aws.fail(call, irsa_aws::Kind::Unavailable, "down");
+        bench.end(&mut federation, Reason::AwsUnavailable, call).await;
+    }
+    let bench = bench.restarted();
+    bench.aws.recover();
+    bench.succeed(&mut federation).await;
+    bench.aws.world(|world| world.no_bucket = true);
+    bench.aws.world(|world| world.objects.clear());
+    bench.aws.world(|world| world.policy = None);
+    bench.succeed(&mut federation).await;
+    assert!(
+        bench.aws.take_writes().contains(&"CreateBucket".to_owned()),
+        "somebody deleted it"
+    );
+    bench.aws.world(|world| world.no_bucket = true);
+    bench.cleanup(&federation).await.unwrap();
+    assert_eq!(
+        bench.aws.world(|world| world.provider.clone()),
+        None,
+        "a bucket that is gone holds nothing up"
+    );
+}

@@ -24,6 +24,8 @@ pub(super) struct World {
     pub(super) provider: Option<OidcProvider>,
     /// What the public gets instead of an object.
     pub(super) swapped: BTreeMap<String, Vec<u8>>,
+    /// Whether the bucket is not there.
+    pub(super) no_bucket: bool,
     calls: Vec<String>,
     failing: Option<(&'static str, AwsError)>,
     versions: u32,
@@ -107,8 +109,13 @@ impl FakeAws {
     ) -> Result<T, AwsError> {
         let mut world = self.world.lock().unwrap();
         world.calls.push(format!("{call} {about}").trim_end().to_owned());
+        let needs_bucket = ["Object", "BucketPolicy", "PublicAccessBlock", "DeleteBucket"];
         match &world.failing {
             Some((failing, error)) if *failing == call => Err(error.clone()),
+            _ if world.no_bucket && needs_bucket.iter().any(|part| call.contains(part)) => Err(AwsError {
+                code: "NoSuchBucket".to_owned(),
+                ..error(call, Kind::NotFound)
+            }),
             _ => act(&mut world),
         }
     }
@@ -215,6 +222,35 @@ impl DocumentStore for FakeAws {
     async fn delete_bucket_policy(&self, _: &Bucket) -> Result<(), AwsError> {
         self.call("DeleteBucketPolicy", "", |world| {
             world.policy = None;
+            Ok(())
+        })
+    }
+
+    async fn create_bucket(&self, _: &Bucket) -> Result<(), AwsError> {
+        self.call("CreateBucket", "", |world| {
+            world.no_bucket = false;
+            world.block = Some(PublicAccessBlock {
+                block_public_policy: true,
+                restrict_public_buckets: true,
+                ..PublicAccessBlock::POLICIES_ONLY
+            });
+            Ok(())
+        })
+    }
+
+    async fn delete_bucket(&self, _: &Bucket) -> Result<(), AwsError> {
+        self.call("DeleteBucket", "", |world| {
+            if !world.objects.is_empty() {
+                return Err(error("s3:DeleteBucket", Kind::DeleteConflict));
+            }
+            world.no_bucket = true;
+            Ok(())
+        })
+    }
+
+    async fn put_public_access_block(&self, _: &Bucket, block: PublicAccessBlock) -> Result<(), AwsError> {
+        self.call("PutPublicAccessBlock", "", |world| {
+            world.block = Some(block);
             Ok(())
         })
     }

@@ -19,8 +19,8 @@ mod steps;
 pub use policy::{PolicyChange, PublicRead, StatementError};
 pub use provider::ProviderMismatch;
 pub use state::{
-    DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, ObservedDocument,
-    ObservedFederation, ObservedProvider, Removable,
+    DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, ObservedBucket,
+    ObservedDocument, ObservedFederation, ObservedProvider, Removable,
 };
 pub use steps::{FederationPlan, FederationRefusal, FederationStep};
 

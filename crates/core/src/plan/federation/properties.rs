@@ -137,6 +137,7 @@ fn any_observed() -> impl Strategy<Value = ObservedFederation> {
             jwks,
             discovery,
             bucket_policy,
+            bucket: ObservedBucket::Theirs,
             provider,
             established: true,
         },

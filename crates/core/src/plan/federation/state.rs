@@ -54,6 +54,21 @@ pub struct DesiredDocuments {
     pub public_read: Option<PublicRead>,
 }
 
+/// The bucket that the documents are in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ObservedBucket {
+    /// Somebody else's, and there: nothing but our objects and our statement in it is ours.
+    #[default]
+    Theirs,
+    /// There is none.
+    Missing,
+    /// Created by us.
+    Ours {
+        /// Whether its own Block Public Access lets a public policy be put and obeyed, and no ACL.
+        open_to_policies: bool,
+    },
+}
+
 /// A document as it must be.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DesiredDocument {
@@ -105,6 +120,8 @@ pub struct ObservedFederation {
     pub discovery: Option<ObservedDocument>,
     /// The bucket's whole policy; not read, and `None`, when it is not ours to touch.
     pub bucket_policy: Option<String>,
+    /// The bucket.
+    pub bucket: ObservedBucket,
     /// The provider.
     pub provider: Option<ObservedProvider>,
     /// Whether we have published both documents before: what then stands there under our keys was put over ours, and

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedFederation, ObservedProvider, PolicyChange,
-    Removable, StatementError,
+    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedBucket, ObservedFederation, ObservedProvider,
+    PolicyChange, Removable, StatementError,
     provider::{is_ours, registration},
 };
 use crate::{
@@ -21,6 +21,10 @@ pub enum FederationStep {
         /// Its text.
         record: String,
     },
+    /// Creates the bucket, which the record names as ours by now.
+    CreateBucket,
+    /// Lets public policies be put on the bucket and obeyed, and no ACL.
+    OpenBucket,
     /// Writes a document.
     PutDocument {
         /// Which one.
@@ -78,6 +82,8 @@ pub enum FederationStep {
     },
     /// Deletes the provider.
     DeleteProvider,
+    /// Deletes the bucket that we created; one in which there is anything stays.
+    DeleteBucket,
     /// Deletes a document.
     DeleteDocument {
         /// Which one.
@@ -92,8 +98,12 @@ impl FederationStep {
     pub const fn aspect(&self) -> ConditionType {
         match self {
             Self::SaveRecord { .. } => ConditionType::KeysObserved,
-            Self::PutDocument { .. } | Self::DeleteDocument { .. } => ConditionType::Published,
-            Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => ConditionType::PubliclyReadable,
+            Self::CreateBucket | Self::DeleteBucket | Self::PutDocument { .. } | Self::DeleteDocument { .. } => {
+                ConditionType::Published
+            }
+            Self::OpenBucket | Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => {
+                ConditionType::PubliclyReadable
+            }
             Self::CreateProvider { .. }
             | Self::AdoptProvider { .. }
             | Self::UntagProvider { .. }
@@ -112,6 +122,8 @@ impl fmt::Display for FederationStep {
         match self {
             Self::SaveRecord { .. } => f.write_str("record of keys"),
             Self::PutDocument { kind, .. } | Self::DeleteDocument { kind, .. } => kind.fmt(f),
+            Self::CreateBucket | Self::DeleteBucket => f.write_str("bucket"),
+            Self::OpenBucket => f.write_str("the bucket's Block Public Access"),
             Self::PutBucketPolicy { .. } | Self::DeleteBucketPolicy => f.write_str("bucket policy statement"),
             Self::CreateProvider { .. } | Self::DeleteProvider => f.write_str("OIDC provider"),
             Self::AdoptProvider { .. } => f.write_str("ownership of the OIDC provider, which was offered"),
@@ -209,6 +221,7 @@ impl FederationPlan {
             .filter_map(|kind| publish(kind, desired, observed));
         let steps = saving(desired, observed)
             .into_iter()
+            .chain(bucket(desired, observed))
             .chain(publishing)
             .chain(exposure(desired, observed)?)
             .chain(registration(desired, observed.provider.as_ref()))
@@ -243,7 +256,13 @@ impl FederationPlan {
             Some(statement) => change(statement.remove(observed.bucket_policy.as_deref()))?,
             None => None,
         };
-        Ok(provider.into_iter().chain(documents).chain(statement).collect())
+        let bucket = matches!(observed.bucket, ObservedBucket::Ours { .. }).then_some(FederationStep::DeleteBucket);
+        Ok(provider
+            .into_iter()
+            .chain(documents)
+            .chain(statement)
+            .chain(bucket)
+            .collect())
     }
 }
 
@@ -287,6 +306,21 @@ fn publish(kind: DocumentKind, desired: &DesiredFederation, observed: &ObservedF
         document: wanted.clone(),
         replaces: present.map(|present| present.etag.clone()),
     })
+}
+
+/// A bucket that is missing is created; that this may be done was decided before it was looked at.
+fn bucket(desired: &DesiredFederation, observed: &ObservedFederation) -> Vec<FederationStep> {
+    let Some(documents) = &desired.documents else {
+        return Vec::new();
+    };
+    let open = documents.public_read.is_some().then_some(FederationStep::OpenBucket);
+    match observed.bucket {
+        ObservedBucket::Missing => [FederationStep::CreateBucket].into_iter().chain(open).collect(),
+        ObservedBucket::Ours {
+            open_to_policies: false,
+        } => open.into_iter().collect(),
+        ObservedBucket::Ours { open_to_policies: true } | ObservedBucket::Theirs => Vec::new(),
+    }
 }
 
 fn exposure(

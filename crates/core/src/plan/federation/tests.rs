@@ -74,6 +74,7 @@ fn observed() -> ObservedFederation {
         panic!("no policy")
     };
     ObservedFederation {
+        bucket: ObservedBucket::Theirs,
         record: Some(wanted.record.clone()),
         jwks: wanted
             .document(DocumentKind::Jwks)
@@ -340,4 +341,49 @@ fn removal_ends_trust_before_the_documents_go_and_the_statement_goes_last() {
         public_read: None,
     };
     assert_eq!(FederationPlan::remove(&foreign, &observed()), Ok(vec![]));
+}
+
+#[test]
+fn a_missing_bucket_is_created_and_opened_before_anything_is_put_in_it() {
+    let kinds = |steps: &[FederationStep]| steps.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let missing = ObservedFederation {
+        bucket: ObservedBucket::Missing,
+        ..ObservedFederation::default()
+    };
+    let made = kinds(&steps(&desired(), &missing));
+    assert_eq!(
+        made[..4],
+        [
+            "record of keys",
+            "bucket",
+            "the bucket's Block Public Access",
+            "key set"
+        ],
+        "the record first: it says that the bucket is ours"
+    );
+    let cut = changed(|observed| {
+        observed.bucket = ObservedBucket::Ours {
+            open_to_policies: false,
+        }
+    });
+    assert_eq!(steps(&desired(), &cut), [FederationStep::OpenBucket]);
+    let open = changed(|observed| observed.bucket = ObservedBucket::Ours { open_to_policies: true });
+    assert_eq!(steps(&desired(), &open), []);
+    let mut unmanaged = desired();
+    unmanaged.documents.as_mut().unwrap().public_read = None;
+    assert_eq!(
+        steps(&unmanaged, &cut),
+        [],
+        "who makes it readable is somebody else's business"
+    );
+
+    let ours = Removable {
+        owner: owner(),
+        provider: true,
+        public_read: Some(public_read()),
+    };
+    let removed = FederationPlan::remove(&ours, &open).unwrap();
+    assert_eq!(removed.last(), Some(&FederationStep::DeleteBucket), "once it is empty");
+    let theirs = FederationPlan::remove(&ours, &observed()).unwrap();
+    assert!(!theirs.contains(&FederationStep::DeleteBucket));
 }
