@@ -62,7 +62,7 @@ impl World {
             let by_us = call
                 .caller
                 .as_deref()
-                .is_some_and(|arn| arn.ends_with(":user/irsa-anywhere"));
+                .is_some_and(|arn| arn.ends_with(&format!(":user/{}", self.user)));
             if by_us {
                 let calls = if call.access == Access::Write {
                     &mut counts.aws_writes

@@ -10,7 +10,10 @@ mod operator;
 pub mod pods;
 mod policy;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use irsa_testkit::{
     aws::{
@@ -24,7 +27,7 @@ pub use self::{
     counts::{Counts, WorldMark},
     operator::{Operator, binary as operator_binary, http_get},
     pods::PodIdentity,
-    policy::operator_policy,
+    policy::{operator_policy, operator_policy_for},
 };
 
 use crate::admin::Sts;
@@ -56,10 +59,12 @@ pub fn repository() -> PathBuf {
 pub struct World {
     /// The cluster.
     pub cluster: ControlPlane,
-    /// The account.
-    pub aws: AwsDouble,
+    /// The account; several clusters may use one.
+    pub aws: Arc<AwsDouble>,
     /// The operator's own credentials.
     pub credentials: Credentials,
+    /// The operator's user in the account.
+    user: String,
     operator: Option<Operator>,
     operator_directory: tempfile::TempDir,
     starts: usize,
@@ -88,26 +93,36 @@ impl World {
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_signing_as(issuers: &[&str], key: SigningKey) -> Result<Self, Problem> {
-        let builder = ControlPlane::builder().signing_key(key).audit(true);
-        let cluster = issuers
-            .iter()
-            .fold(builder, |builder, issuer| builder.issuer(*issuer))
-            .start();
         let aws = AwsDouble::builder().start();
-        let (cluster, aws) = tokio::join!(cluster, aws);
-        let (cluster, aws) = (cluster?, aws?);
+        let (cluster, aws) = tokio::join!(start_cluster(issuers, key), aws);
+        let aws = aws?;
         let account = aws.account(ACCOUNT);
         let mut open_to_policies = BucketOptions::in_region(REGION);
         open_to_policies.public_access_block = Some(PublicAccessBlock::ACLS_ONLY);
         account.create_bucket(ISSUER_BUCKET, open_to_policies);
         account.create_bucket(DATA_BUCKET, BucketOptions::in_region(REGION));
         aws.put_object(DATA_BUCKET, "hello.txt", "hello from the data bucket\n");
-        let credentials = account.create_user("irsa-anywhere", &operator_policy()?)?;
+        Self::over(cluster?, Arc::new(aws), "irsa-anywhere", &operator_policy()?).await
+    }
+
+    /// Another cluster with the same AWS account, signing as this issuer in the same bucket. Its operator is a user of its
+    /// own there.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_beside(&self, issuer: &str, user: &str) -> Result<Self, Problem> {
+        let cluster = start_cluster(&[issuer], SigningKey::generate_rsa()?).await?;
+        Self::over(cluster, Arc::clone(&self.aws), user, &operator_policy_for(issuer)?).await
+    }
+
+    async fn over(cluster: ControlPlane, aws: Arc<AwsDouble>, user: &str, policy: &str) -> Result<Self, Problem> {
+        let credentials = aws.account(ACCOUNT).create_user(user, policy)?;
         cluster.apply_file(&repository().join("crds"), true).await?;
         let mut world = Self {
             cluster,
             aws,
             credentials,
+            user: user.to_owned(),
             operator: None,
             operator_directory: tempfile::tempdir()?,
             starts: 0,
@@ -198,4 +213,10 @@ impl World {
     pub fn operator(&self) -> Result<&Operator, Problem> {
         self.operator.as_ref().ok_or_else(|| "the operator does not run".into())
     }
+}
+
+async fn start_cluster(issuers: &[&str], key: SigningKey) -> Result<ControlPlane, Problem> {
+    let builder = ControlPlane::builder().signing_key(key).audit(true);
+    let builder = issuers.iter().fold(builder, |builder, issuer| builder.issuer(*issuer));
+    Ok(builder.start().await?)
 }

@@ -1,7 +1,8 @@
 //! Objects: conditional, of the expected owner, and never overwritten unseen.
 
 use irsa_aws::{
-    Document, DocumentStore, Kind, Lookup, NewDocument, Precondition, PublicRead, PublicReadError, PublicReader,
+    Bucket, Document, DocumentStore, Kind, Lookup, NewDocument, ObjectRef, Precondition, PublicAccessBlock, PublicRead,
+    PublicReadError, PublicReader,
 };
 use irsa_testkit::aws::s3::{BucketOptions, Object};
 use irsa_tests::world::{ISSUER_BUCKET, REGION};
@@ -127,4 +128,53 @@ async fn a_bucket_that_somebody_else_made_under_our_name_gets_nothing() {
         bench.tells_no_secret(&error);
     }
     assert!(bench.double.s3(|s3| s3.object(ISSUER_BUCKET, &jwks().key).is_none()));
+}
+
+#[tokio::test]
+async fn a_bucket_is_made_in_its_region_opened_to_policies_and_deleted_once_it_is_empty() {
+    let more = r#"{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}"#;
+    let bench = Bench::with_policy(&format!(r#"{{"Version": "2012-10-17", "Statement": [{more}]}}"#)).await;
+    let aws = bench.connect().await;
+    for region in [REGION, "us-east-1"] {
+        let new = Bucket {
+            name: format!("acme-new-{region}"),
+            region: region.to_owned(),
+            ..bucket()
+        };
+        let key = ObjectRef {
+            bucket: new.clone(),
+            key: "a".to_owned(),
+        };
+        let missing = aws.document(&key).await.unwrap_err();
+        assert_eq!(missing.code, "NoSuchBucket");
+        aws.create_bucket(&new).await.unwrap();
+        aws.create_bucket(&new).await.unwrap();
+        let block = aws.public_access_block(&new).await.unwrap().unwrap();
+        assert!(block.block_public_policy, "closed, as every new bucket");
+        aws.put_public_access_block(&new, PublicAccessBlock::POLICIES_ONLY)
+            .await
+            .unwrap();
+        let block = aws.public_access_block(&new).await.unwrap();
+        assert_eq!(block, Some(PublicAccessBlock::POLICIES_ONLY));
+
+        let etag = aws
+            .put_document(&key, &document("one"), &Precondition::IfAbsent)
+            .await
+            .unwrap();
+        let full = aws.delete_bucket(&new).await.unwrap_err();
+        assert_eq!(full.kind(), Kind::DeleteConflict);
+        aws.delete_document(&key, &etag).await.unwrap();
+        aws.delete_bucket(&new).await.unwrap();
+        aws.delete_bucket(&new).await.unwrap();
+    }
+    bench
+        .double
+        .account("210987654321")
+        .create_bucket("acme-taken", BucketOptions::in_region(REGION));
+    let taken = Bucket {
+        name: "acme-taken".to_owned(),
+        ..bucket()
+    };
+    let refused = aws.create_bucket(&taken).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::AlreadyExists);
 }

@@ -65,8 +65,8 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let written = self
             .execute(federation, &wanted, &seen, &aws, &compared, &plan, progress)
             .await?;
-        compared.check_provider()?;
         let served = self.check_public(&wanted, &aws, &compared, &written, progress).await?;
+        compared.check_provider()?;
         self.conclude(federation, &wanted, &seen, &compared, served, progress)
     }
 
