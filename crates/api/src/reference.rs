@@ -164,7 +164,7 @@ mod tests {
         let text = api_reference().unwrap();
         for part in [
             "## OidcFederation\n\nCluster-scoped, short name `oidcfed`.",
-            "- **`publish.s3.bucket`** (string, required)\n  Name of an existing bucket",
+            "- **`publish.s3.bucket`** (string, required)\n  Name of the bucket",
             "  - spec.publish.s3.bucket must not contain dots",
             "- **`interval`** (string, default `\"10m\"`)",
             "- **`serviceAccounts`** (list of objects, unique by `name`, required)",

@@ -20,7 +20,7 @@ use irsa_testkit::{
         AwsDouble, Credentials,
         s3::{BucketOptions, PublicAccessBlock},
     },
-    controlplane::{ControlPlane, SigningKey},
+    controlplane::{ApiProxy, ControlPlane, SigningKey},
 };
 
 pub use self::{
@@ -63,6 +63,8 @@ pub struct World {
     pub aws: Arc<AwsDouble>,
     /// The operator's own credentials.
     pub credentials: Credentials,
+    /// What stands between the operator and the API server, if anything.
+    pub proxy: Option<ApiProxy>,
     /// The operator's user in the account.
     user: String,
     operator: Option<Operator>,
@@ -122,6 +124,7 @@ impl World {
             cluster,
             aws,
             credentials,
+            proxy: None,
             user: user.to_owned(),
             operator: None,
             operator_directory: tempfile::tempdir()?,
@@ -194,6 +197,16 @@ impl World {
     pub async fn stop_operator(&mut self) -> Result<(), Problem> {
         let operator = self.operator.take().ok_or("the operator does not run")?;
         operator.stop().await;
+        Ok(())
+    }
+
+    /// Kills the operator with SIGKILL.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill_operator(&mut self) -> Result<(), Problem> {
+        let operator = self.operator.take().ok_or("the operator does not run")?;
+        operator.kill().await;
         Ok(())
     }
 

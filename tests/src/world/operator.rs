@@ -23,17 +23,17 @@ pub struct Operator {
 impl Operator {
     pub(super) async fn start(world: &World, more: &[&str]) -> Result<Self, Problem> {
         let program = binary()?;
-        let kubeconfig = world
-            .cluster
-            .kubeconfig_for_service_account(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
-            .await?;
+        let token = world.cluster.api_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
+        let kubeconfig = match &world.proxy {
+            Some(proxy) => world.cluster.kubeconfig_through(proxy, &token)?,
+            None => world.cluster.kubeconfig_for_token(&token)?,
+        };
         let probes = free_address()?;
-        let servers: Vec<String> = world
-            .cluster
-            .api_servers()
-            .iter()
-            .map(irsa_testkit::controlplane::ApiServer::address)
-            .collect();
+        let servers = world.cluster.api_servers().iter();
+        let servers: Vec<String> = match &world.proxy {
+            Some(proxy) => vec![proxy.address()],
+            None => servers.map(irsa_testkit::controlplane::ApiServer::address).collect(),
+        };
         let mut arguments = vec![
             format!("--metrics-addr={probes}"),
             format!("--api-server-endpoints={}", servers.join(",")),
@@ -59,6 +59,11 @@ impl Operator {
 
     pub(super) async fn stop(self) {
         self.process.stop().await;
+    }
+
+    /// Ends it at once, as the kernel does when memory runs out.
+    pub(super) async fn kill(self) {
+        self.process.kill().await;
     }
 
     /// Sends SIGTERM as the kubelet does, and waits for the end.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::{
-    ApiClient, ApiServer, ControlPlaneBuilder, ControlPlaneError, PublicKey, SigningKey,
+    ApiClient, ApiProxy, ApiServer, ControlPlaneBuilder, ControlPlaneError, PublicKey, SigningKey,
     assets::Assets,
     files::{self, Pki},
     ports::free_port,
@@ -211,6 +211,12 @@ impl ControlPlane {
         let server = ApiServer::create(directory, &self.settings, &self.pki, &self.etcd_url, keys).await?;
         self.servers.push(server);
         Ok(index)
+    }
+
+    /// A proxy in front of one API server, to see its calls and to make them fail.
+    pub async fn proxy(&self, index: usize) -> Result<ApiProxy, ControlPlaneError> {
+        let server = self.servers.get(index).ok_or(ControlPlaneError::NoSuchServer(index))?;
+        ApiProxy::start(&self.pki, server.port()).await
     }
 
     /// Stops everything in order. Dropping does the same at once.

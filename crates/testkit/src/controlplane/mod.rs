@@ -28,6 +28,7 @@ mod kubectl;
 mod objects;
 mod ports;
 pub mod process;
+mod proxy;
 mod server;
 mod shared;
 
@@ -38,5 +39,6 @@ pub use error::ControlPlaneError;
 pub use handle::ControlPlane;
 pub use keys::{PublicKey, SigningKey};
 pub use kubectl::KubectlOutput;
+pub use proxy::{ApiCall, ApiFault, ApiProxy, ApiRule};
 pub use server::ApiServer;
 pub use shared::SharedControlPlane;

@@ -8,7 +8,7 @@ use std::{
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{ControlPlane, ControlPlaneError, KubectlOutput, kubectl};
+use super::{ApiProxy, ControlPlane, ControlPlaneError, KubectlOutput, files, kubectl};
 
 const ONE_DAY: u32 = 86_400;
 
@@ -20,6 +20,14 @@ impl ControlPlane {
             .path()
             .join(format!("{:016x}.kubeconfig", rand::random::<u64>()));
         self.write_kubeconfig(&path, token)?;
+        Ok(path)
+    }
+
+    /// The same by way of a proxy.
+    pub fn kubeconfig_through(&self, proxy: &ApiProxy, token: &str) -> Result<PathBuf, ControlPlaneError> {
+        let path = self.kubeconfig_for_token(token)?;
+        let url = format!("https://{}", proxy.address());
+        files::write(&path, &files::kubeconfig(&url, self.ca_pem(), token))?;
         Ok(path)
     }
 

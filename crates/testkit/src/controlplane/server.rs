@@ -59,6 +59,10 @@ impl ApiServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The key that it signs tokens with.
     pub fn signing_key(&self) -> &SigningKey {
         &self.keys.signing

@@ -22,6 +22,8 @@ pub enum Fault {
     Delay(Duration),
     /// Never answered; nothing happens; the connection stays open.
     Hang,
+    /// Everything happens, and then there is no answer; the connection stays open.
+    HangAfter,
     /// The connection is closed without an answer; nothing happens.
     CutBefore,
     /// Everything happens, and then the connection is closed without an answer.
@@ -37,6 +39,8 @@ pub struct FaultRule {
     pub account: Option<String>,
     /// Only calls whose resource contains this text.
     pub resource: Option<String>,
+    /// How many calls that match pass before the first that it hits.
+    pub skip: usize,
     /// How many calls it hits before it is spent.
     pub times: usize,
     /// What happens.
@@ -50,9 +54,17 @@ impl FaultRule {
             operation: operation.to_owned(),
             account: None,
             resource: None,
+            skip: 0,
             times,
             fault,
         }
+    }
+
+    /// Not the first `skip` calls that match.
+    #[must_use]
+    pub const fn after(mut self, skip: usize) -> Self {
+        self.skip = skip;
+        self
     }
 
     /// Only calls whose resource contains `text`.
@@ -185,10 +197,15 @@ impl Controls {
     /// The fault that hits this call, if any; it is spent by one.
     pub(crate) fn take_fault(&self, operation: &str, account: Option<&str>, resource: &str) -> Option<Fault> {
         let mut inner = self.inner();
-        let rule = inner
-            .faults
-            .iter_mut()
-            .find(|rule| rule.matches(operation, account, resource))?;
+        let at = inner.faults.iter_mut().position(|rule| {
+            let matches = rule.matches(operation, account, resource);
+            let now = matches && rule.skip == 0;
+            if matches && !now {
+                rule.skip -= 1;
+            }
+            now
+        })?;
+        let rule = inner.faults.get_mut(at)?;
         rule.times -= 1;
         Some(rule.fault.clone())
     }
@@ -230,5 +247,13 @@ mod tests {
         assert_eq!(controls.take_fault("iam:CreateRole", None, "other"), None);
         assert_eq!(controls.take_fault("iam:CreateRole", None, "app"), Some(Fault::Hang));
         assert_eq!(controls.take_fault("iam:CreateRole", None, "app"), None);
+        controls.add_fault(FaultRule::new("iam:Create*", 1, Fault::Hang).on("app").after(1));
+        assert_eq!(controls.take_fault("iam:CreateRole", None, "other"), None);
+        assert_eq!(
+            controls.take_fault("iam:CreateRole", None, "app"),
+            None,
+            "lets one pass"
+        );
+        assert_eq!(controls.take_fault("iam:CreateRole", None, "app"), Some(Fault::Hang));
     }
 }

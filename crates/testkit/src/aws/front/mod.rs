@@ -153,6 +153,11 @@ impl Front {
                 self.record(call, operation.clone(), account.map(ToOwned::to_owned), None, None);
                 std::future::pending().await
             }
+            Some(Fault::HangAfter) => {
+                let _ = self.dispatch(call).await;
+                self.record(call, operation.clone(), account.map(ToOwned::to_owned), None, None);
+                std::future::pending().await
+            }
             Some(Fault::CutBefore) => None,
             Some(Fault::CutAfter) => {
                 let _ = self.dispatch(call).await;
