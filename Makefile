@@ -61,6 +61,10 @@ e2e: prerequisites control-plane python operator ## Only the end-to-end tests
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test rotation
 
+.PHONY: crash
+crash: prerequisites control-plane operator ## The slow end-to-end tests that stop the operator at each of its calls
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test crash
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
