@@ -21,13 +21,20 @@ pub struct Rate {
     pub burst: f64,
 }
 
-impl Default for Rate {
-    /// Ten per second, twenty at once: a choice of ours, as AWS publishes no numbers.
-    fn default() -> Self {
+impl Rate {
+    /// So many per second, and twice as many at once.
+    pub fn of(per_second: f64) -> Self {
         Self {
-            per_second: 10.0,
-            burst: 20.0,
+            per_second,
+            burst: 2.0 * per_second,
         }
+    }
+}
+
+impl Default for Rate {
+    /// Ten per second: a choice of ours, as AWS publishes no numbers.
+    fn default() -> Self {
+        Self::of(10.0)
     }
 }
 

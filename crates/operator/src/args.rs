@@ -36,6 +36,10 @@ pub(crate) struct Args {
     #[arg(long, env = "ALLOWED_ACCOUNTS", value_name = "ACCOUNT", value_delimiter = ',', value_parser = account)]
     pub(crate) allowed_accounts: Vec<String>,
 
+    /// Calls to one AWS account per second when AWS does not throttle; other tools in the account share its quota.
+    #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub(crate) aws_calls_per_second: u16,
+
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
     pub(crate) metrics_addr: SocketAddr,
@@ -123,6 +127,7 @@ mod tests {
             ("--api-server-endpoints=10.0.0.1", "HOST:PORT"),
             ("--api-server-endpoints=:6443", "HOST:PORT"),
             ("--concurrency=0", "1..=100"),
+            ("--aws-calls-per-second=0", "1..=200"),
             ("--metrics-addr=8080", "invalid socket address"),
             ("--log-format=xml", "json"),
         ] {

@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::Shared};
 use irsa_api::{IamRoleBinding, OidcFederation};
-use irsa_aws::{SdkConnect, Settings};
+use irsa_aws::{Rate, SdkConnect, Settings};
 use irsa_controller::{
     binding,
     events::Events,
@@ -44,6 +44,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let connect = SdkConnect::new(Settings {
         ca_bundle: args.ca_bundle.clone(),
         allowed_accounts: args.accounts(),
+        rate: Rate::of(args.aws_calls_per_second.into()),
         ..Settings::default()
     })?;
 

@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod faults;
 mod scene;
 mod snapshot;
 mod stops;

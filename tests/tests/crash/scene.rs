@@ -171,12 +171,12 @@ fn difference(expected: &Value, found: &Value) -> String {
     places.join("\n")
 }
 
-fn account() -> Value {
+pub(crate) fn account() -> Value {
     json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "namespace": "default"}})
 }
 
 /// Both objects; with everything changed that can be.
-fn objects(changed: bool) -> [Value; 2] {
+pub(crate) fn objects(changed: bool) -> [Value; 2] {
     let boundary = |name: &str| format!("arn:aws:iam::aws:policy/{name}");
     let pick = |before: Value, after: Value| if changed { after } else { before };
     let list = |action: &str| {
@@ -217,7 +217,7 @@ fn objects(changed: bool) -> [Value; 2] {
     [federation, binding]
 }
 
-async fn apply(world: &World, objects: &[Value]) {
+pub(crate) async fn apply(world: &World, objects: &[Value]) {
     for object in objects {
         let kind = object["kind"].as_str().unwrap();
         let path = match kind {
@@ -225,15 +225,20 @@ async fn apply(world: &World, objects: &[Value]) {
             "IamRoleBinding" => BINDING.to_owned(),
             _ => "/api/v1/namespaces/default/serviceaccounts/app".to_owned(),
         };
-        let path = format!("{path}?fieldManager=test&force=true");
-        let apply = Some("application/apply-patch+yaml");
-        let client = world.cluster.client().unwrap();
-        let reply = client
-            .request("PATCH".parse().unwrap(), &path, Some(object), apply)
-            .await
-            .unwrap();
-        assert!(reply.is_success(), "{}", reply.message());
+        apply_at(world, &path, object).await;
     }
+}
+
+/// Server-side apply of one object.
+pub(crate) async fn apply_at(world: &World, path: &str, object: &Value) {
+    let path = format!("{path}?fieldManager=test&force=true");
+    let apply = Some("application/apply-patch+yaml");
+    let client = world.cluster.client().unwrap();
+    let reply = client
+        .request("PATCH".parse().unwrap(), &path, Some(object), apply)
+        .await
+        .unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
 }
 
 /// A role beside ours, a provider, an object and a statement: none of them may ever change.

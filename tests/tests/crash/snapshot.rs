@@ -36,9 +36,13 @@ async fn roles(iam: &aws_sdk_iam::Client) -> Value {
     let details = iam
         .get_account_authorization_details()
         .filter(aws_sdk_iam::types::EntityType::Role);
-    let details = details.send().await.unwrap();
+    let mut pages = details.into_paginator().send();
+    let mut all = Vec::new();
+    while let Some(page) = pages.next().await {
+        all.extend(page.unwrap().role_detail_list.unwrap_or_default());
+    }
     let mut roles = Map::new();
-    for role in details.role_detail_list() {
+    for role in &all {
         let name = role.role_name().unwrap().to_owned();
         let whole = iam.get_role().role_name(&name).send().await.unwrap().role.unwrap();
         let inline: Map<String, Value> = role

@@ -120,13 +120,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let account = federation
             .status
             .as_ref()
-            .and_then(|status| status.account_id.as_deref());
+            .is_some_and(|status| status.account_id.is_some());
         // The record is written before anything in AWS: without it and without an account nothing was made.
         let record = self.records().load(&wanted.record_name).await?.text;
-        if account.is_some() || record.is_some() {
+        if account || record.is_some() {
             // One that cannot be read says nothing of a bucket, which then stays.
             let record = record.and_then(|text| KeyRecord::from_json(&text).ok());
-            self.remove_from_aws(&wanted, record.as_ref(), account).await?;
+            self.remove_from_aws(federation, &wanted, record.as_ref()).await?;
         }
         let _permit = self
             .shell
@@ -137,14 +137,16 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     async fn remove_from_aws(
         &self,
+        federation: &OidcFederation,
         wanted: &Wanted,
         record: Option<&KeyRecord>,
-        account: Option<&str>,
     ) -> Result<(), Halt> {
+        let status = federation.status.as_ref();
+        let account = status.and_then(|status| status.account_id.as_deref());
         let connected = self.connect.connect(&wanted.connection).await;
         let aws = connected.map_err(|error| halt(ConditionType::ProviderRegistered, &error))?;
         let ours = &aws.caller().account;
-        if let Some(account) = account.filter(|account| *account != ours) {
+        if let Some(account) = account.filter(|account| account != ours) {
             let message = format!(
                 "The provider is in account {account} and the operator's credentials belong to {ours}; correct spec.aws or \
                  the credentials."
@@ -161,7 +163,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             may_miss_bucket: true,
         };
         let found = observe::aws(&aws, wanted, known).await?;
-        let steps = FederationPlan::remove(&wanted.removable(), &found)
+        let steps = FederationPlan::remove(&wanted.removable(status), &found)
             .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         let executor = Executor {
             aws: &aws,

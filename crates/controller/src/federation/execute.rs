@@ -141,8 +141,11 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             },
             FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(bucket, policy).await,
             FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(bucket).await,
-            FederationStep::DeleteDocument { kind, etag } => {
-                aws.delete_document(&object(self.wanted, bucket, *kind), etag).await
+            FederationStep::DeleteDocument { kind, etag, seen } => {
+                match aws.delete_document(&object(self.wanted, bucket, *kind), etag).await {
+                    Err(error) if error.kind() == Kind::PreconditionFailed && !seen => Ok(()),
+                    deleted => deleted,
+                }
             }
             _ => Ok(()),
         }

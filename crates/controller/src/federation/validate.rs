@@ -1,6 +1,8 @@
 //! From a spec to what it asks for, as far as the spec alone decides.
 
-use irsa_api::{Adoption, BucketAccess, OidcFederation, ProviderManagement, Publish, S3Publish};
+use std::collections::BTreeMap;
+
+use irsa_api::{Adoption, BucketAccess, OidcFederation, OidcFederationStatus, ProviderManagement, Publish, S3Publish};
 use irsa_aws::{Caller, Connection};
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
@@ -9,7 +11,8 @@ use irsa_core::{
     jwks::{self, KeySet, PublicKey},
     naming::{FederationOwner, federation_tags},
     plan::federation::{
-        DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, Management, PublicRead, Removable,
+        DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, PublicRead,
+        Removable,
     },
     vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
 };
@@ -143,10 +146,11 @@ impl Wanted {
     }
 
     /// What a deletion may remove.
-    pub(super) fn removable(&self) -> Removable {
+    pub(super) fn removable(&self, status: Option<&OidcFederationStatus>) -> Removable {
         Removable {
             owner: self.owner.clone(),
             provider: self.management != Management::Existing,
+            written: status.map(written).unwrap_or_default(),
             public_read: self.public_read(),
         }
     }
@@ -188,6 +192,18 @@ impl Wanted {
             metadata: self.owner.metadata(),
         }
     }
+}
+
+fn written(status: &OidcFederationStatus) -> BTreeMap<DocumentKind, String> {
+    let published = status.published.iter().flat_map(|published| {
+        [
+            (DocumentKind::Discovery, &published.discovery),
+            (DocumentKind::Jwks, &published.jwks),
+        ]
+    });
+    published
+        .filter_map(|(kind, document)| Some((kind, document.etag.clone()?)))
+        .collect()
 }
 
 fn invalid(message: &str) -> Halt {

@@ -270,6 +270,11 @@ impl AwsDouble {
         self.front.controls.add_fault(rule);
     }
 
+    /// How many faults have not hit a single call yet.
+    pub fn faults_unmet(&self) -> usize {
+        self.front.controls.faults_unmet()
+    }
+
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.front.controls.clear_faults();

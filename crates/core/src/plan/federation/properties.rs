@@ -27,7 +27,7 @@ pub(super) fn run(step: FederationStep, world: &mut ObservedFederation) {
                 metadata: document.metadata,
             });
         }
-        FederationStep::DeleteDocument { kind, etag } => {
+        FederationStep::DeleteDocument { kind, etag, .. } => {
             let deleted = slot(world, kind).take();
             assert_eq!(deleted.map(|present| present.etag), Some(etag), "412");
         }
@@ -182,6 +182,7 @@ proptest! {
         let ours = Removable {
             owner: owner(),
             provider: true,
+            written: BTreeMap::new(),
             public_read: desired.documents.and_then(|documents| documents.public_read),
         };
         for step in FederationPlan::remove(&ours, &world).unwrap() {

@@ -164,6 +164,9 @@ pub struct Removable {
     pub owner: FederationOwner,
     /// Whether the provider is ours to remove.
     pub provider: bool,
+    /// Entity tags of the documents as we wrote them last. One that cannot be seen is deleted if it still has its tag:
+    /// S3 says 403 for a missing object and for one that may not be read.
+    pub written: BTreeMap<DocumentKind, String>,
     /// Our statement; `None` when the bucket's policy is not ours to touch.
     pub public_read: Option<PublicRead>,
 }

@@ -90,6 +90,9 @@ pub enum FederationStep {
         kind: DocumentKind,
         /// Its entity tag.
         etag: String,
+        /// Whether it was seen with this tag. If not, it may be gone or somebody else's by now, and then there is nothing to
+        /// do.
+        seen: bool,
     },
 }
 
@@ -246,11 +249,18 @@ impl FederationPlan {
             .map(|_| FederationStep::DeleteProvider);
         let documents = [DocumentKind::Discovery, DocumentKind::Jwks]
             .into_iter()
-            .filter_map(|kind| Some((kind, observed.document(kind)?)))
-            .filter(|(_, document)| ours.owner.owns_document(&document.metadata))
-            .map(|(kind, document)| FederationStep::DeleteDocument {
-                kind,
-                etag: document.etag.clone(),
+            .filter(|_| observed.bucket != ObservedBucket::Missing)
+            .filter_map(|kind| {
+                let (etag, seen) = match observed.document(kind) {
+                    Some(document) if ours.owner.owns_document(&document.metadata) => (&document.etag, true),
+                    Some(_) => return None,
+                    None => (ours.written.get(&kind)?, false),
+                };
+                Some(FederationStep::DeleteDocument {
+                    kind,
+                    etag: etag.clone(),
+                    seen,
+                })
             });
         let statement = match &ours.public_read {
             Some(statement) => change(statement.remove(observed.bucket_policy.as_deref()))?,

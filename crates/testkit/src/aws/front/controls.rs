@@ -102,7 +102,8 @@ struct Inner {
     latency: BTreeMap<Service, Duration>,
     throttles: BTreeMap<Service, Throttle>,
     buckets: HashMap<(Service, String), (f64, Timestamp)>,
-    faults: Vec<FaultRule>,
+    /// Each with how many calls it has hit.
+    faults: Vec<(FaultRule, usize)>,
 }
 
 /// The switches, shared by the front and the test.
@@ -187,7 +188,11 @@ impl Controls {
     }
 
     pub(crate) fn add_fault(&self, rule: FaultRule) {
-        self.inner().faults.push(rule);
+        self.inner().faults.push((rule, 0));
+    }
+
+    pub(crate) fn faults_unmet(&self) -> usize {
+        self.inner().faults.iter().filter(|(_, hits)| *hits == 0).count()
     }
 
     pub(crate) fn clear_faults(&self) {
@@ -197,7 +202,7 @@ impl Controls {
     /// The fault that hits this call, if any; it is spent by one.
     pub(crate) fn take_fault(&self, operation: &str, account: Option<&str>, resource: &str) -> Option<Fault> {
         let mut inner = self.inner();
-        let at = inner.faults.iter_mut().position(|rule| {
+        let at = inner.faults.iter_mut().position(|(rule, _)| {
             let matches = rule.matches(operation, account, resource);
             let now = matches && rule.skip == 0;
             if matches && !now {
@@ -205,8 +210,9 @@ impl Controls {
             }
             now
         })?;
-        let rule = inner.faults.get_mut(at)?;
+        let (rule, hits) = inner.faults.get_mut(at)?;
         rule.times -= 1;
+        *hits += 1;
         Some(rule.fault.clone())
     }
 }

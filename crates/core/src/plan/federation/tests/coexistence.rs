@@ -74,6 +74,7 @@ fn a_provider_that_somebody_else_keeps_is_judged_and_never_written() {
     let keeps = Removable {
         owner: owner(),
         provider: false,
+        written: BTreeMap::new(),
         public_read: None,
     };
     let left = FederationPlan::remove(&keeps, &observed()).unwrap();
