@@ -18,7 +18,7 @@ use crate::{scene, snapshot};
 
 /// More than the SDK tries by itself, so that the operator itself must try again.
 const STUBBORN: usize = 5;
-const DEADLINE: Duration = Duration::from_secs(240);
+const DEADLINE: Duration = Duration::from_mins(4);
 
 /// What happens to a call, and how often in a row.
 fn faults() -> Vec<(&'static str, Fault, usize)> {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::snapshot::{self, BINDING, FEDERATION};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// What somebody does to both objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Scene {
             let log = || {
                 self.world
                     .operator()
-                    .map(|operator| operator.log_tail())
+                    .map(irsa_tests::world::Operator::log_tail)
                     .unwrap_or_default()
             };
             assert!(
@@ -127,7 +127,7 @@ impl Scene {
                 let log = self
                     .world
                     .operator()
-                    .map(|operator| operator.log_tail())
+                    .map(irsa_tests::world::Operator::log_tail)
                     .unwrap_or_default();
                 let (federation, binding) = self.both().await;
                 panic!(

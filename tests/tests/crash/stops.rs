@@ -21,7 +21,7 @@ const EXTRA_CALLS: usize = 8;
 async fn record(scene: &Scene) -> (Calls, serde_json::Value) {
     let start = calls::start(&scene.world);
     scene.act().await;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !scene.is_done().await {
         assert!(Instant::now() < deadline, "{:?} does not end", scene.act);
         sleep(Duration::from_millis(40)).await;
