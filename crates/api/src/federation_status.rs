@@ -18,7 +18,8 @@ pub struct OidcFederationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// `Ready` is always present, `Reconciling` and `Stalled` only while true. `IssuerMatched`, `KeysObserved`,
-    /// `Published`, `PubliclyReadable` and `ProviderRegistered` tell how far the work has come and why not further.
+    /// `Published`, `PubliclyReadable` and `ProviderRegistered` tell how far the work has come and why not further;
+    /// `RolesInventoried` how the roles of its bindings are checked, and which have no binding any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

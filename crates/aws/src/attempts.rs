@@ -50,12 +50,12 @@ operations! {
     DeleteRolePermissionsBoundary: "iam", "DeleteRolePermissionsBoundary", Write;
     DeleteRolePolicy: "iam", "DeleteRolePolicy", Write;
     DetachRolePolicy: "iam", "DetachRolePolicy", Write;
+    GetAccountAuthorizationDetails: "iam", "GetAccountAuthorizationDetails", Read;
     GetProvider: "iam", "GetOpenIDConnectProvider", Read;
     GetRole: "iam", "GetRole", Read;
     GetRolePolicy: "iam", "GetRolePolicy", Read;
     ListAttachedRolePolicies: "iam", "ListAttachedRolePolicies", Read;
     ListRolePolicies: "iam", "ListRolePolicies", Read;
-    ListRoleTags: "iam", "ListRoleTags", Read;
     ListRoles: "iam", "ListRoles", Read;
     PutRolePermissionsBoundary: "iam", "PutRolePermissionsBoundary", Write;
     PutRolePolicy: "iam", "PutRolePolicy", Write;

@@ -17,8 +17,9 @@ pub use attempts::{AttemptResult, Attempts, Operation};
 pub use error::{AwsError, Kind};
 pub use limiter::{Limiter, Limiters, Priority, Rate};
 pub use ports::{
-    AssumeRole, Aws, Bucket, Caller, CallerIdentity, Connect, Connection, Document, DocumentStore, IdentityProviders,
-    Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock,
-    PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleSummary, Roles, Tags,
+    AssumeRole, Aws, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
+    Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
+    Roles, Tags,
 };
 pub use sdk::{Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts};

@@ -10,7 +10,7 @@ use std::{
 use irsa_core::vocabulary::EventReason;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
@@ -89,6 +89,7 @@ pub struct Metrics {
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     drift_repaired: Family<KindLabels, Counter>,
     tampered: Counter,
+    orphaned_roles: Gauge,
     key_transitions: Family<TransitionLabels, Counter>,
     /// Objects by state.
     pub objects: Objects,
@@ -101,6 +102,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds_histogram),
             drift_repaired: Family::default(),
             tampered: Counter::default(),
+            orphaned_roles: Gauge::default(),
             key_transitions: Family::default(),
             objects: Objects::default(),
         }
@@ -136,6 +138,11 @@ impl Metrics {
             self.tampered.clone(),
         );
         registry.register(
+            "orphaned_roles",
+            "Roles that carry our marks and that no binding stands for",
+            self.orphaned_roles.clone(),
+        );
+        registry.register(
             "key_transitions",
             "What happened to signing keys, by the reason of the event that tells of it",
             self.key_transitions.clone(),
@@ -161,6 +168,11 @@ impl Metrics {
     /// Counts documents that were found changed by somebody else.
     pub fn count_documents_tampered(&self) {
         self.tampered.inc();
+    }
+
+    /// So many roles carry our marks and have no binding.
+    pub fn set_orphaned_roles(&self, count: usize) {
+        self.orphaned_roles.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Counts what happened to one signing key, or to all of them.

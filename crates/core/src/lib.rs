@@ -11,6 +11,7 @@ pub mod admission;
 pub mod compare;
 pub mod documents;
 pub mod history;
+pub mod inventory;
 pub mod issuer;
 pub mod issuer_flags;
 mod json;

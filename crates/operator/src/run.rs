@@ -86,6 +86,7 @@ async fn controllers(
             Timestamp::now(),
         )
     };
+    let inventories = binding::Inventories::default();
     let federations = federation::Parts {
         shell: shell("irsa-anywhere-federation"),
         public: connect.public_reader(),
@@ -94,12 +95,14 @@ async fn controllers(
         cluster: cluster.clone(),
         namespace: args.operator_namespace.clone(),
         concurrency: args.concurrency,
+        inventories: inventories.clone(),
     };
     let bindings = binding::Parts {
         shell: shell("irsa-anywhere-binding"),
         connect,
         cluster,
         limits: binding::Limits::default(),
+        inventories,
         concurrency: args.concurrency,
     };
     let federations = tokio::spawn(federation::run(federations, stop.clone()));

@@ -1,7 +1,8 @@
 //! `docs/iam-policy.json`: enough for everything, and nothing in it for nothing.
 
 use irsa_aws::{
-    AwsError, DocumentStore, IdentityProviders, Kind, NewOidcProvider, NewRole, Precondition, Roles, SdkAws, Tags,
+    AwsError, DocumentStore, IdentityProviders, Kind, NewOidcProvider, NewRole, Precondition, RoleListings, Roles,
+    SdkAws, Tags,
 };
 use irsa_core::naming::{default_role_name_prefix, federation_id};
 use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, operator_policy};
@@ -81,6 +82,9 @@ async fn life_of_a_role(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
     assert_eq!(missing, None);
     aws.create_role(&new).await?;
     aws.role(name).await?;
+    assert_eq!(aws.roles_under(&new.path).await?.len(), 1);
+    let details = aws.detailed_roles(1_000, |path, _| path == new.path).await?;
+    assert_eq!(details.map(|details| details.len()), Some(1));
     aws.update_trust_policy(name, trust).await?;
     aws.update_role(name, "changed", 7200).await?;
     aws.put_permissions_boundary(name, boundary).await?;
@@ -176,4 +180,57 @@ async fn listings_of_several_pages_lose_nothing() {
         aws.attached_policies(name).await.unwrap(),
         managed.into_iter().collect()
     );
+}
+
+#[tokio::test]
+async fn two_listings_together_show_what_one_role_shows_by_itself() {
+    let bench = Bench::start().await;
+    let account = bench.double.account(ACCOUNT);
+    let boundary = account.put_managed_policy("boundary", LIST).unwrap();
+    let aws = bench.connect().await;
+    let names: Vec<String> = (0..5)
+        .map(|number| format!("{}team.app-{number}", default_role_name_prefix(ISSUER)))
+        .collect();
+    for name in &names {
+        let new = NewRole {
+            permissions_boundary: Some(boundary.clone()),
+            description: "a role".to_owned(),
+            max_session_seconds: 7200,
+            ..new_role(name)
+        };
+        aws.create_role(&new).await.unwrap();
+        aws.attach_policy(name, READ_ONLY).await.unwrap();
+        aws.put_inline_policy(name, "list", LIST).await.unwrap();
+    }
+    bench.double.set_iam(|settings| {
+        settings.paging.at_most = Some(2);
+        settings.paging.empty_pages = true;
+    });
+
+    let path = new_role("x").path;
+    let listed = aws.roles_under(&path).await.unwrap();
+    let ours = |at: &str, tags: &Tags| at == path && tags.contains_key("irsa-anywhere.dev/cluster");
+    let detailed = aws.detailed_roles(1_000, ours).await.unwrap().unwrap();
+    assert_eq!((listed.len(), detailed.len()), (5, 5));
+    for name in &names {
+        let whole = aws.role(name).await.unwrap().unwrap();
+        let listed = listed.iter().find(|role| role.name == *name).unwrap();
+        let shown = (&listed.arn, &listed.id, &listed.trust_policy, &listed.description);
+        assert_eq!(shown, (&whole.arn, &whole.id, &whole.trust_policy, &whole.description));
+        assert_eq!(listed.max_session_seconds, whole.max_session_seconds);
+        let detailed = detailed.iter().find(|role| role.name == *name).unwrap();
+        assert_eq!((&detailed.id, &detailed.tags), (&whole.id, &whole.tags));
+        assert_eq!(detailed.permissions_boundary, whole.permissions_boundary);
+        assert_eq!(detailed.attached, aws.attached_policies(name).await.unwrap());
+        let inline = aws.inline_policy(name, "list").await.unwrap();
+        assert_eq!(detailed.inline.get("list"), inline.as_ref());
+    }
+    assert_eq!(aws.detailed_roles(1_000, |_, _| false).await.unwrap(), Some(Vec::new()));
+
+    // An account that is too large: the listing ends with the page that shows it.
+    let mark = bench.double.mark();
+    assert_eq!(aws.detailed_roles(3, ours).await.unwrap(), None);
+    let pages = bench.double.since(mark);
+    // Empty pages are in between.
+    assert_eq!(pages.len(), 4, "{pages:?}");
 }

@@ -20,10 +20,13 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 1] = [(
-    Reason::KeysUnusable,
-    "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",
-)];
+const ELSEWHERE: [(Reason, &str); 2] = [
+    (
+        Reason::KeysUnusable,
+        "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",
+    ),
+    (Reason::LargeAccount, "no verdict on an object; tests/tests/budget"),
+];
 
 /// An object that must end with this reason and a sentence that has these parts.
 struct Case {

@@ -14,6 +14,15 @@ fn without_watches(mut counts: Counts) -> Counts {
     counts
 }
 
+/// An inventory is taken when its time has come, whatever else happens: not more than one in these tests.
+fn without_inventory(mut reads: BTreeMap<String, usize>) -> BTreeMap<String, usize> {
+    for listing in ["iam:ListRoles", "iam:GetAccountAuthorizationDetails"] {
+        let pages = reads.remove(listing).unwrap_or_default();
+        assert!(pages <= 1, "{pages} pages of {listing}");
+    }
+    reads
+}
+
 fn calls(table: &[(&str, usize)]) -> BTreeMap<String, usize> {
     table.iter().map(|(call, count)| ((*call).to_owned(), *count)).collect()
 }
@@ -45,7 +54,7 @@ async fn one_federation_and_one_binding_from_nothing_cost_what_they_always_cost(
         ("s3:GetObject", 2),
         ("sts:GetCallerIdentity", 1),
     ]);
-    assert_eq!(counts.aws_reads, reads);
+    assert_eq!(without_inventory(counts.aws_reads), reads);
     let writes = calls(&[
         ("iam:AttachRolePolicy", 1),
         ("iam:CreateOpenIDConnectProvider", 1),
@@ -109,7 +118,7 @@ async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
     let counts = without_watches(world.counts_since(&mark).await.unwrap());
     let writes = calls(&[("iam:AttachRolePolicy", 100), ("iam:CreateRole", 100)]);
     assert_eq!(counts.aws_writes, writes);
-    assert_eq!(counts.aws_reads, calls(&[("iam:GetRole", 100)]));
+    assert_eq!(without_inventory(counts.aws_reads), calls(&[("iam:GetRole", 100)]));
     let writes = calls(&[
         ("create events", 200),
         ("patch iamrolebindings", 100),

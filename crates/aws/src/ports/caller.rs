@@ -1,6 +1,6 @@
 //! Who we are in AWS, and how to become somebody else.
 
-use super::{DocumentStore, IdentityProviders, Roles};
+use super::{DocumentStore, IdentityProviders, RoleListings, Roles};
 use crate::error::AwsError;
 
 /// An AWS identity, as STS's `GetCallerIdentity` tells it.
@@ -23,9 +23,9 @@ pub trait CallerIdentity: Send + Sync {
 /// Everything that we ask of one AWS account.
 ///
 /// **Guarantee.** Whoever holds a value has passed the connection's account guard.
-pub trait Aws: DocumentStore + IdentityProviders + Roles + CallerIdentity + Clone + 'static {}
+pub trait Aws: DocumentStore + IdentityProviders + Roles + RoleListings + CallerIdentity + Clone + 'static {}
 
-impl<T: DocumentStore + IdentityProviders + Roles + CallerIdentity + Clone + 'static> Aws for T {}
+impl<T: DocumentStore + IdentityProviders + Roles + RoleListings + CallerIdentity + Clone + 'static> Aws for T {}
 
 /// How a federation reaches its account: `spec.aws`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@
 
 mod caller;
 mod documents;
+mod listings;
 mod providers;
 mod public;
 mod roles;
@@ -17,9 +18,10 @@ use std::collections::BTreeMap;
 
 pub use caller::{AssumeRole, Aws, Caller, CallerIdentity, Connect, Connection};
 pub use documents::{Bucket, Document, DocumentStore, Lookup, NewDocument, ObjectRef, Precondition, PublicAccessBlock};
+pub use listings::{DetailedRole, ListedRole, RoleListings};
 pub use providers::{IdentityProviders, NewOidcProvider, OidcProvider};
 pub use public::{PublicDocument, PublicRead, PublicReadError, PublicReader};
-pub use roles::{NewRole, Role, RoleSummary, Roles};
+pub use roles::{NewRole, Role, Roles};
 
 /// AWS tags: key to value. IAM compares keys without regard to case but keeps the case that was given.
 pub type Tags = BTreeMap<String, String>;

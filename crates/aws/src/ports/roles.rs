@@ -28,19 +28,6 @@ pub struct Role {
     pub tags: Tags,
 }
 
-/// A role as `ListRoles` shows it: without tags, boundary and policies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleSummary {
-    /// Name, in the case in which it was created.
-    pub name: String,
-    /// ARN.
-    pub arn: String,
-    /// The stable unique id.
-    pub id: String,
-    /// Path, with both slashes.
-    pub path: String,
-}
-
 /// A role to be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRole {
@@ -98,9 +85,6 @@ pub trait Roles: Send + Sync {
     /// Removes tags by key.
     fn untag_role(&self, name: &str, keys: &[String]) -> impl Future<Output = Result<(), AwsError>> + Send;
 
-    /// A role's tags, for the listings that lack them. `None` when the role is gone.
-    fn role_tags(&self, name: &str) -> impl Future<Output = Result<Option<Tags>, AwsError>> + Send;
-
     /// ARNs of all attached managed policies.
     fn attached_policies(&self, name: &str) -> impl Future<Output = Result<BTreeSet<String>, AwsError>> + Send;
 
@@ -140,7 +124,4 @@ pub trait Roles: Send + Sync {
     /// # Errors
     /// [`Kind::DeleteConflict`](crate::Kind::DeleteConflict) while something is attached to it.
     fn delete_role(&self, name: &str) -> impl Future<Output = Result<(), AwsError>> + Send;
-
-    /// All roles whose path starts with this.
-    fn roles_under(&self, path_prefix: &str) -> impl Future<Output = Result<Vec<RoleSummary>, AwsError>> + Send;
 }

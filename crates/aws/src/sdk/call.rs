@@ -1,6 +1,6 @@
 //! From the SDK's errors to ours, and lists to their end.
 
-use std::error::Error;
+use std::{error::Error, ops::ControlFlow};
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::{
@@ -117,10 +117,10 @@ pub(super) struct Page<T> {
     pub(super) marker: Option<String>,
 }
 
-/// A whole list. A page may be short or empty and still have successors: only `IsTruncated` counts [IAM-model, MaxItems].
+/// A whole list.
 ///
 /// # Errors
-/// Those of `page`, and a page that says there is more but not from where on: half a list is none.
+/// Those of [`each_page`].
 pub(super) async fn all_pages<T, F>(
     about: About<'_>,
     mut page: impl FnMut(Option<String>) -> F,
@@ -129,12 +129,32 @@ where
     F: Future<Output = Result<Page<T>, AwsError>>,
 {
     let mut items = Vec::new();
+    each_page(about, &mut page, |page| {
+        items.extend(page);
+        Ok(ControlFlow::Continue(()))
+    })
+    .await?;
+    Ok(items)
+}
+
+/// A list page by page, until its end or until `visit` has seen enough. A page may be short or empty and still have
+/// successors: only `IsTruncated` counts [IAM-model, MaxItems].
+///
+/// # Errors
+/// Those of `page` and `visit`, and a page that says there is more but not from where on: half a list is none.
+pub(super) async fn each_page<T, F>(
+    about: About<'_>,
+    page: &mut impl FnMut(Option<String>) -> F,
+    mut visit: impl FnMut(Vec<T>) -> Result<ControlFlow<()>, AwsError>,
+) -> Result<(), AwsError>
+where
+    F: Future<Output = Result<Page<T>, AwsError>>,
+{
     let mut marker: Option<String> = None;
     loop {
         let next = page(marker.clone()).await?;
-        items.extend(next.items);
-        if !next.is_truncated {
-            return Ok(items);
+        if visit(next.items)?.is_break() || !next.is_truncated {
+            return Ok(());
         }
         if next.marker.is_none() || next.marker == marker {
             return Err(about.error(

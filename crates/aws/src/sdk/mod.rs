@@ -4,6 +4,7 @@ mod assume;
 mod call;
 mod connect;
 mod http;
+mod listings;
 mod metered;
 mod providers;
 mod public;

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     error::{AwsError, Kind},
-    ports::{NewRole, Role, RoleSummary, Roles, Tags},
+    ports::{NewRole, Role, Roles, Tags},
 };
 
 /// IAM reads policies back percent-encoded (RFC 3986), and the SDK leaves them so [IAM-model GetRole, GetRolePolicy].
-fn decoded(about: &About<'_>, document: &str) -> Result<String, AwsError> {
+pub(super) fn decoded(about: &About<'_>, document: &str) -> Result<String, AwsError> {
     let text = percent_decode_str(document).decode_utf8();
     text.map(std::borrow::Cow::into_owned).map_err(|_| {
         let message = "the policy that was read is not UTF-8";
@@ -26,15 +26,12 @@ fn decoded(about: &About<'_>, document: &str) -> Result<String, AwsError> {
 fn role_from_sdk(about: &About<'_>, role: aws_sdk_iam::types::Role) -> Result<Role, AwsError> {
     Ok(Role {
         trust_policy: decoded(about, role.assume_role_policy_document.as_deref().unwrap_or_default())?,
+        max_session_seconds: session_seconds(&role),
         name: role.role_name,
         arn: role.arn,
         id: role.role_id,
         path: role.path,
         description: role.description.unwrap_or_default(),
-        max_session_seconds: role
-            .max_session_duration
-            .and_then(|seconds| u32::try_from(seconds).ok())
-            .unwrap_or(DEFAULT_SESSION_SECONDS),
         permissions_boundary: role
             .permissions_boundary
             .and_then(|boundary| boundary.permissions_boundary_arn),
@@ -44,6 +41,13 @@ fn role_from_sdk(about: &About<'_>, role: aws_sdk_iam::types::Role) -> Result<Ro
 
 /// What IAM takes when nobody says [IAM-model CreateRole].
 const DEFAULT_SESSION_SECONDS: u32 = 3_600;
+
+/// The longest session of a role.
+pub(super) fn session_seconds(role: &aws_sdk_iam::types::Role) -> u32 {
+    role.max_session_duration
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .unwrap_or(DEFAULT_SESSION_SECONDS)
+}
 
 /// The session duration as the SDK wants it. IAM's bounds are far below what does not fit, and are IAM's to check.
 fn sdk_seconds(seconds: u32) -> i32 {
@@ -156,26 +160,6 @@ impl Roles for SdkAws {
             .map_err(|error| about("iam:UntagRole", name).failed(error))
     }
 
-    async fn role_tags(&self, name: &str) -> Result<Option<Tags>, AwsError> {
-        let about = about("iam:ListRoleTags", name);
-        let tags = all_pages(about, async |marker| {
-            let page = self
-                .iam
-                .list_role_tags()
-                .role_name(name)
-                .set_marker(marker)
-                .send()
-                .await;
-            let page = page.map_err(|error| about.failed(error))?;
-            Ok(Page {
-                items: page.tags,
-                is_truncated: page.is_truncated,
-                marker: page.marker,
-            })
-        });
-        Ok(found(tags.await)?.map(tags::from_sdk))
-    }
-
     async fn attached_policies(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
         let about = about("iam:ListAttachedRolePolicies", name);
         let policies = all_pages(about, async |marker| {
@@ -255,25 +239,5 @@ impl Roles for SdkAws {
         let answer = self.iam.delete_role().role_name(name).send().await;
         let about = about("iam:DeleteRole", name);
         gone_is_fine(answer.map(drop).map_err(|error| about.failed(error)))
-    }
-
-    async fn roles_under(&self, path_prefix: &str) -> Result<Vec<RoleSummary>, AwsError> {
-        let about = about("iam:ListRoles", path_prefix);
-        let roles = all_pages(about, async |marker| {
-            let list = self.iam.list_roles().path_prefix(path_prefix).set_marker(marker);
-            let page = list.send().await.map_err(|error| about.failed(error))?;
-            Ok(Page {
-                items: page.roles,
-                is_truncated: page.is_truncated,
-                marker: page.marker,
-            })
-        });
-        let summary = |role: aws_sdk_iam::types::Role| RoleSummary {
-            name: role.role_name,
-            arn: role.arn,
-            id: role.role_id,
-            path: role.path,
-        };
-        Ok(roles.await?.into_iter().map(summary).collect())
     }
 }

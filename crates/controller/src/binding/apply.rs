@@ -1,7 +1,7 @@
 //! Making a binding true.
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
-use irsa_aws::{Connect, Roles};
+use irsa_aws::Connect;
 use irsa_core::{
     plan::binding::{BindingStep, Cause, Plan},
     vocabulary::{ConditionType, EventReason, Reason},
@@ -11,7 +11,6 @@ use kube::Resource;
 use super::{
     Bindings,
     aws_errors::halt,
-    execute::execute,
     federation::Provider,
     home::check_home,
     observe::{self, Depth, Found},
@@ -44,12 +43,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         progress.status.role_name = Some(wanted.role.name.to_string());
 
         let aws = self.connect(&around, &provider).await?;
-        let found = observe_role(&aws, &wanted).await?;
+        let found = self.observe_role(binding, &aws, &around, &wanted).await?;
         if let Err(halt) = check_kept(&wanted, found.as_ref(), &around) {
             return Err(self.withhold(binding, &around, halt).await);
         }
         let plan = self.plan(binding, &wanted, found.as_ref())?;
-        self.execute_plan(binding, &aws, &wanted, plan, found, progress).await?;
+        self.execute_plan(binding, &aws, &around, &wanted, plan, found, progress)
+            .await?;
         self.sync_accounts(binding, &around.known.usage, &wanted.subjects, progress)
             .await?;
         Ok(conclusion(binding, wanted.role.name.as_str()))
@@ -72,7 +72,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         siblings.check_role_name(&wanted.role.name, &provider.account, &self.federations, labels)?;
         siblings.check_service_accounts()?;
         wanted
-            .admit(&usage.guardrails, &around.labels, around.older_roles)
+            .admit(&usage.guardrails, &around.labels, around.roles_before())
             .map_err(|refusal| Halt::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
         progress.holds(
             ConditionType::Admitted,
@@ -88,6 +88,34 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Ok(aws)
     }
 
+    /// The role: as the inventory shows it if that is as it must be, or else read by itself, for what is written next
+    /// must not rest on a listing.
+    async fn observe_role(
+        &self,
+        binding: &IamRoleBinding,
+        aws: &C::Aws,
+        around: &Surroundings,
+        wanted: &Wanted,
+    ) -> Result<Option<Found>, Halt> {
+        let (usage, role) = (&around.known.usage, &wanted.role);
+        if is_settled(binding) && !is_requested(binding) {
+            let listed = self.look_up(aws, usage, &role.name, around.known.interval).await;
+            let good = |found: &Found| {
+                self.plan(binding, wanted, Some(found))
+                    .is_ok_and(|plan| plan.steps.is_empty())
+            };
+            if let Some(found) = listed.filter(good) {
+                return Ok(Some(found));
+            }
+        }
+        let read = observe::role(aws, role.name.as_str(), |tags| role.may_take(tags), Depth::Documents).await;
+        let found = read.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        if let Some(found) = found.as_ref().filter(|found| role.owner.owns(&found.role.tags)) {
+            self.was_read(usage, &role.name, found);
+        }
+        Ok(found)
+    }
+
     fn plan(&self, binding: &IamRoleBinding, wanted: &Wanted, found: Option<&Found>) -> Result<Plan, Halt> {
         let fingerprint = wanted.role.fingerprint();
         // A binding that was ready before this process started has been made what its spec says by an earlier one.
@@ -97,10 +125,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .map_err(|refusal| Halt::new(ConditionType::RoleSynced, refusal.reason(), refusal.to_string()))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
     async fn execute_plan(
         &self,
         binding: &IamRoleBinding,
         aws: &C::Aws,
+        around: &Surroundings,
         wanted: &Wanted,
         plan: Plan,
         found: Option<Found>,
@@ -118,11 +148,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             progress.status.role_id = Some(id);
         }
         let status = &mut progress.status;
-        let executed = execute(aws, self.shell.leadership.as_ref(), &wanted.role.name, steps, |role| {
-            status.role_arn = Some(role.arn);
-            status.role_id = Some(role.id);
-        })
-        .await;
+        let executed = self
+            .write_role(&around.known.usage, aws, &wanted.role.name, steps, |role| {
+                status.role_arn = Some(role.arn);
+                status.role_id = Some(role.id);
+            })
+            .await;
         if executed
             .as_ref()
             .is_err_and(|halt| halt.aspect == ConditionType::PoliciesSynced)
@@ -164,17 +195,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 }
 
-async fn observe_role<A: Roles>(aws: &A, wanted: &Wanted) -> Result<Option<Found>, Halt> {
-    observe::role(
-        aws,
-        wanted.role.name.as_str(),
-        |tags| wanted.role.may_take(tags),
-        Depth::Documents,
-    )
-    .await
-    .map_err(|error| halt(ConditionType::RoleSynced, &error))
-}
-
 /// With `exclusive: false` the role keeps what is attached to it, by whomever: that must be allowed too.
 fn check_kept(wanted: &Wanted, found: Option<&Found>, around: &Surroundings) -> Result<(), Halt> {
     let Some(found) = found else {
@@ -182,7 +202,7 @@ fn check_kept(wanted: &Wanted, found: Option<&Found>, around: &Surroundings) -> 
     };
     let guardrails = &around.known.usage.guardrails;
     wanted
-        .admit_kept(&found.role, guardrails, &around.labels, around.older_roles)
+        .admit_kept(&found.role, guardrails, &around.labels, around.roles_before())
         .map_err(|refusal| {
             let message = format!(
                 "With spec.policies.exclusive: false the role {} keeps policies that are attached to it, and the \
@@ -217,6 +237,17 @@ fn is_settled(binding: &IamRoleBinding) -> bool {
             && condition.status == "True"
             && condition.observed_generation == Some(binding.generation())
     })
+}
+
+/// Whether somebody asks for a look by the annotation.
+pub(super) fn is_requested(binding: &IamRoleBinding) -> bool {
+    let handled = binding
+        .status
+        .as_ref()
+        .and_then(|status| status.last_handled_reconcile_at.as_deref());
+    binding
+        .requested_at()
+        .is_some_and(|requested| Some(requested) != handled)
 }
 
 fn role_in_words(wanted: &Wanted) -> String {

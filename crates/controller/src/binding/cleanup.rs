@@ -18,7 +18,6 @@ use super::{
     Bindings,
     aws_errors::halt,
     bind::bound_before,
-    execute::execute,
     federation::Known,
     home::{check_home, role_in_place},
     observe::{self, Depth},
@@ -77,8 +76,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .await
             .map_err(|error| halt(role, &error))?;
         let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
-        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
-        Ok(())
+        self.write_role(&known.usage, &aws, &name, &steps, |_| ()).await
     }
 
     async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {

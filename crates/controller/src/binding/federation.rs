@@ -23,6 +23,8 @@ use k8s_openapi::{
 };
 use kube::{Resource, ResourceExt};
 
+use super::inventory::Scope;
+
 /// What a binding uses of its federation. While it stays equal, no binding needs to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Usage {
@@ -134,6 +136,27 @@ impl Federations {
         gone
     }
 
+    /// Where roles of federations with a provider are, and how often each place is looked at.
+    pub(crate) fn scopes(&self) -> HashMap<Scope, Duration> {
+        let mut scopes = HashMap::new();
+        for known in self
+            .lock()
+            .values()
+            .filter(|known| known.usage.state.account().is_some())
+        {
+            let interval = scopes.entry(Scope::of(&known.usage)).or_insert(known.interval);
+            *interval = known.interval.min(*interval);
+        }
+        scopes
+    }
+
+    /// The federations whose roles are there.
+    pub(crate) fn in_scope(&self, scope: &Scope) -> HashMap<String, Known> {
+        let known = self.lock();
+        let there = known.iter().filter(|(_, known)| Scope::of(&known.usage) == *scope);
+        there.map(|(name, known)| (name.clone(), known.clone())).collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
         // A poisoned lock means that another task panicked; the entries themselves are always whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
@@ -151,11 +174,7 @@ fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
         state,
         connection: connection(federation),
         guardrails: guardrails(&spec.bindings, &spec.issuer, &partition, &spec.audiences),
-        role_path: spec
-            .bindings
-            .role_path
-            .clone()
-            .unwrap_or_else(|| default_role_path(&spec.issuer)),
+        role_path: role_path(federation),
         tags: spec.tags.clone(),
         default_audience: spec.audiences.first().cloned().unwrap_or_default(),
     }
@@ -194,6 +213,12 @@ fn registered(federation: &OidcFederation) -> Option<Provider> {
         partition: partition_of(arn)?.to_owned(),
         account: arn.split(':').nth(4)?.to_owned(),
     })
+}
+
+/// The path of a federation's roles.
+pub(crate) fn role_path(federation: &OidcFederation) -> String {
+    let given = federation.spec.bindings.role_path.clone();
+    given.unwrap_or_else(|| default_role_path(&federation.spec.issuer))
 }
 
 /// How a federation's account is reached.

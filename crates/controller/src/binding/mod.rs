@@ -4,8 +4,9 @@
 //! The judgement is `irsa-core`'s: [`irsa_core::admission`], [`irsa_core::plan::binding`], [`irsa_core::trust`].
 //!
 //! # Calls to AWS
-//! A new binding costs one read and 1 + managed + inline writes; a check of an unchanged one 3 + inline reads and
-//! nothing else. Neither depends on how many bindings there are.
+//! A new binding costs one read and 1 + managed + inline writes. Unchanged ones are checked together, by a few pages of
+//! listings once per interval ([`inventory`]); one that is looked at by itself costs 3 + inline reads. None of these
+//! depends on how many bindings there are.
 
 mod accounts;
 mod apply;
@@ -16,6 +17,7 @@ mod execute;
 mod existing;
 mod federation;
 mod home;
+mod inventory;
 mod memory;
 mod observe;
 mod siblings;
@@ -31,9 +33,10 @@ use irsa_aws::Connect;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
-pub(crate) use self::federation::connection;
 use self::{federation::Federations, memory::Memory};
+pub(crate) use self::{federation::connection, inventory::Findings};
 pub use self::{
+    inventory::Inventories,
     validate::Limits,
     watch::{Parts, run},
 };
@@ -58,6 +61,7 @@ pub struct Bindings<C, L> {
     /// All bindings, this one included.
     siblings: Store<Guarded<IamRoleBinding>>,
     memory: Memory,
+    inventories: Inventories,
 }
 
 impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {

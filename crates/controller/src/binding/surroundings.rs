@@ -8,7 +8,7 @@ use irsa_core::{
 };
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
-use super::{Bindings, federation::Known, siblings::Siblings};
+use super::{Bindings, federation::Known, inventory::Scope, siblings::Siblings};
 use crate::{halt::Halt, leadership::Leadership};
 
 /// What the cluster says around a binding.
@@ -16,6 +16,15 @@ pub(super) struct Surroundings {
     pub(super) known: Known,
     pub(super) labels: Labels,
     pub(super) older_roles: u32,
+    /// Roles of the namespace that no binding stands for; counted against a binding that would make a new one.
+    pub(super) retained_roles: u32,
+}
+
+impl Surroundings {
+    /// Roles that count before what the binding asks for.
+    pub(super) const fn roles_before(&self) -> u32 {
+        self.older_roles.saturating_add(self.retained_roles)
+    }
 }
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -31,11 +40,24 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let message = format!("The namespace {namespace} has not been seen yet.");
             Halt::new(ConditionType::Admitted, Reason::ApiServerUnavailable, message)
         })?;
+        let siblings = Siblings::of(binding, &self.siblings);
         Ok(Surroundings {
+            retained_roles: self.retained_roles(binding, &known, &namespace),
+            older_roles: siblings.older_roles(),
             known,
             labels,
-            older_roles: Siblings::of(binding, &self.siblings).older_roles(),
         })
+    }
+
+    fn retained_roles(&self, binding: &IamRoleBinding, known: &Known, namespace: &str) -> u32 {
+        // One that has its role takes nobody's place.
+        if binding.status.as_ref().is_some_and(|status| status.role_id.is_some()) {
+            return 0;
+        }
+        let is_there = |name: &str| self.siblings.get(&ObjectRef::new(name).within(namespace)).is_some();
+        let federation = &binding.spec.federation_ref.name;
+        let scope = Scope::of(&known.usage);
+        self.inventories.retained(&scope, federation, namespace, is_there)
     }
 
     pub(super) fn labels(&self, namespace: &str) -> Option<Labels> {

@@ -22,7 +22,10 @@ use kube::{
 use tokio::sync::Notify;
 use tracing::{debug, warn};
 
-use super::{Bindings, Limits, accounts::account_of, federation::Federations, memory::Memory, siblings::contend};
+use super::{
+    Bindings, Inventories, Limits, accounts::account_of, federation::Federations, inventory::keep, memory::Memory,
+    siblings::contend,
+};
 use crate::{
     leadership::Leadership,
     object::{Managed, reference_to},
@@ -41,6 +44,8 @@ pub struct Parts<C, L> {
     pub cluster: String,
     /// AWS quotas.
     pub limits: Limits,
+    /// Where inventories of roles are kept.
+    pub inventories: Inventories,
     /// Bindings looked at at a time, at least 1.
     pub concurrency: u16,
 }
@@ -72,6 +77,7 @@ pub async fn run<C: Connect, L: Leadership>(
         namespaces: namespaces.clone(),
         siblings: bindings.clone(),
         memory: Memory::default(),
+        inventories: parts.inventories,
     });
 
     let everything_known = async {
@@ -88,6 +94,7 @@ pub async fn run<C: Connect, L: Leadership>(
         () = watch_federations(client.clone(), &context.federations, &waker, &federations_known) => {}
         () = watch_namespaces(client.clone(), namespaces_writer, &waker) => {}
         () = watch_accounts(client, &context.memory, &waker) => {}
+        () = keep(&context, &waker) => {}
     }
 }
 
@@ -223,12 +230,17 @@ async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
 
 /// Wakes bindings.
 #[derive(Clone)]
-struct Waker {
+pub(super) struct Waker {
     bindings: Store<Guarded<IamRoleBinding>>,
     wake: UnboundedSender<Reference>,
 }
 
 impl Waker {
+    #[cfg(test)]
+    pub(super) fn over(bindings: Store<Guarded<IamRoleBinding>>, wake: UnboundedSender<Reference>) -> Self {
+        Self { bindings, wake }
+    }
+
     fn wake_users(&self, federation: &str) {
         self.wake_where(|binding| binding.spec.federation_ref.name == federation);
     }
@@ -264,7 +276,7 @@ impl Waker {
         }
     }
 
-    fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
+    pub(super) fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
         for binding in self.bindings.state() {
             if let Ok(binding) = &binding.0
                 && wanted(binding)

@@ -7,6 +7,7 @@ use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     admission::{InPlace, Refusal},
+    naming::{Owner, RoleName},
     outcome::Outcome,
     plan::binding::{BindingStep, Plan},
     vocabulary::{Class, ConditionType, EventReason, Reason},
@@ -15,10 +16,10 @@ use kube::Resource;
 
 use super::{
     Bindings,
+    apply::is_requested,
     aws_errors::halt,
-    execute::execute,
     home::{check_home, role_in_place},
-    observe::{self, Depth},
+    observe::{self, Depth, Found},
     surroundings::Surroundings,
     validate::owner,
 };
@@ -116,43 +117,97 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let aws = connected.map_err(|error| halt(role, &error))?;
         check_home(binding, &aws.caller().account)?;
         let owner = owner(binding, &self.cluster);
+        let (usage, interval) = (&around.known.usage, around.known.interval);
+        let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
+        if has_role
+            && !is_requested(binding)
+            && let Some(listed) = self.look_up(&aws, usage, &name, interval).await
+            && let Some(judged) = self.judge_in_place(binding, around, &owner, &name, &listed)
+            && judged.steps.is_empty()
+        {
+            return Ok(judged.verdict());
+        }
         let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
-        let Some(found) = found.map_err(|error| halt(role, &error))? else {
+        let found = found.map_err(|error| halt(role, &error))?;
+        let judged = found.and_then(|found| self.judge_in_place(binding, around, &owner, &name, &found));
+        let Some(judged) = judged else {
             return Ok(Verdict::Untouched);
         };
+        self.write_role(usage, &aws, &name, &judged.steps, |_| ()).await?;
+        if !judged.steps.is_empty() {
+            self.memory.forget(&ObjectKey::of(binding));
+            let note = judged.in_words(&name);
+            let about = binding.object_ref(&());
+            self.shell.events.warning(&about, EventReason::Applied, &note).await;
+        }
+        Ok(judged.verdict())
+    }
+
+    /// What must become of the role as it is; `None` where it is not this binding's.
+    fn judge_in_place(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+        owner: &Owner,
+        name: &RoleName,
+        found: &Found,
+    ) -> Option<Judged> {
         if !owner.owns(&found.role.tags) {
-            return Ok(Verdict::Untouched);
+            return None;
         }
         let usage = &around.known.usage;
         let place = InPlace {
             namespace: &owner.namespace,
             namespace_labels: &around.labels,
-            given_name: binding.spec.role.name.is_some().then_some(&name),
+            given_name: binding.spec.role.name.is_some().then_some(name),
             role: &found.role,
             federation_tags: &usage.tags,
             older_roles: around.older_roles,
         };
         let refusal = usage.guardrails.admit_in_place(&place).err();
-        let closing = Plan::close(&owner, &found.role);
+        let closing = Plan::close(owner, &found.role);
         let already = closing.is_empty();
         let keys = place.unlisted_tags(&usage.guardrails);
         let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
-        let steps: Vec<_> = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
-        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
-        if !steps.is_empty() {
-            self.memory.forget(&ObjectKey::of(binding));
-            let what = steps.iter().map(BindingStep::to_string).collect::<Vec<_>>().join("; ");
-            let because = refusal
-                .as_ref()
-                .map_or_else(|| NOT_ALLOWED.to_owned(), Refusal::to_string);
-            let note = format!("Taken from role {name}: {what}. {because}");
-            let about = binding.object_ref(&());
-            self.shell.events.warning(&about, EventReason::Applied, &note).await;
-        }
-        Ok(if refusal.is_some() || already {
-            Verdict::Closed(refusal)
+        let steps = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
+        Some(Judged {
+            refusal,
+            already,
+            steps,
+        })
+    }
+}
+
+/// What must become of a role in place.
+struct Judged {
+    /// Why it may not go on.
+    refusal: Option<Refusal>,
+    /// It is closed already.
+    already: bool,
+    steps: Vec<BindingStep>,
+}
+
+impl Judged {
+    /// What is so once the steps are done.
+    fn verdict(self) -> Verdict {
+        if self.refusal.is_some() || self.already {
+            Verdict::Closed(self.refusal)
         } else {
             Verdict::Untouched
-        })
+        }
+    }
+
+    fn in_words(&self, role: &RoleName) -> String {
+        let what = self
+            .steps
+            .iter()
+            .map(BindingStep::to_string)
+            .collect::<Vec<_>>()
+            .join("; ");
+        let because = self.refusal.as_ref().map(Refusal::to_string);
+        format!(
+            "Taken from role {role}: {what}. {}",
+            because.as_deref().unwrap_or(NOT_ALLOWED)
+        )
     }
 }

@@ -29,6 +29,7 @@ use super::{
     observe,
     public::{self, Expected},
     report::{Comparison, fill_status, hold_aspects},
+    roles,
     servers::ApiServers,
     siblings,
     tampering::Tampering,
@@ -51,6 +52,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         federation: &OidcFederation,
         progress: &mut Progress<OidcFederationStatus>,
     ) -> Result<String, Halt> {
+        if let Some(findings) = self.inventories.findings(federation) {
+            roles::note(&findings, federation.spec.interval.get(), progress);
+        }
         let wanted = validate(federation, &self.cluster)?;
         let seen = self.observe_cluster(&wanted, progress).await?;
         if let Some(ended) = self.find_unchanged(federation, &wanted, &seen).await {

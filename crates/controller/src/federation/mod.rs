@@ -21,6 +21,7 @@ mod memory;
 mod observe;
 mod public;
 mod report;
+mod roles;
 mod servers;
 mod siblings;
 mod tampering;
@@ -40,6 +41,7 @@ pub use self::{
     watch::{Parts, run},
 };
 use crate::{
+    binding::Inventories,
     halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -60,6 +62,8 @@ pub struct Federations<C, P, A, L> {
     /// All bindings of the cluster.
     bindings: Store<Guarded<IamRoleBinding>>,
     memory: Memory,
+    /// What the controller of bindings has found of their roles.
+    inventories: Inventories,
 }
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {

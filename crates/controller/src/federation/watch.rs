@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use super::{Federations, memory::Memory, servers::ApiServers};
 use crate::{
+    binding::Inventories,
     leadership::Leadership,
     object::{Managed, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -43,6 +44,8 @@ pub struct Parts<C, P, A, L> {
     pub namespace: String,
     /// Federations looked at at a time, at least 1.
     pub concurrency: u16,
+    /// What the controller of bindings has found of their roles.
+    pub inventories: Inventories,
 }
 
 /// Runs the controller until `stop`; passes that have begun are finished.
@@ -72,6 +75,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         siblings: federations.clone(),
         bindings: bindings.clone(),
         memory: Memory::default(),
+        inventories: parts.inventories,
     });
     let bindings_known = async {
         if let Err(error) = bindings.wait_until_ready().await {

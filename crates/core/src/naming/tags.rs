@@ -56,6 +56,17 @@ impl Owner {
         is_offered(tags, &self.adoption())
     }
 
+    /// Whose a role with these tags says that it is; nobody's where one of the four is missing.
+    pub fn named_by(tags: &Tags) -> Option<Self> {
+        let tag = |key: &str| tags.get(key).cloned();
+        Some(Self {
+            cluster: tag(TAG_CLUSTER)?,
+            federation: tag(TAG_FEDERATION)?,
+            namespace: tag(TAG_NAMESPACE)?,
+            name: tag(TAG_NAME)?,
+        })
+    }
+
     /// What `tags` say about this owner.
     pub fn of<'a>(&self, tags: &'a Tags) -> Ownership<'a> {
         let tag = |key: &str| tags.get(key).map(String::as_str);

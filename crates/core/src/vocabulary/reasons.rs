@@ -21,6 +21,8 @@ pub enum ConditionType {
     PubliclyReadable,
     /// Federation: the IAM OIDC provider exists with our audiences and tags.
     ProviderRegistered,
+    /// Federation: all roles of its bindings are compared in full in each interval.
+    RolesInventoried,
     /// Binding: the federation it refers to can be used.
     FederationReady,
     /// Binding: the federation's guard-rails allow what it asks for.
@@ -45,6 +47,7 @@ impl ConditionType {
             Self::Published => "Published",
             Self::PubliclyReadable => "PubliclyReadable",
             Self::ProviderRegistered => "ProviderRegistered",
+            Self::RolesInventoried => "RolesInventoried",
             Self::FederationReady => "FederationReady",
             Self::Admitted => "Admitted",
             Self::RoleSynced => "RoleSynced",
@@ -54,12 +57,13 @@ impl ConditionType {
     }
 
     /// The aspects of an `OidcFederation`, in the order in which its steps run.
-    pub const FEDERATION_ASPECTS: [Self; 5] = [
+    pub const FEDERATION_ASPECTS: [Self; 6] = [
         Self::IssuerMatched,
         Self::KeysObserved,
         Self::Published,
         Self::PubliclyReadable,
         Self::ProviderRegistered,
+        Self::RolesInventoried,
     ];
 
     /// The aspects of an `IamRoleBinding`, in the order in which its steps run.
@@ -194,6 +198,8 @@ reasons! {
     Succeeded => Done,
     /// `spec.suspend` is true.
     Suspended => Done,
+    /// The account has far more roles than ours: not all of it is listed for their sake.
+    LargeAccount => Done,
 }
 
 impl fmt::Display for Reason {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, Document, DocumentStore, IdentityProviders, Kind,
-    Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock, Role,
-    RoleSummary, Roles, Tags,
+    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
+    Precondition, PublicAccessBlock, Role, RoleListings, Roles, Tags,
 };
 use serde_json::{Value, json};
 
@@ -28,6 +28,8 @@ struct World {
     roles: BTreeMap<String, Stored>,
     calls: Vec<String>,
     failing: Option<(&'static str, Kind)>,
+    /// Roles of the account that nobody looks at.
+    others: usize,
 }
 
 /// One account. Clones are connections to the same one.
@@ -58,9 +60,20 @@ impl FakeAws {
         std::mem::take(&mut self.world.lock().unwrap().calls)
     }
 
+    /// The same without the listings that serve all roles together.
+    pub(super) fn take_calls_about_a_role(&self) -> Vec<String> {
+        let listing = |call: &String| ["ListRoles", "GetAccountAuthorizationDetails"].contains(&call.as_str());
+        self.take_calls().into_iter().filter(|call| !listing(call)).collect()
+    }
+
     /// From now on this call fails.
     pub(super) fn fail(&self, call: &'static str, kind: Kind) {
         self.world.lock().unwrap().failing = Some((call, kind));
+    }
+
+    /// The account has so many more roles.
+    pub(super) fn crowd(&self, others: usize) {
+        self.world.lock().unwrap().others = others;
     }
 
     /// Nothing fails any more.
@@ -158,7 +171,7 @@ impl Roles for FakeAws {
             let role = Role {
                 name: new.name.clone(),
                 arn: format!("arn:aws:iam::{ACCOUNT}:role{}{}", new.path, new.name),
-                id: "AROA1".to_owned(),
+                id: format!("AROA{}", world.roles.len() + 1),
                 path: new.path.clone(),
                 trust_policy: rewritten(&new.trust_policy),
                 description: new.description.clone(),
@@ -208,12 +221,6 @@ impl Roles for FakeAws {
     async fn untag_role(&self, name: &str, keys: &[String]) -> Result<(), AwsError> {
         self.change("UntagRole", name, |stored| {
             stored.role.tags.retain(|key, _| !keys.contains(key));
-        })
-    }
-
-    async fn role_tags(&self, name: &str) -> Result<Option<Tags>, AwsError> {
-        self.call("ListRoleTags", |world| {
-            Ok(world.roles.get(name).map(|stored| stored.role.tags.clone()))
         })
     }
 
@@ -282,9 +289,46 @@ impl Roles for FakeAws {
             Ok(())
         })
     }
+}
 
-    async fn roles_under(&self, _: &str) -> Result<Vec<RoleSummary>, AwsError> {
-        panic!("a binding lists no roles")
+impl RoleListings for FakeAws {
+    async fn roles_under(&self, path: &str) -> Result<Vec<ListedRole>, AwsError> {
+        let listed = |stored: &Stored| ListedRole {
+            name: stored.role.name.clone(),
+            arn: stored.role.arn.clone(),
+            id: stored.role.id.clone(),
+            trust_policy: stored.role.trust_policy.clone(),
+            description: stored.role.description.clone(),
+            max_session_seconds: stored.role.max_session_seconds,
+        };
+        self.call("ListRoles", |world| {
+            let under = world.roles.values().filter(|stored| stored.role.path.starts_with(path));
+            Ok(under.map(listed).collect())
+        })
+    }
+
+    async fn detailed_roles(
+        &self,
+        at_most: usize,
+        keep: impl Fn(&str, &Tags) -> bool + Send + Sync,
+    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        let detailed = |stored: &Stored| DetailedRole {
+            name: stored.role.name.clone(),
+            id: stored.role.id.clone(),
+            permissions_boundary: stored.role.permissions_boundary.clone(),
+            tags: stored.role.tags.clone(),
+            attached: stored.attached.clone(),
+            inline: stored.inline.clone(),
+        };
+        self.call("GetAccountAuthorizationDetails", |world| {
+            let kept = world
+                .roles
+                .values()
+                .filter(|stored| keep(&stored.role.path, &stored.role.tags))
+                .map(detailed)
+                .collect();
+            Ok((world.roles.len() + world.others <= at_most).then_some(kept))
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 mod coexistence;
 mod fake_aws;
 mod fake_kubernetes;
+mod inventory;
 mod lifecycle;
 mod refusals;
 mod upkeep;
@@ -30,7 +31,7 @@ use self::{
     fake_aws::{ACCOUNT, FakeAws},
     fake_kubernetes::FakeKubernetes,
 };
-use super::{Bindings, Limits, federation::Federations, memory::Memory};
+use super::{Bindings, Inventories, Limits, federation::Federations, memory::Memory};
 use crate::{
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
@@ -92,6 +93,7 @@ impl<L: Leadership> Bench<L> {
             namespaces: namespaces(),
             siblings: reader,
             memory: Memory::default(),
+            inventories: Inventories::default(),
         };
         controller.federations.observe(&federation());
         Self {

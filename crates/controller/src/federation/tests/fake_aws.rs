@@ -7,9 +7,10 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, Document, DocumentStore, IdentityProviders, Kind,
-    Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock,
-    PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleSummary, Roles, Tags,
+    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
+    Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
+    Roles, Tags,
 };
 use serde_json::{Value, json};
 
@@ -373,7 +374,6 @@ not_a_federations! {
     delete_permissions_boundary(&str) -> ();
     tag_role(&str, &Tags) -> ();
     untag_role(&str, &[String]) -> ();
-    role_tags(&str) -> Option<Tags>;
     attached_policies(&str) -> std::collections::BTreeSet<String>;
     attach_policy(&str, &str) -> ();
     detach_policy(&str, &str) -> ();
@@ -382,7 +382,20 @@ not_a_federations! {
     put_inline_policy(&str, &str, &str) -> ();
     delete_inline_policy(&str, &str) -> ();
     delete_role(&str) -> ();
-    roles_under(&str) -> Vec<RoleSummary>;
+}
+
+impl RoleListings for FakeAws {
+    async fn roles_under(&self, _: &str) -> Result<Vec<ListedRole>, AwsError> {
+        panic!("not a federation's")
+    }
+
+    async fn detailed_roles(
+        &self,
+        _: usize,
+        _: impl Fn(&str, &Tags) -> bool + Send + Sync,
+    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        panic!("not a federation's")
+    }
 }
 
 fn error(operation: &'static str, kind: Kind) -> AwsError {

@@ -1,0 +1,112 @@
+//! [`RoleListings`] over IAM.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
+
+use aws_sdk_iam::types::{EntityType, Role, RoleDetail};
+
+use super::{
+    SdkAws,
+    call::{About, Page, about, all_pages, each_page},
+    roles::{decoded, session_seconds},
+    tags,
+};
+use crate::{
+    error::AwsError,
+    ports::{DetailedRole, ListedRole, RoleListings, Tags},
+};
+
+/// The most that IAM takes [IAM-model maxItemsType].
+const PAGE: i32 = 1_000;
+/// Half of it where a role may come with 10,240 characters of inline policies: a page must fit into
+/// [`super::metered`]'s longest answer.
+const PAGE_OF_DETAILS: i32 = 500;
+
+impl RoleListings for SdkAws {
+    async fn roles_under(&self, path_prefix: &str) -> Result<Vec<ListedRole>, AwsError> {
+        let about = about("iam:ListRoles", path_prefix);
+        let roles = all_pages(about, async |marker| {
+            let list = self.iam.list_roles().path_prefix(path_prefix).max_items(PAGE);
+            let page = list.set_marker(marker).send().await;
+            let page = page.map_err(|error| about.failed(error))?;
+            Ok(Page {
+                items: page.roles,
+                is_truncated: page.is_truncated,
+                marker: page.marker,
+            })
+        });
+        roles.await?.into_iter().map(|role| listed(&about, role)).collect()
+    }
+
+    async fn detailed_roles(
+        &self,
+        at_most: usize,
+        keep: impl Fn(&str, &Tags) -> bool + Send + Sync,
+    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        let about = about("iam:GetAccountAuthorizationDetails", "*");
+        let (mut kept, mut seen) = (Vec::new(), 0_usize);
+        let mut fetch = async |marker| {
+            let list = self.iam.get_account_authorization_details();
+            let list = list.filter(EntityType::Role).max_items(PAGE_OF_DETAILS);
+            let page = list.set_marker(marker).send().await;
+            let page = page.map_err(|error| about.failed(error))?;
+            Ok(Page {
+                items: page.role_detail_list.unwrap_or_default(),
+                is_truncated: page.is_truncated,
+                marker: page.marker,
+            })
+        };
+        each_page(about, &mut fetch, |page| {
+            seen = seen.saturating_add(page.len());
+            if seen > at_most {
+                return Ok(ControlFlow::Break(()));
+            }
+            for role in page {
+                let tags = tags::from_sdk(role.tags.clone().unwrap_or_default());
+                if keep(role.path.as_deref().unwrap_or_default(), &tags) {
+                    kept.push(detailed(&about, role, tags)?);
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .await?;
+        Ok((seen <= at_most).then_some(kept))
+    }
+}
+
+fn listed(about: &About<'_>, role: Role) -> Result<ListedRole, AwsError> {
+    Ok(ListedRole {
+        trust_policy: decoded(about, role.assume_role_policy_document.as_deref().unwrap_or_default())?,
+        max_session_seconds: session_seconds(&role),
+        name: role.role_name,
+        arn: role.arn,
+        id: role.role_id,
+        description: role.description.unwrap_or_default(),
+    })
+}
+
+fn detailed(about: &About<'_>, role: RoleDetail, tags: Tags) -> Result<DetailedRole, AwsError> {
+    let mut inline = BTreeMap::new();
+    for policy in role.role_policy_list.unwrap_or_default() {
+        let document = decoded(about, &policy.policy_document.unwrap_or_default())?;
+        inline.insert(policy.policy_name.unwrap_or_default(), document);
+    }
+    let attached: BTreeSet<String> = role
+        .attached_managed_policies
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|policy| policy.policy_arn)
+        .collect();
+    Ok(DetailedRole {
+        name: role.role_name.unwrap_or_default(),
+        id: role.role_id.unwrap_or_default(),
+        permissions_boundary: role
+            .permissions_boundary
+            .and_then(|boundary| boundary.permissions_boundary_arn),
+        tags,
+        attached,
+        inline,
+    })
+}

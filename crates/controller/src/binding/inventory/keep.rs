@@ -1,0 +1,177 @@
+//! Taking inventories: once per interval for every federation that has a provider, and when a pass asks for one.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    time::Duration,
+};
+
+use futures::future::join_all;
+use irsa_api::IamRoleBinding;
+use irsa_aws::Connect;
+use irsa_core::{
+    inventory::{Orphan, orphans},
+    naming::Tags,
+};
+use kube::ResourceExt;
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, warn};
+
+use super::{
+    Scope,
+    room::{Room, key},
+    take::Listing,
+};
+use crate::{
+    binding::{Bindings, home::role_in_place, watch::Waker},
+    leadership::Leadership,
+};
+
+/// How often it is looked whether an inventory is due.
+const TICK: Duration = Duration::from_secs(5);
+/// Longest that an inventory may take: passes wait for it.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A little sooner than each binding's own check, which then finds a fresh one.
+const OF_AN_INTERVAL: f64 = 0.9;
+
+/// Takes inventories for ever, and wakes the bindings whose roles are not as they were.
+pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, waker: &Waker) {
+    // Before all bindings are listed, every role would look like one without a binding.
+    if let Err(error) = bindings.siblings.wait_until_ready().await {
+        warn!(%error, "the watch of bindings has ended");
+    }
+    loop {
+        let scopes = bindings.federations.scopes();
+        let used: Vec<Scope> = scopes.keys().cloned().collect();
+        bindings.inventories.keep_only(&used);
+        let due = scopes.iter().filter(|(scope, interval)| {
+            let room = bindings.inventories.room(scope);
+            room.is_due(interval.mul_f64(OF_AN_INTERVAL), Instant::now())
+        });
+        join_all(due.map(|(scope, interval)| take_one(bindings, waker, scope, *interval))).await;
+        bindings.count_orphans();
+        sleep(TICK).await;
+    }
+}
+
+async fn take_one<C: Connect, L: Leadership>(
+    bindings: &Bindings<C, L>,
+    waker: &Waker,
+    scope: &Scope,
+    interval: Duration,
+) {
+    let aws = match bindings.connect.connect(&scope.connection).await {
+        Ok(aws) => aws,
+        Err(error) => return debug!(%error, "no inventory without a connection"),
+    };
+    let changed = bindings
+        .take_inventory(&aws, scope, interval.mul_f64(OF_AN_INTERVAL))
+        .await;
+    if changed.is_empty() {
+        return;
+    }
+    waker.wake_where(|binding| {
+        let known = bindings.federations.get(&binding.spec.federation_ref.name);
+        role_in_place(binding, known.as_ref()).is_some_and(|role| changed.contains(&key(role.as_str())))
+    });
+}
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Takes an inventory, unless one was attempted less than `at_most_each` ago; waits for one that is being taken. The
+    /// names of roles that are not as they were.
+    pub(super) async fn take_inventory(&self, aws: &C::Aws, scope: &Scope, at_most_each: Duration) -> BTreeSet<String> {
+        let room = self.inventories.room(scope);
+        let _flight = room.flight.lock().await;
+        let started = Instant::now();
+        if !room.is_due(at_most_each, started) {
+            return BTreeSet::new();
+        }
+        let taken = timeout(PATIENCE, self.list_roles(aws, scope, &room, started)).await;
+        taken.unwrap_or_else(|_| {
+            warn!("the roles could not be listed within {PATIENCE:?}; each is read by itself");
+            BTreeSet::new()
+        })
+    }
+
+    async fn list_roles(&self, aws: &C::Aws, scope: &Scope, room: &Room, started: Instant) -> BTreeSet<String> {
+        let no_details = room.begin(started);
+        let population = self.population(scope);
+        let taken = async {
+            let ours = population.claimed.len();
+            let listing = Listing::take(aws, &scope.path, &self.cluster, ours, no_details).await?;
+            let known = room.tags_of_strangers();
+            let strangers = listing.strangers(aws, &population.claimed, &known).await?;
+            Ok::<_, irsa_aws::AwsError>((listing, strangers))
+        };
+        match taken.await {
+            Ok((listing, strangers)) => {
+                // Looked at again: a binding may have come or gone while the roles were listed.
+                let left = self.population(scope).orphans(&listing.tags(&strangers), &self.cluster);
+                debug!(roles = listing.shallow.len(), method = ?listing.method, "took an inventory of roles");
+                room.install(started, population.claimed.len(), listing, strangers, left)
+            }
+            Err(error) => {
+                warn!(%error, "the roles could not be listed; each is read by itself");
+                BTreeSet::new()
+            }
+        }
+    }
+
+    fn count_orphans(&self) {
+        self.shell.metrics.set_orphaned_roles(self.inventories.orphan_count());
+    }
+
+    /// The bindings whose roles are in a scope.
+    fn population(&self, scope: &Scope) -> Population {
+        let federations = self.federations.in_scope(scope);
+        let mut population = Population {
+            federations: federations.keys().cloned().collect(),
+            ..Population::default()
+        };
+        for binding in self.siblings.state() {
+            if let Ok(binding) = &binding.0 {
+                let federation = &binding.spec.federation_ref.name;
+                if let Some(known) = federations.get(federation) {
+                    population.bindings.insert(place(federation, binding));
+                    let role = role_in_place(binding, Some(known));
+                    population.claimed.extend(role.map(|role| key(role.as_str())));
+                }
+            }
+        }
+        population
+    }
+}
+
+fn place(federation: &str, binding: &IamRoleBinding) -> (String, String, String) {
+    (
+        federation.to_owned(),
+        binding.namespace().unwrap_or_default(),
+        binding.name_any(),
+    )
+}
+
+/// Who there is.
+#[derive(Debug, Default)]
+struct Population {
+    federations: Vec<String>,
+    /// Federation, namespace and name.
+    bindings: HashSet<(String, String, String)>,
+    /// Names of their roles.
+    claimed: HashSet<String>,
+}
+
+impl Population {
+    /// Each federation's roles that no binding stands for.
+    fn orphans(&self, tags: &[(&str, &Tags)], cluster: &str) -> HashMap<String, Vec<Orphan>> {
+        let of = |federation: &String| {
+            let is_there = |namespace: &str, name: &str| {
+                let place = (federation.clone(), namespace.to_owned(), name.to_owned());
+                self.bindings.contains(&place)
+            };
+            (
+                federation.clone(),
+                orphans(tags.iter().copied(), cluster, federation, is_there),
+            )
+        };
+        self.federations.iter().map(of).collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! The roles of each account as two listings show them, so that looking at a thousand unchanged roles costs pages and not
+//! thousands of calls.
+//!
+//! A listing is only ever used to find that there is nothing to do. Whoever writes has read the role itself before, so a
+//! stale or half-seen listing costs a read or a later repair, never a wrong write.
+
+mod keep;
+mod room;
+mod take;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use irsa_api::OidcFederation;
+use irsa_aws::{Aws, Connect, Connection, Role};
+use irsa_core::{
+    inventory::{Method, Orphan},
+    naming::RoleName,
+    plan::binding::BindingStep,
+};
+use tokio::time::Instant;
+
+pub(super) use self::keep::keep;
+use self::room::{Answer, Room};
+use super::{
+    Bindings,
+    execute::execute,
+    federation::{Usage, connection, role_path},
+    observe::Found,
+};
+use crate::{halt::Halt, leadership::Leadership};
+
+/// Roles that are listed together: one account, one way to reach it, one path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Scope {
+    connection: Connection,
+    path: String,
+}
+
+impl Scope {
+    /// Where a federation's roles are.
+    pub(crate) fn of(usage: &Usage) -> Self {
+        Self {
+            connection: usage.connection.clone(),
+            path: usage.role_path.clone(),
+        }
+    }
+
+    fn of_federation(federation: &OidcFederation) -> Self {
+        Self {
+            connection: connection(federation),
+            path: role_path(federation),
+        }
+    }
+}
+
+/// The inventories of all accounts. The controller of bindings takes them, the controller of federations says what they
+/// found. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Inventories(Arc<Mutex<HashMap<Scope, Arc<Room>>>>);
+
+/// What the last inventory says of a federation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Findings {
+    /// How its roles are checked.
+    pub(crate) method: Method,
+    /// How many bindings there were to check.
+    pub(crate) ours: usize,
+    /// Roles without a binding.
+    pub(crate) orphans: Vec<Orphan>,
+}
+
+impl Inventories {
+    /// What the last inventory found; `None` before the first.
+    pub(crate) fn findings(&self, federation: &OidcFederation) -> Option<Findings> {
+        let name = federation.metadata.name.as_deref().unwrap_or_default();
+        let room = self.lock().get(&Scope::of_federation(federation)).cloned();
+        room?.findings(name)
+    }
+
+    /// How many roles of a namespace have no binding: those that are neither of a binding that is there by now nor of
+    /// `binding`, which would take its own up again.
+    pub(super) fn retained(
+        &self,
+        scope: &Scope,
+        federation: &str,
+        namespace: &str,
+        is_there: impl Fn(&str) -> bool,
+    ) -> u32 {
+        let room = self.lock().get(scope).cloned();
+        let orphans = room.map(|room| room.orphans(federation)).unwrap_or_default();
+        let left = orphans
+            .iter()
+            .filter(|orphan| orphan.namespace == namespace && !is_there(&orphan.binding));
+        u32::try_from(left.count()).unwrap_or(u32::MAX)
+    }
+
+    fn room(&self, scope: &Scope) -> Arc<Room> {
+        Arc::clone(self.lock().entry(scope.clone()).or_default())
+    }
+
+    /// Forgets all scopes but these.
+    fn keep_only(&self, used: &[Scope]) {
+        self.lock().retain(|scope, _| used.contains(scope));
+    }
+
+    fn orphan_count(&self) -> usize {
+        self.lock().values().map(|room| room.orphan_count()).sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Scope, Arc<Room>>> {
+        // A poisoned lock means that another task panicked; the entries themselves are always whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// The role as the inventory shows it; a new one is taken where that would help. `None`: it must be read by itself.
+    pub(super) async fn look_up(
+        &self,
+        aws: &C::Aws,
+        usage: &Usage,
+        name: &RoleName,
+        interval: Duration,
+    ) -> Option<Found> {
+        let scope = Scope::of(usage);
+        let room = self.inventories.room(&scope);
+        match room.look_up(name.as_str(), interval, Instant::now()) {
+            Answer::Found(found) => return Some(*found),
+            Answer::Unknown => return None,
+            Answer::Outdated => {}
+        }
+        self.take_inventory(aws, &scope, room::RETRY).await;
+        match room.look_up(name.as_str(), interval, Instant::now()) {
+            Answer::Found(found) => Some(*found),
+            Answer::Unknown | Answer::Outdated => None,
+        }
+    }
+
+    /// A role was read by itself: where listings show only half of it, that serves for a while.
+    pub(super) fn was_read(&self, usage: &Usage, name: &RoleName, found: &Found) {
+        let room = self.inventories.room(&Scope::of(usage));
+        room.was_read(name.as_str(), found, Instant::now());
+    }
+
+    /// Does steps to a role. What listings said of it counts no longer, however far the steps come.
+    pub(super) async fn write_role<A: Aws>(
+        &self,
+        usage: &Usage,
+        aws: &A,
+        name: &RoleName,
+        steps: &[BindingStep],
+        created: impl FnMut(Role) + Send,
+    ) -> Result<(), Halt> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let room = self.inventories.room(&Scope::of(usage));
+        let _touch = Touch::new(&room, name);
+        execute(aws, self.shell.leadership.as_ref(), name, steps, created).await
+    }
+}
+
+/// A role is being written to: marked before and after, also when the pass is cut off in between.
+struct Touch<'a> {
+    room: &'a Room,
+    name: &'a RoleName,
+}
+
+impl<'a> Touch<'a> {
+    fn new(room: &'a Room, name: &'a RoleName) -> Self {
+        room.touch(name.as_str(), Instant::now());
+        Self { room, name }
+    }
+}
+
+impl Drop for Touch<'_> {
+    fn drop(&mut self) {
+        self.room.touch(self.name.as_str(), Instant::now());
+    }
+}

@@ -1,0 +1,261 @@
+//! What is known of the roles of one scope.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use irsa_core::{
+    inventory::{Because, Deep, Method, Orphan, Shallow},
+    naming::Tags,
+};
+use tokio::time::Instant;
+
+use super::{Findings, take::Listing};
+use crate::binding::observe::Found;
+
+/// For so long after our own write a listing may still show what was before. IAM shows a change within seconds, rarely
+/// only after a minute [IAMUG-2023 troubleshoot_general#eventual-consistency, terraform-provider-aws 6566].
+const SETTLE: Duration = Duration::from_mins(2);
+/// Between two attempts that passes ask for.
+pub(super) const RETRY: Duration = Duration::from_mins(1);
+/// When a refused listing is asked for again.
+const DENIED_FOR: Duration = Duration::from_hours(1);
+/// When an account that was too large is looked at again.
+const LARGE_FOR: Duration = Duration::from_hours(6);
+
+/// What a look at a role by name gives.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// The role as the listings show it.
+    Found(Box<Found>),
+    /// A new inventory would tell.
+    Outdated,
+    /// It must be read by itself.
+    Unknown,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    /// Held while an inventory is taken, so that one serves all who wait for it.
+    pub(super) flight: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    taken: Option<Taken>,
+    attempted: Option<Instant>,
+    /// Until when the listing of details is not asked for, and why.
+    no_details: Option<(Instant, Because)>,
+    /// When roles were last written to.
+    touched: HashMap<String, Instant>,
+    /// What the listing does not show of roles that were read by themselves.
+    deep: HashMap<String, (Instant, Deep)>,
+    /// Tags of listed roles that no binding stands for, by id.
+    strangers: HashMap<String, Tags>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    started: Instant,
+    ours: usize,
+    listing: Listing,
+    orphans: HashMap<String, Vec<Orphan>>,
+}
+
+impl Room {
+    pub(super) fn look_up(&self, name: &str, interval: Duration, now: Instant) -> Answer {
+        let state = self.lock();
+        let key = key(name);
+        let settled = state.touched.get(&key).map(|touched| *touched + SETTLE);
+        if settled.is_some_and(|settled| now < settled) {
+            // A new one would not count either.
+            return Answer::Unknown;
+        }
+        let counts = |taken: &&Taken| {
+            now.duration_since(taken.started) <= interval.mul_f64(1.5)
+                && settled.is_none_or(|settled| taken.started >= settled)
+        };
+        let Some(taken) = state.taken.as_ref().filter(counts) else {
+            return Answer::Outdated;
+        };
+        let Some(shallow) = taken.listing.shallow.get(&key) else {
+            return Answer::Unknown;
+        };
+        let every = taken.listing.method.deep_read_every(taken.ours, interval);
+        let read = || {
+            let (at, deep) = state.deep.get(&key)?;
+            (now.duration_since(*at) < every).then_some(deep)
+        };
+        let deep = match &taken.listing.method {
+            Method::Inventory => taken.listing.deep.get(&key),
+            Method::Rolling(_) | Method::Each(_) => read(),
+        };
+        deep.and_then(|deep| shallow.with(deep))
+            .map_or(Answer::Unknown, |role| {
+                Answer::Found(Box::new(Found {
+                    arn: shallow.arn.clone(),
+                    id: shallow.id.clone(),
+                    role,
+                }))
+            })
+    }
+
+    /// Whether it is time for another attempt, if there is to be one each `every`.
+    pub(super) fn is_due(&self, every: Duration, now: Instant) -> bool {
+        let attempted = self.lock().attempted;
+        attempted.is_none_or(|attempted| now.duration_since(attempted) >= every)
+    }
+
+    /// An attempt begins; says why details are not to be listed, if so.
+    pub(super) fn begin(&self, now: Instant) -> Option<Because> {
+        let mut state = self.lock();
+        state.attempted = Some(now);
+        let known = state.no_details.clone();
+        known.filter(|(until, _)| now < *until).map(|(_, because)| because)
+    }
+
+    /// The tags of these listed roles, as far as they have been read.
+    pub(super) fn tags_of_strangers(&self) -> HashMap<String, Tags> {
+        self.lock().strangers.clone()
+    }
+
+    /// An inventory was taken. The names of roles that are not as they were.
+    pub(super) fn install(
+        &self,
+        started: Instant,
+        ours: usize,
+        listing: Listing,
+        strangers: HashMap<String, Tags>,
+        orphans: HashMap<String, Vec<Orphan>>,
+    ) -> BTreeSet<String> {
+        let mut state = self.lock();
+        match &listing.method {
+            Method::Inventory => {
+                state.no_details = None;
+                state.deep.clear();
+            }
+            Method::Rolling(because) | Method::Each(because) => {
+                let renewed = state.no_details.as_ref().is_none_or(|(until, _)| started >= *until);
+                if renewed {
+                    let pause = match because {
+                        Because::Denied(_) => DENIED_FOR,
+                        Because::LargeAccount => LARGE_FOR,
+                    };
+                    state.no_details = Some((started + pause, because.clone()));
+                }
+            }
+        }
+        let present = &listing.shallow;
+        state.deep.retain(|role, _| present.contains_key(role));
+        // What was written to before is shown by now.
+        state.touched.retain(|_, touched| *touched + SETTLE > started);
+        state.strangers = strangers;
+        let before = state.taken.replace(Taken {
+            started,
+            ours,
+            listing,
+            orphans,
+        });
+        let Some((before, now)) = before.zip(state.taken.as_ref()) else {
+            return BTreeSet::new();
+        };
+        differing(&before.listing.shallow, &now.listing.shallow)
+            .chain(differing(&before.listing.deep, &now.listing.deep))
+            .cloned()
+            .collect()
+    }
+
+    /// The role is being written to, or has just been.
+    pub(super) fn touch(&self, name: &str, now: Instant) {
+        let mut state = self.lock();
+        let key = key(name);
+        state.deep.remove(&key);
+        state.touched.insert(key, now);
+    }
+
+    pub(super) fn was_read(&self, name: &str, found: &Found, now: Instant) {
+        let mut state = self.lock();
+        let rolls = state
+            .taken
+            .as_ref()
+            .is_some_and(|taken| matches!(taken.listing.method, Method::Rolling(_)));
+        if rolls {
+            state.deep.insert(key(name), (now, Deep::of(&found.id, &found.role)));
+        }
+    }
+
+    pub(super) fn findings(&self, federation: &str) -> Option<Findings> {
+        let state = self.lock();
+        let taken = state.taken.as_ref()?;
+        Some(Findings {
+            method: taken.listing.method.clone(),
+            ours: taken.ours,
+            orphans: state.orphans(federation),
+        })
+    }
+
+    pub(super) fn orphans(&self, federation: &str) -> Vec<Orphan> {
+        self.lock().orphans(federation)
+    }
+
+    pub(super) fn orphan_count(&self) -> usize {
+        let state = self.lock();
+        let federations: Vec<&String> = state.taken.iter().flat_map(|taken| taken.orphans.keys()).collect();
+        federations
+            .into_iter()
+            .map(|federation| state.orphans(federation).len())
+            .sum()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A poisoned lock means that another task panicked; the entries themselves are always whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The orphans of a federation without those that have been written to since: removed, most likely.
+    fn orphans(&self, federation: &str) -> Vec<Orphan> {
+        let Some(taken) = &self.taken else { return Vec::new() };
+        let orphans = taken.orphans.get(federation).into_iter().flatten();
+        let touched = |orphan: &&Orphan| {
+            let touched = self.touched.get(&key(&orphan.role));
+            touched.is_some_and(|touched| *touched + SETTLE > taken.started)
+        };
+        orphans.filter(|orphan| !touched(orphan)).cloned().collect()
+    }
+}
+
+/// IAM compares names without regard to case.
+pub(super) fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
+/// Keys whose values differ, or that only one of both has.
+fn differing<'a, T: PartialEq>(
+    before: &'a HashMap<String, T>,
+    now: &'a HashMap<String, T>,
+) -> impl Iterator<Item = &'a String> {
+    let changed = now.iter().filter(|(name, value)| before.get(*name) != Some(value));
+    let gone = before.keys().filter(|name| !now.contains_key(*name));
+    changed.map(|(name, _)| name).chain(gone)
+}
+
+impl Listing {
+    pub(super) fn shallow_of(role: irsa_aws::ListedRole) -> (String, Shallow) {
+        let shallow = Shallow {
+            arn: role.arn,
+            id: role.id,
+            trust: role.trust_policy,
+            description: role.description,
+            max_session_seconds: role.max_session_seconds,
+        };
+        (key(&role.name), shallow)
+    }
+}
+
+#[cfg(test)]
+mod tests;

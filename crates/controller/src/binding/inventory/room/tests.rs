@@ -1,0 +1,161 @@
+use irsa_core::plan::binding::ObservedRole;
+
+use super::*;
+
+const INTERVAL: Duration = Duration::from_mins(10);
+
+fn shallow(trust: &str) -> Shallow {
+    Shallow {
+        arn: "arn:aws:iam::123456789012:role/irsa/App".to_owned(),
+        id: "AROA1".to_owned(),
+        trust: trust.to_owned(),
+        description: String::new(),
+        max_session_seconds: 3600,
+    }
+}
+
+fn found() -> Found {
+    Found {
+        arn: "arn:aws:iam::123456789012:role/irsa/App".to_owned(),
+        id: "AROA1".to_owned(),
+        role: ObservedRole {
+            trust: "{}".to_owned(),
+            tags: Tags::new(),
+            boundary: None,
+            description: String::new(),
+            max_session_seconds: 3600,
+            attached: BTreeSet::new(),
+            inline: std::collections::BTreeMap::new(),
+        },
+    }
+}
+
+fn listing(method: Method, trust: &str) -> Listing {
+    let deep = match method {
+        Method::Inventory => [("app".to_owned(), Deep::of("AROA1", &found().role))].into(),
+        _ => HashMap::new(),
+    };
+    Listing {
+        method,
+        shallow: [("app".to_owned(), shallow(trust))].into(),
+        deep,
+    }
+}
+
+fn install(room: &Room, at: Instant, listing: Listing) -> Vec<String> {
+    room.begin(at);
+    let orphan = Orphan {
+        namespace: "ns".to_owned(),
+        binding: "app".to_owned(),
+        role: "App".to_owned(),
+    };
+    let orphans = [("default".to_owned(), vec![orphan])].into();
+    let changed = room.install(at, 1, listing, HashMap::new(), orphans);
+    changed.into_iter().collect()
+}
+
+fn answer(room: &Room, at: Instant) -> &'static str {
+    match room.look_up("APP", INTERVAL, at) {
+        Answer::Found(_) => "found",
+        Answer::Outdated => "outdated",
+        Answer::Unknown => "unknown",
+    }
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
+#[test]
+fn an_inventory_serves_for_one_and_a_half_intervals() {
+    let (room, start) = (Room::default(), Instant::now());
+    assert_eq!(answer(&room, start), "outdated");
+    install(&room, start, listing(Method::Inventory, "{}"));
+    assert_eq!(answer(&room, start + minutes(15)), "found");
+    assert_eq!(answer(&room, start + minutes(16)), "outdated");
+    assert!(matches!(room.look_up("other", INTERVAL, start), Answer::Unknown));
+}
+
+#[test]
+fn after_our_own_write_only_a_much_later_inventory_counts() {
+    let (room, start) = (Room::default(), Instant::now());
+    install(&room, start, listing(Method::Inventory, "{}"));
+    room.touch("App", start + minutes(1));
+    assert_eq!(answer(&room, start + minutes(2)), "unknown", "not shown yet, perhaps");
+    assert!(room.orphans("default").is_empty(), "it may be gone");
+    assert_eq!(answer(&room, start + minutes(4)), "outdated", "a new one would tell");
+    // One that began before the write could be everywhere.
+    install(&room, start + minutes(2), listing(Method::Inventory, "{}"));
+    assert_eq!(answer(&room, start + minutes(4)), "outdated");
+    install(&room, start + minutes(4), listing(Method::Inventory, "{}"));
+    assert_eq!(answer(&room, start + minutes(4)), "found");
+    assert_eq!((room.orphans("default").len(), room.orphan_count()), (1, 1));
+    assert!(room.orphans("another").is_empty());
+}
+
+#[test]
+fn what_the_listing_lacks_is_read_by_itself_now_and_then() {
+    let (room, start) = (Room::default(), Instant::now());
+    room.was_read("App", &found(), start);
+    let rolling = || listing(Method::Rolling(Because::LargeAccount), "{}");
+    install(&room, start, rolling());
+    assert_eq!(answer(&room, start), "unknown", "nothing said that it would be needed");
+    room.was_read("App", &found(), start);
+    assert_eq!(answer(&room, start + minutes(9)), "found");
+    install(&room, start + minutes(9), rolling());
+    assert_eq!(
+        answer(&room, start + minutes(10)),
+        "unknown",
+        "one of few is read each interval"
+    );
+    room.was_read("App", &found(), start + minutes(10));
+    room.touch("App", start + minutes(11));
+    install(&room, start + minutes(14), rolling());
+    assert_eq!(
+        answer(&room, start + minutes(14)),
+        "unknown",
+        "what was read before a write is forgotten"
+    );
+}
+
+#[test]
+fn a_refused_listing_is_asked_for_again_later() {
+    let (room, start) = (Room::default(), Instant::now());
+    assert_eq!(room.begin(start), None);
+    let denied = Because::Denied("iam:GetAccountAuthorizationDetails".to_owned());
+    install(&room, start, listing(Method::Rolling(denied.clone()), "{}"));
+    assert_eq!(room.begin(start + minutes(59)), Some(denied.clone()));
+    install(&room, start + minutes(59), listing(Method::Rolling(denied), "{}"));
+    assert_eq!(room.begin(start + minutes(60)), None, "an hour after it was asked for");
+    install(
+        &room,
+        start + minutes(60),
+        listing(Method::Rolling(Because::LargeAccount), "{}"),
+    );
+    assert!(room.begin(start + minutes(61)).is_some());
+    install(&room, start + minutes(500), listing(Method::Inventory, "{}"));
+    assert_eq!(room.begin(start + minutes(501)), None);
+}
+
+#[test]
+fn roles_that_are_not_as_they_were_are_named() {
+    let (room, start) = (Room::default(), Instant::now());
+    assert!(
+        install(&room, start, listing(Method::Inventory, "{}")).is_empty(),
+        "the first has nothing before it"
+    );
+    assert!(install(&room, start, listing(Method::Inventory, "{}")).is_empty());
+    assert_eq!(install(&room, start, listing(Method::Inventory, "{\"a\":1}")), ["app"]);
+    let mut gone = listing(Method::Inventory, "{}");
+    gone.shallow.clear();
+    assert_eq!(install(&room, start, gone), ["app"]);
+}
+
+#[test]
+fn attempts_keep_their_distance_also_when_they_fail() {
+    let (room, start) = (Room::default(), Instant::now());
+    assert!(room.is_due(INTERVAL, start));
+    room.begin(start);
+    assert!(!room.is_due(RETRY, start + Duration::from_secs(59)));
+    assert!(room.is_due(RETRY, start + RETRY));
+}
