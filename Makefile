@@ -69,6 +69,13 @@ crash: prerequisites control-plane operator ## The slow end-to-end tests that st
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
 
+# Numbers of bindings that are measured.
+SIZES ?= 1 100 1000 5000
+.PHONY: bench
+bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 100 1000 5000", about 20 minutes)
+	$(CARGO) build --release --locked --package irsa-operator
+	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- $(SIZES)
+
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
 	@crates/testkit/python/venv.sh >/dev/null

@@ -122,14 +122,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if has_role
             && !is_requested(binding)
             && let Some(listed) = self.look_up(&aws, usage, &name, interval).await
-            && let Some(judged) = self.judge_in_place(binding, around, &owner, &name, &listed)
+            && let Some(judged) = Judged::of(binding, around, &owner, &name, &listed)
             && judged.steps.is_empty()
         {
             return Ok(judged.verdict());
         }
         let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
         let found = found.map_err(|error| halt(role, &error))?;
-        let judged = found.and_then(|found| self.judge_in_place(binding, around, &owner, &name, &found));
+        let judged = found.and_then(|found| Judged::of(binding, around, &owner, &name, &found));
         let Some(judged) = judged else {
             return Ok(Verdict::Untouched);
         };
@@ -142,16 +142,26 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         Ok(judged.verdict())
     }
+}
 
+/// What must become of a role in place.
+struct Judged {
+    /// Why it may not go on.
+    refusal: Option<Refusal>,
+    /// It is closed already.
+    already: bool,
+    steps: Vec<BindingStep>,
+}
+
+impl Judged {
     /// What must become of the role as it is; `None` where it is not this binding's.
-    fn judge_in_place(
-        &self,
+    fn of(
         binding: &IamRoleBinding,
         around: &Surroundings,
         owner: &Owner,
         name: &RoleName,
         found: &Found,
-    ) -> Option<Judged> {
+    ) -> Option<Self> {
         if !owner.owns(&found.role.tags) {
             return None;
         }
@@ -170,24 +180,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let keys = place.unlisted_tags(&usage.guardrails);
         let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
         let steps = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
-        Some(Judged {
+        Some(Self {
             refusal,
             already,
             steps,
         })
     }
-}
 
-/// What must become of a role in place.
-struct Judged {
-    /// Why it may not go on.
-    refusal: Option<Refusal>,
-    /// It is closed already.
-    already: bool,
-    steps: Vec<BindingStep>,
-}
-
-impl Judged {
     /// What is so once the steps are done.
     fn verdict(self) -> Verdict {
         if self.refusal.is_some() || self.already {

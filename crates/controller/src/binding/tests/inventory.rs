@@ -120,7 +120,7 @@ async fn a_refused_binding_costs_no_calls_while_its_role_may_go_on() {
     let (bench, mut bindings) = three().await;
     pass_over(&bench, &mut bindings).await;
     edit(&mut bindings[0], |spec| {
-        spec["policies"]["managed"] = json!(["AdministratorAccess"])
+        spec["policies"]["managed"] = json!(["AdministratorAccess"]);
     });
     bench
         .end(&mut bindings[0], Reason::PolicyNotAllowed, "AdministratorAccess")

@@ -1,0 +1,173 @@
+//! What it costs: calls, memory and CPU for some numbers of bindings, and whether that is within the targets. Run it with
+//! `make bench`; other sizes: `make bench SIZES="1 100"`.
+//!
+//! Counts are exact and the same on every machine. Memory and CPU are the operator's own; they are judged only for a
+//! release build.
+
+mod cost;
+mod population;
+mod process;
+mod targets;
+
+use std::{env, process::ExitCode, time::Duration};
+
+use irsa_testkit::{
+    aws::{Service, Throttle},
+    controlplane::SigningKey,
+};
+use irsa_tests::world::{Problem, World};
+use tokio::time::sleep;
+
+use self::{
+    cost::Cost,
+    population::Population,
+    process::{Usage, is_release},
+    targets::Figures,
+};
+
+/// `spec.interval` of the federation: short, so that several passes fit into the time of a cup of tea.
+const INTERVAL: Duration = Duration::from_secs(20);
+/// So many intervals of an unchanged world are watched.
+const WATCHED: u32 = 2;
+/// Roles of the account that are not ours.
+const OTHERS: usize = 100;
+/// What the limiter is set to where pace is not what is measured.
+const UNHURRIED: &str = "--aws-calls-per-second=200";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let sizes: Result<Vec<usize>, _> = env::args().skip(1).map(|size| size.parse()).collect();
+    let Ok(sizes) = sizes else {
+        eprintln!("bench: give numbers of bindings, such as 1 100 1000");
+        return ExitCode::FAILURE;
+    };
+    match run(&sizes).await {
+        Ok(missed) if missed.is_empty() => {
+            println!("\nAll targets are met.");
+            ExitCode::SUCCESS
+        }
+        Ok(missed) => {
+            println!("\nMissed:\n{}", missed.join("\n"));
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            eprintln!("\nbench: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
+    println!(
+        "| bindings | phase | AWS reads | of them listings | AWS writes | Kubernetes reads | Kubernetes writes | memory | CPU |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for size in sizes {
+        missed.extend(measure(*size).await?.judge(is_release()));
+    }
+    println!();
+    throttled(sizes.iter().copied().max().unwrap_or(1).min(100)).await?;
+    Ok(missed)
+}
+
+/// One number of bindings, from nothing to a steady state.
+async fn measure(size: usize) -> Result<Figures, Problem> {
+    let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
+    let population = Population::of(size);
+    population.prepare(&world, INTERVAL, OTHERS).await?;
+    world.start_operator_with(&[UNHURRIED]).await?;
+    world.federation_ready("default").await?;
+    sleep(Duration::from_secs(5)).await;
+    let idle = Usage::of(&world)?;
+    row(size, "idle", &Cost::default(), Some(idle), None);
+
+    let mark = world.mark().await?;
+    population.create(&world).await?;
+    population.until_ready(&world).await?;
+    let made = Cost::of(&world.counts_since(&mark).await?);
+    let busy = Usage::of(&world)?;
+    row(size, "made", &made, Some(busy), Some(busy.cpu.saturating_sub(idle.cpu)));
+
+    world.stop_operator().await?;
+    let mark = world.mark().await?;
+    world.start_operator_with(&[UNHURRIED]).await?;
+    population.until_looked_at(&world).await?;
+    let restart = Cost::of(&world.counts_since(&mark).await?);
+    let restarted = Usage::of(&world)?;
+    row(size, "restart", &restart, Some(restarted), Some(restarted.cpu));
+
+    sleep(Duration::from_secs(2)).await;
+    let mark = world.mark().await?;
+    let before = Usage::of(&world)?;
+    sleep(INTERVAL * WATCHED).await;
+    let unchanged = Cost::of(&world.counts_since(&mark).await?);
+    let steady = Usage::of(&world)?;
+    let cpu = steady.cpu.saturating_sub(before.cpu);
+    row(
+        size,
+        &format!("{WATCHED} unchanged intervals"),
+        &unchanged,
+        Some(steady),
+        Some(cpu),
+    );
+    Ok(Figures {
+        size,
+        others: OTHERS,
+        made,
+        restart,
+        unchanged,
+        idle,
+        steady,
+    })
+}
+
+/// The same with AWS-like latency and token buckets, at the pace that is shipped.
+async fn throttled(size: usize) -> Result<(), Problem> {
+    // AWS publishes no numbers; these are a guess on the low side.
+    let bucket = Throttle {
+        per_second: 20.0,
+        burst: 40.0,
+    };
+    let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
+    let population = Population::of(size);
+    population.prepare(&world, INTERVAL, OTHERS).await?;
+    world.aws.set_latency(Service::Iam, Duration::from_millis(20));
+    world.aws.set_throttle(Service::Iam, Some(bucket));
+    world.start_operator().await?;
+    world.federation_ready("default").await?;
+    let started = tokio::time::Instant::now();
+    let mark = world.aws.mark();
+    population.create(&world).await?;
+    population.until_ready(&world).await?;
+    let calls = world
+        .aws
+        .since(mark)
+        .iter()
+        .filter(|call| call.operation.starts_with("iam:"))
+        .count();
+    let refused = world
+        .aws
+        .since(mark)
+        .iter()
+        .filter(|call| call.error.as_deref() == Some("Throttling"))
+        .count();
+    let offered = bucket.burst + bucket.per_second * started.elapsed().as_secs_f64();
+    #[allow(clippy::cast_precision_loss, reason = "a share")]
+    let share = calls as f64 / offered * 100.0;
+    println!(
+        "{size} bindings made with 20 ms of latency and a bucket of {} + {}/s: {calls} calls, {refused} throttled, {share:.0} % of \
+         what the bucket offered meanwhile.",
+        bucket.burst, bucket.per_second
+    );
+    Ok(())
+}
+
+fn row(size: usize, phase: &str, cost: &Cost, usage: Option<Usage>, cpu: Option<Duration>) {
+    let memory = usage.map_or_else(String::new, |usage| format!("{:.1} MB", usage.megabytes()));
+    let cpu = cpu.map_or_else(String::new, |cpu| format!("{:.2} s", cpu.as_secs_f64()));
+    println!(
+        "| {size} | {phase} | {} | {} | {} | {} | {} | {memory} | {cpu} |",
+        cost.aws_reads, cost.listings, cost.aws_writes, cost.kubernetes_reads, cost.kubernetes_writes
+    );
+}

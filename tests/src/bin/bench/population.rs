@@ -1,0 +1,167 @@
+//! So many bindings, each with one managed and one inline policy and a ServiceAccount of its own.
+
+use std::time::Duration;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, ISSUER, ISSUER_BUCKET, Problem, REGION, World, http_get, objects::is_ready},
+};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+const BINDINGS: &str = "/apis/irsa-anywhere.dev/v1alpha1/iamrolebindings";
+/// Bindings of one namespace.
+const PER_NAMESPACE: usize = 100;
+const AT_A_TIME: usize = 16;
+/// Longest for anything; a binding takes four calls and six writes.
+const DEADLINE: Duration = Duration::from_mins(20);
+
+pub(crate) struct Population {
+    size: usize,
+}
+
+impl Population {
+    pub(crate) const fn of(size: usize) -> Self {
+        Self { size }
+    }
+
+    fn places(&self) -> impl Iterator<Item = (String, String)> {
+        (0..self.size).map(|number| (format!("team-{}", number / PER_NAMESPACE), format!("app-{number}")))
+    }
+
+    /// Everything that the bindings need; and roles of somebody else's.
+    pub(crate) async fn prepare(&self, world: &World, interval: Duration, others: usize) -> Result<(), Problem> {
+        let mut objects = vec![(
+            "/apis/irsa-anywhere.dev/v1alpha1/oidcfederations".to_owned(),
+            federation(interval),
+        )];
+        for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
+            let metadata = json!({"name": format!("team-{namespace}")});
+            objects.push((
+                "/api/v1/namespaces".to_owned(),
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}),
+            ));
+        }
+        post(world, objects).await?;
+        let accounts = self.places().map(|(namespace, name)| {
+            (
+                format!("/api/v1/namespaces/{namespace}/serviceaccounts"),
+                json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}),
+            )
+        });
+        post(world, accounts.collect()).await?;
+        let iam = aws_sdk_iam::Client::new(&admin::root(&world.aws, ACCOUNT, REGION).await?);
+        let trust = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
+        for number in 0..others {
+            let role = iam.create_role().role_name(format!("theirs-{number}"));
+            role.assume_role_policy_document(trust.to_string()).send().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn create(&self, world: &World) -> Result<(), Problem> {
+        let bindings = self.places().map(|(namespace, name)| {
+            let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/{namespace}/iamrolebindings");
+            (path, binding(&name))
+        });
+        post(world, bindings.collect()).await
+    }
+
+    pub(crate) async fn until_ready(&self, world: &World) -> Result<(), Problem> {
+        let client = world.cluster.client()?;
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let listed = client.get(BINDINGS).await?;
+            let items = listed
+                .body
+                .get("items")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
+            let ready = items.iter().filter(|binding| is_ready(binding)).count();
+            if ready == self.size {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("only {ready} of {} bindings are ready", self.size).into());
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
+    }
+
+    /// Waits until an operator that has just started has looked at every binding.
+    pub(crate) async fn until_looked_at(&self, world: &World) -> Result<(), Problem> {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let passes = passes(world)?;
+            if passes >= self.size {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(format!("only {passes} of {} bindings were looked at", self.size).into());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// Passes over bindings that ended well, as the operator counts them.
+fn passes(world: &World) -> Result<usize, Problem> {
+    let Some((200, metrics)) = http_get(world.operator()?.probes(), "/metrics") else {
+        return Ok(0);
+    };
+    let name = r#"irsa_anywhere_reconciles_total{kind="binding",result="done"} "#;
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    Ok(line.map(str::parse).transpose()?.unwrap_or_default())
+}
+
+async fn post(world: &World, objects: Vec<(String, Value)>) -> Result<(), Problem> {
+    let client = world.cluster.client()?;
+    let client = &client;
+    stream::iter(objects)
+        .map(|(path, object)| async move {
+            let reply = client.post(&path, &object).await?;
+            if reply.is_success() {
+                Ok(())
+            } else {
+                Err(Problem::from(reply.message()))
+            }
+        })
+        .buffer_unordered(AT_A_TIME)
+        .try_collect()
+        .await
+}
+
+fn federation(interval: Duration) -> Value {
+    json!({
+        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation", "metadata": {"name": "default"},
+        "spec": {
+            "issuer": ISSUER,
+            "publish": {"s3": {"bucket": ISSUER_BUCKET, "region": REGION}},
+            "interval": format!("{}s", interval.as_secs()),
+            "bindings": {
+                "allowedNamespaces": {"from": "All"},
+                "allowedManagedPolicies": ["AmazonS3ReadOnlyAccess"],
+                "inlinePolicies": "Allow",
+                "permissionsBoundary": "arn:aws:iam::aws:policy/PowerUserAccess",
+                "maxRolesPerNamespace": PER_NAMESPACE,
+            },
+        },
+    })
+}
+
+fn binding(name: &str) -> Value {
+    json!({
+        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding", "metadata": {"name": name},
+        "spec": {
+            "serviceAccounts": [{"name": name}],
+            "policies": {
+                "managed": ["AmazonS3ReadOnlyAccess"],
+                "inline": [{"name": "list", "document": {"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::acme-data"}]}}],
+            },
+        },
+    })
+}

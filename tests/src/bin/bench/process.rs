@@ -1,0 +1,49 @@
+//! The operator's own memory and CPU, as Linux counts them.
+
+use std::{fs, time::Duration};
+
+use irsa_tests::world::{Problem, World, operator_binary};
+
+/// Ticks of `/proc/<pid>/stat` in a second: fixed on Linux for every architecture that we build for.
+const TICKS: u64 = 100;
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Usage {
+    /// Resident, in kilobytes.
+    pub(crate) resident: u64,
+    pub(crate) cpu: Duration,
+}
+
+impl Usage {
+    pub(crate) fn of(world: &World) -> Result<Self, Problem> {
+        let pid = world.operator()?.pid().ok_or("the operator has no pid")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let resident = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+            .ok_or("no VmRSS")?;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The command's name may have spaces; what follows its parenthesis has not. utime and stime are fields 14 and 15.
+        let (_, after) = stat.rsplit_once(')').ok_or("no command")?;
+        let ticks: u64 = after
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|field| field.parse::<u64>().ok())
+            .sum();
+        Ok(Self {
+            resident,
+            cpu: Duration::from_millis(ticks * 1_000 / TICKS),
+        })
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "megabytes with one digit")]
+    pub(crate) fn megabytes(self) -> f64 {
+        self.resident as f64 / 1_024.0
+    }
+}
+
+/// Whether memory may be judged.
+pub(crate) fn is_release() -> bool {
+    operator_binary().is_ok_and(|path| path.components().any(|part| part.as_os_str() == "release"))
+}

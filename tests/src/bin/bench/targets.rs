@@ -1,0 +1,76 @@
+//! The targets, and whether they are met.
+
+use crate::{cost::Cost, process::Usage};
+
+/// Roles of one page of details, and of one page of roles under a path, as the operator asks for them.
+const DETAILS: usize = 500;
+const ROLES: usize = 1_000;
+/// Calls to make one binding with one managed and one inline policy, and those of them that write.
+const CALLS: usize = 4;
+const WRITES: usize = 3;
+/// Megabytes.
+const IDLE: f64 = 20.0;
+const A_THOUSAND_MORE: f64 = 40.0;
+
+pub(crate) struct Figures {
+    pub(crate) size: usize,
+    pub(crate) others: usize,
+    pub(crate) made: Cost,
+    pub(crate) restart: Cost,
+    pub(crate) unchanged: Cost,
+    pub(crate) idle: Usage,
+    pub(crate) steady: Usage,
+}
+
+impl Figures {
+    /// What is over its target.
+    pub(crate) fn judge(&self, memory_counts: bool) -> Vec<String> {
+        let mut missed = Vec::new();
+        let mut must = |what: &str, holds: bool| {
+            if !holds {
+                missed.push(format!("{} bindings: {what}", self.size));
+            }
+        };
+        let made = self.made.single_reads + self.made.role_writes;
+        must(&format!("{made} calls to make them"), made <= CALLS * self.size);
+        must(
+            &format!("{} writes to make them", self.made.role_writes),
+            self.made.role_writes == WRITES * self.size,
+        );
+        for (phase, cost) in [("restart", &self.restart), ("unchanged", &self.unchanged)] {
+            let writes = (cost.aws_writes, cost.kubernetes_writes);
+            must(&format!("{phase}: {writes:?} writes"), writes == (0, 0));
+            must(
+                &format!("{phase}: {} roles read by themselves", cost.single_reads),
+                cost.single_reads == 0,
+            );
+            must(
+                &format!("{phase}: {} pages of listings", cost.listings),
+                cost.listings > 0 && cost.listings <= self.inventories(cost) * self.pages(),
+            );
+        }
+        must(
+            &format!("unchanged: {} inventories", self.inventories(&self.unchanged)),
+            // Each comes after nine tenths of an interval.
+            self.inventories(&self.unchanged) <= 3,
+        );
+        let (idle, steady) = (self.idle.megabytes(), self.steady.megabytes());
+        if memory_counts {
+            must(&format!("{idle:.1} MB when idle"), idle <= IDLE);
+            must(
+                &format!("{:.1} MB more than when idle", steady - idle),
+                self.size > 1_000 || steady - idle <= A_THOUSAND_MORE,
+            );
+        }
+        missed
+    }
+
+    fn inventories(&self, cost: &Cost) -> usize {
+        cost.role_pages.div_ceil(self.size.div_ceil(ROLES))
+    }
+
+    /// Pages of one inventory.
+    fn pages(&self) -> usize {
+        (self.size + self.others).div_ceil(DETAILS) + self.size.div_ceil(ROLES)
+    }
+}
