@@ -69,6 +69,11 @@ crash: prerequisites control-plane operator ## The slow end-to-end tests that st
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
 
+.PHONY: budget
+budget: prerequisites control-plane operator ## The slow end-to-end tests of the inventory of roles, and what a hundred bindings cost
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test budget
+	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- 1 100
+
 # Numbers of bindings that are measured.
 SIZES ?= 1 100 1000 5000
 .PHONY: bench

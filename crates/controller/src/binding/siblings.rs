@@ -32,15 +32,19 @@ pub(crate) fn role_name(binding: &IamRoleBinding, prefix: &str) -> Option<RoleNa
     }
 }
 
+fn place(binding: &IamRoleBinding) -> (Option<&str>, Option<&str>) {
+    (binding.metadata.namespace.as_deref(), binding.metadata.name.as_deref())
+}
+
 /// All readable bindings but this one that are not on their way out.
 fn others<'a>(
     all: &'a [std::sync::Arc<Guarded<IamRoleBinding>>],
     binding: &'a IamRoleBinding,
 ) -> impl Iterator<Item = &'a IamRoleBinding> {
-    let itself = (binding.namespace(), binding.name_any());
+    // Borrowed: a pass over one of thousands goes through all of them.
     all.iter()
         .filter_map(|guarded| guarded.0.as_ref().ok())
-        .filter(move |other| (other.namespace(), other.name_any()) != itself && !other.is_deleted())
+        .filter(|other| place(other) != place(binding) && !other.is_deleted())
 }
 
 /// The bindings of the cluster, read from the watch's memory.
@@ -66,7 +70,7 @@ impl<'a> Siblings<'a> {
     /// Roles that older bindings of the namespace have from the same federation.
     pub(crate) fn older_roles(&self) -> u32 {
         let older = self.others().filter(|other| {
-            other.namespace() == self.binding.namespace()
+            place(other).0 == place(self.binding).0
                 && other.spec.existing_role.is_none()
                 && other.spec.federation_ref == self.binding.spec.federation_ref
                 && claim(other) < self.claim
@@ -122,7 +126,7 @@ impl<'a> Siblings<'a> {
         }
         let rivals = || {
             self.others()
-                .filter(|other| annotates(other) && other.namespace() == self.binding.namespace())
+                .filter(|other| place(other).0 == place(self.binding).0 && annotates(other))
         };
         for account in &self.binding.spec.service_accounts {
             let claims: Vec<Claim> = rivals()
@@ -160,7 +164,7 @@ pub(crate) fn contend(one: &IamRoleBinding, other: &IamRoleBinding) -> bool {
         // A given name against a default one, which needs the federation's prefix: rare, so better one look too many.
         _ => true,
     };
-    (one.namespace() == other.namespace() && shares_account()) || shares_name()
+    (place(one).0 == place(other).0 && shares_account()) || shares_name()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use irsa_testkit::{
     aws::{Service, Throttle},
     controlplane::SigningKey,
 };
-use irsa_tests::world::{Problem, World};
+use irsa_tests::world::{Problem, World, objects::says};
 use tokio::time::sleep;
 
 use self::{
@@ -89,6 +89,11 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     let busy = Usage::of(&world)?;
     row(size, "made", &made, Some(busy), Some(busy.cpu.saturating_sub(idle.cpu)));
 
+    // Said once, after the first inventory; what comes after is a steady state.
+    let federation = ("oidcfederation", "default", "default");
+    world
+        .wait_for("the inventory", federation, |it| says(it, "RolesInventoried", "True"))
+        .await?;
     world.stop_operator().await?;
     let mark = world.mark().await?;
     world.start_operator_with(&[UNHURRIED]).await?;
