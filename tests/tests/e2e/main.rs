@@ -14,6 +14,7 @@ mod main_job;
 mod operator;
 mod reasons;
 mod scale;
+mod secrets;
 mod support;
 mod tenants;
 mod upkeep;

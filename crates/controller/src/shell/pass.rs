@@ -44,7 +44,8 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, reconciler: &R) -> Result<A
     let object = shell.written.freshest(object);
     let key = ObjectKey::of(&object);
     let whole = shell.deadline.saturating_add(CONCLUDING);
-    let limited = tokio::time::timeout(whole, pass(reconciler, &object));
+    // On the heap, because the compiler gives up on computing how large all that is within it is.
+    let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object)));
     let (ended, changes) = log::noting_changes(limited).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
