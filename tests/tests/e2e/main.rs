@@ -10,6 +10,7 @@
 mod by_hand;
 mod config;
 mod deletion;
+mod logs;
 mod main_job;
 mod operator;
 mod reasons;

@@ -61,17 +61,18 @@ fn federation(name: &str) -> Value {
     })
 }
 
-/// What AWS might echo in a refusal, as some of its messages do.
-fn indiscreet(session: &Credentials) -> String {
+/// What AWS might echo in a refusal, as some of its messages do. Short enough for a condition each.
+fn indiscreet(session: &Credentials) -> [String; 4] {
     let token = session.session_token.as_deref().unwrap();
-    let encoded: String = percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC).to_string();
-    format!(
-        "The request signature we calculated does not match. Your key is {secret}. The canonical string should have been \
-         'POST\n/\n\nhost:iam.amazonaws.com\nx-amz-security-token:{token}\n' for \
-         {{\"arn\":\"arn:aws:iam::{ACCOUNT}:role/x\",\"token\":\"{token}\",\"key\":\"{secret}\"}}; \
-         arn:aws:iam::{ACCOUNT}:role/x?SecurityToken={encoded}&SecretKey={secret}",
-        secret = session.secret_access_key
-    )
+    let encoded = percent_encoding::utf8_percent_encode(token, percent_encoding::NON_ALPHANUMERIC);
+    let secret = &session.secret_access_key;
+    let arn = format!("arn:aws:iam::{ACCOUNT}:role/x");
+    [
+        format!("Your key is {secret}; the canonical string should have been 'x-amz-security-token:{token}'"),
+        format!(r#"{{"arn":"{arn}","key":"{secret}","token":"{token}"}}"#),
+        format!("{arn}?SecretKey={secret}&SecurityToken={token}"),
+        format!("POST SecurityToken={encoded}&Secret={secret}"),
+    ]
 }
 
 /// Everything that the operator lets out, each with where it was found.
@@ -141,38 +142,41 @@ async fn no_secret_comes_out_whatever_goes_in_and_however_much_is_logged() {
     let mut away = federation("away");
     away["spec"]["aws"] = json!({"assumeRole": {"arn": chained, "externalId": EXTERNAL_ID}});
     // AWS tells too much.
-    let message = indiscreet(&session);
-    for (operation, resource) in [
-        ("iam:CreateRole", "indiscreet"),
-        ("s3:PutObject", "clusters/indiscreet"),
-    ] {
-        let mut rule = FaultRule::new(
-            operation,
-            usize::MAX,
-            Fault::ErrorBefore(AwsError::new(403, "AccessDenied", &message)),
-        );
-        rule.resource = Some(resource.to_owned());
-        world.aws.add_fault(rule);
+    let mut things = vec![mistaken, away];
+    for (at, message) in indiscreet(&session).iter().enumerate() {
+        let name = format!("indiscreet-{at}");
+        for (operation, resource) in [
+            ("iam:CreateRole", name.as_str()),
+            ("s3:PutObject", &format!("clusters/{name}/")),
+        ] {
+            let error = AwsError::new(400, "InvalidInput", message);
+            let mut rule = FaultRule::new(operation, usize::MAX, Fault::ErrorBefore(error));
+            rule.resource = Some(resource.to_owned());
+            world.aws.add_fault(rule);
+        }
+        things.push(federation(&name));
+        things.push(json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"serviceAccounts": [{"name": name}], "serviceAccountMode": "Create"},
+        }));
     }
-    let binding = json!({
-        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
-        "metadata": {"name": "indiscreet", "namespace": "default"},
-        "spec": {"serviceAccounts": [{"name": "indiscreet"}], "serviceAccountMode": "Create"},
-    });
-    let objects =
-        json!({"apiVersion": "v1", "kind": "List", "items": [mistaken, away, federation("indiscreet"), binding]});
+    let objects = json!({"apiVersion": "v1", "kind": "List", "items": things});
     world.cluster.apply_yaml(&objects.to_string()).await.unwrap();
-    for (kind, name, reason) in [
-        ("oidcfederation", "mistaken", "InvalidSpec"),
-        // Everything in AWS is done, with the assumed role; this cluster signs as somebody else.
-        ("oidcfederation", "away", "IssuerMismatch"),
-        ("oidcfederation", "indiscreet", "AccessDenied"),
-        ("iamrolebinding", "indiscreet", "AccessDenied"),
-    ] {
+    // Everything in AWS is done with the assumed role; this cluster signs as somebody else.
+    for (name, reason) in [("mistaken", "InvalidSpec"), ("away", "IssuerMismatch")] {
+        let federation = ("oidcfederation", "default", name);
         world
-            .wait_for(reason, (kind, "default", name), |object| says(object, "Ready", reason))
+            .wait_for(reason, federation, |object| says(object, "Ready", reason))
             .await
             .unwrap();
+    }
+    for at in 0..4 {
+        for kind in ["oidcfederation", "iamrolebinding"] {
+            let told = |object: &Value| object["status"]["conditions"].to_string().contains("<redacted>");
+            let object = (kind, "default", &*format!("indiscreet-{at}"));
+            world.wait_for("AWS's message", object, told).await.unwrap();
+        }
     }
     // Somebody publishes a private key.
     let forged = json!({"keys": [{"kty": "RSA", "kid": "theirs", "use": "sig", "alg": "RS256", "n": "AQAB", "e": "AQAB",
