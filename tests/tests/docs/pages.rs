@@ -38,7 +38,9 @@ pub(crate) fn anchors(page: &str) -> BTreeSet<String> {
     headings
         .map(|line| {
             let text = line.trim_start_matches('#').trim().to_lowercase();
-            let kept = text.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+            let kept = text
+                .chars()
+                .filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
             kept.map(|c| if c == ' ' { '-' } else { c }).collect()
         })
         .collect()

@@ -51,8 +51,16 @@ fn every_alert_says_how_bad_it_is_and_what_is_wrong() {
         assert!(["critical", "warning", "info"].contains(&severity), "{}", alert.name);
         assert!(alert.name.starts_with("IrsaAnywhere"), "{}", alert.name);
         let (summary, description) = (alert.annotation("summary"), alert.annotation("description"));
-        assert!(summary.len() > 15 && !summary.ends_with('.'), "{}: {summary}", alert.name);
-        assert!(description.len() > 40 && description.ends_with('.'), "{}: {description}", alert.name);
+        assert!(
+            summary.len() > 15 && !summary.ends_with('.'),
+            "{}: {summary}",
+            alert.name
+        );
+        assert!(
+            description.len() > 40 && description.ends_with('.'),
+            "{}: {description}",
+            alert.name
+        );
     }
 }
 
@@ -61,7 +69,9 @@ fn every_alert_is_about_metrics_of_the_reference() {
     let page = read("docs/metrics.md");
     let documented = metrics(&page);
     for alert in alerts() {
-        let used = metrics(alert.rule["expr"].as_str().unwrap()).into_iter().map(str::to_owned);
+        let used = metrics(alert.rule["expr"].as_str().unwrap())
+            .into_iter()
+            .map(str::to_owned);
         let used: Vec<String> = used.collect();
         assert!(!used.is_empty(), "{}", alert.name);
         for metric in used {
@@ -77,7 +87,11 @@ fn every_alert_is_shown_quiet_and_firing() {
     for test in tests["tests"].as_array().unwrap() {
         for check in test["promql_expr_test"].as_array().unwrap() {
             let expression = check["expr"].as_str().unwrap();
-            let (name, _) = expression.strip_prefix("ALERTS{alertname=\"").unwrap().split_once('"').unwrap();
+            let (name, _) = expression
+                .strip_prefix("ALERTS{alertname=\"")
+                .unwrap()
+                .split_once('"')
+                .unwrap();
             let fires = !check["exp_samples"].as_array().unwrap().is_empty();
             shown.entry(name.to_owned()).or_default().insert(fires);
         }
