@@ -108,8 +108,9 @@ mod tests {
     }
 
     /// In the reference because the alerts need them, and exposed by what is being built beside this.
-    const ELSEWHERE: [&str; 4] = [
+    const ELSEWHERE: [&str; 5] = [
         "irsa_anywhere_leader",
+        "irsa_anywhere_lease_failures_total",
         "irsa_anywhere_leader_transitions_total",
         "irsa_anywhere_abandoned_total",
         "irsa_anywhere_orphaned_roles",

@@ -209,6 +209,7 @@ async fn no_secret_comes_out_whatever_goes_in_and_however_much_is_logged() {
         text("the log").contains("\"TRACE\""),
         "the log is as talkative as it can be"
     );
+    assert!(!text("the log").contains("panicked"), "{}", text("the log"));
     assert!(text("events").contains("DocumentsTampered"), "the forgery was noticed");
     let leaks: Vec<String> = all
         .iter()
