@@ -41,6 +41,10 @@ lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, u
 	$(CARGO) machete
 	hack/lint-dockerfile.sh
 
+.PHONY: alerts
+alerts: prerequisites ## Check the Prometheus rules, and show each alert quiet and firing
+	@hack/alerts.sh
+
 .PHONY: tools
 tools: prerequisites ## Install the pinned lint tools where they are missing
 	@hack/tools.sh

@@ -80,3 +80,33 @@ impl Sts {
         Ok(user.map(|user| user.arn().to_owned()).unwrap_or_default())
     }
 }
+
+/// Temporary credentials of a role, for somebody with these.
+///
+/// # Errors
+/// AWS's refusal, as the SDK has it.
+pub async fn assume(
+    aws: &AwsDouble,
+    by: &irsa_testkit::aws::Credentials,
+    role: &str,
+) -> Result<irsa_testkit::aws::Credentials, Problem> {
+    let config = root(aws, ACCOUNT, REGION).await?;
+    let credentials = Credentials::new(&by.access_key_id, &by.secret_access_key, None, None, "test");
+    let config = config.into_builder();
+    let config = config.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(
+        credentials,
+    ));
+    let sts = aws_sdk_sts::Client::new(&config.build());
+    let answer = sts
+        .assume_role()
+        .role_arn(role)
+        .role_session_name("test")
+        .send()
+        .await?;
+    let session = answer.credentials.ok_or("the answer has no credentials")?;
+    Ok(irsa_testkit::aws::Credentials {
+        access_key_id: session.access_key_id,
+        secret_access_key: session.secret_access_key,
+        session_token: Some(session.session_token),
+    })
+}

@@ -139,6 +139,13 @@ impl Limiter {
         state.per_second
     }
 
+    /// Today's pace as a share of the full one.
+    fn share(&self) -> f64 {
+        let mut state = self.state();
+        state.refill(Instant::now());
+        state.per_second / state.full.per_second
+    }
+
     fn queue(&self, priority: Priority) -> Place<'_> {
         let mut state = self.state();
         let ticket = state.next_ticket;
@@ -235,6 +242,12 @@ impl Limiters {
             .or_insert_with(|| Arc::new(Limiter::new(self.rate)));
         Arc::clone(limiter)
     }
+
+    /// The pace of the account that AWS slows down most, as a share of the full one; 1 when it slows none.
+    pub fn slowest_share(&self) -> f64 {
+        let limiters = self.by_account.lock().unwrap_or_else(PoisonError::into_inner);
+        limiters.values().map(|limiter| limiter.share()).fold(1.0, f64::min)
+    }
 }
 
 #[cfg(test)]
@@ -326,5 +339,6 @@ mod tests {
         limiters.of("111111111111").throttled();
         assert!(close(limiters.of("222222222222").per_second(), 4.0));
         assert!(close(limiters.of("111111111111").per_second(), 2.0));
+        assert!(close(limiters.slowest_share(), 0.5), "{}", limiters.slowest_share());
     }
 }

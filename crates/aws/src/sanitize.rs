@@ -61,14 +61,23 @@ fn id_label(word: &str, next: Option<&str>) -> Option<usize> {
     }
 }
 
+/// An ARN may be long and look like anything. It ends where something begins that is in none.
+const BEHIND_ARN: [char; 12] = ['"', '\'', ',', ';', '&', '?', '=', '(', ')', '{', '}', '<'];
+
 fn clean(word: &str) -> String {
     if word.contains("eyJ") && word.matches('.').count() >= 2 {
         return REDACTED.to_owned();
     }
-    if word.contains("arn:") {
-        return word.to_owned();
-    }
-    let is_run = |character: char| character.is_ascii_alphanumeric() || "+/=_-".contains(character);
+    let Some((before, arn)) = word.find("arn:").and_then(|at| word.split_at_checked(at)) else {
+        return clean_runs(word);
+    };
+    let (arn, behind) = arn.split_at(arn.find(BEHIND_ARN).unwrap_or(arn.len()));
+    format!("{}{arn}{}", clean_runs(before), clean(behind))
+}
+
+fn clean_runs(word: &str) -> String {
+    // `%`: a secret may be percent-encoded.
+    let is_run = |character: char| character.is_ascii_alphanumeric() || "+/=_-%".contains(character);
     let mut cleaned = String::with_capacity(word.len());
     let mut rest = word;
     while !rest.is_empty() {
@@ -87,7 +96,12 @@ fn is_secret(run: &str) -> bool {
     let run = run
         .split_once('=')
         .map_or(run, |(_, value)| if value.is_empty() { run } else { value });
-    is_access_key_id(run) || is_uuid(run) || is_opaque(run)
+    is_access_key_id(run) || is_uuid(run) || is_opaque(run) || is_signature(run)
+}
+
+/// SigV4's signature, 32 bytes in hexadecimal [IAMUG, create a signed request]: good for minutes, and never of use to a reader.
+fn is_signature(run: &str) -> bool {
+    run.len() == 64 && run.chars().all(|character| character.is_ascii_hexdigit())
 }
 
 /// Long-lived and temporary access keys [IAMUG reference_identifiers, unique id prefixes].
@@ -145,6 +159,19 @@ mod tests {
             "secret '<redacted>' leaked"
         );
         assert_eq!(sanitize(&format!("?token={secret}")), "?<redacted>");
+        let arn = "arn:aws:iam::123456789012:role/x";
+        assert_eq!(
+            sanitize(&format!(r#"{{"arn":"{arn}","key":"{secret}"}}"#)),
+            format!(r#"{{"arn":"{arn}","key":"<redacted>"}}"#)
+        );
+        assert_eq!(
+            sanitize(&format!("{arn}?key={secret}&a={arn}")),
+            format!("{arn}?<redacted>&a={arn}")
+        );
+        let encoded = "FwoGZXIvYXdzEC0aDLbl%2Fy1h%2BkE0vCq3n%3D%3D7QxWb2s";
+        assert_eq!(sanitize(&format!("token: {encoded}.")), "token: <redacted>.");
+        let signature = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7";
+        assert_eq!(sanitize(&format!("Signature={signature},")), "<redacted>");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod events;
 pub mod federation;
 mod halt;
 pub mod leadership;
+mod log;
 pub mod metrics;
 pub mod object;
 pub mod shell;

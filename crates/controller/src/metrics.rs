@@ -1,5 +1,6 @@
 //! What the operator counts. Every label comes from a closed enum: no object names, no AWS messages.
 
+mod moments;
 mod objects;
 
 use std::{
@@ -7,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use irsa_core::vocabulary::EventReason;
+use irsa_core::vocabulary::{Class, EventReason};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -17,7 +18,7 @@ use prometheus_client::{
 pub use self::objects::{ObjectState, Objects};
 
 /// The two kinds, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// `OidcFederation`
     Federation,
@@ -25,18 +26,24 @@ pub enum Kind {
     Binding,
 }
 
-impl EncodeLabelValue for Kind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        let text = match self {
+impl Kind {
+    /// The word in labels and log lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Self::Federation => "federation",
             Self::Binding => "binding",
-        };
-        text.encode(encoder)
+        }
+    }
+}
+
+impl EncodeLabelValue for Kind {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        self.as_str().encode(encoder)
     }
 }
 
 /// How a pass ended, as a label: the class of its verdict, or that it could not conclude at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PassResult {
     /// Nothing left to do.
     Done,
@@ -50,6 +57,19 @@ pub enum PassResult {
     Retry,
     /// The pass itself failed: its status could not be written, it took too long, or it may not write.
     Error,
+}
+
+impl PassResult {
+    /// How a pass ended whose verdict has this class.
+    pub const fn of(class: Class) -> Self {
+        match class {
+            Class::Stalled => Self::Stalled,
+            Class::Wait => Self::Wait,
+            Class::Settling => Self::Settling,
+            Class::Retry => Self::Retry,
+            Class::Done => Self::Done,
+        }
+    }
 }
 
 impl EncodeLabelValue for PassResult {
@@ -115,7 +135,16 @@ fn seconds_histogram() -> Histogram {
 
 impl Metrics {
     /// Registers everything under the registry's prefix.
+    ///
+    /// What may happen for the first time is there as 0 from the start: an increase from nothing to 1 is none to Prometheus.
     pub fn register(&self, registry: &mut Registry) {
+        for kind in [Kind::Federation, Kind::Binding] {
+            drop(self.drift_repaired.get_or_create(&KindLabels { kind }));
+        }
+        for event in EventReason::OF_KEYS {
+            let event = event.as_str();
+            drop(self.key_transitions.get_or_create(&TransitionLabels { event }));
+        }
         registry.register(
             "reconciles",
             "Passes over an object, by how they ended",

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, hash::Hash};
 
-use irsa_api::{IamRoleBinding, IamRoleBindingStatus, KeyState, OidcFederation, OidcFederationStatus};
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus, KeyState, KeyStatus, OidcFederation, OidcFederationStatus};
 use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType, FEDERATION_FINALIZER, RECONCILE_REQUESTED_AT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Client, Resource, ResourceExt, runtime::reflector::ObjectRef};
@@ -64,17 +64,22 @@ pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + Deseri
     /// The conditions.
     fn conditions(&self) -> &[Condition];
     /// How many signing keys are published by it; none for a kind that publishes nothing.
-    fn published_keys(&self) -> i64;
+    fn published_keys(&self) -> i64 {
+        let published = |key: &&KeyStatus| !matches!(key.state, KeyState::Unsupported | KeyState::Revoked);
+        i64::try_from(self.signing_keys().iter().filter(published).count()).unwrap_or(i64::MAX)
+    }
+    /// The signing keys that it lists; none for a kind that publishes nothing.
+    fn signing_keys(&self) -> &[KeyStatus];
     /// Sets what the shell decides: the conditions, the generation they speak of, the request that was acted on.
     fn conclude(&mut self, conditions: Vec<Condition>, generation: i64, requested_at: Option<String>);
 }
 
 macro_rules! status_fields {
-    ($status:ty, $published_keys:expr) => {
+    ($status:ty, $signing_keys:expr) => {
         impl StatusFields for $status {
-            fn published_keys(&self) -> i64 {
-                let count: fn(&$status) -> usize = $published_keys;
-                i64::try_from(count(self)).unwrap_or(i64::MAX)
+            fn signing_keys(&self) -> &[KeyStatus] {
+                let keys: fn(&$status) -> &[KeyStatus] = $signing_keys;
+                keys(self)
             }
 
             fn conditions(&self) -> &[Condition] {
@@ -92,14 +97,8 @@ macro_rules! status_fields {
     };
 }
 
-status_fields!(OidcFederationStatus, |status| {
-    status
-        .keys
-        .iter()
-        .filter(|key| !matches!(key.state, KeyState::Unsupported | KeyState::Revoked))
-        .count()
-});
-status_fields!(IamRoleBindingStatus, |_| 0);
+status_fields!(OidcFederationStatus, |status| &status.keys);
+status_fields!(IamRoleBindingStatus, |_| &[]);
 
 impl Managed for OidcFederation {
     type Status = OidcFederationStatus;

@@ -13,6 +13,7 @@ mod finalizer;
 mod fresh;
 mod pass;
 mod status;
+mod told;
 mod written;
 
 use std::{sync::Arc, time::Duration};
@@ -23,7 +24,7 @@ use kube::{Client, core::DeserializeGuard};
 
 pub(crate) use self::finalizer::is_abandoned;
 pub use self::pass::{error_policy, reconcile};
-use self::{fresh::Freshness, written::Written};
+use self::{fresh::Freshness, told::Told, written::Written};
 use crate::{
     backoff::Backoff,
     events::Events,
@@ -109,6 +110,7 @@ pub struct Shell<L> {
     pub deadline: Duration,
     backoff: Backoff<ObjectKey>,
     fresh: Freshness,
+    told: Told,
     written: Written,
 }
 
@@ -123,6 +125,7 @@ impl<L: Leadership> Shell<L> {
             deadline: Duration::from_mins(2),
             backoff: Backoff::default(),
             fresh: Freshness::since(now),
+            told: Told::default(),
             written: Written::default(),
         }
     }
@@ -132,6 +135,7 @@ impl<L: Leadership> Shell<L> {
         self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
         self.fresh.forget(key);
+        self.told.forget(key);
         self.written.forget(key);
     }
 

@@ -1,17 +1,30 @@
-//! AWS attempts as metrics: counted by `irsa-aws`, read when somebody asks.
+//! What is exposed: the controllers' figures, `irsa-aws`'s, which are read when somebody asks, and which build this is.
 
 use std::fmt;
 
-use irsa_aws::Attempts;
+use irsa_aws::{Attempts, SdkConnect};
+use irsa_controller::metrics::Metrics;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::counter::ConstCounter,
+    metrics::{counter::ConstCounter, gauge::ConstGauge, info::Info},
+    registry::Registry,
 };
+
+/// Everything that `/metrics` shows; docs/metrics.md lists the same.
+pub(crate) fn registry(metrics: &Metrics, connect: &SdkConnect) -> Registry {
+    let mut registry = Registry::with_prefix("irsa_anywhere");
+    metrics.register(&mut registry);
+    registry.register_collector(Box::new(AwsAttempts(connect.attempts())));
+    registry.register_collector(Box::new(AwsPace(connect.clone())));
+    let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+    registry.register("build", "The release that runs", build);
+    registry
+}
 
 /// Every attempt of every AWS call, retries of the SDK included.
 #[derive(Debug)]
-pub(crate) struct AwsAttempts(pub(crate) Attempts);
+struct AwsAttempts(Attempts);
 
 impl Collector for AwsAttempts {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
@@ -30,18 +43,101 @@ impl Collector for AwsAttempts {
     }
 }
 
+/// How much AWS slows us down. Accounts are no label: a federation may name any number of them.
+#[derive(Debug)]
+struct AwsPace(SdkConnect);
+
+impl Collector for AwsPace {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let gauge = ConstGauge::new(self.0.limiters().slowest_share());
+        let help = "Pace of calls to AWS as a share of --aws-calls-per-second, in the account that AWS throttles most";
+        gauge.encode(encoder.encode_descriptor("aws_pace_ratio", help, None, gauge.metric_type())?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use prometheus_client::{encoding::text::encode, registry::Registry};
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use irsa_aws::Settings;
+    use irsa_controller::metrics::{Kind, PassResult};
+    use irsa_core::vocabulary::EventReason;
+    use prometheus_client::encoding::text::encode;
 
     use super::*;
 
-    #[test]
-    fn the_family_is_there_before_the_first_call() {
-        let mut registry = Registry::with_prefix("irsa_anywhere");
-        registry.register_collector(Box::new(AwsAttempts(Attempts::default())));
+    fn exposed(metrics: &Metrics) -> String {
+        let connect = SdkConnect::new(Settings::default()).unwrap();
         let mut text = String::new();
-        encode(&mut text, &registry).unwrap();
-        assert!(text.contains("# TYPE irsa_anywhere_aws_attempts counter"), "{text}");
+        encode(&mut text, &registry(metrics, &connect)).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_no_pass_and_no_call_is_needed_for_is_there_from_the_start() {
+        let text = exposed(&Metrics::default());
+        for line in [
+            "# TYPE irsa_anywhere_aws_attempts counter",
+            "irsa_anywhere_aws_pace_ratio 1",
+            "irsa_anywhere_build_info{version=\"0.1.0\"} 1",
+            "irsa_anywhere_published_keys 0",
+            "irsa_anywhere_documents_tampered_total 0",
+            "irsa_anywhere_objects{kind=\"federation\",state=\"ready\"} 0",
+            "irsa_anywhere_object_reasons{kind=\"binding\",reason=\"AccessDenied\"} 0",
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        assert!(!text.contains("_timestamp_seconds{"), "nothing waits yet\n{text}");
+    }
+
+    /// Name as it is queried, and type.
+    fn families(text: &str) -> BTreeMap<String, String> {
+        let types = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        types
+            .map(|(name, kind)| {
+                let suffix = match kind {
+                    "counter" => "_total",
+                    "info" => "_info",
+                    _ => "",
+                };
+                (format!("{name}{suffix}"), kind.to_owned())
+            })
+            .collect()
+    }
+
+    /// In the reference because the alerts need them, and exposed by what is being built beside this.
+    const ELSEWHERE: [&str; 5] = [
+        "irsa_anywhere_leader",
+        "irsa_anywhere_lease_failures_total",
+        "irsa_anywhere_leader_transitions_total",
+        "irsa_anywhere_abandoned_total",
+        "irsa_anywhere_orphaned_roles",
+    ];
+
+    #[test]
+    fn the_reference_lists_exactly_what_is_exposed_with_its_type() {
+        let metrics = Metrics::default();
+        // A family that nobody has touched is not exposed.
+        metrics.pass(Kind::Federation).ended(PassResult::Done);
+        metrics.count_drift_repaired(Kind::Binding);
+        metrics.count_key_transition(EventReason::KeyPublished);
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
+        let page = fs::read_to_string(page).unwrap();
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `irsa_anywhere_"));
+        let mut documented: BTreeMap<String, String> = rows
+            .map(|row| {
+                let (name, rest) = row.split_once('`').unwrap();
+                let kind = rest.split('|').nth(1).unwrap().trim();
+                (format!("irsa_anywhere_{name}"), kind.to_owned())
+            })
+            .collect();
+        let mut families = families(&exposed(&metrics));
+        for name in ELSEWHERE {
+            assert!(documented.remove(name).is_some(), "{name}");
+            families.remove(name);
+        }
+        assert_eq!(documented, families);
     }
 }

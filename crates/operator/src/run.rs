@@ -15,7 +15,6 @@ use irsa_controller::{
 };
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client, Resource, api::ListParams};
-use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
 use tokio::{
     net::TcpListener,
@@ -23,7 +22,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{args::Args, kubernetes, metrics::AwsAttempts, probes, probes::Readiness};
+use crate::{args::Args, kubernetes, metrics, probes, probes::Readiness};
 
 type Problem = Box<dyn Error + Send + Sync>;
 
@@ -49,9 +48,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     })?;
 
     let metrics = Metrics::default();
-    let mut registry = Registry::with_prefix("irsa_anywhere");
-    metrics.register(&mut registry);
-    registry.register_collector(Box::new(AwsAttempts(connect.attempts())));
+    let registry = metrics::registry(&metrics, &connect);
     let readiness = Readiness::waiting_for([CRDS, CONTROLLERS]);
     let probes = probes::serve(listener, readiness.clone(), registry);
 

@@ -184,8 +184,16 @@ impl World {
     /// # Errors
     /// As for [`Self::start_operator`].
     pub async fn start_operator_with(&mut self, arguments: &[&str]) -> Result<(), Problem> {
+        self.start_operator_in(arguments, &[]).await
+    }
+
+    /// The same with variables of the environment set to other values, too.
+    ///
+    /// # Errors
+    /// As for [`Self::start_operator`].
+    pub async fn start_operator_in(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Problem> {
         self.starts += 1;
-        let operator = Operator::start(self, arguments).await?;
+        let operator = Operator::start(self, arguments, variables).await?;
         self.operator = Some(operator);
         Ok(())
     }

@@ -18,10 +18,11 @@ use super::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Problem, REGION, World, reposi
 pub struct Operator {
     process: Process,
     probes: SocketAddr,
+    token: String,
 }
 
 impl Operator {
-    pub(super) async fn start(world: &World, more: &[&str]) -> Result<Self, Problem> {
+    pub(super) async fn start(world: &World, more: &[&str], variables: &[(&str, &str)]) -> Result<Self, Problem> {
         let program = binary()?;
         let token = world.cluster.api_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
         let kubeconfig = match &world.proxy {
@@ -37,16 +38,20 @@ impl Operator {
         let mut arguments = vec![
             format!("--metrics-addr={probes}"),
             format!("--api-server-endpoints={}", servers.join(",")),
-            "--log-format=text".to_owned(),
         ];
         arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
         let mut environment = world.aws.env(&world.credentials, REGION);
         // No exception for loopback: a request to the API server that went through the proxy would be refused there.
         environment.retain(|(name, _)| !name.eq_ignore_ascii_case("NO_PROXY"));
+        environment.push(("LOG_FORMAT".to_owned(), "text".to_owned()));
         environment.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
         environment.push(("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()));
         environment.push(("AWS_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
         environment.push(("AWS_SHARED_CREDENTIALS_FILE".to_owned(), "/dev/null".to_owned()));
+        for (name, value) in variables {
+            environment.retain(|(known, _)| known != name);
+            environment.push(((*name).to_owned(), (*value).to_owned()));
+        }
         let process = Process::spawn(&Launch {
             name: "operator",
             directory: world.operator_directory.path(),
@@ -54,7 +59,7 @@ impl Operator {
             arguments: &arguments,
             environment: &environment,
         })?;
-        Ok(Self { process, probes })
+        Ok(Self { process, probes, token })
     }
 
     pub(super) async fn stop(self) {
@@ -92,6 +97,11 @@ impl Operator {
     /// Pid of the operator itself, once it has started.
     pub fn pid(&self) -> Option<u32> {
         self.process.pid()
+    }
+
+    /// The token with which it talks to the API server.
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// Where `/livez`, `/readyz` and `/metrics` are.

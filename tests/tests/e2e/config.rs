@@ -99,6 +99,13 @@ async fn what_is_rendered_has_no_unknown_field_and_runs_under_the_restricted_sta
             output.stderr
         );
     }
+    // Of kinds that this API server does not have: rendered only; tests/tests/docs looks into it.
+    let path = repository().join("config/prometheus").display().to_string();
+    let rendered = world.kubectl(&["kustomize", &path]).await.unwrap();
+    assert!(
+        rendered.contains("kind: PrometheusRule") && rendered.contains("kind: PodMonitor"),
+        "{rendered}"
+    );
     // The namespace enforces the restricted standard, so a pod of the Deployment's template proves that it fits; and one
     // that may escalate proves that it is enforced.
     let deployment = world

@@ -10,10 +10,12 @@
 mod by_hand;
 mod config;
 mod deletion;
+mod logs;
 mod main_job;
 mod operator;
 mod reasons;
 mod scale;
+mod secrets;
 mod support;
 mod tenants;
 mod upkeep;

@@ -34,6 +34,12 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "irsa_anywhere_key_transitions_total",
         "irsa_anywhere_published_keys",
         "irsa_anywhere_objects",
+        "irsa_anywhere_object_reasons",
+        "irsa_anywhere_newest_live_key_timestamp_seconds",
+        "irsa_anywhere_public_read_timestamp_seconds",
+        "irsa_anywhere_next_pass_due_timestamp_seconds",
+        "irsa_anywhere_aws_pace_ratio",
+        "irsa_anywhere_build_info",
     ] {
         assert!(metrics.contains(family), "{family} is not in\n{metrics}");
     }
@@ -42,14 +48,26 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "{metrics}"
     );
     // A label may never hold a name of somebody's object, or of anything else without an end.
-    let allowed = ["event", "kind", "state", "result", "service", "operation"];
-    for (name, value) in labels(&metrics, "irsa_anywhere_") {
+    let allowed = ["event", "kind", "state", "reason", "result", "service", "operation"];
+    let of_objects = labels(&metrics, "irsa_anywhere_");
+    for (name, value) in of_objects.into_iter().filter(|(name, _)| name != "version") {
         assert!(allowed.contains(&name.as_str()), "label {name}");
         let a_word = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         assert!(
             a_word && !["default", "app"].contains(&value.as_str()),
             "{name}={value}"
         );
+    }
+    // What is exposed is what the reference lists, also after some passes.
+    let reference = std::fs::read_to_string(irsa_tests::world::repository().join("docs/metrics.md")).unwrap();
+    for line in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert!(reference.contains(&format!("| `{name}{suffix}` | {kind} |")), "{line}");
     }
     let operations: BTreeSet<String> = labels(&metrics, "irsa_anywhere_aws_attempts_total")
         .into_iter()

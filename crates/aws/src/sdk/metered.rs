@@ -17,6 +17,8 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use percent_encoding::percent_decode_str;
+use tracing::debug;
 
 use crate::{
     attempts::{AttemptResult, Attempts, Operation},
@@ -89,12 +91,20 @@ impl HttpConnector for Metered {
         };
         let (inner, meter) = (self.inner.clone(), Arc::clone(&self.meter));
         HttpConnectorFuture::new(async move {
+            let resource = resource_of(&request);
             meter.limiter().admit(operation.priority()).await;
             let mut attempt = meter.attempts.begin(operation);
             let answer = tokio::time::timeout(meter.timeout, whole(inner.call(request))).await;
             let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
             let result = judge(&answer);
             attempt.ended(result);
+            debug!(
+                operation = %format_args!("{}:{}", operation.service(), operation.name()),
+                resource,
+                outcome = result.label(),
+                code = answer.as_ref().ok().and_then(refusal),
+                "called AWS"
+            );
             if result == AttemptResult::Throttled {
                 meter.limiter().throttled();
             }
@@ -159,11 +169,39 @@ fn judge(answer: &Result<HttpResponse, ConnectorError>) -> AttemptResult {
     }
 }
 
+/// AWS's code of a refusal.
+fn refusal(answer: &HttpResponse) -> Option<&str> {
+    let refused = answer.status().as_u16() >= 300;
+    error_code(answer.body().bytes().filter(|_| refused))
+}
+
 /// The text of the first `<Code>`: all three services answer errors in XML with one.
 fn error_code(body: Option<&[u8]>) -> Option<&str> {
     let text = std::str::from_utf8(body?).ok()?;
     let (_, rest) = text.split_once("<Code>")?;
     rest.split_once("</Code>").map(|(code, _)| code.trim())
+}
+
+/// What a request to IAM or STS may be about. Nothing else of it is ever looked at for the log: other parameters are
+/// documents, tokens and external ids.
+const RESOURCES: [&str; 4] = ["RoleName", "OpenIDConnectProviderArn", "RoleArn", "PathPrefix"];
+
+/// What a recognised request is about, for the log: a name or an ARN, or host and path of an object.
+fn resource_of(request: &HttpRequest) -> String {
+    let is_form = |header: &str| header.starts_with("application/x-www-form-urlencoded");
+    if !request.headers().get("content-type").is_some_and(is_form) {
+        let uri = request.uri().split_once('?').map_or(request.uri(), |(path, _)| path);
+        return uri.split_once("://").map_or(uri, |(_, rest)| rest).to_owned();
+    }
+    let form = request.body().bytes().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let pairs = form.into_iter().flat_map(|form| form.split('&'));
+    let named = pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| RESOURCES.contains(name));
+    named.map_or_else(
+        || "*".to_owned(),
+        |(_, value)| percent_decode_str(value).decode_utf8_lossy().into_owned(),
+    )
 }
 
 /// Which call it is: IAM and STS say so in the form, S3 by method and subresource.

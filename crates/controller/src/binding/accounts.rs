@@ -13,6 +13,8 @@ use kube::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::log;
+
 /// The annotations and labels that we ever set.
 const KEYS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, INJECT_LABEL, OWNER_LABEL];
 
@@ -99,6 +101,7 @@ pub(crate) async fn apply(
         &Patch::Apply(patch),
     )
     .await?;
+    log::changed(format_args!("ServiceAccount {name}"));
     Ok(())
 }
 
@@ -114,7 +117,7 @@ pub(crate) async fn delete(api: &Api<ServiceAccount>, name: &str, account: &Acco
     };
     match api.delete(name, &parameters).await {
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-        result => result.map(|_| ()),
+        result => result.map(|_| log::changed(format_args!("delete ServiceAccount {name}"))),
     }
 }
 

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
+    log::Step,
     metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
 };
@@ -32,27 +33,39 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         binding: &IamRoleBinding,
         progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<String, Halt> {
-        let around = self.observe(binding)?;
+        let around = Step::Observe.of(|| self.observe(binding))?;
         if let Some(role) = &binding.spec.existing_role {
             return self.use_existing(binding, role, &around, progress).await;
         }
-        let (provider, wanted) = match self.admit(binding, &around, progress) {
+        let (provider, wanted) = match Step::Validate.of(|| self.admit(binding, &around, progress)) {
             Ok(admitted) => admitted,
-            Err(halt) => return Err(self.withhold(binding, &around, halt).await),
+            Err(halt) => return Err(Step::Execute.run(self.withhold(binding, &around, halt)).await),
         };
         progress.status.role_name = Some(wanted.role.name.to_string());
 
-        let aws = self.connect(&around, &provider).await?;
-        let found = self.observe_role(binding, &aws, &around, &wanted).await?;
-        if let Err(halt) = check_kept(&wanted, found.as_ref(), &around) {
-            return Err(self.withhold(binding, &around, halt).await);
+        let looking = self.connect_and_observe(binding, &around, &provider, &wanted);
+        let (aws, found) = Step::Observe.run(looking).await?;
+        if let Err(halt) = Step::Validate.of(|| check_kept(&wanted, found.as_ref(), &around)) {
+            return Err(Step::Execute.run(self.withhold(binding, &around, halt)).await);
         }
-        let plan = self.plan(binding, &wanted, found.as_ref())?;
-        self.execute_plan(binding, &aws, &around, &wanted, plan, found, progress)
-            .await?;
-        self.sync_accounts(binding, &around.known.usage, &wanted.subjects, progress)
-            .await?;
+        let plan = Step::Plan.of(|| self.plan(binding, &wanted, found.as_ref()))?;
+        let working = self.execute_plan(binding, &aws, &around, &wanted, plan, found, progress);
+        Step::Execute.run(working).await?;
+        let syncing = self.sync_accounts(binding, &around.known.usage, &wanted.subjects, progress);
+        Step::Execute.run(syncing).await?;
         Ok(conclusion(binding, wanted.role.name.as_str()))
+    }
+
+    async fn connect_and_observe(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+        provider: &Provider,
+        wanted: &Wanted,
+    ) -> Result<(C::Aws, Option<Found>), Halt> {
+        let aws = self.connect(around, provider).await?;
+        let found = self.observe_role(binding, &aws, around, wanted).await?;
+        Ok((aws, found))
     }
 
     /// Whether the binding may have what it asks for, and what that is; no I/O.

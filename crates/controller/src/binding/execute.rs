@@ -4,7 +4,7 @@ use irsa_aws::{NewRole, Role, Roles};
 use irsa_core::{naming::RoleName, plan::binding::BindingStep};
 
 use super::aws_errors::refused;
-use crate::{halt::Halt, leadership::Leadership};
+use crate::{halt::Halt, leadership::Leadership, log};
 
 /// Does the steps in order and stops at the first that fails. `created` is told the role as soon as a step has created
 /// it, so that it is known whatever fails later.
@@ -19,7 +19,9 @@ pub(crate) async fn execute<A: Roles>(
         let _permit = leadership
             .permit()
             .map_err(|error| Halt::not_leader(step.aspect(), error))?;
-        if let Some(role) = call(aws, role, step).await? {
+        let made = call(aws, role, step).await?;
+        log::changed(step);
+        if let Some(role) = made {
             created(role);
         }
     }

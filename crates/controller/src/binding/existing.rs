@@ -22,6 +22,7 @@ use super::{
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
+    log::Step,
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -34,15 +35,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         progress: &mut Progress<IamRoleBindingStatus>,
     ) -> Result<String, Halt> {
         let usage = &around.known.usage;
-        let provider = usable(&usage.state, binding)?.clone();
-        progress.holds(ConditionType::FederationReady, "The federation can be used.");
-        check_place(existing, &provider)?;
-        let trust = trust(binding, usage, &provider)?;
-        self.admit_existing(binding, around, &trust, progress)?;
+        let validated = Step::Validate.of(|| self.admit_existing(binding, existing, around, progress));
+        let (provider, trust) = validated?;
 
-        let aws = self.connect(around, &provider).await?;
-        let role = observe(&aws, existing).await?;
-        check_trust(&role, &trust)?;
+        let looking = async {
+            let aws = self.connect(around, &provider).await?;
+            observe(&aws, existing).await
+        };
+        let role = Step::Observe.run(looking).await?;
+        Step::Validate.of(|| check_trust(&role, &trust))?;
         progress.status.role_arn = Some(role.arn);
         progress.status.role_id = Some(role.id);
         progress.status.audiences = trust.audiences.iter().map(Audience::to_string).collect();
@@ -53,17 +54,23 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         );
         progress.holds(ConditionType::PoliciesSynced, format!("{kept} and its policies."));
         let subjects: Vec<String> = trust.subjects.iter().map(Subject::to_string).collect();
-        self.sync_accounts(binding, usage, &subjects, progress).await?;
+        let syncing = self.sync_accounts(binding, usage, &subjects, progress);
+        Step::Execute.run(syncing).await?;
         Ok(conclusion(binding, &existing.arn))
     }
 
     fn admit_existing(
         &self,
         binding: &IamRoleBinding,
+        existing: &ExistingRole,
         around: &Surroundings,
-        trust: &TrustPolicy,
         progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(Provider, TrustPolicy), Halt> {
+        let usage = &around.known.usage;
+        let provider = usable(&usage.state, binding)?.clone();
+        progress.holds(ConditionType::FederationReady, "The federation can be used.");
+        check_place(existing, &provider)?;
+        let trust = trust(binding, usage, &provider)?;
         super::siblings::Siblings::of(binding, &self.siblings).check_service_accounts()?;
         let audiences: BTreeSet<String> = trust.audiences.iter().map(Audience::to_string).collect();
         let namespace = binding.namespace().unwrap_or_default();
@@ -74,7 +81,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             ConditionType::Admitted,
             "The federation's guard-rails allow what is asked for.",
         );
-        Ok(())
+        Ok((provider, trust))
     }
 }
 

@@ -20,7 +20,7 @@ use kube::{
     },
 };
 use tokio::sync::Notify;
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 
 use super::{
     Bindings, Inventories, Limits, accounts::account_of, federation::Federations, inventory::keep, memory::Memory,
@@ -86,7 +86,8 @@ pub async fn run<C: Connect, L: Leadership>(
             warn!(%error, "the watch of namespaces has ended");
         }
     };
-    let main = binding_stream(client.clone(), waker.clone(), bindings_writer);
+    let follow = context.shell.metrics.objects.follow();
+    let main = binding_stream(client.clone(), waker.clone(), follow, bindings_writer);
     let controller =
         everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
@@ -112,10 +113,10 @@ async fn control<C: Connect, L: Leadership>(
         .reconcile_on(woken)
         .graceful_shutdown_on(stop)
         .run(reconcile::<Bindings<C, L>>, error_policy, context)
+        // Each pass has told of itself.
         .for_each(|result| async move {
-            match result {
-                Ok((binding, _)) => debug!(%binding, "looked at a binding"),
-                Err(error) => debug!(%error, "a pass over a binding could not be concluded"),
+            if let Err(error) = result {
+                trace!(%error, "the controller goes on");
             }
         })
         .await;
@@ -126,15 +127,19 @@ async fn control<C: Connect, L: Leadership>(
 fn binding_stream(
     client: Client,
     waker: Waker,
+    mut follow: impl FnMut(&Event<Guarded<IamRoleBinding>>) + Send + 'static,
     writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
 ) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
         .default_backoff()
         // Before the store is updated, so that it still has what the binding was.
-        .inspect_ok(move |event| match event {
-            Event::Apply(binding) => waker.wake_contenders_of_earlier(binding),
-            Event::Delete(binding) => waker.wake_contenders(binding),
-            Event::Init | Event::InitApply(_) | Event::InitDone => {}
+        .inspect_ok(move |event| {
+            follow(event);
+            match event {
+                Event::Apply(binding) => waker.wake_contenders_of_earlier(binding),
+                Event::Delete(binding) => waker.wake_contenders(binding),
+                Event::Init | Event::InitApply(_) | Event::InitDone => {}
+            }
         })
         .reflect(writer)
         .applied_objects()

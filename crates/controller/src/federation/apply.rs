@@ -38,6 +38,7 @@ use super::{
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
+    log::Step,
     metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
 };
@@ -55,21 +56,25 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if let Some(findings) = self.inventories.findings(federation) {
             roles::note(&findings, federation.spec.interval.get(), progress);
         }
-        let wanted = validate(federation, &self.cluster)?;
-        let seen = self.observe_cluster(&wanted, progress).await?;
-        if let Some(ended) = self.find_unchanged(federation, &wanted, &seen).await {
+        let wanted = Step::Validate.of(|| validate(federation, &self.cluster))?;
+        let looking = self.observe_cluster(&wanted, progress);
+        let seen = Step::Observe.run(looking).await?;
+        let unchanged = self.find_unchanged(federation, &wanted, &seen);
+        if let Some(ended) = Step::Observe.run(unchanged).await {
             progress.look_again = Some(DOCUMENT_CHECK);
             return ended;
         }
         self.memory.doubt(&ObjectKey::of(federation));
 
-        let aws = self.connect(federation, &wanted, progress).await?;
-        let compared = self.observe_aws(federation, &wanted, &seen, &aws).await?;
-        let plan = self.plan(federation, &compared)?;
-        let written = self
-            .execute(federation, &wanted, &seen, &aws, &compared, &plan, progress)
+        let (aws, compared) = Step::Observe
+            .run(self.compare(federation, &wanted, &seen, progress))
             .await?;
-        let served = self.check_public(&wanted, &aws, &compared, &written, progress).await?;
+        let plan = Step::Plan.of(|| self.plan(federation, &compared))?;
+        let working = self.execute(federation, &wanted, &seen, &aws, &compared, &plan, progress);
+        let written = Step::Execute.run(working).await?;
+        let reading = self.check_public(&wanted, &aws, &compared, &written, progress);
+        let served = Step::Conclude.run(reading).await?;
+        self.count_public_read(federation);
         compared.check_provider()?;
         self.conclude(federation, &wanted, &seen, &compared, served, progress)
     }
@@ -122,7 +127,23 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             None => judge_external(&jwks.bytes, &advance.keys).is_ok(),
         };
         let same_keys = good && seen.stored.text.as_ref() == Some(&advance.record.to_json());
-        (same_keys && public::is_unchanged(&self.public, &full.served).await).then_some(full.ended)
+        if !same_keys || !public::is_unchanged(&self.public, &full.served).await {
+            return None;
+        }
+        self.count_public_read(federation);
+        Some(full.ended)
+    }
+
+    async fn compare(
+        &self,
+        federation: &OidcFederation,
+        wanted: &Wanted,
+        seen: &Seen,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<(C::Aws, Comparison), Halt> {
+        let aws = self.connect(federation, wanted, progress).await?;
+        let compared = self.observe_aws(federation, wanted, seen, &aws).await?;
+        Ok((aws, compared))
     }
 
     async fn connect(
@@ -287,6 +308,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         };
         self.memory.remember(ObjectKey::of(federation), full);
         ended
+    }
+
+    fn count_public_read(&self, federation: &OidcFederation) {
+        let objects = &self.shell.metrics.objects;
+        objects.read_publicly(ObjectKey::of(federation), Timestamp::now());
     }
 
     pub(super) fn records(&self) -> Records {

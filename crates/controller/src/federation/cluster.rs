@@ -18,7 +18,7 @@ use super::{
     servers::{Reading, ServerError},
     validate::Wanted,
 };
-use crate::halt::Halt;
+use crate::{halt::Halt, log};
 
 /// The one key of the ConfigMap.
 const DATA_KEY: &str = "keys.json";
@@ -176,7 +176,10 @@ impl Records {
     /// Deletes the record; one that is gone already is fine.
     pub(super) async fn delete(&self, name: &str) -> Result<(), Halt> {
         match self.api.delete(name, &DeleteParams::default()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                log::changed("delete the record of keys");
+                Ok(())
+            }
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
             Err(error) => Err(kubernetes_halt("delete", name, &error)),
         }

@@ -13,7 +13,7 @@ use super::{
     observe::object,
     validate::Wanted,
 };
-use crate::{halt::Halt, leadership::Leadership};
+use crate::{halt::Halt, leadership::Leadership, log};
 
 /// Where steps are done.
 pub(super) struct Executor<'a, A, L> {
@@ -42,6 +42,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
                 .permit()
                 .map_err(|error| Halt::not_leader(step.aspect(), error))?;
             self.run(step, done).await?;
+            log::changed(step);
             done.steps.push(step.clone());
         }
         Ok(())

@@ -16,7 +16,7 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tracing::{debug, warn};
+use tracing::{debug, trace, warn};
 
 use super::{Federations, memory::Memory, servers::ApiServers};
 use crate::{
@@ -82,7 +82,8 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             warn!(%error, "the watch of bindings has ended");
         }
     };
-    let main = federation_stream(client.clone(), waker.clone(), federations_writer);
+    let follow = context.shell.metrics.objects.follow();
+    let main = federation_stream(client.clone(), waker.clone(), follow, federations_writer);
     let controller =
         bindings_known.then(|()| control(main, federations, woken, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
@@ -105,10 +106,10 @@ async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         .reconcile_on(woken)
         .graceful_shutdown_on(stop)
         .run(reconcile::<Federations<C, P, A, L>>, error_policy, context)
+        // Each pass has told of itself.
         .for_each(|result| async move {
-            match result {
-                Ok((federation, _)) => debug!(%federation, "looked at a federation"),
-                Err(error) => debug!(%error, "a pass over a federation could not be concluded"),
+            if let Err(error) = result {
+                trace!(%error, "the controller goes on");
             }
         })
         .await;
@@ -119,16 +120,20 @@ async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
 fn federation_stream(
     client: Client,
     waker: Waker,
+    mut follow: impl FnMut(&Event<Guarded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Guarded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static {
     watcher(Api::<Guarded<OidcFederation>>::all(client), watcher::Config::default())
         .default_backoff()
         .reflect(writer)
         // After the store was updated, so that the younger ones no longer find it there.
-        .inspect_ok(move |event| match event {
-            Event::Delete(federation) => waker.wake_duplicates(federation),
-            Event::Apply(federation) if is_deleted(federation) => waker.wake_duplicates(federation),
-            _ => {}
+        .inspect_ok(move |event| {
+            follow(event);
+            match event {
+                Event::Delete(federation) => waker.wake_duplicates(federation),
+                Event::Apply(federation) if is_deleted(federation) => waker.wake_duplicates(federation),
+                _ => {}
+            }
         })
         .applied_objects()
         .predicate_filter(

@@ -1,22 +1,36 @@
-//! How many objects are in which state, and how many signing keys are published.
+//! What is known of each object, as far as metrics go: its state, its verdict, its keys, and what it waits for.
 //!
-//! Kept from what each pass concluded, so that asking for metrics costs nothing.
+//! Filled from the watch and the object's own status, so that the figures are right before the first pass of a new
+//! process, and kept from what each pass concluded, so that asking for metrics costs nothing. An object that the watch
+//! does not show any more is not counted, whatever a pass that was under way still concludes.
+
+mod known;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use irsa_core::{outcome::Status, vocabulary::Reason};
+use irsa_core::{
+    outcome::{Condition, Status},
+    vocabulary::{ConditionType, Reason},
+};
+use jiff::{SignedDuration, Timestamp};
+use kube::runtime::watcher::Event;
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use super::Kind;
-use crate::object::ObjectKey;
+use self::known::Known;
+use super::{Kind, PassResult, moments::Moments};
+use crate::{
+    object::{Managed, ObjectKey},
+    shell::Guarded,
+};
 
 /// The state of an object, as a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,30 +39,34 @@ pub enum ObjectState {
     Ready,
     /// `Ready=False` for a reason outside its spec, or for now.
     NotReady,
-    /// `Ready=Unknown`.
+    /// `Ready=Unknown`, or not looked at yet.
     Unknown,
     /// `Stalled=True`: its spec must change.
     Stalled,
     /// `spec.suspend`.
     Suspended,
+    /// It cannot be read, and is left alone.
+    Unreadable,
 }
 
 impl ObjectState {
-    const ALL: [Self; 5] = [
+    /// Every state.
+    pub const ALL: [Self; 6] = [
         Self::Ready,
         Self::NotReady,
         Self::Unknown,
         Self::Stalled,
         Self::Suspended,
+        Self::Unreadable,
     ];
 
     /// The state that these conditions say.
-    pub fn of(conditions: &[irsa_core::outcome::Condition]) -> Self {
-        let find = |kind: &str| conditions.iter().find(|condition| condition.kind == kind);
-        let ready = find("Ready");
+    pub fn of(conditions: &[Condition]) -> Self {
+        let find = |kind: ConditionType| conditions.iter().find(|condition| condition.kind == kind.as_str());
+        let ready = find(ConditionType::Ready);
         match ready.map(|ready| ready.status) {
             _ if ready.is_some_and(|ready| ready.reason == Reason::Suspended.as_str()) => Self::Suspended,
-            _ if find("Stalled").is_some() => Self::Stalled,
+            _ if find(ConditionType::Stalled).is_some() => Self::Stalled,
             Some(Status::True) => Self::Ready,
             Some(Status::False) => Self::NotReady,
             Some(Status::Unknown) | None => Self::Unknown,
@@ -64,6 +82,7 @@ impl EncodeLabelValue for ObjectState {
             Self::Unknown => "unknown",
             Self::Stalled => "stalled",
             Self::Suspended => "suspended",
+            Self::Unreadable => "unreadable",
         };
         text.encode(encoder)
     }
@@ -75,17 +94,19 @@ struct StateLabels {
     state: ObjectState,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Known {
-    state: ObjectState,
-    published_keys: i64,
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    kind: Kind,
+    reason: &'static str,
 }
 
 /// The gauges. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Objects {
     states: Family<StateLabels, Gauge>,
+    reasons: Family<ReasonLabels, Gauge>,
     published_keys: Gauge,
+    moments: Moments,
     known: Arc<Mutex<HashMap<(Kind, ObjectKey), Known>>>,
 }
 
@@ -95,72 +116,139 @@ impl Objects {
             for state in ObjectState::ALL {
                 drop(self.states.get_or_create(&StateLabels { kind, state }));
             }
+            for reason in Reason::ALL {
+                let reason = reason.as_str();
+                drop(self.reasons.get_or_create(&ReasonLabels { kind, reason }));
+            }
         }
         registry.register("objects", "Objects by state", self.states.clone());
+        registry.register(
+            "object_reasons",
+            "Objects by the reason of the verdict of their last pass",
+            self.reasons.clone(),
+        );
         registry.register(
             "published_keys",
             "Signing keys in the published documents",
             self.published_keys.clone(),
         );
+        registry.register_collector(Box::new(self.moments.clone()));
     }
 
-    /// An object is now in this state, with this many keys published.
-    pub(crate) fn concluded(&self, kind: Kind, key: ObjectKey, state: ObjectState, published_keys: i64) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.insert((kind, key), Known { state, published_keys });
-        self.count(kind, before, -1);
-        self.count(kind, Some(Known { state, published_keys }), 1);
+    /// Keeps up with a watch of one kind: give it each event, before a pass over the object can begin.
+    pub(crate) fn follow<K: Managed>(&self) -> impl FnMut(&Event<Guarded<K>>) + Send + 'static + use<K> {
+        let objects = self.clone();
+        let mut listed = HashSet::new();
+        move |event| match event {
+            Event::Init => listed.clear(),
+            Event::InitApply(object) => {
+                listed.insert(ObjectKey::of(object));
+                objects.seen(object, Timestamp::now());
+            }
+            Event::InitDone => objects.keep_only(K::KIND, &listed),
+            Event::Apply(object) => objects.seen(object, Timestamp::now()),
+            Event::Delete(object) => objects.gone(K::KIND, &ObjectKey::of(object)),
+        }
+    }
+
+    /// The watch shows an object. One that is known already stays as its last pass found it.
+    fn seen<K: Managed>(&self, object: &Guarded<K>, now: Timestamp) {
+        let key = ObjectKey::of(object);
+        let mut all = self.lock();
+        let unknown = match all.get(&(K::KIND, key.clone())) {
+            None => true,
+            Some(known) => (known.state == ObjectState::Unreadable) != object.0.is_err(),
+        };
+        if !unknown {
+            return;
+        }
+        let found = match &object.0 {
+            // Nothing of ours is left of it; it waits for somebody else's finalizer.
+            Ok(object) if object.is_deleted() && !object.has_finalizer() => return,
+            Ok(object) => Known::from_status(object, now),
+            Err(_) => Known::unreadable(),
+        };
+        self.replace(&mut all, K::KIND, key, Some(found));
+    }
+
+    /// A pass concluded this of an object.
+    pub(crate) fn concluded<K: Managed>(
+        &self,
+        object: &K,
+        reason: Reason,
+        conditions: &[Condition],
+        status: &K::Status,
+        now: Timestamp,
+    ) {
+        self.update(K::KIND, ObjectKey::of(object), |known| {
+            known.conclude(object, reason, conditions, status, now);
+        });
+    }
+
+    /// A pass over an object could not be concluded.
+    pub(crate) fn failed(&self, kind: Kind, key: ObjectKey, now: Timestamp) {
+        self.update(kind, key, |known| known.waits(PassResult::Error, now));
+    }
+
+    /// Everybody could read a federation's documents as they must be.
+    pub(crate) fn read_publicly(&self, key: ObjectKey, now: Timestamp) {
+        self.update(Kind::Federation, key, |known| known.public_read = Some(now));
+    }
+
+    /// The next pass over an object is due after this; with `None` when something happens.
+    pub(crate) fn due(&self, kind: Kind, key: ObjectKey, after: Option<Duration>, now: Timestamp) {
+        let due = after.and_then(|after| now.checked_add(SignedDuration::try_from(after).ok()?).ok());
+        self.update(kind, key, |known| known.due = due);
     }
 
     /// An object is gone.
     pub(crate) fn gone(&self, kind: Kind, key: &ObjectKey) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.remove(&(kind, key.clone()));
-        self.count(kind, before, -1);
+        self.replace(&mut self.lock(), kind, key.clone(), None);
     }
 
-    fn count(&self, kind: Kind, known: Option<Known>, by: i64) {
-        if let Some(Known { state, published_keys }) = known {
-            self.states.get_or_create(&StateLabels { kind, state }).inc_by(by);
-            self.published_keys.inc_by(by * published_keys);
+    fn keep_only(&self, kind: Kind, listed: &HashSet<ObjectKey>) {
+        let mut all = self.lock();
+        let absent = |(of, key): &&(Kind, ObjectKey)| *of == kind && !listed.contains(key);
+        let gone: Vec<ObjectKey> = all.keys().filter(absent).map(|(_, key)| key.clone()).collect();
+        for key in gone {
+            self.replace(&mut all, kind, key, None);
         }
+    }
+
+    fn update(&self, kind: Kind, key: ObjectKey, change: impl FnOnce(&mut Known)) {
+        let mut all = self.lock();
+        if let Some(mut known) = all.get(&(kind, key.clone())).cloned() {
+            change(&mut known);
+            self.replace(&mut all, kind, key, Some(known));
+        }
+    }
+
+    fn replace(&self, all: &mut HashMap<(Kind, ObjectKey), Known>, kind: Kind, key: ObjectKey, after: Option<Known>) {
+        let before = match after.clone() {
+            Some(known) => all.insert((kind, key), known),
+            None => all.remove(&(kind, key)),
+        };
+        self.count(kind, before.as_ref(), -1);
+        self.count(kind, after.as_ref(), 1);
+        known::move_moments(&self.moments, kind, before.as_ref(), after.as_ref());
+    }
+
+    fn count(&self, kind: Kind, known: Option<&Known>, by: i64) {
+        let Some(known) = known else { return };
+        let state = known.state;
+        self.states.get_or_create(&StateLabels { kind, state }).inc_by(by);
+        if let Some(reason) = known.reason {
+            let reason = reason.as_str();
+            self.reasons.get_or_create(&ReasonLabels { kind, reason }).inc_by(by);
+        }
+        self.published_keys.inc_by(by * known.published_keys);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, ObjectKey), Known>> {
+        // A poisoned lock means that another task panicked; the entries themselves are always whole.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use prometheus_client::encoding::text::encode;
-
-    use super::*;
-
-    fn key(name: &str) -> ObjectKey {
-        ObjectKey {
-            namespace: String::new(),
-            name: name.to_owned(),
-            uid: name.to_owned(),
-        }
-    }
-
-    #[test]
-    fn an_object_is_counted_once_in_its_last_state_until_it_is_gone() {
-        let objects = Objects::default();
-        let mut registry = Registry::default();
-        objects.register(&mut registry);
-        let line = |wanted: &str| {
-            let mut text = String::new();
-            encode(&mut text, &registry).unwrap();
-            assert!(text.contains(wanted), "{wanted} is not in\n{text}");
-        };
-        line(r#"objects{kind="federation",state="ready"} 0"#);
-        objects.concluded(Kind::Federation, key("a"), ObjectState::Unknown, 0);
-        objects.concluded(Kind::Federation, key("a"), ObjectState::Ready, 2);
-        objects.concluded(Kind::Federation, key("b"), ObjectState::Ready, 3);
-        line(r#"objects{kind="federation",state="ready"} 2"#);
-        line(r#"objects{kind="federation",state="unknown"} 0"#);
-        line("published_keys 5");
-        objects.gone(Kind::Federation, &key("a"));
-        objects.gone(Kind::Federation, &key("a"));
-        line(r#"objects{kind="federation",state="ready"} 1"#);
-        line("published_keys 3");
-    }
-}
+mod tests;

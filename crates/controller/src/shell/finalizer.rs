@@ -9,7 +9,7 @@ use kube::{
 use serde_json::json;
 
 use super::{PassError, Shell};
-use crate::{leadership::Leadership, object::Managed};
+use crate::{leadership::Leadership, log, object::Managed};
 
 /// How long a cleanup has to fail for reasons that pass by themselves before force counts.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -59,6 +59,7 @@ impl<L: Leadership> Shell<L> {
         let api = object.own_api(&self.client);
         api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
             .await?;
+        log::changed("finalizers");
         Ok(())
     }
 }

@@ -10,11 +10,13 @@ use irsa_core::{
     outcome::Outcome,
     vocabulary::{Class, Reason},
 };
-use kube::{ResourceExt, runtime::controller::Action};
-use tracing::{debug, warn};
+use jiff::Timestamp;
+use kube::runtime::controller::Action;
+use tracing::{Instrument, warn};
 
-use super::{Cleanup, Guarded, PassError, Reconciler, Report};
+use super::{Cleanup, Guarded, PassError, Reconciler, Report, told::Verdict};
 use crate::{
+    log::{self, Step},
     metrics::PassResult,
     object::{Managed, ObjectKey},
 };
@@ -31,33 +33,82 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler:
             return Ok(Action::await_change());
         }
     };
+    let span = log::pass_span(object);
+    whole_pass(object, reconciler.as_ref()).instrument(span).await
+}
+
+async fn whole_pass<R: Reconciler>(object: &R::Kind, reconciler: &R) -> Result<Action, PassError> {
     let shell = reconciler.shell();
+    let objects = &shell.metrics.objects;
     let mut measurement = shell.metrics.pass(R::Kind::KIND);
     let object = shell.written.freshest(object);
+    let key = ObjectKey::of(&object);
     let whole = shell.deadline.saturating_add(CONCLUDING);
-    let (action, result) = tokio::time::timeout(whole, pass(reconciler.as_ref(), &object))
-        .await
-        .map_err(|_| PassError::TimedOut(whole))??;
-    measurement.ended(result);
-    Ok(action)
+    // On the heap, because the compiler gives up on computing how large all that is within it is.
+    let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object)));
+    let (ended, changes) = log::noting_changes(limited).await;
+    let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
+    let verdict = match &ended {
+        Ok(ended) => Verdict::Concluded(ended.reason, &ended.message),
+        Err(error) => Verdict::Failed(error),
+    };
+    Step::Conclude.of(|| shell.told.tell(key.clone(), &verdict, &changes));
+    let ended = ended.inspect_err(|error| match error {
+        // Somebody else's figures tell of it.
+        PassError::NotLeader(_) => objects.gone(R::Kind::KIND, &key),
+        PassError::Kubernetes(_) | PassError::TimedOut(_) => {
+            objects.failed(R::Kind::KIND, key.clone(), Timestamp::now());
+        }
+    })?;
+    measurement.ended(PassResult::of(ended.reason.class()));
+    if ended.gone {
+        shell.forget::<R::Kind>(&key);
+    } else {
+        objects.due(R::Kind::KIND, key, ended.look_again, Timestamp::now());
+    }
+    Ok(ended.look_again.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// When to look again at an object whose pass could not be concluded.
-pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, error: &PassError, reconciler: Arc<R>) -> Action {
+pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, _: &PassError, reconciler: Arc<R>) -> Action {
     let Ok(object) = &object.0 else {
         return Action::await_change();
     };
-    debug!(%error, name = object.name_any(), namespace = object.namespace(), "a pass could not be concluded");
-    Action::requeue(delay(reconciler.as_ref(), object, Class::Retry))
+    let delay = delay(reconciler.as_ref(), object, Class::Retry);
+    let objects = &reconciler.shell().metrics.objects;
+    objects.due(R::Kind::KIND, ObjectKey::of(object), Some(delay), Timestamp::now());
+    Action::requeue(delay)
 }
 
-async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
+/// How a pass ended.
+struct Ended {
+    reason: Reason,
+    message: String,
+    /// Nothing of ours is left of the object.
+    gone: bool,
+    /// When to look again; without a time, when something happens.
+    look_again: Option<Duration>,
+}
+
+impl Ended {
+    fn gone() -> Self {
+        Self {
+            reason: Reason::Succeeded,
+            message: "Nothing of ours is left of it.".to_owned(),
+            gone: true,
+            look_again: None,
+        }
+    }
+}
+
+async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
     if object.is_deleted() {
         return delete(reconciler, object).await;
     }
     if object.is_suspended() {
         let deadline = reconciler.shell().deadline;
-        let report = tokio::time::timeout(deadline, reconciler.suspended(object)).await;
+        let work = Step::Suspended.run(reconciler.suspended(object));
+        let report = tokio::time::timeout(deadline, work).await;
         let report = match report {
             Ok(report) => report.unwrap_or_else(|| suspended(object)),
             // Nothing is known, so nothing is said: what must go on is tried again.
@@ -70,8 +121,8 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action
     }
     let shell = reconciler.shell();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
-    shell.ensure_finalizer(object).await?;
-    let begun = begin(reconciler, object).await?;
+    Step::Finalizer.run(shell.ensure_finalizer(object)).await?;
+    let begun = Step::Status.run(begin(reconciler, object)).await?;
     let object = begun.as_ref().unwrap_or(object);
     let report = tokio::time::timeout(shell.deadline, reconciler.apply(object)).await;
     conclude(
@@ -96,19 +147,17 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     Ok(Some(shell.written.freshest(object)))
 }
 
-async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
+async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
     let shell = reconciler.shell();
-    let key = ObjectKey::of(object);
     if !object.has_finalizer() {
-        shell.forget::<R::Kind>(&key);
-        return Ok((Action::await_change(), PassResult::Done));
+        return Ok(Ended::gone());
     }
-    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
+    let work = Step::Cleanup.run(reconciler.cleanup(object));
+    let cleanup = tokio::time::timeout(shell.deadline, work).await;
     match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
         Cleanup::Finished => {
-            shell.remove_finalizer(object).await?;
-            shell.forget::<R::Kind>(&key);
-            Ok((Action::await_change(), PassResult::Done))
+            Step::Finalizer.run(shell.remove_finalizer(object)).await?;
+            Ok(Ended::gone())
         }
         Cleanup::Unfinished(report) => conclude(reconciler, object, report).await,
     }
@@ -118,20 +167,27 @@ async fn conclude<R: Reconciler>(
     reconciler: &R,
     object: &R::Kind,
     report: Report<<R::Kind as Managed>::Status>,
-) -> Result<(Action, PassResult), PassError> {
-    let class = report.outcome.reason.class();
+) -> Result<Ended, PassError> {
+    let Report {
+        outcome,
+        status,
+        look_again,
+    } = report;
     let interval = reconciler.interval(object);
-    reconciler
-        .shell()
-        .conclude(object, &report.outcome, report.status, interval)
-        .await?;
-    if report.outcome.reason == Reason::Suspended {
-        let action = report.look_again.map_or_else(Action::await_change, Action::requeue);
-        return Ok((action, PassResult::Done));
-    }
-    let delay = delay(reconciler, object, class);
-    let sooner = report.look_again.map_or(delay, |limit| limit.min(delay));
-    Ok((Action::requeue(sooner), result_of(class)))
+    let concluding = reconciler.shell().conclude(object, &outcome, status, interval);
+    Step::Status.run(concluding).await?;
+    let look_again = if outcome.reason == Reason::Suspended {
+        look_again
+    } else {
+        let delay = delay(reconciler, object, outcome.reason.class());
+        Some(look_again.map_or(delay, |limit| limit.min(delay)))
+    };
+    Ok(Ended {
+        reason: outcome.reason,
+        message: outcome.message,
+        gone: false,
+        look_again,
+    })
 }
 
 fn delay<R: Reconciler>(reconciler: &R, object: &R::Kind, class: Class) -> Duration {
@@ -161,16 +217,6 @@ fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
 
 fn current_status<K: Managed>(object: &K) -> K::Status {
     object.status().cloned().unwrap_or_default()
-}
-
-const fn result_of(class: Class) -> PassResult {
-    match class {
-        Class::Stalled => PassResult::Stalled,
-        Class::Wait => PassResult::Wait,
-        Class::Settling => PassResult::Settling,
-        Class::Retry => PassResult::Retry,
-        Class::Done => PassResult::Done,
-    }
 }
 
 /// A number in 0..1. The standard library seeds each `RandomState` anew, which is random enough to spread a schedule.

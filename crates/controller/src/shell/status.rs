@@ -17,7 +17,7 @@ use super::{PassError, Shell};
 use crate::{
     conditions::{from_kubernetes, to_kubernetes},
     leadership::Leadership,
-    metrics::ObjectState,
+    log,
     object::{Managed, ObjectKey, StatusFields},
 };
 
@@ -45,11 +45,10 @@ impl<L: Leadership> Shell<L> {
             },
         );
         if outcome.reason == Reason::Succeeded {
-            self.fresh.found_good(key.clone(), now);
+            self.fresh.found_good(key, now);
         }
-        self.metrics
-            .objects
-            .concluded(K::KIND, key, ObjectState::of(&conditions), status.published_keys());
+        let objects = &self.metrics.objects;
+        objects.concluded(object, outcome.reason, &conditions, &status, now);
         status.conclude(
             to_kubernetes(&conditions),
             object.generation(),
@@ -83,6 +82,7 @@ impl<L: Leadership> Shell<L> {
             .patch_status(&object.name_any(), &parameters, &patch)
             .await?;
         self.written.remember(&answer);
+        log::changed("status");
         Ok(())
     }
 

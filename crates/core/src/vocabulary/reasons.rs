@@ -113,6 +113,11 @@ macro_rules! reasons {
                 match self { $(Self::$name => stringify!($name),)+ }
             }
 
+            /// The reason that users see as this; `None` for one of another release's.
+            pub fn parse(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+            }
+
             /// What this reason does to the conditions.
             pub const fn class(self) -> Class {
                 match self { $(Self::$name => Class::$class,)+ }
@@ -246,6 +251,18 @@ pub enum EventReason {
 }
 
 impl EventReason {
+    /// Those that tell of signing keys.
+    pub const OF_KEYS: [Self; 8] = [
+        Self::KeyPublished,
+        Self::KeyTakenUp,
+        Self::KeyRetained,
+        Self::KeyRemoved,
+        Self::KeyRevoked,
+        Self::AllKeysReplaced,
+        Self::KeyUnsupported,
+        Self::KeyHistoryLost,
+    ];
+
     /// The `PascalCase` string that users see.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -103,3 +103,42 @@ async fn a_provider_whose_tags_were_taken_away_is_foreign_from_then_on() {
         .await;
     assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn both_kinds_of_pass_tell_when_the_documents_could_last_be_read() {
+    let (bench, mut federation) = Bench::ready().await;
+    let mut follow = bench.controller.shell.metrics.objects.follow::<OidcFederation>();
+    let read = || bench.metrics().contains("\npublic_read_timestamp_seconds ");
+    // Known to the watch, and never read by this process.
+    let mut unread = federation.clone();
+    unread.status = None;
+    let appear = |follow: &mut dyn FnMut(&Event<Guarded<OidcFederation>>)| {
+        follow(&Event::Delete(DeserializeGuard(Ok(unread.clone()))));
+        follow(&Event::Apply(DeserializeGuard(Ok(unread.clone()))));
+    };
+    appear(&mut follow);
+    assert!(!read());
+    bench.succeed(&mut federation).await;
+    let calls = bench.aws.take_calls();
+    assert!(
+        calls.iter().all(|call| call.starts_with("Public")),
+        "a pass that only looks: {calls:?}"
+    );
+    assert!(read());
+
+    appear(&mut follow);
+    edit(&mut federation, |spec| spec["tags"] = json!({"team": "other"}));
+    bench.succeed(&mut federation).await;
+    assert!(!bench.aws.take_writes().is_empty(), "a full pass");
+    assert!(read());
+
+    appear(&mut follow);
+    let closed = irsa_aws::PublicAccessBlock {
+        restrict_public_buckets: true,
+        ..irsa_aws::PublicAccessBlock::POLICIES_ONLY
+    };
+    bench.aws.world(|world| world.block = Some(closed));
+    edit(&mut federation, |spec| spec["tags"] = json!({"team": "another"}));
+    bench.end(&mut federation, Reason::PublicAccessBlocked, "403").await;
+    assert!(!read(), "what could not be read was not");
+}

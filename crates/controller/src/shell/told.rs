@@ -1,0 +1,195 @@
+//! The one line with which a pass ends. Trouble is told once and not with every retry.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use irsa_core::vocabulary::{Class, Reason};
+use tracing::{debug, error, info, warn};
+
+use super::PassError;
+use crate::object::ObjectKey;
+
+/// How a pass came out, in words.
+pub(super) enum Verdict<'a> {
+    /// It concluded.
+    Concluded(Reason, &'a str),
+    /// It could not even conclude.
+    Failed(&'a PassError),
+}
+
+/// The trouble that each object was last said to be in.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<HashMap<ObjectKey, &'static str>>);
+
+impl Told {
+    /// Tells how a pass ended and what it changed: trouble at once and when it becomes another, changes each time,
+    /// everything else only to those who follow every step.
+    pub(super) fn tell(&self, key: ObjectKey, verdict: &Verdict<'_>, changes: &[String]) {
+        let before = self.lock().get(&key).copied();
+        let changed = changes.join("; ");
+        let trouble = verdict.trouble();
+        match trouble {
+            Some(trouble) => self.lock().insert(key, trouble),
+            None => self.lock().remove(&key),
+        };
+        let news = trouble != before;
+        match verdict {
+            Verdict::Failed(problem) if news && trouble.is_some() => {
+                error!(changed, error = chain(problem), "the pass could not be concluded");
+            }
+            Verdict::Failed(problem) => {
+                debug!(changed, error = chain(problem), "the pass could not be concluded again");
+            }
+            Verdict::Concluded(reason, message) if news && trouble.is_some() => {
+                warn!(
+                    reason = reason.as_str(),
+                    changed, message, "the object is not as it should be"
+                );
+            }
+            Verdict::Concluded(reason, message) if !changes.is_empty() => {
+                info!(reason = reason.as_str(), changed, message, "the pass changed something");
+            }
+            Verdict::Concluded(reason, message) if news => {
+                info!(reason = reason.as_str(), message, "the object is as it should be again");
+            }
+            Verdict::Concluded(reason, message) => {
+                debug!(reason = reason.as_str(), message, "the pass changed nothing");
+            }
+        }
+    }
+
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.lock().remove(key);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, &'static str>> {
+        // A poisoned lock means that another task panicked; the words themselves are always whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Verdict<'_> {
+    /// What is worth telling once; a pass whose changes are settling is in no trouble.
+    fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Concluded(reason, _) => match reason.class() {
+                Class::Done | Class::Settling => None,
+                Class::Stalled | Class::Wait | Class::Retry => Some(reason.as_str()),
+            },
+            // A replica that waits for its turn is in none either.
+            Self::Failed(PassError::NotLeader(_)) => None,
+            Self::Failed(PassError::Kubernetes(_)) => Some("the Kubernetes API"),
+            Self::Failed(PassError::TimedOut(_)) => Some("the deadline"),
+        }
+    }
+}
+
+/// An error with its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{self, Write},
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::leadership::NotLeader;
+
+    /// The lines that were written.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Levels of the lines that these passes of one object end with.
+    fn levels(passes: &[(Verdict<'_>, &[&str])]) -> Vec<String> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .json()
+            .with_writer(move || writer.clone())
+            .finish();
+        let told = Told::default();
+        let key = ObjectKey {
+            namespace: "team".to_owned(),
+            name: "app".to_owned(),
+            uid: "u".to_owned(),
+        };
+        with_default(subscriber, || {
+            for (verdict, changes) in passes {
+                let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
+                told.tell(key.clone(), verdict, &changes);
+            }
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let line = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        text.lines()
+            .map(|text| line(text)["level"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_pass_ends_with_one_line_and_one_that_changed_nothing_with_none_that_anybody_sees() {
+        let done = || Verdict::Concluded(Reason::Succeeded, "x");
+        assert_eq!(
+            levels(&[
+                (done(), &["CreateRole", "status"]),
+                (done(), &[]),
+                (done(), &["DetachPolicy"])
+            ]),
+            ["INFO", "DEBUG", "INFO"]
+        );
+    }
+
+    #[test]
+    fn trouble_is_told_when_it_comes_when_it_changes_and_when_it_goes_and_not_with_each_retry() {
+        let throttled = || Verdict::Concluded(Reason::Throttled, "x");
+        let denied = || Verdict::Concluded(Reason::AccessDenied, "x");
+        let done = || Verdict::Concluded(Reason::Succeeded, "x");
+        assert_eq!(
+            levels(&[
+                (throttled(), &[]),
+                (throttled(), &[]),
+                (denied(), &["status"]),
+                (denied(), &[]),
+                (done(), &[]),
+                (done(), &[]),
+            ]),
+            ["WARN", "DEBUG", "WARN", "DEBUG", "INFO", "DEBUG"]
+        );
+    }
+
+    #[test]
+    fn an_error_is_told_once_and_another_replicas_turn_is_none() {
+        let late = PassError::TimedOut(std::time::Duration::from_secs(1));
+        let follower = PassError::NotLeader(NotLeader);
+        assert_eq!(
+            levels(&[
+                (Verdict::Failed(&late), &[]),
+                (Verdict::Failed(&late), &[]),
+                (Verdict::Failed(&follower), &[]),
+                (Verdict::Failed(&follower), &[]),
+            ]),
+            ["ERROR", "DEBUG", "DEBUG", "DEBUG"]
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! The documentation says what is there: a runbook for every reason and every alert, no link that leads nowhere, no alert
+//! on a metric that does not exist.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod links;
+mod pages;
+mod prometheus;
+mod runbooks;
