@@ -97,9 +97,13 @@ async fn a_cluster_that_was_made_anew_takes_over_what_the_old_one_made_as_docume
     // The old operator wakes up: it finds that nothing is its own any more, and touches nothing.
     let mark = old.mark().await.unwrap();
     old.start_operator().await.unwrap();
-    old.wait_for("to be foreign", BINDING, |object| says(object, "Ready", "ForeignRole"))
-        .await
-        .unwrap();
+    // By its own role, or by the documents of its federation: whichever it looks at first.
+    let foreign = |object: &serde_json::Value| {
+        ["ForeignRole", "FederationNotReady"]
+            .iter()
+            .any(|reason| says(object, "Ready", reason))
+    };
+    old.wait_for("to be foreign", BINDING, foreign).await.unwrap();
     let counts = old.counts_since(&mark).await.unwrap();
     assert!(counts.aws_writes.is_empty(), "{counts:#?}");
     new.assume(&pod.role_arn, &pod.token).await.unwrap();
