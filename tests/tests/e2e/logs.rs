@@ -153,7 +153,13 @@ async fn an_unchanged_world_is_silent_and_trouble_is_told_once() {
     world
         .aws
         .add_fault(FaultRule::new("iam:GetRole", usize::MAX, Fault::ErrorBefore(error)));
-    let kubectl = ["annotate", "irb", "app", "irsa-anywhere.dev/reconcile-requested-at=now"];
+    let kubectl = [
+        "annotate",
+        "--overwrite",
+        "irb",
+        "app",
+        "irsa-anywhere.dev/reconcile-requested-at=now",
+    ];
     world.kubectl(&kubectl).await.unwrap();
     let refused = |world: &World| {
         world
