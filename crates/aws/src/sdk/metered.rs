@@ -232,3 +232,32 @@ fn operation_of(request: &HttpRequest) -> Option<Operation> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(body: &'static str) -> HttpRequest {
+        let mut request = HttpRequest::new(SdkBody::from(body));
+        request
+            .headers_mut()
+            .insert("content-type", "application/x-www-form-urlencoded");
+        request
+    }
+
+    #[test]
+    fn the_log_gets_what_a_request_is_about_and_nothing_else_of_it() {
+        let assume = form("Action=AssumeRole&ExternalId=secret&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fx");
+        assert_eq!(resource_of(&assume), "arn:aws:iam::123456789012:role/x");
+        let put = form("Action=PutRolePolicy&PolicyDocument=secret&RoleName=app&PolicyName=p");
+        assert_eq!(resource_of(&put), "app");
+        assert_eq!(resource_of(&form("Action=GetCallerIdentity&Version=2011-06-15")), "*");
+        let web_identity = form("Action=AssumeRoleWithWebIdentity&WebIdentityToken=secret");
+        assert_eq!(resource_of(&web_identity), "*");
+        let object = HttpRequest::get("https://acme.s3.eu-central-1.amazonaws.com/a/jwks?X-Amz-Security-Token=secret");
+        assert_eq!(
+            resource_of(&object.unwrap()),
+            "acme.s3.eu-central-1.amazonaws.com/a/jwks"
+        );
+    }
+}

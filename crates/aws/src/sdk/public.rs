@@ -9,6 +9,8 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
 };
 
+use tracing::debug;
+
 use super::{
     call::{find, root_cause},
     http::Transport,
@@ -99,9 +101,14 @@ impl PublicReader for SdkPublicReader {
                 .try_insert("if-none-match", etag.to_owned())
                 .map_err(|error| broken(&error))?;
         }
-        match tokio::time::timeout(self.timeout, self.fetch(request)).await {
-            Ok(read) => read,
-            Err(_) => Err(self.timed_out()),
-        }
+        let read = tokio::time::timeout(self.timeout, self.fetch(request)).await;
+        let read = read.unwrap_or_else(|_| Err(self.timed_out()));
+        let outcome = match &read {
+            Ok(PublicRead::Document(_)) => "read",
+            Ok(PublicRead::NotModified) => "not_modified",
+            Err(_) => "failed",
+        };
+        debug!(url, outcome, "read a public document");
+        read
     }
 }
