@@ -1,0 +1,85 @@
+//! The gate in front of a Kubernetes client.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{Method, Request, Response};
+use irsa_aws::{WriteGate, gate::Closed};
+use kube::client::Body;
+use tokio::time::Instant;
+use tower::{BoxError, Service, ServiceExt};
+
+use super::seconds;
+use crate::leadership::{Claim, OnlyReplica, gate::layered, write_gate};
+
+fn request(method: &Method) -> Request<Body> {
+    Request::builder().method(method).body(Body::empty()).unwrap()
+}
+
+/// A client over a server that answers this, and how many requests have come to it.
+fn over(
+    gate: WriteGate,
+    code: u16,
+) -> (
+    impl Service<Request<Body>, Response = Response<Body>, Error = BoxError>,
+    Arc<AtomicUsize>,
+) {
+    let arrived = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&arrived);
+    let server = tower::service_fn(move |_: Request<Body>| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let response = Response::builder().status(code).body(Body::empty());
+        std::future::ready(Ok::<_, Infallible>(response.unwrap()))
+    });
+    (layered(server.map_err(BoxError::from), gate), arrived)
+}
+
+#[tokio::test(start_paused = true)]
+async fn behind_a_closed_gate_requests_that_write_are_not_sent() {
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+        let (client, arrived) = over(WriteGate::new(|| Err(Closed)), 200);
+        let refused = client.oneshot(request(&method)).await.unwrap_err();
+        assert!(refused.to_string().contains("not the leader"), "{refused}");
+        assert_eq!(arrived.load(Ordering::Relaxed), 0, "{method}");
+    }
+    let (client, arrived) = over(WriteGate::new(|| Err(Closed)), 200);
+    assert_eq!(client.oneshot(request(&Method::GET)).await.unwrap().status(), 200);
+    assert_eq!(arrived.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_retry_asks_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let gate = WriteGate::new(move || match counter.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => Ok(None),
+        _ => Err(Closed),
+    });
+    let (client, arrived) = over(gate, 503);
+    assert!(client.oneshot(request(&Method::PATCH)).await.is_err());
+    assert_eq!(arrived.load(Ordering::Relaxed), 2);
+    assert_eq!(asked.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retries_end() {
+    let (client, arrived) = over(WriteGate::default(), 503);
+    assert_eq!(client.oneshot(request(&Method::PATCH)).await.unwrap().status(), 503);
+    assert_eq!(arrived.load(Ordering::Relaxed), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadership_is_the_gate() {
+    assert_eq!(write_gate(Arc::new(OnlyReplica)).guard(async { 1 }).await, Ok(1));
+    let claim = Arc::new(Claim::default());
+    let gate = write_gate(Arc::clone(&claim));
+    assert_eq!(gate.guard(async { 1 }).await, Err(Closed));
+    claim.extend(Instant::now() + seconds(1));
+    assert_eq!(gate.guard(async { 1 }).await, Ok(1));
+    assert_eq!(gate.guard(tokio::time::sleep(seconds(2))).await, Err(Closed));
+}
