@@ -4,9 +4,19 @@
 //! SDK's retries, a connection to be made, and perhaps a process that is stopped for a while. So whoever sends asks
 //! again: [`SdkConnect`](crate::SdkConnect) for each attempt of a write.
 
-use std::{fmt, future::poll_fn, pin::pin, sync::Arc, task::Poll};
+use std::{
+    error::Error,
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
+use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// This process may not write, or may not any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,22 +42,6 @@ impl WriteGate {
     pub fn ask(&self) -> Result<Option<Instant>, Closed> {
         (self.0)()
     }
-
-    /// Lets `write` happen, if and as long as the gate is open.
-    ///
-    /// # Guarantees
-    /// The gate is asked when the future is first polled. `write` is not polled at or after the time that the gate named:
-    /// a process that was stopped in the middle and wakes up later does not go on with it, it drops it.
-    ///
-    /// # Errors
-    /// [`Closed`]: nothing was sent if the gate was closed at first; whether a write that was dropped has had its effect
-    /// is not known.
-    pub async fn guard<F: Future>(&self, write: F) -> Result<F::Output, Closed> {
-        let Some(until) = self.ask()? else {
-            return Ok(write.await);
-        };
-        within(until, write).await
-    }
 }
 
 impl Default for WriteGate {
@@ -65,16 +59,20 @@ impl fmt::Debug for WriteGate {
 
 /// The future's value, unless it has none before `until`.
 ///
-/// Unlike [`tokio::time::timeout_at`] this looks at the clock first and polls afterwards: after a long stop nothing more
-/// is done, not even once.
+/// # Guarantees
+/// The clock is looked at before each poll, unlike [`tokio::time::timeout_at`] does: after a long stop nothing more is
+/// done, not even once.
 ///
 /// # Errors
-/// [`Closed`] when the time has come.
-pub async fn within<F: Future>(until: Instant, future: F) -> Result<F::Output, Closed> {
+/// [`Closed`] when the time has come. Whether what was begun has had its effect is not known.
+pub async fn within<F: Future>(until: impl Into<Option<Instant>>, future: F) -> Result<F::Output, Closed> {
+    let Some(until) = until.into() else {
+        return Ok(future.await);
+    };
     let mut future = pin!(future);
     let mut end = pin!(sleep_until(until));
     poll_fn(|context| {
-        if Instant::now() >= until {
+        if is_past(until) {
             return Poll::Ready(Err(Closed));
         }
         if let Poll::Ready(value) = future.as_mut().poll(context) {
@@ -83,6 +81,74 @@ pub async fn within<F: Future>(until: Instant, future: F) -> Result<F::Output, C
         end.as_mut().poll(context).map(|()| Err(Closed))
     })
     .await
+}
+
+/// The body of a request that must not be sent after `until`.
+///
+/// A request is handed over to the task of its connection, which takes it when it is scheduled: on a busy machine, or in a
+/// process that is stopped in between, much later. hyper asks the body whether there is one, how long it is, and for its
+/// bytes in the same poll in which it writes, after the head was put into its buffer and before that is sent. So
+/// this is the last moment, and a body that fails then takes the head with it.
+///
+/// # Guarantees
+/// No complete request is written once the time has come, also of one without content.
+///
+/// # Assumptions
+/// HTTP/1 by hyper 1, whose `poll_write` does as described. AWS does not act on a request whose body is not complete.
+#[derive(Debug)]
+pub struct TimedBody<B> {
+    body: B,
+    until: Option<Instant>,
+}
+
+impl<B> TimedBody<B> {
+    /// This body, up to then; for ever without a time.
+    pub fn new(body: B, until: impl Into<Option<Instant>>) -> Self {
+        Self {
+            body,
+            until: until.into(),
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(is_past)
+    }
+}
+
+impl<B> Body for TimedBody<B>
+where
+    B: Body + Unpin,
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        if self.is_late() {
+            return Poll::Ready(Some(Err(Closed.into())));
+        }
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        frame.map_err(Into::into)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // Not without a look at what would have come: the failure.
+        !self.is_late() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        if self.is_late() {
+            return SizeHint::default();
+        }
+        self.body.size_hint()
+    }
+}
+
+fn is_past(until: Instant) -> bool {
+    Instant::now() >= until
 }
 
 #[cfg(test)]
@@ -98,41 +164,27 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn open_for(time: Duration) -> WriteGate {
-        let until = Instant::now() + time;
-        WriteGate::new(move || {
-            if Instant::now() < until {
-                Ok(Some(until))
-            } else {
-                Err(Closed)
-            }
-        })
+    #[tokio::test(start_paused = true)]
+    async fn what_is_begun_in_time_may_end_in_time() {
+        let until = Instant::now() + SECOND;
+        assert_eq!(within(until, sleep(SECOND / 2)).await, Ok(()));
+        assert_eq!(within(None, sleep(SECOND * 3600)).await, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_write_passes_an_open_gate_and_none_a_closed_one() {
-        let gate = open_for(SECOND);
-        assert_eq!(gate.guard(async { 1 }).await, Ok(1));
-        advance(SECOND).await;
+    async fn what_takes_longer_is_dropped_and_what_is_too_late_is_not_begun() {
+        let start = Instant::now();
+        let until = start + SECOND;
+        assert_eq!(within(until, sleep(SECOND * 9)).await, Err(Closed));
+        assert_eq!(start.elapsed(), SECOND);
         let begun = AtomicUsize::new(0);
         let write = async { begun.fetch_add(1, Ordering::Relaxed) };
-        assert_eq!(gate.guard(write).await, Err(Closed));
+        assert_eq!(within(until, write).await, Err(Closed));
         assert_eq!(begun.into_inner(), 0);
-        assert_eq!(WriteGate::default().guard(sleep(SECOND * 3600)).await, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_write_that_takes_its_time_is_dropped_when_the_gate_closes() {
-        let start = Instant::now();
-        let gate = open_for(SECOND);
-        assert_eq!(gate.guard(sleep(SECOND / 2)).await, Ok(()));
-        assert_eq!(gate.guard(sleep(SECOND * 9)).await, Err(Closed));
-        assert_eq!(start.elapsed(), SECOND);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_write_that_wakes_up_too_late_does_not_go_on() {
-        let gate = open_for(SECOND);
+    async fn what_wakes_up_too_late_does_not_go_on() {
         let (resume, resumed) = tokio::sync::oneshot::channel::<()>();
         let sent = AtomicUsize::new(0);
         let write = async {
@@ -144,8 +196,35 @@ mod tests {
             advance(SECOND * 60).await;
             let _ = resume.send(());
         };
-        let (result, ()) = tokio::join!(gate.guard(write), stop);
+        let (result, ()) = tokio::join!(within(Instant::now() + SECOND, write), stop);
         assert_eq!(result, Err(Closed));
         assert_eq!(sent.into_inner(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_is_whole_before_its_time_and_fails_after_it_even_when_it_is_empty() {
+        use aws_smithy_types::body::SdkBody;
+        let next = async |body: &mut TimedBody<SdkBody>| {
+            let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+            frame.map(|frame| {
+                frame
+                    .map(|frame| frame.into_data().unwrap())
+                    .map_err(|error| error.to_string())
+            })
+        };
+        let until = Instant::now() + SECOND;
+        let mut full = TimedBody::new(SdkBody::from("text"), until);
+        let mut empty = TimedBody::new(SdkBody::empty(), until);
+        assert!(!full.is_end_stream() && empty.is_end_stream());
+        assert_eq!(
+            (full.size_hint().exact(), empty.size_hint().exact()),
+            (Some(4), Some(0))
+        );
+        assert_eq!(next(&mut full).await.unwrap().unwrap(), "text");
+        advance(SECOND).await;
+        for body in [&mut full, &mut empty] {
+            assert!(!body.is_end_stream() && body.size_hint().exact().is_none());
+            assert_eq!(next(body).await, Some(Err(Closed.to_string())));
+        }
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let replica = Replica::new(&args.election, lease_client, &args.operator_namespace, pod)?;
     let right = Arc::new(replica.right());
     let gate = write_gate(Arc::clone(&right));
-    let client = gated_client(config.clone(), gate.clone())?;
+    let client = gated_client(&config, gate.clone())?;
     let connect = SdkConnect::new(Settings {
         ca_bundle: args.ca_bundle.clone(),
         allowed_accounts: args.accounts(),

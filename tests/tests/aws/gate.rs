@@ -12,6 +12,7 @@ use irsa_aws::{
     AwsError, Connect, DocumentStore, Operation, Precondition, Rate, Roles, SdkAws, SdkConnect, WriteGate, gate::Closed,
 };
 use irsa_testkit::aws::{AwsError as WireError, Fault, FaultRule};
+use irsa_tests::world::ISSUER;
 use tokio::time::Instant;
 
 use crate::bench::{Bench, document, here, jwks};
@@ -38,10 +39,15 @@ async fn connected(bench: &Bench, gate: WriteGate, rate: Rate) -> (SdkConnect, S
     (sdk, aws)
 }
 
+/// One that the operator may look at, and that does not exist.
+fn role() -> String {
+    format!("irsa-{}-nobody", irsa_core::naming::federation_id(ISSUER))
+}
+
 /// A write that changes nothing: the role does not exist.
 async fn write(aws: &SdkAws) -> Result<(), AwsError> {
     let arn = "arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess";
-    aws.detach_policy("nobody", arn).await
+    aws.detach_policy(&role(), arn).await
 }
 
 fn arrived(bench: &Bench) -> usize {
@@ -61,7 +67,7 @@ async fn behind_a_closed_gate_nothing_is_written_and_everything_can_be_read() {
         .await;
     assert_eq!(put.unwrap_err().code, "NotLeader");
     assert_eq!(asked.load(Ordering::Relaxed), 2, "one attempt each");
-    assert_eq!(aws.role("nobody").await.unwrap(), None);
+    assert_eq!(aws.role(&role()).await.unwrap(), None);
     assert!(
         bench
             .double

@@ -18,11 +18,12 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
+use tokio::time::Instant;
 
 use crate::{
     attempts::{AttemptResult, Attempts, Operation},
     error::Kind,
-    gate::{Closed, WriteGate},
+    gate::{Closed, TimedBody, WriteGate, within},
     limiter::{Limiter, Priority},
     ports::Document,
 };
@@ -66,22 +67,30 @@ impl Meter {
     ///
     /// # Errors
     /// [`Closed`] when it is a write and this process may not write, or no longer: then it was given up.
-    async fn attempt(&self, operation: Operation, request: Attempted) -> Result<Answer, Closed> {
-        let attempt = async {
-            let mut attempt = self.attempts.begin(operation);
-            let answer = tokio::time::timeout(self.timeout, whole(request.send())).await;
-            let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
-            let result = judge(&answer);
-            attempt.ended(result);
-            if result == AttemptResult::Throttled {
-                self.limiter().throttled();
-            }
-            answer
+    async fn attempt(&self, operation: Option<Operation>, request: Attempted) -> Result<Answer, Closed> {
+        let Some(operation) = operation else {
+            // What is not known to be a read may be a write.
+            let until = self.gate.ask()?;
+            return within(until, request.until(until).send()).await;
         };
-        match operation.priority() {
-            Priority::Write => self.gate.guard(attempt).await,
-            Priority::Read => Ok(attempt.await),
+        self.limiter().admit(operation.priority()).await;
+        let until = match operation.priority() {
+            Priority::Write => self.gate.ask()?,
+            Priority::Read => None,
+        };
+        within(until, self.counted(operation, request.until(until))).await
+    }
+
+    async fn counted(&self, operation: Operation, request: Attempted) -> Answer {
+        let mut attempt = self.attempts.begin(operation);
+        let answer = tokio::time::timeout(self.timeout, whole(request.send())).await;
+        let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
+        let result = judge(&answer);
+        attempt.ended(result);
+        if result == AttemptResult::Throttled {
+            self.limiter().throttled();
         }
+        answer
     }
 }
 
@@ -110,6 +119,15 @@ struct Attempted {
 }
 
 impl Attempted {
+    /// The same, to be sent by then if at all.
+    fn until(mut self, until: Option<Instant>) -> Self {
+        if let Some(until) = until {
+            let body = self.request.take_body();
+            *self.request.body_mut() = SdkBody::from_body_1_x(TimedBody::new(body, until));
+        }
+        self
+    }
+
     fn send(self) -> HttpConnectorFuture {
         self.inner.call(self.request)
     }
@@ -130,15 +148,7 @@ impl HttpConnector for Metered {
         }
         let (inner, meter) = (self.inner.clone(), Arc::clone(&self.meter));
         HttpConnectorFuture::new(async move {
-            let attempted = Attempted { inner, request };
-            let answer = match operation {
-                Some(operation) => {
-                    meter.limiter().admit(operation.priority()).await;
-                    meter.attempt(operation, attempted).await
-                }
-                // What is not known to be a read may be a write.
-                None => meter.gate.guard(attempted.send()).await,
-            };
+            let answer = meter.attempt(operation, Attempted { inner, request }).await;
             // Not of a kind that the SDK would try again.
             answer.unwrap_or_else(|closed| Err(ConnectorError::user(closed.into())))
         })

@@ -9,13 +9,20 @@ use std::{
 };
 
 use http::{Method, Request, Response};
-use irsa_aws::{WriteGate, gate::Closed};
+use irsa_aws::{
+    WriteGate,
+    gate::{Closed, TimedBody},
+};
 use kube::client::Body;
 use tokio::time::Instant;
 use tower::{BoxError, Service, ServiceExt};
 
 use super::seconds;
-use crate::leadership::{Claim, OnlyReplica, gate::layered, write_gate};
+use crate::leadership::{
+    Claim, OnlyReplica,
+    gate::{Gated, retried},
+    write_gate,
+};
 
 fn request(method: &Method) -> Request<Body> {
     Request::builder().method(method).body(Body::empty()).unwrap()
@@ -31,12 +38,12 @@ fn over(
 ) {
     let arrived = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&arrived);
-    let server = tower::service_fn(move |_: Request<Body>| {
+    let server = tower::service_fn(move |_: Request<TimedBody<Body>>| {
         counter.fetch_add(1, Ordering::Relaxed);
         let response = Response::builder().status(code).body(Body::empty());
         std::future::ready(Ok::<_, Infallible>(response.unwrap()))
     });
-    (layered(server.map_err(BoxError::from), gate), arrived)
+    (retried(Gated::new(server, gate)), arrived)
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,12 +81,25 @@ async fn retries_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_takes_too_long_is_given_up() {
+    let until = Instant::now() + seconds(1);
+    let gate = WriteGate::new(move || Ok(Some(until)));
+    let server =
+        tower::service_fn(|_: Request<TimedBody<Body>>| std::future::pending::<Result<Response<Body>, Infallible>>());
+    let client = retried(Gated::new(server, gate));
+    assert!(client.oneshot(request(&Method::PUT)).await.is_err());
+    assert_eq!(Instant::now(), until);
+}
+
+#[tokio::test(start_paused = true)]
 async fn leadership_is_the_gate() {
-    assert_eq!(write_gate(Arc::new(OnlyReplica)).guard(async { 1 }).await, Ok(1));
+    assert_eq!(write_gate(Arc::new(OnlyReplica)).ask(), Ok(None));
     let claim = Arc::new(Claim::default());
     let gate = write_gate(Arc::clone(&claim));
-    assert_eq!(gate.guard(async { 1 }).await, Err(Closed));
-    claim.extend(Instant::now() + seconds(1));
-    assert_eq!(gate.guard(async { 1 }).await, Ok(1));
-    assert_eq!(gate.guard(tokio::time::sleep(seconds(2))).await, Err(Closed));
+    assert_eq!(gate.ask(), Err(Closed));
+    let until = Instant::now() + seconds(1);
+    claim.extend(until);
+    assert_eq!(gate.ask(), Ok(Some(until)));
+    tokio::time::advance(seconds(1)).await;
+    assert_eq!(gate.ask(), Err(Closed));
 }
