@@ -147,7 +147,7 @@ mod tests {
         assert!(election.leader_elect);
         // No attempt of an AWS call is given up while renewals succeed.
         let attempt = irsa_aws::Timeouts::default().attempt;
-        assert!(election.lease_renew_deadline - election.lease_retry_period > attempt);
+        assert!(election.lease_renew_deadline > election.lease_retry_period + attempt);
         assert!(!parse(&["--leader-elect=false"]).unwrap().election.leader_elect);
         assert!(parse(&["--leader-elect"]).unwrap().election.leader_elect);
     }

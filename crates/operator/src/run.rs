@@ -111,9 +111,8 @@ async fn lead_and_work(
         cluster = elected => cluster,
         () = stop.clone() => return Ok(()),
     };
-    replica
-        .while_leading(controllers(args, means, cluster, readiness, stop))
-        .await
+    let work = Box::pin(controllers(args, means, cluster, readiness, stop));
+    replica.while_leading(work).await
 }
 
 async fn controllers(

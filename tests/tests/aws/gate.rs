@@ -111,6 +111,7 @@ async fn a_write_that_waited_in_the_limiters_queue_is_asked_at_its_end() {
         burst: 1.0,
     };
     let (_, aws) = connected(&bench, gate, rate).await;
+    aws.role(&role()).await.unwrap();
     let waiting = tokio::spawn(async move { write(&aws).await });
     tokio::time::sleep(Duration::from_millis(200)).await;
     open.store(false, Ordering::Relaxed);

@@ -111,10 +111,9 @@ impl Elector {
             if within(until, sleep_until(next)).await.is_err() {
                 continue;
             }
-            match within(until, self.renew()).await {
-                Ok(Some(lost)) => break lost,
-                // Also at the claim's end: the loop sees it.
-                Ok(None) | Err(_) => {}
+            // At the claim's end there is no answer, and the loop sees it.
+            if let Ok(Some(lost)) = within(until, self.renew()).await {
+                break lost;
             }
         };
         self.claim.give_up();

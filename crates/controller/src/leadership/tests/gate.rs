@@ -9,12 +9,13 @@ use std::{
 };
 
 use http::{Method, Request, Response};
+use hyper_util::{client::legacy, rt::TokioExecutor};
 use irsa_aws::{
     WriteGate,
     gate::{Closed, TimedBody},
 };
 use kube::client::Body;
-use tokio::time::Instant;
+use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
 use tower::{BoxError, Service, ServiceExt};
 
 use super::seconds;
@@ -89,6 +90,35 @@ async fn an_attempt_that_takes_too_long_is_given_up() {
     let client = retried(Gated::new(server, gate));
     assert!(client.oneshot(request(&Method::PUT)).await.is_err());
     assert_eq!(Instant::now(), until);
+}
+
+/// What comes over the wire of a request that its connection takes late, or not.
+async fn on_the_wire(method: &Method, body: &'static str, late: bool) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let uri = format!("http://{}/", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = vec![0; 4096];
+        let length = stream.read(&mut read).await.unwrap();
+        String::from_utf8(read[..length].to_vec()).unwrap()
+    });
+    let client = legacy::Client::builder(TokioExecutor::new()).build_http();
+    let now = Instant::now();
+    let until = if late { now } else { now + seconds(60) };
+    let body = TimedBody::new(Body::from(body.as_bytes().to_vec()), until);
+    let request = Request::builder().method(method).uri(uri).body(body).unwrap();
+    let sent = client.request(request).await;
+    assert!(sent.is_err(), "nobody answers");
+    served.await.unwrap()
+}
+
+#[tokio::test]
+async fn of_a_request_that_its_connection_takes_too_late_not_even_the_head_is_sent() {
+    for (method, body) in [(Method::POST, "text"), (Method::DELETE, "")] {
+        assert_eq!(on_the_wire(&method, body, true).await, "", "{method}");
+        let sent = on_the_wire(&method, body, false).await;
+        assert!(sent.starts_with(method.as_str()) && sent.ends_with(body), "{sent}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

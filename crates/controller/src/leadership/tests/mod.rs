@@ -5,6 +5,7 @@ mod fake_api;
 mod gate;
 mod rules;
 mod simulation;
+mod world;
 
 use std::time::Duration;
 
