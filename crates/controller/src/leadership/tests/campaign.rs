@@ -106,6 +106,17 @@ async fn an_api_server_that_is_away_for_less_than_the_deadline_costs_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_that_an_answer_takes_is_not_part_of_the_claim() {
+    let api = FakeApi::default();
+    api.set(Mode::Slow);
+    let (claim, _) = candidate(&api);
+    let start = Instant::now();
+    // Three seconds for the look, and three for the claim.
+    sleep(seconds(7)).await;
+    assert_eq!(claim.until(), Some(start + seconds(3 + 20)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_stays_away_ends_the_claim_before_anybody_else_can_have_it() {
     for mode in [Mode::Hangs, Mode::Fails, Mode::LosesAnswers] {
         let api = FakeApi::default();

@@ -10,6 +10,8 @@ use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
+use super::seconds;
+
 /// What becomes of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mode {
@@ -22,6 +24,8 @@ pub(super) enum Mode {
     Fails,
     /// Everything happens, and the answer is lost.
     LosesAnswers,
+    /// Everything happens, and the answer takes three seconds.
+    Slow,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +49,13 @@ impl FakeApi {
                 let (parts, body) = request.into_parts();
                 let body = body.collect_bytes().await.unwrap();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let answer = state.lock().unwrap().answer(&parts.method, body);
+                let (answer, mode) = {
+                    let mut state = state.lock().unwrap();
+                    (state.answer(&parts.method, body), state.mode)
+                };
+                if mode == Mode::Slow {
+                    tokio::time::sleep(seconds(3)).await;
+                }
                 match answer {
                     Some(answer) => Ok::<_, Infallible>(response(answer)),
                     None => std::future::pending().await,
@@ -89,7 +99,7 @@ impl State {
     fn answer(&mut self, method: &Method, body: Value) -> Option<(StatusCode, Value)> {
         self.requests.push(method.clone());
         match self.mode {
-            Mode::Up => Some(self.serve(method, body)),
+            Mode::Up | Mode::Slow => Some(self.serve(method, body)),
             Mode::Hangs => None,
             Mode::Fails => Some(refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")),
             Mode::LosesAnswers => {

@@ -23,7 +23,6 @@ pub(super) struct Fate {
 /// What somebody does by hand, or the cluster.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Meddling {
-    Nothing,
     Delete,
     Blank,
     Annotate,
@@ -308,7 +307,6 @@ impl World {
 
     fn meddle(&mut self, meddling: Meddling) {
         match meddling {
-            Meddling::Nothing => {}
             Meddling::Delete => self.lease = None,
             Meddling::Restart(index) => self.restart(index % self.candidates.len()),
             Meddling::End(index) => self.end(index % self.candidates.len()),
