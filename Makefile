@@ -69,6 +69,10 @@ rotation: prerequisites control-plane operator ## The slow end-to-end tests of s
 crash: prerequisites control-plane operator ## The slow end-to-end tests that stop the operator at each of its calls
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test crash
 
+.PHONY: replicas
+replicas: prerequisites control-plane operator ## The slow end-to-end tests of two operators side by side, and of a stale one
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test replicas
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence

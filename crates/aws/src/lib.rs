@@ -4,10 +4,12 @@
 //!   public's view of a URL). Controllers are generic over them.
 //! - [`SdkConnect`]: the ports over the AWS SDK, the one way in.
 //! - [`limiter`] and [`attempts`]: how fast we call, and how often we did.
+//! - [`gate`]: whether this process may write, asked for each attempt.
 //! - [`error`]: the one classifier from AWS's error codes to what we do about them.
 
 pub mod attempts;
 pub mod error;
+pub mod gate;
 pub mod limiter;
 pub mod ports;
 mod sanitize;
@@ -15,6 +17,7 @@ mod sdk;
 
 pub use attempts::{AttemptResult, Attempts, Operation};
 pub use error::{AwsError, Kind};
+pub use gate::WriteGate;
 pub use limiter::{Limiter, Limiters, Priority, Rate};
 pub use ports::{
     AssumeRole, Aws, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,

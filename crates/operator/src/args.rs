@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+
+use crate::election::Election;
 
 /// Keeps OidcFederations and IamRoleBindings true in AWS.
 ///
@@ -48,6 +50,9 @@ pub(crate) struct Args {
     #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) concurrency: u16,
 
+    #[command(flatten)]
+    pub(crate) election: Election,
+
     /// Form of the log.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub(crate) log_format: LogFormat,
@@ -67,6 +72,22 @@ pub(crate) enum LogFormat {
 }
 
 impl Args {
+    /// The arguments of this process; ends it with a sentence when they are wrong.
+    pub(crate) fn of_this_process() -> Self {
+        Self::parse().checked().unwrap_or_else(|error| error.exit())
+    }
+
+    /// Whether they fit together.
+    fn checked(self) -> Result<Self, clap::Error> {
+        match self.election.terms() {
+            Ok(_) => Ok(self),
+            Err(error) => {
+                let message = format!("--lease-duration, --lease-renew-deadline, --lease-retry-period: {error}");
+                Err(Self::command().error(ErrorKind::ValueValidation, message))
+            }
+        }
+    }
+
     /// The accounts as a set.
     pub(crate) fn accounts(&self) -> BTreeSet<String> {
         self.allowed_accounts.iter().cloned().collect()
@@ -89,12 +110,12 @@ fn host_port(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Args, String> {
-        Args::try_parse_from([&["irsa-anywhere"], arguments].concat()).map_err(|error| error.to_string())
+        Args::try_parse_from([&["irsa-anywhere"], arguments].concat())
+            .and_then(Args::checked)
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -121,6 +142,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shipped_keeps_two_replicas_apart_and_it_can_be_switched_off() {
+        let election = parse(&[]).unwrap().election;
+        assert!(election.leader_elect);
+        // No attempt of an AWS call is given up while renewals succeed.
+        let attempt = irsa_aws::Timeouts::default().attempt;
+        assert!(election.lease_renew_deadline > election.lease_retry_period + attempt);
+        assert!(!parse(&["--leader-elect=false"]).unwrap().election.leader_elect);
+        assert!(parse(&["--leader-elect"]).unwrap().election.leader_elect);
+    }
+
+    #[test]
     fn a_wrong_value_is_refused_with_its_flag_and_the_fix() {
         for (argument, fix) in [
             ("--allowed-accounts=prod", "12 digits"),
@@ -130,6 +162,13 @@ mod tests {
             ("--aws-calls-per-second=0", "1..=200"),
             ("--metrics-addr=8080", "invalid socket address"),
             ("--log-format=xml", "json"),
+            ("--leader-elect=perhaps", "true, false"),
+            ("--lease-name=Lease_1", "lower-case letters"),
+            ("--lease-duration=11m", "500ms to 10m"),
+            ("--lease-duration=30", "followed by h, m, s or ms"),
+            ("--lease-duration=20s", "shorter than the lease duration"),
+            ("--lease-retry-period=100ms", "500ms to 10m"),
+            ("--lease-retry-period=7s", "three retry periods"),
         ] {
             let message = parse(&[argument]).unwrap_err();
             let flag = argument.split('=').next().unwrap();

@@ -16,12 +16,14 @@ pub(crate) async fn config() -> Result<Config, kube::config::InferConfigError> {
     Ok(bounded(Config::infer().await?))
 }
 
-/// A client of that configuration.
+/// A client for the lease alone: nobody is asked before it writes, and whoever uses it retries in time by himself.
 ///
 /// # Errors
-/// When its certificates cannot be used.
-pub(crate) fn client(config: &Config) -> kube::Result<Client> {
-    Client::try_from(config.clone())
+/// When the configuration's certificates cannot be used.
+pub(crate) fn lease_client(config: &Config) -> kube::Result<Client> {
+    let mut config = config.clone();
+    config.default_retry = false;
+    Client::try_from(config)
 }
 
 /// Every request bounded in time, and none through a proxy of the environment: HTTPS_PROXY is the way to AWS, and the

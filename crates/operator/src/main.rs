@@ -1,6 +1,7 @@
 //! The operator: flags, wiring, probes, metrics, telemetry, signals. Everything else is in the libraries.
 
 mod args;
+mod election;
 mod kubernetes;
 mod metrics;
 mod probes;
@@ -9,12 +10,11 @@ mod telemetry;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tracing::error;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = args::Args::of_this_process();
     // kube takes the process's default; the AWS SDK is given the same one explicitly.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("irsa-anywhere: another crypto provider is installed already");

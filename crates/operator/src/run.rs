@@ -9,7 +9,7 @@ use irsa_controller::{
     binding,
     events::Events,
     federation::{self, ControlPlane},
-    leadership::OnlyReplica,
+    leadership::{gated_client, write_gate},
     metrics::Metrics,
     shell::Shell,
 };
@@ -22,9 +22,14 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{args::Args, kubernetes, metrics, probes, probes::Readiness};
+use crate::{
+    args::Args,
+    election::{Replica, Right},
+    kubernetes, metrics, probes,
+    probes::Readiness,
+};
 
-type Problem = Box<dyn Error + Send + Sync>;
+pub(crate) type Problem = Box<dyn Error + Send + Sync>;
 
 const CRDS: &str = "the CRDs";
 const CONTROLLERS: &str = "the controllers";
@@ -39,46 +44,85 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let stop = stopped()?.shared();
     let listener = TcpListener::bind(args.metrics_addr).await?;
     let config = kubernetes::config().await?;
-    let client = kubernetes::client(&config)?;
+    let pod = std::env::var("POD_NAME").ok();
+    let lease_client = kubernetes::lease_client(&config)?;
+    let replica = Replica::new(&args.election, lease_client, &args.operator_namespace, pod)?;
+    let right = Arc::new(replica.right());
+    let gate = write_gate(Arc::clone(&right));
+    let client = gated_client(&config, gate.clone())?;
     let connect = SdkConnect::new(Settings {
         ca_bundle: args.ca_bundle.clone(),
         allowed_accounts: args.accounts(),
         rate: Rate::of(args.aws_calls_per_second.into()),
+        gate,
         ..Settings::default()
     })?;
 
     let metrics = Metrics::default();
-    let registry = metrics::registry(&metrics, &connect);
+    let registry = metrics::registry(&metrics, &connect, replica.metrics());
     let readiness = Readiness::waiting_for([CRDS, CONTROLLERS]);
     let probes = probes::serve(listener, readiness.clone(), registry);
 
     let servers = ControlPlane::new(config, client.clone(), args.api_server_endpoints.clone());
-    let controllers = controllers(&args, client, connect, servers, metrics, &readiness, stop.clone());
+    let means = Means {
+        client,
+        connect,
+        servers,
+        metrics,
+        right,
+    };
+    let work = lead_and_work(&args, means, replica, &readiness, stop);
     tokio::select! {
-        result = controllers => result,
+        result = work => result,
         result = probes => Err(result.err().map_or_else(|| "the probes' server has ended".into(), Into::into)),
     }
 }
 
-async fn controllers(
-    args: &Args,
+/// What the controllers are made of.
+struct Means {
     client: Client,
     connect: SdkConnect,
     servers: ControlPlane,
     metrics: Metrics,
+    right: Arc<Right>,
+}
+
+/// Stands by while another replica leads; leads and works when it may. Losing the lease is an error: the process ends, and
+/// what it knew with it.
+async fn lead_and_work(
+    args: &Args,
+    means: Means,
+    mut replica: Replica,
     readiness: &Readiness,
     stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
 ) -> Result<(), Problem> {
-    let Some(cluster) = prepare(&client, readiness, stop.clone()).await else {
-        return Ok(());
+    let elected = async {
+        let cluster = prepare(&means.client, readiness).await;
+        replica.lead(|| readiness.has_come(CONTROLLERS)).await;
+        cluster
     };
+    let cluster = tokio::select! {
+        cluster = elected => cluster,
+        () = stop.clone() => return Ok(()),
+    };
+    let work = Box::pin(controllers(args, means, cluster, readiness, stop));
+    replica.while_leading(work).await
+}
+
+async fn controllers(
+    args: &Args,
+    means: Means,
+    cluster: String,
+    readiness: &Readiness,
+    stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
+) -> Result<(), Problem> {
     info!(cluster, namespace = args.operator_namespace, "starting the controllers");
     let shell = |controller: &str| {
-        let events = Events::new(client.clone(), controller, std::env::var("POD_NAME").ok());
+        let events = Events::new(means.client.clone(), controller, std::env::var("POD_NAME").ok());
         Shell::new(
-            client.clone(),
-            Arc::new(OnlyReplica),
-            metrics.clone(),
+            means.client.clone(),
+            Arc::clone(&means.right),
+            means.metrics.clone(),
             events,
             Timestamp::now(),
         )
@@ -86,9 +130,9 @@ async fn controllers(
     let inventories = binding::Inventories::default();
     let federations = federation::Parts {
         shell: shell("irsa-anywhere-federation"),
-        public: connect.public_reader(),
-        connect: connect.clone(),
-        servers,
+        public: means.connect.public_reader(),
+        connect: means.connect.clone(),
+        servers: means.servers,
         cluster: cluster.clone(),
         namespace: args.operator_namespace.clone(),
         concurrency: args.concurrency,
@@ -96,7 +140,7 @@ async fn controllers(
     };
     let bindings = binding::Parts {
         shell: shell("irsa-anywhere-binding"),
-        connect,
+        connect: means.connect,
         cluster,
         limits: binding::Limits::default(),
         inventories,
@@ -105,11 +149,10 @@ async fn controllers(
     let federations = tokio::spawn(federation::run(federations, stop.clone()));
     let bindings = tokio::spawn(binding::run(bindings, stop.clone()));
     readiness.has_come(CONTROLLERS);
-    // A controller that ends before it was told to has failed, a panic in it included.
-    tokio::select! {
-        ended = federations => finished("federation", ended, &stop)?,
-        ended = bindings => finished("binding", ended, &stop)?,
-    }
+    // One that ends before it was told to has failed, a panic in it included. Told to, both finish what they have begun.
+    tokio::try_join!(async { finished("federation", federations.await, &stop) }, async {
+        finished("binding", bindings.await, &stop)
+    },)?;
     Ok(())
 }
 
@@ -125,22 +168,12 @@ fn finished<F: Future<Output = ()>>(
     Err(format!("the {controller} controller has ended by itself").into())
 }
 
-/// Waits for the CRDs and finds out which cluster this is; `None` when told to stop first.
-async fn prepare(
-    client: &Client,
-    readiness: &Readiness,
-    stop: impl Future<Output = ()> + Send + Sync,
-) -> Option<String> {
-    let prepared = async {
-        served::<OidcFederation>(client).await;
-        served::<IamRoleBinding>(client).await;
-        readiness.has_come(CRDS);
-        cluster_uid(client).await
-    };
-    tokio::select! {
-        uid = prepared => Some(uid),
-        () = stop => None,
-    }
+/// Waits for the CRDs and finds out which cluster this is.
+async fn prepare(client: &Client, readiness: &Readiness) -> String {
+    served::<OidcFederation>(client).await;
+    served::<IamRoleBinding>(client).await;
+    readiness.has_come(CRDS);
+    cluster_uid(client).await
 }
 
 async fn served<K>(client: &Client)

@@ -29,7 +29,7 @@ async fn run() -> Result<(), Problem> {
 
     step("The operator, as its own ServiceAccount and under the IAM policy of docs/iam-policy.json");
     if env::var_os("IRSA_DEMO_WITHOUT_OPERATOR").is_none() {
-        world.start_operator().await?;
+        world.start_operator_as_shipped().await?;
     }
 
     step("kubectl apply -k config/samples");

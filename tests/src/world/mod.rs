@@ -9,6 +9,7 @@ pub mod objects;
 mod operator;
 pub mod pods;
 mod policy;
+mod replica;
 
 use std::{
     path::{Path, PathBuf},
@@ -28,6 +29,7 @@ pub use self::{
     operator::{Operator, binary as operator_binary, http_get},
     pods::PodIdentity,
     policy::{operator_policy, operator_policy_for},
+    replica::{Replica, Skew},
 };
 
 use crate::admin::Sts;
@@ -149,6 +151,17 @@ impl World {
         Ok(world)
     }
 
+    /// The same with the operator as `config/manager` starts it: it works once it holds the lease.
+    ///
+    /// # Errors
+    /// As for [`Self::start`] and [`Self::wait_for`].
+    pub async fn as_shipped(key: SigningKey) -> Result<Self, Problem> {
+        let mut world = Self::start_signing_with(key).await?;
+        world.start_operator_as_shipped().await?;
+        world.apply_samples().await?;
+        Ok(world)
+    }
+
     /// Applies `config/samples` and waits until both objects are ready.
     ///
     /// # Errors
@@ -171,7 +184,8 @@ impl World {
         sts.assume(role_arn, token).await
     }
 
-    /// Starts the operator as its own ServiceAccount. It is built first unless `IRSA_ANYWHERE_OPERATOR` names it.
+    /// Starts the operator as its own ServiceAccount, without a lease: one that was killed a moment ago would keep it
+    /// waiting. It is built first unless `IRSA_ANYWHERE_OPERATOR` names it.
     ///
     /// # Errors
     /// Why it could not be started; whether it gets anywhere is for the caller to see.
@@ -192,8 +206,29 @@ impl World {
     /// # Errors
     /// As for [`Self::start_operator`].
     pub async fn start_operator_in(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Problem> {
+        let arguments = [&["--leader-elect=false"], arguments].concat();
+        self.launch_operator(&arguments, variables).await
+    }
+
+    /// Starts the operator as `config/manager` does: it works once it holds the lease.
+    ///
+    /// # Errors
+    /// As for [`Self::start_operator`].
+    pub async fn start_operator_as_shipped(&mut self) -> Result<(), Problem> {
+        self.launch_operator(&[], &[]).await
+    }
+
+    async fn launch_operator(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Problem> {
         self.starts += 1;
-        let operator = Operator::start(self, arguments, variables).await?;
+        let variable = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let start = operator::Start {
+            directory: self.operator_directory.path(),
+            credentials: &self.credentials,
+            proxy: self.proxy.as_ref(),
+            arguments: arguments.iter().map(|argument| (*argument).to_owned()).collect(),
+            environment: variables.iter().map(variable).collect(),
+        };
+        let operator = Operator::start(self, start).await?;
         self.operator = Some(operator);
         Ok(())
     }

@@ -12,6 +12,8 @@ use std::{
 
 use irsa_testkit::controlplane::process::{Launch, Process};
 
+use irsa_testkit::{aws::Credentials, controlplane::ApiProxy};
+
 use super::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Problem, REGION, World, repository};
 
 /// The running operator. Dropping it kills it.
@@ -21,17 +23,28 @@ pub struct Operator {
     token: String,
 }
 
+/// How an operator's process differs from another's in the same world.
+pub(super) struct Start<'a> {
+    /// Where its log is.
+    pub(super) directory: &'a Path,
+    pub(super) credentials: &'a Credentials,
+    /// Its way to the API server, if not the direct one.
+    pub(super) proxy: Option<&'a ApiProxy>,
+    pub(super) arguments: Vec<String>,
+    pub(super) environment: Vec<(String, String)>,
+}
+
 impl Operator {
-    pub(super) async fn start(world: &World, more: &[&str], variables: &[(&str, &str)]) -> Result<Self, Problem> {
+    pub(super) async fn start(world: &World, start: Start<'_>) -> Result<Self, Problem> {
         let program = binary()?;
         let token = world.cluster.api_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT).await?;
-        let kubeconfig = match &world.proxy {
+        let kubeconfig = match start.proxy {
             Some(proxy) => world.cluster.kubeconfig_through(proxy, &token)?,
             None => world.cluster.kubeconfig_for_token(&token)?,
         };
         let probes = free_address()?;
         let servers = world.cluster.api_servers().iter();
-        let servers: Vec<String> = match &world.proxy {
+        let servers: Vec<String> = match start.proxy {
             Some(proxy) => vec![proxy.address()],
             None => servers.map(irsa_testkit::controlplane::ApiServer::address).collect(),
         };
@@ -39,8 +52,8 @@ impl Operator {
             format!("--metrics-addr={probes}"),
             format!("--api-server-endpoints={}", servers.join(",")),
         ];
-        arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
-        let mut environment = world.aws.env(&world.credentials, REGION);
+        arguments.extend(start.arguments);
+        let mut environment = world.aws.env(start.credentials, REGION);
         // No exception for loopback: a request to the API server that went through the proxy would be refused there.
         environment.retain(|(name, _)| !name.eq_ignore_ascii_case("NO_PROXY"));
         environment.push(("LOG_FORMAT".to_owned(), "text".to_owned()));
@@ -48,13 +61,13 @@ impl Operator {
         environment.push(("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()));
         environment.push(("AWS_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
         environment.push(("AWS_SHARED_CREDENTIALS_FILE".to_owned(), "/dev/null".to_owned()));
-        for (name, value) in variables {
-            environment.retain(|(known, _)| known != name);
-            environment.push(((*name).to_owned(), (*value).to_owned()));
+        for (name, value) in start.environment {
+            environment.retain(|(known, _)| *known != name);
+            environment.push((name, value));
         }
         let process = Process::spawn(&Launch {
             name: "operator",
-            directory: world.operator_directory.path(),
+            directory: start.directory,
             program: &program,
             arguments: &arguments,
             environment: &environment,
@@ -73,15 +86,30 @@ impl Operator {
 
     /// Sends SIGTERM as the kubelet does, and waits for the end.
     pub(super) async fn terminate(mut self) -> Result<ExitStatus, Problem> {
+        self.signal("TERM")?;
+        self.ends().await
+    }
+
+    /// Sends it a signal, by the name that `kill` knows it by.
+    pub(super) fn signal(&self, name: &str) -> Result<(), Problem> {
         let pid = self.pid().ok_or("the operator has no pid yet")?;
-        Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+        let status = Command::new("kill").args(["-s", name, &pid.to_string()]).status()?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("the operator ({pid}) cannot be sent {name}").into())
+        }
+    }
+
+    /// Waits for its end.
+    pub(super) async fn ends(&mut self) -> Result<ExitStatus, Problem> {
         for _ in 0..300 {
             if let Some(status) = self.process.ended() {
                 return Ok(status);
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        Err("the operator does not end on SIGTERM".into())
+        Err(format!("the operator does not end\n{}", self.log_tail()).into())
     }
 
     /// Everything it has logged, over all its starts in this world.

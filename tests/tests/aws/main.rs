@@ -11,4 +11,5 @@ mod account;
 mod bench;
 mod documents;
 mod failures;
+mod gate;
 mod policy;

@@ -12,8 +12,10 @@ async fn world() -> World {
         .unwrap()
 }
 
-/// Whether a user may do something: `verb`, `group`, `resource` (with a subresource behind a slash), `namespace`.
+/// Whether a user may do something: `verb`, `group`, `resource` (with a subresource behind a slash, or a name behind a #),
+/// `namespace`.
 async fn may(cluster: &ControlPlane, user: &str, (verb, group, resource, namespace): (&str, &str, &str, &str)) -> bool {
+    let (resource, name) = resource.split_once('#').unwrap_or((resource, ""));
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = json!({
         "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
@@ -22,7 +24,7 @@ async fn may(cluster: &ControlPlane, user: &str, (verb, group, resource, namespa
             "groups": ["system:serviceaccounts", format!("system:serviceaccounts:{OPERATOR_NAMESPACE}"),
                        "system:authenticated"],
             "resourceAttributes": {"verb": verb, "group": group, "resource": resource, "subresource": subresource,
-                                   "namespace": namespace},
+                                   "name": name, "namespace": namespace},
         },
     });
     let client = cluster.client().unwrap();
@@ -47,6 +49,13 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("update", "", "configmaps", OPERATOR_NAMESPACE),
         ("list", "discovery.k8s.io", "endpointslices", "default"),
         ("create", "events.k8s.io", "events", "team"),
+        (
+            "update",
+            "coordination.k8s.io",
+            "leases#irsa-anywhere",
+            OPERATOR_NAMESPACE,
+        ),
+        ("create", "coordination.k8s.io", "leases", OPERATOR_NAMESPACE),
     ];
     let may_not = [
         // A token of anybody's would be everybody's role.
@@ -68,6 +77,20 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("patch", "", "namespaces", ""),
         ("patch", "events.k8s.io", "events", "team"),
         ("list", "discovery.k8s.io", "endpointslices", "team"),
+        // Another component's lease is its life.
+        ("update", "coordination.k8s.io", "leases#other", OPERATOR_NAMESPACE),
+        (
+            "update",
+            "coordination.k8s.io",
+            "leases#kube-controller-manager",
+            "kube-system",
+        ),
+        (
+            "delete",
+            "coordination.k8s.io",
+            "leases#irsa-anywhere",
+            OPERATOR_NAMESPACE,
+        ),
     ];
     for question in may_do {
         assert!(may(&world.cluster, &operator, question).await, "may not {question:?}");

@@ -34,7 +34,7 @@ async fn nothing_is_left(world: &World) {
 
 /// Something of somebody else's in the same bucket.
 async fn with_neighbours() -> World {
-    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     assert!(world.aws.put_object(ISSUER_BUCKET, "somebody-elses", "x"));
     let config = admin::root(&world.aws, ACCOUNT, REGION).await.unwrap();
     let s3 = aws_sdk_s3::Client::new(&config);
@@ -86,7 +86,7 @@ async fn federation_first_waits_for_its_bindings_and_says_which() {
 
 #[tokio::test]
 async fn retain_retains() {
-    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let patch = |kind: &'static str, patch: serde_json::Value| {
         let world = &world;
         let name = if kind == "iamrolebinding" { "app" } else { "default" };

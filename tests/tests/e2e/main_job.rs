@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::sdk_process;
 
 async fn walk(key: SigningKey) {
-    let world = World::with_samples(key).await.unwrap();
+    let world = World::as_shipped(key).await.unwrap();
 
     let federation = world
         .get("oidcfederation", "default", "default")
@@ -70,7 +70,7 @@ async fn a_pod_of_an_ec_cluster_lists_a_bucket_with_two_unmodified_sdks() {
 
 #[tokio::test]
 async fn nobody_else_may_assume_the_role() {
-    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let identity = world.pod_identity("default", "app").await.unwrap();
     let role = identity.role_arn.as_str();
     assert!(world.assume(role, &identity.token).await.is_ok());

@@ -20,7 +20,7 @@ fn labels(metrics: &str, family: &str) -> BTreeSet<(String, String)> {
 
 #[tokio::test]
 async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
-    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let probes = world.operator().unwrap().probes();
     for path in ["/livez", "/readyz"] {
         assert_eq!(get(probes, path).unwrap(), (200, "ok".to_owned()), "{path}");
@@ -40,6 +40,9 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "irsa_anywhere_next_pass_due_timestamp_seconds",
         "irsa_anywhere_aws_pace_ratio",
         "irsa_anywhere_build_info",
+        "irsa_anywhere_leader 1",
+        "irsa_anywhere_leader_transitions_total",
+        "irsa_anywhere_lease_failures_total",
     ] {
         assert!(metrics.contains(family), "{family} is not in\n{metrics}");
     }
@@ -115,7 +118,7 @@ async fn it_is_not_ready_before_the_crds_are_there_and_comes_by_itself_when_they
 
 #[tokio::test]
 async fn it_ends_well_when_asked_to_and_its_log_tells_no_secret() {
-    let mut world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let mut world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     let log = world.operator().unwrap().log();
     assert!(log.contains("starting the controllers"), "{log}");
     assert!(!log.contains("panicked"), "{log}");
@@ -135,6 +138,7 @@ fn a_flag_that_cannot_be_is_refused_in_a_sentence() {
         ("--api-server-endpoints=here", "write HOST:PORT"),
         ("--log-filter=a=b=c", "--log-filter"),
         ("--concurrency=0", "1..=100"),
+        ("--lease-renew-deadline=30s", "must be shorter than the lease duration"),
     ] {
         let output = Command::new(&binary).arg(flag).env_clear().output().unwrap();
         assert!(!output.status.success(), "{flag}");

@@ -20,7 +20,7 @@ const STALE_READS: Duration = Duration::from_secs(11);
 
 #[tokio::test]
 async fn an_unchanged_world_is_read_and_never_written() {
-    let mut world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let mut world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
     // The samples check every 10 minutes: passes are asked for, each of which writes the request's echo and no more.
     world.request_pass(&[FEDERATION, BINDING], "settled").await.unwrap();
     let mark = world.mark().await.unwrap();

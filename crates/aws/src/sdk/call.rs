@@ -11,6 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     error::{AwsError, Kind},
+    gate::Closed,
     sanitize::sanitize,
 };
 
@@ -70,6 +71,9 @@ impl About<'_> {
     }
 
     fn no_answer(&self, error: &(dyn Error + 'static)) -> AwsError {
+        if let Some(closed) = find::<Closed>(error) {
+            return self.error("NotLeader", &closed.to_string(), Kind::Unavailable);
+        }
         let timed_out = find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
             || chain(error).any(|link| link.to_string().contains("timeout occurred"));
         if timed_out {

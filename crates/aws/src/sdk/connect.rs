@@ -98,6 +98,7 @@ impl Inner {
             self.attempts.clone(),
             self.settings.timeouts.attempt,
             self.limiters.of(""),
+            self.settings.gate.clone(),
         ));
         let config = self.configure(connection, Arc::clone(&meter)).await;
         let caller = who_am_i(&aws_sdk_sts::Client::new(&config)).await?;

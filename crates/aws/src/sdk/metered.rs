@@ -1,4 +1,5 @@
-//! The narrow place that every attempt passes: the account's limiter, the counter, the time limit of an attempt.
+//! The narrow place that every attempt passes: the account's limiter, the counter, the time limit of an attempt, and for
+//! a write the question whether this process still may.
 //!
 //! It is a connector and not an interceptor because credentials are fetched by clients that are not ours, and because
 //! a connector can wait. The operation is read off the request itself for the same reason.
@@ -18,12 +19,14 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::{body::SdkBody, byte_stream::ByteStream};
 use percent_encoding::percent_decode_str;
+use tokio::time::Instant;
 use tracing::debug;
 
 use crate::{
     attempts::{AttemptResult, Attempts, Operation},
     error::Kind,
-    limiter::Limiter,
+    gate::{Closed, TimedBody, WriteGate, within},
+    limiter::{Limiter, Priority},
     ports::Document,
 };
 
@@ -35,16 +38,18 @@ const MAX_ANSWER: usize = 16 * 1024 * 1024;
 pub(crate) struct Meter {
     attempts: Attempts,
     timeout: Duration,
+    gate: WriteGate,
     strangers: Arc<Limiter>,
     account: OnceLock<Arc<Limiter>>,
 }
 
 impl Meter {
     /// `strangers` is the limiter of those whose account is not known yet.
-    pub(crate) fn new(attempts: Attempts, timeout: Duration, strangers: Arc<Limiter>) -> Self {
+    pub(crate) fn new(attempts: Attempts, timeout: Duration, strangers: Arc<Limiter>, gate: WriteGate) -> Self {
         Self {
             attempts,
             timeout,
+            gate,
             strangers,
             account: OnceLock::new(),
         }
@@ -58,6 +63,45 @@ impl Meter {
 
     fn limiter(&self) -> &Limiter {
         self.account.get().unwrap_or(&self.strangers)
+    }
+
+    /// One attempt, from the moment at which it may be sent to the answer's last byte.
+    ///
+    /// # Errors
+    /// [`Closed`] when it is a write and this process may not write, or no longer: then it was given up.
+    async fn attempt(&self, operation: Option<Operation>, request: Attempted) -> Result<Answer, Closed> {
+        let Some(operation) = operation else {
+            // What is not known to be a read may be a write.
+            let until = self.gate.ask()?;
+            return within(until, request.until(until).send()).await;
+        };
+        // Before the body is wrapped, which hides what it says.
+        let resource = resource_of(&request.request);
+        self.limiter().admit(operation.priority()).await;
+        let until = match operation.priority() {
+            Priority::Write => self.gate.ask()?,
+            Priority::Read => None,
+        };
+        within(until, self.counted(operation, resource, request.until(until))).await
+    }
+
+    async fn counted(&self, operation: Operation, resource: String, request: Attempted) -> Answer {
+        let mut attempt = self.attempts.begin(operation);
+        let answer = tokio::time::timeout(self.timeout, whole(request.send())).await;
+        let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
+        let result = judge(&answer);
+        attempt.ended(result);
+        debug!(
+            operation = %format_args!("{}:{}", operation.service(), operation.name()),
+            resource,
+            outcome = result.label(),
+            code = answer.as_ref().ok().and_then(refusal),
+            "called AWS"
+        );
+        if result == AttemptResult::Throttled {
+            self.limiter().throttled();
+        }
+        answer
     }
 }
 
@@ -77,6 +121,29 @@ impl HttpClient for MeteredClient {
     }
 }
 
+type Answer = Result<HttpResponse, ConnectorError>;
+
+/// A request and the way that it goes.
+struct Attempted {
+    inner: SharedHttpConnector,
+    request: HttpRequest,
+}
+
+impl Attempted {
+    /// The same, to be sent by then if at all.
+    fn until(mut self, until: Option<Instant>) -> Self {
+        if let Some(until) = until {
+            let body = self.request.take_body();
+            *self.request.body_mut() = SdkBody::from_body_1_x(TimedBody::new(body, until));
+        }
+        self
+    }
+
+    fn send(self) -> HttpConnectorFuture {
+        self.inner.call(self.request)
+    }
+}
+
 #[derive(Debug)]
 struct Metered {
     inner: SharedHttpConnector,
@@ -85,30 +152,16 @@ struct Metered {
 
 impl HttpConnector for Metered {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let Some(operation) = operation_of(&request) else {
+        let operation = operation_of(&request);
+        if operation.is_none() && !is_signed(&request) {
             // Not AWS's API: instance metadata, a container's credentials.
             return self.inner.call(request);
-        };
+        }
         let (inner, meter) = (self.inner.clone(), Arc::clone(&self.meter));
         HttpConnectorFuture::new(async move {
-            let resource = resource_of(&request);
-            meter.limiter().admit(operation.priority()).await;
-            let mut attempt = meter.attempts.begin(operation);
-            let answer = tokio::time::timeout(meter.timeout, whole(inner.call(request))).await;
-            let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
-            let result = judge(&answer);
-            attempt.ended(result);
-            debug!(
-                operation = %format_args!("{}:{}", operation.service(), operation.name()),
-                resource,
-                outcome = result.label(),
-                code = answer.as_ref().ok().and_then(refusal),
-                "called AWS"
-            );
-            if result == AttemptResult::Throttled {
-                meter.limiter().throttled();
-            }
-            answer
+            let answer = meter.attempt(operation, Attempted { inner, request }).await;
+            // Not of a kind that the SDK would try again.
+            answer.unwrap_or_else(|closed| Err(ConnectorError::user(closed.into())))
         })
     }
 }
@@ -116,7 +169,7 @@ impl HttpConnector for Metered {
 /// The answer with its body read, so that the time limit covers it and a throttling code can be seen in it.
 ///
 /// A document over its limit is left unread: the adapter refuses it by its length.
-async fn whole(answer: HttpConnectorFuture) -> Result<HttpResponse, ConnectorError> {
+async fn whole(answer: HttpConnectorFuture) -> Answer {
     let mut answer = answer.await?;
     let announced = answer
         .headers()
@@ -149,7 +202,7 @@ pub(crate) async fn read_body(body: SdkBody, limit: usize) -> Result<Vec<u8>, Co
 #[error("the answer is longer than {0} bytes")]
 pub(crate) struct TooLong(pub(crate) usize);
 
-fn judge(answer: &Result<HttpResponse, ConnectorError>) -> AttemptResult {
+fn judge(answer: &Answer) -> AttemptResult {
     let answer = match answer {
         Err(error) if error.is_timeout() => return AttemptResult::TimedOut,
         Err(_) => return AttemptResult::Unreachable,
@@ -202,6 +255,11 @@ fn resource_of(request: &HttpRequest) -> String {
         || "*".to_owned(),
         |(_, value)| percent_decode_str(value).decode_utf8_lossy().into_owned(),
     )
+}
+
+fn is_signed(request: &HttpRequest) -> bool {
+    let authorization = request.headers().get("authorization").unwrap_or_default();
+    authorization.starts_with("AWS4-")
 }
 
 /// Which call it is: IAM and STS say so in the form, S3 by method and subresource.

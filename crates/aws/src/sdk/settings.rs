@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use aws_credential_types::Credentials;
 
-use crate::limiter::Rate;
+use crate::{gate::WriteGate, limiter::Rate};
 
 /// How AWS is reached. Endpoints come from the environment (`AWS_ENDPOINT_URL*`), read by the SDK.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Settings {
     pub rate: Rate,
     /// Time limits.
     pub timeouts: Timeouts,
+    /// Asked for each attempt of a write, when the limiter has let it pass. Default: always open.
+    pub gate: WriteGate,
 }
 
 /// The way out to the Internet.

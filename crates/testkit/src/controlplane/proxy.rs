@@ -1,6 +1,8 @@
 //! A proxy in front of an API server that sees every call and can make any of them fail: refused, cut or left hanging,
 //! before or after its effect.
 
+mod tls;
+
 use std::{
     convert::Infallible,
     net::Ipv4Addr,
@@ -12,17 +14,15 @@ use http::{Method, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::{body::Incoming, client::conn::http1::SendRequest, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, RootCertStore, ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
 use serde_json::json;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    sync::Notify,
+    task::{JoinHandle, JoinSet},
 };
-use tokio_rustls::{TlsAcceptor, TlsConnector, server::TlsStream};
+use tokio_rustls::{TlsConnector, server::TlsStream};
 
+use self::tls::{acceptor, connect, connector};
 use super::{ControlPlaneError, files::Pki};
 
 /// One call to the API server.
@@ -68,6 +68,8 @@ struct State {
     rules: Vec<ApiRule>,
     /// Calls that a rule has hit.
     hit: usize,
+    /// Nothing is answered any more.
+    isolated: bool,
 }
 
 /// The proxy. Dropping it closes every connection through it.
@@ -75,6 +77,7 @@ struct State {
 pub struct ApiProxy {
     port: u16,
     state: Arc<Mutex<State>>,
+    isolated: Arc<Notify>,
     task: JoinHandle<()>,
 }
 
@@ -91,10 +94,20 @@ impl ApiProxy {
         let (acceptor, connector) = (acceptor(pki)?, connector(pki)?);
         let state = Arc::<Mutex<State>>::default();
         let shared = Arc::clone(&state);
+        let isolated = Arc::<Notify>::default();
+        let cut = Arc::clone(&isolated);
         let task = tokio::spawn(async move {
             // Connections end with the proxy.
-            let mut connections = tokio::task::JoinSet::new();
-            while let Ok((stream, _)) = listener.accept().await {
+            let mut connections = JoinSet::new();
+            loop {
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = cut.notified() => {
+                        connections.abort_all();
+                        continue;
+                    }
+                };
+                let Ok((stream, _)) = accepted else { return };
                 let (acceptor, connector) = (acceptor.clone(), connector.clone());
                 let state = Arc::clone(&shared);
                 connections.spawn(async move {
@@ -105,7 +118,12 @@ impl ApiProxy {
                 while connections.try_join_next().is_some() {}
             }
         });
-        Ok(Self { port, state, task })
+        Ok(Self {
+            port,
+            state,
+            isolated,
+            task,
+        })
     }
 
     /// `127.0.0.1:<port>`.
@@ -126,6 +144,12 @@ impl ApiProxy {
     /// Sets a fault.
     pub fn add(&self, rule: ApiRule) {
         self.state().rules.push(rule);
+    }
+
+    /// Cuts the client off for good: open connections are closed, and no call is answered or passed on any more.
+    pub fn isolate(&self) {
+        self.state().isolated = true;
+        self.isolated.notify_one();
     }
 
     /// Takes all faults back and forgets what they have hit.
@@ -206,6 +230,9 @@ impl State {
             now
         });
         self.calls.push(call);
+        if self.isolated {
+            return Some(ApiFault::Hang);
+        }
         let rule = self.rules.remove(at?);
         self.hit += 1;
         Some(rule.fault)
@@ -277,49 +304,6 @@ fn refusal(status: u16) -> Answer {
     let json = header::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, json);
     answer
-}
-
-async fn connect(connector: &TlsConnector, upstream: u16) -> Option<SendRequest<Incoming>> {
-    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, upstream)).await.ok()?;
-    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-    let stream = connector.connect(name, stream).await.ok()?;
-    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-    tokio::spawn(connection);
-    Some(sender)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn crypto(error: impl ToString) -> ControlPlaneError {
-    ControlPlaneError::Crypto {
-        what: "a proxy's TLS",
-        reason: error.to_string(),
-    }
-}
-
-fn acceptor(pki: &Pki) -> Result<TlsAcceptor, ControlPlaneError> {
-    let certificate = CertificateDer::from_pem_slice(pki.certificate.as_bytes()).map_err(crypto)?;
-    let key = PrivateKeyDer::from_pem_slice(pki.key.as_bytes()).map_err(crypto)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(crypto)?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .map_err(crypto)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
-fn connector(pki: &Pki) -> Result<TlsConnector, ControlPlaneError> {
-    let authority = CertificateDer::from_pem_slice(pki.ca.as_bytes()).map_err(crypto)?;
-    let mut roots = RootCertStore::empty();
-    roots.add(authority).map_err(crypto)?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(crypto)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 #[cfg(test)]

@@ -1,14 +1,48 @@
 //! Who may write. Every write, to AWS or to Kubernetes, asks first.
+//!
+//! - [`Leadership`] is the port; a step asks it for a [`Permit`].
+//! - [`Elector`] campaigns for a `coordination.k8s.io/v1` Lease and keeps a [`Claim`], which is the port's answer with more
+//!   than one replica. What to do about an observed Lease is decided by [`lease`], which is pure.
+//! - [`gate`] asks the port once more for whoever sends: for each attempt, when it is about to go out.
+
+mod claim;
+mod elector;
+mod gate;
+pub mod lease;
+mod metrics;
+#[cfg(test)]
+mod tests;
+
+use tokio::time::Instant;
+
+pub use self::{
+    claim::Claim,
+    elector::{Elector, Lost},
+    gate::{gated_client, write_gate},
+    metrics::ElectionMetrics,
+};
 
 /// The right to write now. Held for one write, never stored.
 #[derive(Debug)]
 #[must_use = "a permit that is not held across the write proves nothing"]
-pub struct Permit(());
+pub struct Permit {
+    until: Option<Instant>,
+}
 
 impl Permit {
-    /// A permit, for implementations of [`Leadership`].
+    /// A permit without end, for implementations of [`Leadership`].
     pub fn granted() -> Self {
-        Self(())
+        Self { until: None }
+    }
+
+    /// A permit for a write that is over by then.
+    pub fn granted_until(until: Instant) -> Self {
+        Self { until: Some(until) }
+    }
+
+    /// When the write must be over, by this process's clock; `None`: whenever it is.
+    pub fn until(&self) -> Option<Instant> {
+        self.until
     }
 }
 
