@@ -89,6 +89,7 @@ pub struct Metrics {
     duration: Family<KindLabels, Histogram, fn() -> Histogram>,
     drift_repaired: Family<KindLabels, Counter>,
     tampered: Counter,
+    abandoned: Family<KindLabels, Counter>,
     key_transitions: Family<TransitionLabels, Counter>,
     /// Objects by state.
     pub objects: Objects,
@@ -101,6 +102,7 @@ impl Default for Metrics {
             duration: Family::new_with_constructor(seconds_histogram),
             drift_repaired: Family::default(),
             tampered: Counter::default(),
+            abandoned: Family::default(),
             key_transitions: Family::default(),
             objects: Objects::default(),
         }
@@ -135,6 +137,14 @@ impl Metrics {
             "Times that published documents were not the ones that we wrote",
             self.tampered.clone(),
         );
+        for kind in [Kind::Federation, Kind::Binding] {
+            drop(self.abandoned.get_or_create(&KindLabels { kind }));
+        }
+        registry.register(
+            "abandoned",
+            "Objects that were deleted by force and may have left something in AWS",
+            self.abandoned.clone(),
+        );
         registry.register(
             "key_transitions",
             "What happened to signing keys, by the reason of the event that tells of it",
@@ -161,6 +171,11 @@ impl Metrics {
     /// Counts documents that were found changed by somebody else.
     pub fn count_documents_tampered(&self) {
         self.tampered.inc();
+    }
+
+    /// Counts a deletion by force that may have left something in AWS.
+    pub fn count_abandoned(&self, kind: Kind) {
+        self.abandoned.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Counts what happened to one signing key, or to all of them.

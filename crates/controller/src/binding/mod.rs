@@ -15,9 +15,11 @@ mod cleanup;
 mod execute;
 mod existing;
 mod federation;
+mod gone;
 mod home;
 mod memory;
 mod observe;
+mod salvage;
 mod siblings;
 mod surroundings;
 mod validate;
@@ -28,11 +30,12 @@ use std::time::Duration;
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
+use irsa_core::outcome::Outcome;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
-pub(crate) use self::federation::connection;
 use self::{federation::Federations, memory::Memory};
+pub(crate) use self::{federation::connection, salvage::salvage};
 pub use self::{
     validate::Limits,
     watch::{Parts, run},
@@ -84,7 +87,15 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
     }
 
     async fn cleanup(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
-        self.clean_up(binding).await
+        self.remove_or_leave(binding).await
+    }
+
+    async fn unreadable(&self, binding: &IamRoleBinding, error: &str) -> Option<Report<IamRoleBindingStatus>> {
+        Some(self.judge_unreadable(binding, error).await)
+    }
+
+    async fn abandon(&self, binding: &IamRoleBinding, why: &Outcome) {
+        self.record_abandoned(binding, why).await;
     }
 }
 

@@ -7,6 +7,7 @@ use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     admission::{InPlace, Refusal},
+    naming::RoleName,
     outcome::Outcome,
     plan::binding::{BindingStep, Plan},
     vocabulary::{Class, ConditionType, EventReason, Reason},
@@ -17,8 +18,8 @@ use super::{
     Bindings,
     aws_errors::halt,
     execute::execute,
-    home::{check_home, role_in_place},
-    observe::{self, Depth},
+    home::{check_home, roles_in_place},
+    observe::Found,
     surroundings::Surroundings,
     validate::owner,
 };
@@ -36,7 +37,7 @@ const RETRY_SUSPENDED: std::time::Duration = std::time::Duration::from_mins(1);
 const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
 
 /// What became of a role whose binding cannot have what it asks for.
-enum Verdict {
+pub(super) enum Verdict {
     /// It goes on, or there is none of ours.
     Untouched,
     /// Its trust is closed, for this reason if one is known.
@@ -107,27 +108,59 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
     }
 
-    async fn close_unless_allowed(&self, binding: &IamRoleBinding, around: &Surroundings) -> Result<Verdict, Halt> {
-        let Some(name) = role_in_place(binding, Some(&around.known)) else {
-            return Ok(Verdict::Untouched);
+    /// A binding that cannot be read: its role is judged like that of every other that cannot have what it asks for.
+    pub(super) async fn judge_unreadable(&self, binding: &IamRoleBinding, error: &str) -> Report<IamRoleBindingStatus> {
+        let message = format!("The object cannot be read: {error}. Correct what it names, or delete the object.");
+        let halt = Halt::new(ConditionType::Admitted, Reason::InvalidSpec, message);
+        let halt = match self.observe(binding) {
+            Ok(around) => self.withhold(binding, &around, halt).await,
+            Err(unknown) => unknown,
         };
-        let role = ConditionType::RoleSynced;
-        let connected = self.connect.connect(&around.known.usage.connection).await;
-        let aws = connected.map_err(|error| halt(role, &error))?;
-        check_home(binding, &aws.caller().account)?;
-        let owner = owner(binding, &self.cluster);
-        let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
-        let Some(found) = found.map_err(|error| halt(role, &error))? else {
-            return Ok(Verdict::Untouched);
-        };
-        if !owner.owns(&found.role.tags) {
+        Progress::of(binding).report(Err(halt))
+    }
+
+    pub(super) async fn close_unless_allowed(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+    ) -> Result<Verdict, Halt> {
+        let names = roles_in_place(binding, Some(&around.known));
+        if names.is_empty() {
             return Ok(Verdict::Untouched);
         }
+        let connected = self.connect.connect(&around.known.usage.connection).await;
+        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        let mut verdict = None;
+        for name in &names {
+            if let Some(found) = self.role_of(binding, &around.known, &aws, name).await? {
+                let judged = self.judge_role(binding, around, &aws, name, &found).await?;
+                verdict = Some(match verdict {
+                    Some(closed @ Verdict::Closed(_)) => closed,
+                    _ => judged,
+                });
+            }
+        }
+        match verdict {
+            Some(verdict) => Ok(verdict),
+            None => check_home(binding, &aws.caller().account).map(|()| Verdict::Untouched),
+        }
+    }
+
+    /// One role of ours: closed unless the guard-rails allow it as it is.
+    async fn judge_role(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+        aws: &C::Aws,
+        name: &RoleName,
+        found: &Found,
+    ) -> Result<Verdict, Halt> {
+        let owner = owner(binding, &self.cluster);
         let usage = &around.known.usage;
         let place = InPlace {
             namespace: &owner.namespace,
             namespace_labels: &around.labels,
-            given_name: binding.spec.role.name.is_some().then_some(&name),
+            given_name: binding.spec.role.name.is_some().then_some(name),
             role: &found.role,
             federation_tags: &usage.tags,
             older_roles: around.older_roles,
@@ -138,7 +171,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let keys = place.unlisted_tags(&usage.guardrails);
         let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
         let steps: Vec<_> = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
-        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
+        execute(aws, self.shell.leadership.as_ref(), name, &steps, |_| ()).await?;
         if !steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
             let what = steps.iter().map(BindingStep::to_string).collect::<Vec<_>>().join("; ");

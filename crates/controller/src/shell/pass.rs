@@ -10,10 +10,11 @@ use irsa_core::{
     outcome::Outcome,
     vocabulary::{Class, Reason},
 };
+use jiff::Timestamp;
 use kube::{ResourceExt, runtime::controller::Action};
 use tracing::{debug, warn};
 
-use super::{Cleanup, Guarded, PassError, Reconciler, Report};
+use super::{Cleanup, Guarded, PassError, Reconciler, Report, finalizer::is_abandoned};
 use crate::{
     metrics::PassResult,
     object::{Managed, ObjectKey},
@@ -24,18 +25,20 @@ const CONCLUDING: Duration = Duration::from_secs(30);
 
 /// One pass over one object, within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
-    let object = match &object.0 {
-        Ok(object) => object,
-        Err(invalid) => {
-            warn!(error = %invalid.error, name = invalid.metadata.name, "an object cannot be read and is left alone");
-            return Ok(Action::await_change());
-        }
+    let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
+    let Some(object) = object.object() else {
+        warn!(
+            error,
+            name = object.name_any(),
+            "an object cannot be read and is left alone"
+        );
+        return Ok(Action::await_change());
     };
     let shell = reconciler.shell();
     let mut measurement = shell.metrics.pass(R::Kind::KIND);
     let object = shell.written.freshest(object);
     let whole = shell.deadline.saturating_add(CONCLUDING);
-    let (action, result) = tokio::time::timeout(whole, pass(reconciler.as_ref(), &object))
+    let (action, result) = tokio::time::timeout(whole, pass(reconciler.as_ref(), &object, error))
         .await
         .map_err(|_| PassError::TimedOut(whole))??;
     measurement.ended(result);
@@ -44,16 +47,24 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler:
 
 /// When to look again at an object whose pass could not be concluded.
 pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, error: &PassError, reconciler: Arc<R>) -> Action {
-    let Ok(object) = &object.0 else {
+    let Some(object) = object.object() else {
         return Action::await_change();
     };
     debug!(%error, name = object.name_any(), namespace = object.namespace(), "a pass could not be concluded");
     Action::requeue(delay(reconciler.as_ref(), object, Class::Retry))
 }
 
-async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
+/// `error` says why the object could not be read, if it could not.
+async fn pass<R: Reconciler>(
+    reconciler: &R,
+    object: &R::Kind,
+    error: Option<&str>,
+) -> Result<(Action, PassResult), PassError> {
     if object.is_deleted() {
         return delete(reconciler, object).await;
+    }
+    if let Some(error) = error {
+        return unreadable(reconciler, object, error).await;
     }
     if object.is_suspended() {
         let deadline = reconciler.shell().deadline;
@@ -96,6 +107,39 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     Ok(Some(shell.written.freshest(object)))
 }
 
+async fn unreadable<R: Reconciler>(
+    reconciler: &R,
+    object: &R::Kind,
+    error: &str,
+) -> Result<(Action, PassResult), PassError> {
+    let deadline = reconciler.shell().deadline;
+    let report = tokio::time::timeout(deadline, reconciler.unreadable(object, error)).await;
+    if let Some(report) = report.unwrap_or_else(|_| Some(too_slow(object, deadline))) {
+        return conclude(reconciler, object, report).await;
+    }
+    warn!(
+        error,
+        name = object.name_any(),
+        "an object cannot be read and is left alone"
+    );
+    Ok((Action::await_change(), PassResult::Stalled))
+}
+
+/// A cleanup within the deadline. One that failed is given up where that is asked for, whatever it failed for: a hung
+/// endpoint must not hold a namespace for ever.
+pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanup<<R::Kind as Managed>::Status> {
+    let shell = reconciler.shell();
+    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
+    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
+        Cleanup::Unfinished(report) if is_abandoned(object, report.outcome.reason, Timestamp::now()) => {
+            shell.metrics.count_abandoned(R::Kind::KIND);
+            reconciler.abandon(object, &report.outcome).await;
+            Cleanup::Finished
+        }
+        cleanup => cleanup,
+    }
+}
+
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Action, PassResult), PassError> {
     let shell = reconciler.shell();
     let key = ObjectKey::of(object);
@@ -103,8 +147,7 @@ async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<(Acti
         shell.forget::<R::Kind>(&key);
         return Ok((Action::await_change(), PassResult::Done));
     }
-    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
-    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
+    match clean_up(reconciler, object).await {
         Cleanup::Finished => {
             shell.remove_finalizer(object).await?;
             shell.forget::<R::Kind>(&key);

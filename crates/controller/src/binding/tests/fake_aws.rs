@@ -28,6 +28,7 @@ struct World {
     roles: BTreeMap<String, Stored>,
     calls: Vec<String>,
     failing: Option<(&'static str, Kind)>,
+    hung: bool,
 }
 
 /// One account. Clones are connections to the same one.
@@ -61,6 +62,11 @@ impl FakeAws {
     /// From now on this call fails.
     pub(super) fn fail(&self, call: &'static str, kind: Kind) {
         self.world.lock().unwrap().failing = Some((call, kind));
+    }
+
+    /// From now on nothing is answered.
+    pub(super) fn hang(&self) {
+        self.world.lock().unwrap().hung = true;
     }
 
     /// Nothing fails any more.
@@ -130,6 +136,9 @@ impl Connect for FakeAws {
     type Aws = Self;
 
     async fn connect(&self, _: &Connection) -> Result<Self, AwsError> {
+        if self.world.lock().unwrap().hung {
+            std::future::pending::<()>().await;
+        }
         self.call("Connect", |_| Ok(())).map(|()| {
             self.world.lock().unwrap().calls.pop();
             self.clone()
