@@ -12,6 +12,7 @@
 mod finalizer;
 mod fresh;
 mod guarded;
+mod pace;
 mod pass;
 mod status;
 mod written;
@@ -22,7 +23,7 @@ use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
 use kube::Client;
 
-use self::{fresh::Freshness, written::Written};
+use self::{fresh::Freshness, pace::Pace, written::Written};
 pub use self::{
     guarded::{Guarded, Lenient, Unreadable},
     pass::{clean_up, error_policy, reconcile},
@@ -122,6 +123,7 @@ pub struct Shell<L> {
     /// Longest that one pass may take.
     pub deadline: Duration,
     backoff: Backoff<ObjectKey>,
+    pace: Pace,
     fresh: Freshness,
     written: Written,
 }
@@ -136,6 +138,7 @@ impl<L: Leadership> Shell<L> {
             events,
             deadline: Duration::from_mins(2),
             backoff: Backoff::default(),
+            pace: Pace::default(),
             fresh: Freshness::since(now),
             written: Written::default(),
         }
@@ -145,6 +148,7 @@ impl<L: Leadership> Shell<L> {
     fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
+        self.pace.forget(key);
         self.fresh.forget(key);
         self.written.forget(key);
     }

@@ -12,6 +12,7 @@ use irsa_core::{
 };
 use jiff::Timestamp;
 use kube::{ResourceExt, runtime::controller::Action};
+use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::{Cleanup, Guarded, PassError, Reconciler, Report, finalizer::is_abandoned};
@@ -35,6 +36,9 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler:
         return Ok(Action::await_change());
     };
     let shell = reconciler.shell();
+    if let Err(wait) = shell.pace.admit(&ObjectKey::of(object), Instant::now()) {
+        return Ok(Action::requeue(wait));
+    }
     let mut measurement = shell.metrics.pass(R::Kind::KIND);
     let object = shell.written.freshest(object);
     let whole = shell.deadline.saturating_add(CONCLUDING);
