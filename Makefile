@@ -69,6 +69,10 @@ crash: prerequisites control-plane operator ## The slow end-to-end tests that st
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
 
+.PHONY: escapes
+escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test escapes
+
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
 	@crates/testkit/python/venv.sh >/dev/null
