@@ -89,6 +89,10 @@ bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, m
 	$(CARGO) build --release --locked --package irsa-operator
 	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- $(SIZES)
 
+.PHONY: escapes
+escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test escapes
+
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
 	@crates/testkit/python/venv.sh >/dev/null

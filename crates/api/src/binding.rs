@@ -121,6 +121,8 @@ pub struct ServiceAccountRef {
     #[schemars(length(max = 253))]
     #[x_kube(validation = Rule::new(r"self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$')")
         .message("spec.serviceAccounts[].name must be the name of one ServiceAccount of this namespace: lower-case letters, digits, '-' and '.', no wildcard and no namespace"))]
+    #[x_kube(validation = Rule::new("self != 'irsa-anywhere-canary'")
+        .message("spec.serviceAccounts[].name must not be irsa-anywhere-canary: it is kept for the proof that a role lets nobody else in"))]
     pub name: String,
 }
 

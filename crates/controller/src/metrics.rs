@@ -110,6 +110,7 @@ pub struct Metrics {
     drift_repaired: Family<KindLabels, Counter>,
     tampered: Counter,
     orphaned_roles: Gauge,
+    abandoned: Family<KindLabels, Counter>,
     key_transitions: Family<TransitionLabels, Counter>,
     /// Objects by state.
     pub objects: Objects,
@@ -123,6 +124,7 @@ impl Default for Metrics {
             drift_repaired: Family::default(),
             tampered: Counter::default(),
             orphaned_roles: Gauge::default(),
+            abandoned: Family::default(),
             key_transitions: Family::default(),
             objects: Objects::default(),
         }
@@ -166,6 +168,14 @@ impl Metrics {
             "Times that published documents were not the ones that we wrote",
             self.tampered.clone(),
         );
+        for kind in [Kind::Federation, Kind::Binding] {
+            drop(self.abandoned.get_or_create(&KindLabels { kind }));
+        }
+        registry.register(
+            "abandoned",
+            "Objects that were deleted by force and may have left something in AWS",
+            self.abandoned.clone(),
+        );
         registry.register(
             "orphaned_roles",
             "Roles that carry our marks and that no binding stands for",
@@ -202,6 +212,11 @@ impl Metrics {
     /// So many roles carry our marks and have no binding.
     pub fn set_orphaned_roles(&self, count: usize) {
         self.orphaned_roles.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a deletion by force that may have left something in AWS.
+    pub fn count_abandoned(&self, kind: Kind) {
+        self.abandoned.get_or_create(&KindLabels { kind }).inc();
     }
 
     /// Counts what happened to one signing key, or to all of them.

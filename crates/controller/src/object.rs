@@ -4,7 +4,7 @@ use std::{fmt::Debug, hash::Hash};
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus, KeyState, KeyStatus, OidcFederation, OidcFederationStatus};
 use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType, FEDERATION_FINALIZER, RECONCILE_REQUESTED_AT};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt, runtime::reflector::ObjectRef};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -32,6 +32,12 @@ pub trait Managed:
     fn set_status(&mut self, status: Self::Status);
     /// Whether `spec.suspend` is set.
     fn is_suspended(&self) -> bool;
+
+    /// What can be saved of an object that is not what the kind's type says; `text` is its JSON. `None` for a kind whose
+    /// objects mean nothing without all of their spec.
+    fn salvage(_metadata: &ObjectMeta, _text: &str) -> Option<Self> {
+        None
+    }
 
     /// `metadata.generation`.
     fn generation(&self) -> i64 {
@@ -145,6 +151,10 @@ impl Managed for IamRoleBinding {
 
     fn is_suspended(&self) -> bool {
         self.spec.suspend
+    }
+
+    fn salvage(metadata: &ObjectMeta, text: &str) -> Option<Self> {
+        crate::binding::salvage(metadata, text)
     }
 }
 

@@ -11,6 +11,8 @@
 
 mod finalizer;
 mod fresh;
+mod guarded;
+mod pace;
 mod pass;
 mod status;
 mod told;
@@ -20,11 +22,13 @@ use std::{sync::Arc, time::Duration};
 
 use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
-use kube::{Client, core::DeserializeGuard};
+use kube::Client;
 
-pub(crate) use self::finalizer::is_abandoned;
-pub use self::pass::{error_policy, reconcile};
-use self::{fresh::Freshness, told::Told, written::Written};
+use self::{fresh::Freshness, pace::Pace, told::Told, written::Written};
+pub use self::{
+    guarded::{Guarded, Lenient, Unreadable},
+    pass::{clean_up, error_policy, reconcile},
+};
 use crate::{
     backoff::Backoff,
     events::Events,
@@ -32,9 +36,6 @@ use crate::{
     metrics::Metrics,
     object::{Managed, ObjectKey},
 };
-
-/// An object of a kind, or why it could not be read.
-pub type Guarded<K> = DeserializeGuard<K>;
 
 /// What a pass found, for the shell to conclude.
 #[derive(Debug)]
@@ -92,8 +93,22 @@ pub trait Reconciler: Send + Sync + 'static {
         std::future::ready(None)
     }
 
-    /// Removes what the object's spec made. The spec may be invalid; the status and the tags in AWS are to be trusted.
+    /// What becomes of an object that cannot be read, for this reason. `object` is what could be saved of it. `None`: it is
+    /// left alone.
+    fn unreadable(
+        &self,
+        _object: &Self::Kind,
+        _error: &str,
+    ) -> impl Future<Output = Option<Report<<Self::Kind as Managed>::Status>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// Removes what the object's spec made. The spec may be invalid; the tags in AWS are to be trusted.
     fn cleanup(&self, object: &Self::Kind) -> impl Future<Output = Cleanup<<Self::Kind as Managed>::Status>> + Send;
+
+    /// Records where people find it that a cleanup is given up on request, and what may be left in AWS. `why` is what was in
+    /// the way.
+    fn abandon(&self, object: &Self::Kind, why: &Outcome) -> impl Future<Output = ()> + Send;
 }
 
 /// What the shell needs.
@@ -109,6 +124,7 @@ pub struct Shell<L> {
     /// Longest that one pass may take.
     pub deadline: Duration,
     backoff: Backoff<ObjectKey>,
+    pace: Pace,
     fresh: Freshness,
     told: Told,
     written: Written,
@@ -124,6 +140,7 @@ impl<L: Leadership> Shell<L> {
             events,
             deadline: Duration::from_mins(2),
             backoff: Backoff::default(),
+            pace: Pace::default(),
             fresh: Freshness::since(now),
             told: Told::default(),
             written: Written::default(),
@@ -134,6 +151,7 @@ impl<L: Leadership> Shell<L> {
     fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
+        self.pace.forget(key);
         self.fresh.forget(key);
         self.told.forget(key);
         self.written.forget(key);

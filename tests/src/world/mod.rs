@@ -21,7 +21,7 @@ use irsa_testkit::{
         AwsDouble, Credentials,
         s3::{BucketOptions, PublicAccessBlock},
     },
-    controlplane::{ApiProxy, ControlPlane, SigningKey},
+    controlplane::{ApiProxy, ControlPlane, ControlPlaneBuilder, SigningKey},
 };
 
 pub use self::{
@@ -97,8 +97,21 @@ impl World {
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_signing_as(issuers: &[&str], key: SigningKey) -> Result<Self, Problem> {
+        Self::start_on(cluster(issuers, key)).await
+    }
+
+    /// The same as [`Self::start_signing_with`], with a kube-controller-manager: a namespace that is deleted goes, with
+    /// everything in it.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_with_controller_manager(key: SigningKey) -> Result<Self, Problem> {
+        Self::start_on(cluster(&[ISSUER], key).controller_manager(true)).await
+    }
+
+    async fn start_on(cluster: ControlPlaneBuilder) -> Result<Self, Problem> {
         let aws = AwsDouble::builder().start();
-        let (cluster, aws) = tokio::join!(start_cluster(issuers, key), aws);
+        let (cluster, aws) = tokio::join!(cluster.start(), aws);
         let aws = aws?;
         let account = aws.account(ACCOUNT);
         let mut open_to_policies = BucketOptions::in_region(REGION);
@@ -115,7 +128,7 @@ impl World {
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_beside(&self, issuer: &str, user: &str) -> Result<Self, Problem> {
-        let cluster = start_cluster(&[issuer], SigningKey::generate_rsa()?).await?;
+        let cluster = cluster(&[issuer], SigningKey::generate_rsa()?).start().await?;
         Self::over(cluster, Arc::clone(&self.aws), user, &operator_policy_for(issuer)?).await
     }
 
@@ -271,8 +284,7 @@ impl World {
     }
 }
 
-async fn start_cluster(issuers: &[&str], key: SigningKey) -> Result<ControlPlane, Problem> {
+fn cluster(issuers: &[&str], key: SigningKey) -> ControlPlaneBuilder {
     let builder = ControlPlane::builder().signing_key(key).audit(true);
-    let builder = issuers.iter().fold(builder, |builder, issuer| builder.issuer(*issuer));
-    Ok(builder.start().await?)
+    issuers.iter().fold(builder, |builder, issuer| builder.issuer(*issuer))
 }

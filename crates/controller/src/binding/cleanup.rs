@@ -1,16 +1,16 @@
-//! Removing what a binding made: from its status and the tags in AWS, whatever has become of its spec.
+//! Removing what a binding made: from the tags in AWS, whatever has become of its spec and its status.
 
 use std::collections::BTreeSet;
 
-use irsa_api::{DeletionPolicy, IamRoleBinding, IamRoleBindingStatus};
+use irsa_api::{DeletionPolicy, IamRoleBinding, IamRoleBindingStatus, OidcFederation};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     naming::RoleName,
+    outcome::Outcome,
     plan::binding::Plan,
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
-use jiff::Timestamp;
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{ObjectReference, ServiceAccount};
 use kube::{Api, Resource, ResourceExt};
 use tracing::warn;
 
@@ -19,64 +19,68 @@ use super::{
     aws_errors::halt,
     bind::bound_before,
     federation::Known,
-    home::{check_home, role_in_place},
-    observe::{self, Depth},
+    home::{check_home, roles_in_place},
     validate::owner,
 };
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, is_abandoned},
+    shell::Cleanup,
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Annotations, trust, policies, role; in this order, so that no new pod gets a role that is on its way out, and a
     /// role that cannot be removed is at least closed.
-    pub(super) async fn clean_up(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
+    pub(super) async fn remove_or_leave(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
         let known = self.federations.get(&binding.spec.federation_ref.name);
         let removed = if retains(binding, known.as_ref()) {
-            Ok(())
+            self.leave(binding).await
         } else {
             self.remove(binding, known.as_ref()).await
         };
-        self.memory.forget(&ObjectKey::of(binding));
+        let key = ObjectKey::of(binding);
+        self.memory.forget(&key);
         match removed {
-            Ok(()) => Cleanup::Finished,
-            Err(halt) if is_abandoned(binding, halt.reason, Timestamp::now()) => {
-                self.abandon(binding, known.as_ref(), &halt).await;
+            Ok(()) => {
+                self.memory.let_go(key);
                 Cleanup::Finished
             }
             Err(halt) => Cleanup::Unfinished(Progress::of(binding).report(Err(halt))),
         }
     }
 
+    /// Everything stays: the role, and the annotations without which its pods would lose it. Nobody looks after the role
+    /// from now on, so it is judged once more: one that the guard-rails do not allow is left closed.
+    async fn leave(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
+        let around = self.observe(binding)?;
+        self.close_unless_allowed(binding, &around).await.map(drop)
+    }
+
     /// The role is removed also where an annotation could not be: nobody keeps a role by standing in the way there.
     async fn remove(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
         let unbound = self.unbind_accounts(binding).await;
-        self.remove_role(binding, known).await.and(unbound)
+        self.remove_roles(binding, known).await.and(unbound)
     }
 
-    async fn remove_role(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
-        let Some(name) = role_in_place(binding, known) else {
-            return Ok(());
-        };
+    async fn remove_roles(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
+        let names = roles_in_place(binding, known);
         let Some(known) = known else {
-            return without_federation(binding, &name);
+            return names.first().map_or(Ok(()), |name| without_federation(binding, name));
         };
+        if names.is_empty() {
+            return Ok(());
+        }
         let role = ConditionType::RoleSynced;
-        let aws = self
-            .connect
-            .connect(&known.usage.connection)
-            .await
-            .map_err(|error| halt(role, &error))?;
-        check_home(binding, &aws.caller().account)?;
+        let connected = self.connect.connect(&known.usage.connection).await;
+        let aws = connected.map_err(|error| halt(role, &error))?;
         let owner = owner(binding, &self.cluster);
-        let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names)
-            .await
-            .map_err(|error| halt(role, &error))?;
-        let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
-        self.write_role(&known.usage, &aws, &name, &steps, |_| ()).await
+        for name in &names {
+            let found = self.role_of(binding, known, &aws, name).await?;
+            let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
+            self.write_role(&known.usage, &aws, name, &steps, |_| ()).await?;
+        }
+        check_home(binding, &aws.caller().account)
     }
 
     async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
@@ -93,31 +97,52 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Ok(())
     }
 
-    /// Gives up on request. Recorded on the federation: a namespace on its way out takes no events.
-    async fn abandon(&self, binding: &IamRoleBinding, known: Option<&Known>, halt: &Halt) {
+    /// Gives up on request. Recorded on the federation, also on one that is gone: a namespace on its way out takes no
+    /// events.
+    pub(super) async fn record_abandoned(&self, binding: &IamRoleBinding, why: &Outcome) {
         let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
-        let role = role_in_place(binding, known).map_or_else(|| "no role".to_owned(), |role| format!("role {role}"));
+        let known = self.federations.get(&binding.spec.federation_ref.name);
+        let roles = roles_in_place(binding, known.as_ref());
+        let roles: Vec<String> = roles.iter().map(|role| format!("role {role}")).collect();
+        let roles = if roles.is_empty() {
+            "no role".to_owned()
+        } else {
+            roles.join(", ")
+        };
         let note = format!(
-            "IamRoleBinding {namespace}/{name} was deleted by force and left {role}: {}",
-            halt.message
+            "IamRoleBinding {namespace}/{name} was deleted by force and may have left {roles}: {}",
+            why.message
         );
         warn!(
             namespace,
             name,
-            reason = halt.reason.as_str(),
+            roles,
+            reason = why.reason.as_str(),
             "a binding was deleted by force"
         );
-        let about = known.map_or_else(|| binding.object_ref(&()), |known| known.reference.clone());
+        self.memory.let_go(ObjectKey::of(binding));
+        let about = self.federation_of(binding);
         self.shell.events.warning(&about, EventReason::Abandoned, &note).await;
+    }
+
+    /// The federation of a binding, whether it is there or not.
+    pub(super) fn federation_of(&self, binding: &IamRoleBinding) -> ObjectReference {
+        let name = &binding.spec.federation_ref.name;
+        let gone = || ObjectReference {
+            api_version: Some(OidcFederation::api_version(&()).into_owned()),
+            kind: Some(OidcFederation::kind(&()).into_owned()),
+            name: Some(name.clone()),
+            ..ObjectReference::default()
+        };
+        self.federations.get(name).map_or_else(gone, |known| known.reference)
     }
 }
 
-/// Whether everything stays: the role, and the annotations without which its pods would lose it.
-///
-/// A federation that no longer allows this is obeyed; one that is gone cannot object.
+/// Whether the binding asks for everything to stay and its federation allows it. A federation that is gone allows nothing:
+/// what is absent is refused.
 fn retains(binding: &IamRoleBinding, known: Option<&Known>) -> bool {
     binding.spec.deletion_policy == DeletionPolicy::Retain
-        && known.is_none_or(|known| known.usage.guardrails.allow_retain)
+        && known.is_some_and(|known| known.usage.guardrails.allow_retain)
 }
 
 /// Without a federation nobody says how to reach AWS; a binding that never got a role does not need to.

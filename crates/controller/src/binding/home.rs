@@ -1,26 +1,66 @@
-//! Which role a binding has, and in which account.
+//! Which roles a binding may have, and in which account.
 
 use irsa_api::IamRoleBinding;
+use irsa_aws::{Connect, Kind};
 use irsa_core::{
     naming::{RoleName, account_of},
     vocabulary::{ConditionType, Reason},
 };
+use kube::ResourceExt;
 
-use super::{federation::Known, siblings::role_name};
-use crate::halt::Halt;
+use super::{
+    Bindings,
+    aws_errors::halt,
+    federation::Known,
+    observe::{self, Depth, Found},
+    siblings::role_name,
+    validate::owner,
+};
+use crate::{halt::Halt, leadership::Leadership};
 
-/// The role that this binding may have made. The status has its name; a binding that was deleted before its first status
-/// may have made the one that its spec names.
-pub(super) fn role_in_place(binding: &IamRoleBinding, known: Option<&Known>) -> Option<RoleName> {
+/// The roles that this binding may have made: the one that its spec names, which cannot change, and the one in its status,
+/// should that be another. The spec comes first and the status is never believed alone: whoever may write it could point it
+/// at a role that does not exist, and keep the one that does. Ownership is for the tags to prove.
+pub(super) fn roles_in_place(binding: &IamRoleBinding, known: Option<&Known>) -> Vec<RoleName> {
     // Somebody else's role is not one that we made.
     if binding.spec.existing_role.is_some() {
-        return None;
+        return Vec::new();
     }
-    let recorded = binding.status.as_ref().and_then(|status| status.role_name.as_deref());
-    match recorded {
-        Some(name) => RoleName::new(name).ok(),
-        None => role_name(binding, &known?.usage.guardrails.role_name_prefix),
+    let named = known.and_then(|known| role_name(binding, &known.usage.guardrails.role_name_prefix));
+    let status = binding.status.as_ref();
+    let recorded = status.and_then(|status| RoleName::new(status.role_name.as_deref()?).ok());
+    let other = recorded.filter(|recorded| named.as_ref().is_none_or(|named| !named.same_as(recorded)));
+    named.into_iter().chain(other).collect()
+}
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// One of the roles that the binding may have made, if it is there and carries the binding's tags.
+    ///
+    /// Who may not even be read is not ours where the binding has no record of it and may not choose its name: a tenant who
+    /// names somebody else's role must not get a binding by it that nobody can delete.
+    pub(super) async fn role_of(
+        &self,
+        binding: &IamRoleBinding,
+        known: &Known,
+        aws: &C::Aws,
+        name: &RoleName,
+    ) -> Result<Option<Found>, Halt> {
+        let owner = owner(binding, &self.cluster);
+        let found = observe::role(aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
+        match found {
+            Err(error) if error.kind() == Kind::AccessDenied && !may_have_made(binding, known, name) => Ok(None),
+            Err(error) => Err(halt(ConditionType::RoleSynced, &error)),
+            Ok(found) => Ok(found.filter(|found| owner.owns(&found.role.tags))),
+        }
     }
+}
+
+fn may_have_made(binding: &IamRoleBinding, known: &Known, name: &RoleName) -> bool {
+    let status = binding.status.as_ref();
+    let recorded = status.and_then(|status| status.role_name.as_deref()) == Some(name.as_str());
+    let given = binding.spec.role.name.is_some().then_some(name);
+    let namespace = binding.namespace().unwrap_or_default();
+    recorded || known.usage.guardrails.allows_name(&namespace, given)
 }
 
 /// A role stays in the account that it was made in: one that is looked for in another is not gone.

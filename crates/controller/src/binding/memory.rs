@@ -2,7 +2,7 @@
 //! write.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,6 +19,7 @@ const SETTLE: Duration = Duration::from_secs(10);
 pub(crate) struct Memory {
     applied: Mutex<HashMap<ObjectKey, Applied>>,
     accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
+    let_go: Mutex<HashSet<ObjectKey>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,16 @@ impl Memory {
     /// Forgets a binding that is gone or may be anything now.
     pub(crate) fn forget(&self, binding: &ObjectKey) {
         lock(&self.applied).remove(binding);
+    }
+
+    /// Nothing that the binding made is to be removed any more: it may go.
+    pub(crate) fn let_go(&self, binding: ObjectKey) {
+        lock(&self.let_go).insert(binding);
+    }
+
+    /// Whether a binding that is gone had been let go; asked once.
+    pub(crate) fn was_let_go(&self, binding: &ObjectKey) -> bool {
+        lock(&self.let_go).remove(binding)
     }
 
     /// A ServiceAccount must be like this from now on.

@@ -5,7 +5,7 @@
 //!
 //! # Calls to AWS
 //! A new binding costs one read and 1 + managed + inline writes. Unchanged ones are checked together, by a few pages of
-//! listings once per interval ([`inventory`]); one that is looked at by itself costs 3 + inline reads. None of these
+//! listings once per interval (`inventory`); one that is looked at by itself costs 3 + inline reads. None of these
 //! depends on how many bindings there are.
 
 mod accounts;
@@ -16,10 +16,12 @@ mod cleanup;
 mod execute;
 mod existing;
 mod federation;
+mod gone;
 mod home;
 mod inventory;
 mod memory;
 mod observe;
+mod salvage;
 mod siblings;
 mod surroundings;
 mod validate;
@@ -30,11 +32,12 @@ use std::time::Duration;
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
+use irsa_core::outcome::Outcome;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
 use self::{federation::Federations, memory::Memory};
-pub(crate) use self::{federation::connection, inventory::Findings};
+pub(crate) use self::{federation::connection, inventory::Findings, salvage::salvage};
 pub use self::{
     inventory::Inventories,
     validate::Limits,
@@ -88,7 +91,15 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
     }
 
     async fn cleanup(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
-        self.clean_up(binding).await
+        self.remove_or_leave(binding).await
+    }
+
+    async fn unreadable(&self, binding: &IamRoleBinding, error: &str) -> Option<Report<IamRoleBindingStatus>> {
+        Some(self.judge_unreadable(binding, error).await)
+    }
+
+    async fn abandon(&self, binding: &IamRoleBinding, why: &Outcome) {
+        self.record_abandoned(binding, why).await;
     }
 }
 

@@ -36,15 +36,15 @@ fn place(binding: &IamRoleBinding) -> (Option<&str>, Option<&str>) {
     (binding.metadata.namespace.as_deref(), binding.metadata.name.as_deref())
 }
 
-/// All readable bindings but this one that are not on their way out.
+/// All bindings but this one.
 fn others<'a>(
     all: &'a [std::sync::Arc<Guarded<IamRoleBinding>>],
     binding: &'a IamRoleBinding,
 ) -> impl Iterator<Item = &'a IamRoleBinding> {
     // Borrowed: a pass over one of thousands goes through all of them.
     all.iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok())
-        .filter(|other| place(other) != place(binding) && !other.is_deleted())
+        .filter_map(|guarded| guarded.object())
+        .filter(|other| place(other) != place(binding))
 }
 
 /// The bindings of the cluster, read from the watch's memory.
@@ -63,18 +63,23 @@ impl<'a> Siblings<'a> {
         }
     }
 
+    /// Those that are not on their way out.
     fn others(&self) -> impl Iterator<Item = &IamRoleBinding> {
-        others(&self.all, self.binding)
+        others(&self.all, self.binding).filter(|other| !other.is_deleted())
     }
 
-    /// Roles that older bindings of the namespace have from the same federation.
+    /// Roles that older bindings of the namespace have from the same federation. A binding on its way out has one until its
+    /// cleanup is done: who deletes and creates faster than AWS answers gets no more roles by it.
     pub(crate) fn older_roles(&self) -> u32 {
-        let older = self.others().filter(|other| {
-            place(other).0 == place(self.binding).0
-                && other.spec.existing_role.is_none()
-                && other.spec.federation_ref == self.binding.spec.federation_ref
-                && claim(other) < self.claim
-        });
+        let has_role = |other: &IamRoleBinding| !other.is_deleted() || other.has_finalizer();
+        let older = others(&self.all, self.binding)
+            .filter(|other| has_role(other))
+            .filter(|other| {
+                place(other).0 == place(self.binding).0
+                    && other.spec.existing_role.is_none()
+                    && other.spec.federation_ref == self.binding.spec.federation_ref
+                    && claim(other) < self.claim
+            });
         u32::try_from(older.count()).unwrap_or(u32::MAX)
     }
 
@@ -191,7 +196,7 @@ mod tests {
     fn stored(bindings: &[&IamRoleBinding]) -> Store<Guarded<IamRoleBinding>> {
         let (reader, mut writer) = store();
         for binding in bindings {
-            writer.apply_watcher_event(&Event::Apply(kube::core::DeserializeGuard(Ok((*binding).clone()))));
+            writer.apply_watcher_event(&Event::Apply(Guarded(Ok((*binding).clone()))));
         }
         reader
     }
@@ -292,6 +297,16 @@ mod tests {
         let siblings = Siblings::of(&young, &store);
         assert_eq!(siblings.check_service_accounts(), Ok(()));
         assert_eq!(siblings.older_roles(), 0);
+    }
+
+    #[test]
+    fn a_binding_on_its_way_out_keeps_its_place_under_the_limit_until_its_role_is_gone() {
+        let (mut old, young) = (binding("old", 1, None, &["a"]), binding("young", 2, None, &["b"]));
+        old.metadata.deletion_timestamp = old.metadata.creation_timestamp.clone();
+        old.metadata.finalizers = Some(vec!["somebody.else/waits".to_owned()]);
+        assert_eq!(Siblings::of(&young, &stored(&[&old, &young])).older_roles(), 0);
+        old.metadata.finalizers = Some(vec!["irsa-anywhere.dev/binding".to_owned()]);
+        assert_eq!(Siblings::of(&young, &stored(&[&old, &young])).older_roles(), 1);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use irsa_core::{
     plan::binding::{DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
     trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
-    vocabulary::{ConditionType, Reason},
+    vocabulary::{CANARY_SERVICE_ACCOUNT, ConditionType, Reason},
 };
 use kube::ResourceExt;
 
@@ -203,6 +203,11 @@ pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) 
 pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, Halt> {
     let namespace = binding.namespace().unwrap_or_default();
     let role = ConditionType::RoleSynced;
+    let mut named = binding.spec.service_accounts.iter();
+    if named.any(|account| account.name == CANARY_SERVICE_ACCOUNT) {
+        let message = format!("spec.serviceAccounts: {CANARY_SERVICE_ACCOUNT} is never bound; remove it.");
+        return Err(Halt::new(role, Reason::InvalidSpec, message));
+    }
     let subjects = binding
         .spec
         .service_accounts

@@ -1,6 +1,8 @@
 //! What wakes a binding: itself, what it uses of its federation, its namespace's labels, its ServiceAccounts, and the
 //! going of an older binding that had what it wants.
 
+mod places;
+
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
 use futures::{
@@ -63,6 +65,7 @@ pub async fn run<C: Connect, L: Leadership>(
     let (bindings, bindings_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
     let (wake, woken) = unbounded();
+    let (gone, went) = unbounded();
     let waker = Waker {
         bindings: bindings.clone(),
         wake,
@@ -87,7 +90,7 @@ pub async fn run<C: Connect, L: Leadership>(
         }
     };
     let follow = context.shell.metrics.objects.follow();
-    let main = binding_stream(client.clone(), waker.clone(), follow, bindings_writer);
+    let main = binding_stream(client.clone(), waker.clone(), follow, gone, bindings_writer);
     let controller =
         everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
@@ -96,6 +99,7 @@ pub async fn run<C: Connect, L: Leadership>(
         () = watch_namespaces(client.clone(), namespaces_writer, &waker) => {}
         () = watch_accounts(client, &context.memory, &waker) => {}
         () = keep(&context, &waker) => {}
+        () = look_after_gone(went, &context, &waker) => {}
     }
 }
 
@@ -128,6 +132,7 @@ fn binding_stream(
     client: Client,
     waker: Waker,
     mut follow: impl FnMut(&Event<Guarded<IamRoleBinding>>) + Send + 'static,
+    gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
 ) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
@@ -136,8 +141,18 @@ fn binding_stream(
         .inspect_ok(move |event| {
             follow(event);
             match event {
-                Event::Apply(binding) => waker.wake_contenders_of_earlier(binding),
-                Event::Delete(binding) => waker.wake_contenders(binding),
+                Event::Apply(binding) => {
+                    waker.wake_contenders_of_earlier(binding);
+                    waker.wake_overtaken(binding);
+                }
+                Event::Delete(binding) => {
+                    waker.wake_contenders(binding);
+                    waker.wake_first_in_line(binding);
+                    if let Some(binding) = binding.object() {
+                        // Nobody listens any more only when the controller has stopped.
+                        let _ = gone.unbounded_send(binding.clone());
+                    }
+                }
                 Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }
         })
@@ -147,6 +162,20 @@ fn binding_stream(
             predicates::generation.combine(predicates::annotations),
             PredicateConfig::default(),
         )
+}
+
+/// Removes what bindings made that went without being let go.
+async fn look_after_gone<C: Connect, L: Leadership>(
+    went: UnboundedReceiver<IamRoleBinding>,
+    context: &Bindings<C, L>,
+    waker: &Waker,
+) {
+    went.for_each_concurrent(None, async |binding| {
+        context.look_after_gone(&binding).await;
+        // One that was made anew meanwhile may have lost what it had just taken up.
+        waker.wake_where(|other| other.namespace() == binding.namespace() && other.name_any() == binding.name_any());
+    })
+    .await;
 }
 
 async fn watch_federations(client: Client, federations: &Federations, waker: &Waker, known: &Notify) {
@@ -263,19 +292,18 @@ impl Waker {
 
     /// Wakes those that want what this binding had.
     fn wake_contenders(&self, binding: &Guarded<IamRoleBinding>) {
-        let Ok(binding) = &binding.0 else { return };
+        let Some(binding) = binding.object() else { return };
         self.wake_where(|other| other.uid() != binding.uid() && contend(binding, other));
     }
 
     /// Wakes those that want what this binding had before its spec changed.
     fn wake_contenders_of_earlier(&self, binding: &Guarded<IamRoleBinding>) {
-        let Ok(now) = &binding.0 else { return };
+        let Some(now) = binding.object() else { return };
         let earlier = self.bindings.get(&reference_to(now));
         if let Some(earlier) = earlier
             && earlier
-                .0
-                .as_ref()
-                .is_ok_and(|earlier| earlier.generation() != now.generation())
+                .object()
+                .is_some_and(|earlier| earlier.generation() != now.generation())
         {
             self.wake_contenders(&earlier);
         }
@@ -283,7 +311,7 @@ impl Waker {
 
     pub(super) fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
         for binding in self.bindings.state() {
-            if let Ok(binding) = &binding.0
+            if let Some(binding) = binding.object()
                 && wanted(binding)
             {
                 // Nobody listens any more only when the controller has stopped.
@@ -295,21 +323,20 @@ impl Waker {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::DeserializeGuard;
     use serde_json::json;
 
     use super::*;
 
-    fn binding(name: &str, federation: &str, account: &str, generation: i64) -> Guarded<IamRoleBinding> {
+    pub(super) fn binding(name: &str, federation: &str, account: &str, generation: i64) -> Guarded<IamRoleBinding> {
         let binding = json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
             "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": generation},
             "spec": {"serviceAccounts": [{"name": account}], "federationRef": {"name": federation}},
         });
-        DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
+        Guarded(Ok(serde_json::from_value(binding).unwrap()))
     }
 
-    fn waker(bindings: &[Guarded<IamRoleBinding>]) -> (Waker, UnboundedReceiver<Reference>) {
+    pub(super) fn waker(bindings: &[Guarded<IamRoleBinding>]) -> (Waker, UnboundedReceiver<Reference>) {
         let (reader, mut writer) = reflector::store();
         for binding in bindings {
             writer.apply_watcher_event(&Event::Apply(binding.clone()));
@@ -319,7 +346,7 @@ mod tests {
     }
 
     /// Names of the bindings woken, in order.
-    fn names(mut woken: UnboundedReceiver<Reference>) -> Vec<String> {
+    pub(super) fn names(mut woken: UnboundedReceiver<Reference>) -> Vec<String> {
         let mut names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
             .map(|one| one.name)
             .collect();

@@ -18,8 +18,8 @@ use super::{
     Bindings,
     apply::is_requested,
     aws_errors::halt,
-    home::{check_home, role_in_place},
-    observe::{self, Depth, Found},
+    home::{check_home, roles_in_place},
+    observe::Found,
     surroundings::Surroundings,
     validate::owner,
 };
@@ -37,7 +37,7 @@ const RETRY_SUSPENDED: std::time::Duration = std::time::Duration::from_mins(1);
 const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
 
 /// What became of a role whose binding cannot have what it asks for.
-enum Verdict {
+pub(super) enum Verdict {
     /// It goes on, or there is none of ours.
     Untouched,
     /// Its trust is closed, for this reason if one is known.
@@ -108,39 +108,76 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
     }
 
-    async fn close_unless_allowed(&self, binding: &IamRoleBinding, around: &Surroundings) -> Result<Verdict, Halt> {
-        let Some(name) = role_in_place(binding, Some(&around.known)) else {
-            return Ok(Verdict::Untouched);
+    /// A binding that cannot be read: its role is judged like that of every other that cannot have what it asks for.
+    pub(super) async fn judge_unreadable(&self, binding: &IamRoleBinding, error: &str) -> Report<IamRoleBindingStatus> {
+        let message = format!("The object cannot be read: {error}. Correct what it names, or delete the object.");
+        let halt = Halt::new(ConditionType::Admitted, Reason::InvalidSpec, message);
+        let halt = match self.observe(binding) {
+            Ok(around) => self.withhold(binding, &around, halt).await,
+            Err(unknown) => unknown,
         };
-        let role = ConditionType::RoleSynced;
+        Progress::of(binding).report(Err(halt))
+    }
+
+    pub(super) async fn close_unless_allowed(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+    ) -> Result<Verdict, Halt> {
+        let names = roles_in_place(binding, Some(&around.known));
+        if names.is_empty() {
+            return Ok(Verdict::Untouched);
+        }
         let connected = self.connect.connect(&around.known.usage.connection).await;
-        let aws = connected.map_err(|error| halt(role, &error))?;
-        check_home(binding, &aws.caller().account)?;
+        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        let mut verdict = None;
+        for name in &names {
+            if let Some(judged) = self.judge_role(binding, around, &aws, name).await? {
+                verdict = Some(match verdict {
+                    Some(closed @ Verdict::Closed(_)) => closed,
+                    _ => judged,
+                });
+            }
+        }
+        match verdict {
+            Some(verdict) => Ok(verdict),
+            None => check_home(binding, &aws.caller().account).map(|()| Verdict::Untouched),
+        }
+    }
+
+    /// One role: closed unless the guard-rails allow it as it is; `None` where there is none of ours. As the inventory shows
+    /// it where that leaves nothing to do and the binding stays.
+    async fn judge_role(
+        &self,
+        binding: &IamRoleBinding,
+        around: &Surroundings,
+        aws: &C::Aws,
+        name: &RoleName,
+    ) -> Result<Option<Verdict>, Halt> {
         let owner = owner(binding, &self.cluster);
         let (usage, interval) = (&around.known.usage, around.known.interval);
         let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
         if has_role
+            && !binding.is_deleted()
             && !is_requested(binding)
-            && let Some(listed) = self.look_up(&aws, usage, &name, interval).await
-            && let Some(judged) = Judged::of(binding, around, &owner, &name, &listed)
+            && let Some(listed) = self.look_up(aws, usage, name, interval).await
+            && let Some(judged) = Judged::of(binding, around, &owner, name, &listed)
             && judged.steps.is_empty()
         {
-            return Ok(judged.verdict());
+            return Ok(Some(judged.verdict()));
         }
-        let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
-        let found = found.map_err(|error| halt(role, &error))?;
-        let judged = found.and_then(|found| Judged::of(binding, around, &owner, &name, &found));
-        let Some(judged) = judged else {
-            return Ok(Verdict::Untouched);
+        let found = self.role_of(binding, &around.known, aws, name).await?;
+        let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
+            return Ok(None);
         };
-        self.write_role(usage, &aws, &name, &judged.steps, |_| ()).await?;
+        self.write_role(usage, aws, name, &judged.steps, |_| ()).await?;
         if !judged.steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
-            let note = judged.in_words(&name);
+            let note = judged.in_words(name);
             let about = binding.object_ref(&());
             self.shell.events.warning(&about, EventReason::Applied, &note).await;
         }
-        Ok(judged.verdict())
+        Ok(Some(judged.verdict()))
     }
 }
 
@@ -197,15 +234,11 @@ impl Judged {
     }
 
     fn in_words(&self, role: &RoleName) -> String {
-        let what = self
-            .steps
-            .iter()
-            .map(BindingStep::to_string)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let what: Vec<String> = self.steps.iter().map(BindingStep::to_string).collect();
         let because = self.refusal.as_ref().map(Refusal::to_string);
         format!(
-            "Taken from role {role}: {what}. {}",
+            "Taken from role {role}: {}. {}",
+            what.join("; "),
             because.as_deref().unwrap_or(NOT_ALLOWED)
         )
     }

@@ -1,18 +1,19 @@
 //! Removing what a federation made: provider, documents, statement, record; in this order.
 
-use irsa_api::{DeletionPolicy, IamRoleBinding, OidcFederation, OidcFederationStatus};
+use irsa_api::{DeletionPolicy, FederationRef, IamRoleBinding, OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
     history::KeyRecord,
+    outcome::Outcome,
     plan::federation::FederationPlan,
     vocabulary::{ConditionType, EventReason, Reason},
 };
-use jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
-    api::{ApiResource, DynamicObject, ListParams},
+    api::{ApiResource, ListParams},
+    core::{NotUsed, Object},
 };
-use serde_json::Value;
+use serde::Deserialize;
 use tracing::warn;
 
 use super::{
@@ -28,14 +29,24 @@ use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, is_abandoned},
+    shell::{Cleanup, Lenient},
 };
+
+/// A binding as far as it matters here: of the rest nothing needs to be readable.
+type User = Object<Uses, NotUsed>;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Uses {
+    #[serde(default)]
+    federation_ref: Lenient<FederationRef>,
+}
 
 /// Bindings that a condition names before it says "and more".
 const MAX_NAMED: usize = 5;
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
-    pub(super) async fn clean_up(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
+    pub(super) async fn remove_all(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
         let unfinished = |halt| Cleanup::Unfinished(Progress::of(federation).report(Err(halt)));
         if let Err(halt) = self.check_bindings(federation).await {
             return unfinished(halt);
@@ -44,10 +55,6 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         match removed {
             Ok(()) => {
                 self.memory.forget(&ObjectKey::of(federation));
-                Cleanup::Finished
-            }
-            Err(halt) if is_abandoned(federation, halt.reason, Timestamp::now()) => {
-                self.abandon(federation, &halt).await;
                 Cleanup::Finished
             }
             Err(halt) => unfinished(halt),
@@ -85,7 +92,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     fn known_users(&self, federation: &str) -> Vec<String> {
         let bindings = self.bindings.state();
-        let readable = bindings.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+        let readable = bindings.iter().filter_map(|guarded| guarded.object());
         readable
             .filter(|binding| binding.spec.federation_ref.name == federation)
             .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
@@ -94,17 +101,24 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     async fn listed_users(&self, federation: &str) -> Result<Vec<String>, Halt> {
         let kind = ApiResource::erase::<IamRoleBinding>(&());
-        let api: Api<DynamicObject> = Api::all_with(self.shell.client.clone(), &kind);
-        let listed = api.list(&ListParams::default()).await.map_err(|error| {
-            let message = format!("The IamRoleBindings of the cluster could not be listed: {error}.");
-            Halt::new(ConditionType::ProviderRegistered, Reason::ApiServerUnavailable, message)
-        })?;
-        let refers = |binding: &&DynamicObject| {
-            let name = binding.data.pointer("/spec/federationRef/name").and_then(Value::as_str);
-            name == Some(federation)
+        let api: Api<User> = Api::all_with(self.shell.client.clone(), &kind);
+        let listed = match api.list(&ListParams::default()).await {
+            Ok(listed) => listed.items,
+            // Without the CRD there are none.
+            Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
+            Err(error) => {
+                let message = format!("The IamRoleBindings of the cluster could not be listed: {error}.");
+                let aspect = ConditionType::ProviderRegistered;
+                return Err(Halt::new(aspect, Reason::ApiServerUnavailable, message));
+            }
         };
-        let users = listed.items.iter().filter(refers);
-        Ok(users
+        let refers = |binding: &&User| {
+            let named = binding.spec.federation_ref.0.as_ref();
+            named.is_some_and(|named| named.name == federation)
+        };
+        Ok(listed
+            .iter()
+            .filter(refers)
             .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
             .collect())
     }
@@ -175,7 +189,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         executor.execute(&steps, &mut Done::default()).await
     }
 
-    async fn abandon(&self, federation: &OidcFederation, halt: &Halt) {
+    pub(super) async fn record_abandoned(&self, federation: &OidcFederation, why: &Outcome) {
         let provider = federation
             .status
             .as_ref()
@@ -184,12 +198,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         warn!(
             name = federation.name_any(),
             provider,
-            reason = halt.reason.as_str(),
+            reason = why.reason.as_str(),
             "a federation was deleted by force"
         );
         let note = format!(
             "Deleted by force; {provider} and the documents may still be in AWS: {}",
-            halt.message
+            why.message
         );
         self.shell
             .events

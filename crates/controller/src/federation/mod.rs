@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use irsa_api::{IamRoleBinding, OidcFederation, OidcFederationStatus};
 use irsa_aws::{Connect, PublicReader};
+use irsa_core::outcome::Outcome;
 use kube::runtime::reflector::Store;
 
 use self::memory::Memory;
@@ -85,7 +86,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
     }
 
     async fn cleanup(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
-        self.clean_up(federation).await
+        self.remove_all(federation).await
+    }
+
+    async fn abandon(&self, federation: &OidcFederation, why: &Outcome) {
+        self.record_abandoned(federation, why).await;
     }
 }
 

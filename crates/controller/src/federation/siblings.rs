@@ -17,7 +17,7 @@ pub(super) fn check(
     let all = all.state();
     let older = all
         .iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .filter_map(|guarded| guarded.object())
         .filter(|other| other.name_any() != federation.name_any() && !other.is_deleted())
         .filter(|other| other.spec.issuer == federation.spec.issuer && age(other) < age(federation))
         .find(|other| shares_account(federation, account, other));

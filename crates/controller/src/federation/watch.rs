@@ -143,7 +143,7 @@ fn federation_stream(
 }
 
 fn is_deleted(federation: &Guarded<OidcFederation>) -> bool {
-    federation.0.as_ref().is_ok_and(Managed::is_deleted)
+    federation.object().is_some_and(Managed::is_deleted)
 }
 
 async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded<IamRoleBinding>>, waker: &Waker) {
@@ -151,7 +151,7 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(|binding| {
-            if let Ok(binding) = &mut binding.0 {
+            if let Some(binding) = binding.object_mut() {
                 binding.metadata.managed_fields = None;
                 binding.status = None;
             }
@@ -161,7 +161,7 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Delete(binding)) => {
-                if let Ok(binding) = &binding.0 {
+                if let Some(binding) = binding.object() {
                     waker.wake_deleted(&binding.spec.federation_ref.name);
                 }
             }
@@ -185,13 +185,13 @@ impl Waker {
     }
 
     fn wake_duplicates(&self, gone: &Guarded<OidcFederation>) {
-        let Ok(gone) = &gone.0 else { return };
+        let Some(gone) = gone.object() else { return };
         self.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
     }
 
     fn wake_where(&self, wanted: impl Fn(&OidcFederation) -> bool) {
         for federation in self.federations.state() {
-            if let Ok(federation) = &federation.0
+            if let Some(federation) = federation.object()
                 && wanted(federation)
             {
                 // Nobody listens any more only when the controller has stopped.
@@ -203,7 +203,6 @@ impl Waker {
 
 #[cfg(test)]
 mod tests {
-    use kube::core::DeserializeGuard;
     use serde_json::json;
 
     use super::*;
@@ -215,7 +214,7 @@ mod tests {
             "metadata": {"name": name, "uid": name, "deletionTimestamp": deleted},
             "spec": {"issuer": issuer, "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}}},
         });
-        DeserializeGuard(Ok(serde_json::from_value(federation).unwrap()))
+        Guarded(Ok(serde_json::from_value(federation).unwrap()))
     }
 
     fn woken(federations: &[Guarded<OidcFederation>], act: impl FnOnce(&Waker)) -> Vec<String> {

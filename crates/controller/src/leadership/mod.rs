@@ -3,7 +3,7 @@
 //! - [`Leadership`] is the port; a step asks it for a [`Permit`].
 //! - [`Elector`] campaigns for a `coordination.k8s.io/v1` Lease and keeps a [`Claim`], which is the port's answer with more
 //!   than one replica. What to do about an observed Lease is decided by [`lease`], which is pure.
-//! - [`gate`] asks the port once more for whoever sends: for each attempt, when it is about to go out.
+//! - `gate` asks the port once more for whoever sends: for each attempt, when it is about to go out.
 
 mod claim;
 mod elector;

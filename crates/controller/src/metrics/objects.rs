@@ -157,16 +157,16 @@ impl Objects {
         let mut all = self.lock();
         let unknown = match all.get(&(K::KIND, key.clone())) {
             None => true,
-            Some(known) => (known.state == ObjectState::Unreadable) != object.0.is_err(),
+            Some(known) => (known.state == ObjectState::Unreadable) != object.object().is_none(),
         };
         if !unknown {
             return;
         }
-        let found = match &object.0 {
+        let found = match object.object() {
             // Nothing of ours is left of it; it waits for somebody else's finalizer.
-            Ok(object) if object.is_deleted() && !object.has_finalizer() => return,
-            Ok(object) => Known::from_status(object, now),
-            Err(_) => Known::unreadable(),
+            Some(object) if object.is_deleted() && !object.has_finalizer() => return,
+            Some(object) => Known::from_status(object, now),
+            None => Known::unreadable(),
         };
         self.replace(&mut all, K::KIND, key, Some(found));
     }

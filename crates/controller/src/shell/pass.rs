@@ -11,10 +11,11 @@ use irsa_core::{
     vocabulary::{Class, Reason},
 };
 use jiff::Timestamp;
-use kube::runtime::controller::Action;
+use kube::{ResourceExt, runtime::controller::Action};
+use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
-use super::{Cleanup, Guarded, PassError, Reconciler, Report, told::Verdict};
+use super::{Cleanup, Guarded, PassError, Reconciler, Report, finalizer::is_abandoned, told::Verdict};
 use crate::{
     log::{self, Step},
     metrics::PassResult,
@@ -26,26 +27,31 @@ const CONCLUDING: Duration = Duration::from_secs(30);
 
 /// One pass over one object, within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
-    let object = match &object.0 {
-        Ok(object) => object,
-        Err(invalid) => {
-            warn!(error = %invalid.error, name = invalid.metadata.name, "an object cannot be read and is left alone");
-            return Ok(Action::await_change());
-        }
+    let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
+    let Some(object) = object.object() else {
+        warn!(
+            error,
+            name = object.name_any(),
+            "an object cannot be read and is left alone"
+        );
+        return Ok(Action::await_change());
     };
     let span = log::pass_span(object);
-    whole_pass(object, reconciler.as_ref()).instrument(span).await
+    whole_pass(object, error, reconciler.as_ref()).instrument(span).await
 }
 
-async fn whole_pass<R: Reconciler>(object: &R::Kind, reconciler: &R) -> Result<Action, PassError> {
+async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
     let shell = reconciler.shell();
     let objects = &shell.metrics.objects;
+    if let Err(wait) = shell.pace.admit(&ObjectKey::of(object), Instant::now()) {
+        return Ok(Action::requeue(wait));
+    }
     let mut measurement = shell.metrics.pass(R::Kind::KIND);
     let object = shell.written.freshest(object);
     let key = ObjectKey::of(&object);
     let whole = shell.deadline.saturating_add(CONCLUDING);
     // On the heap, because the compiler gives up on computing how large all that is within it is.
-    let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object)));
+    let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object, error)));
     let (ended, changes) = log::noting_changes(limited).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
@@ -71,7 +77,7 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, reconciler: &R) -> Result<A
 
 /// When to look again at an object whose pass could not be concluded.
 pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, _: &PassError, reconciler: Arc<R>) -> Action {
-    let Ok(object) = &object.0 else {
+    let Some(object) = object.object() else {
         return Action::await_change();
     };
     let delay = delay(reconciler.as_ref(), object, Class::Retry);
@@ -101,9 +107,13 @@ impl Ended {
     }
 }
 
-async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
+/// `error` says why the object could not be read, if it could not.
+async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&str>) -> Result<Ended, PassError> {
     if object.is_deleted() {
         return delete(reconciler, object).await;
+    }
+    if let Some(error) = error {
+        return unreadable(reconciler, object, error).await;
     }
     if object.is_suspended() {
         let deadline = reconciler.shell().deadline;
@@ -147,14 +157,41 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     Ok(Some(shell.written.freshest(object)))
 }
 
+async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str) -> Result<Ended, PassError> {
+    let deadline = reconciler.shell().deadline;
+    let report = tokio::time::timeout(deadline, Step::Validate.run(reconciler.unreadable(object, error))).await;
+    if let Some(report) = report.unwrap_or_else(|_| Some(too_slow(object, deadline))) {
+        return conclude(reconciler, object, report).await;
+    }
+    Ok(Ended {
+        reason: Reason::InvalidSpec,
+        message: format!("The object cannot be read and is left alone: {error}"),
+        gone: false,
+        look_again: None,
+    })
+}
+
+/// A cleanup within the deadline. One that failed is given up where that is asked for, whatever it failed for: a hung
+/// endpoint must not hold a namespace for ever.
+pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanup<<R::Kind as Managed>::Status> {
+    let shell = reconciler.shell();
+    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
+    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
+        Cleanup::Unfinished(report) if is_abandoned(object, report.outcome.reason, Timestamp::now()) => {
+            shell.metrics.count_abandoned(R::Kind::KIND);
+            reconciler.abandon(object, &report.outcome).await;
+            Cleanup::Finished
+        }
+        cleanup => cleanup,
+    }
+}
+
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
     let shell = reconciler.shell();
     if !object.has_finalizer() {
         return Ok(Ended::gone());
     }
-    let work = Step::Cleanup.run(reconciler.cleanup(object));
-    let cleanup = tokio::time::timeout(shell.deadline, work).await;
-    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
+    match Step::Cleanup.run(clean_up(reconciler, object)).await {
         Cleanup::Finished => {
             Step::Finalizer.run(shell.remove_finalizer(object)).await?;
             Ok(Ended::gone())

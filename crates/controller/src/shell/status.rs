@@ -77,11 +77,13 @@ impl<L: Leadership> Shell<L> {
             field_manager: Some(STATUS_FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
-        let answer: K = object
-            .own_api(&self.client)
-            .patch_status(&object.name_any(), &parameters, &patch)
-            .await?;
-        self.written.remember(&answer);
+        let api = object.own_api(&self.client);
+        match api.patch_status(&object.name_any(), &parameters, &patch).await {
+            Ok(answer) => self.written.remember::<K>(&answer),
+            // Written: the API server answered with the object, which cannot be read now either.
+            Err(kube::Error::SerdeError(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
         log::changed("status");
         Ok(())
     }

@@ -211,8 +211,9 @@ impl Guardrails {
         }
     }
 
-    /// A default name is always within the namespace's prefix.
-    fn allows_name(&self, namespace: &str, given: Option<&RoleName>) -> bool {
+    /// Whether a binding of this namespace may choose this name for its role. A default name is always within the
+    /// namespace's prefix.
+    pub fn allows_name(&self, namespace: &str, given: Option<&RoleName>) -> bool {
         self.role_names == RoleNames::Any
             || given.is_none_or(|name| name.as_str().starts_with(&self.name_prefix(namespace)))
     }

@@ -59,5 +59,9 @@ pub const BUCKET_STATEMENT_SID_PREFIX: &str = "IrsaAnywherePublicRead";
 /// Name prefix of the ConfigMap that holds a federation's key history.
 pub const KEY_HISTORY_PREFIX: &str = "irsa-anywhere-keys-";
 
+/// The ServiceAccount in the operator's namespace that is never bound: what lets it in lets everybody in. No binding may
+/// name a ServiceAccount like this, in any namespace.
+pub const CANARY_SERVICE_ACCOUNT: &str = "irsa-anywhere-canary";
+
 /// The audience that every AWS SDK and the AWS pod-identity webhook use by default.
 pub const DEFAULT_AUDIENCE: &str = "sts.amazonaws.com";

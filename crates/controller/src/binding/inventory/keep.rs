@@ -22,7 +22,7 @@ use super::{
     take::Listing,
 };
 use crate::{
-    binding::{Bindings, home::role_in_place, watch::Waker},
+    binding::{Bindings, home::roles_in_place, watch::Waker},
     leadership::Leadership,
 };
 
@@ -71,7 +71,8 @@ async fn take_one<C: Connect, L: Leadership>(
     }
     waker.wake_where(|binding| {
         let known = bindings.federations.get(&binding.spec.federation_ref.name);
-        role_in_place(binding, known.as_ref()).is_some_and(|role| changed.contains(&key(role.as_str())))
+        let roles = roles_in_place(binding, known.as_ref());
+        roles.iter().any(|role| changed.contains(&key(role.as_str())))
     });
 }
 
@@ -128,12 +129,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             ..Population::default()
         };
         for binding in self.siblings.state() {
-            if let Ok(binding) = &binding.0 {
+            if let Some(binding) = binding.object() {
                 let federation = &binding.spec.federation_ref.name;
                 if let Some(known) = federations.get(federation) {
                     population.bindings.insert(place(federation, binding));
-                    let role = role_in_place(binding, Some(known));
-                    population.claimed.extend(role.map(|role| key(role.as_str())));
+                    let roles = roles_in_place(binding, Some(known));
+                    population.claimed.extend(roles.iter().map(|role| key(role.as_str())));
                 }
             }
         }

@@ -30,6 +30,7 @@ struct World {
     failing: Option<(&'static str, Kind)>,
     /// Roles of the account that nobody looks at.
     others: usize,
+    hung: bool,
 }
 
 /// One account. Clones are connections to the same one.
@@ -74,6 +75,11 @@ impl FakeAws {
     /// The account has so many more roles.
     pub(super) fn crowd(&self, others: usize) {
         self.world.lock().unwrap().others = others;
+    }
+
+    /// From now on nothing is answered.
+    pub(super) fn hang(&self) {
+        self.world.lock().unwrap().hung = true;
     }
 
     /// Nothing fails any more.
@@ -143,6 +149,9 @@ impl Connect for FakeAws {
     type Aws = Self;
 
     async fn connect(&self, _: &Connection) -> Result<Self, AwsError> {
+        if self.world.lock().unwrap().hung {
+            std::future::pending::<()>().await;
+        }
         self.call("Connect", |_| Ok(())).map(|()| {
             self.world.lock().unwrap().calls.pop();
             self.clone()

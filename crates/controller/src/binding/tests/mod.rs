@@ -1,6 +1,7 @@
 //! Bindings against IAM and Kubernetes in memory: every wait, every refusal, drift, deletion, and what each costs.
 
 mod coexistence;
+mod escapes;
 mod fake_aws;
 mod fake_kubernetes;
 mod inventory;
@@ -19,7 +20,7 @@ use irsa_core::{
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
-    core::{DeserializeGuard, PartialObjectMeta},
+    core::PartialObjectMeta,
     runtime::{
         reflector::{Store, store, store::Writer},
         watcher::Event,
@@ -38,7 +39,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Shell},
+    shell::{Cleanup, Guarded, Reconciler, Shell, clean_up},
 };
 
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
@@ -149,7 +150,7 @@ impl<L: Leadership> Bench<L> {
     }
 
     async fn cleanup(&self, binding: &IamRoleBinding) -> Result<(), Outcome> {
-        match self.controller.cleanup(binding).await {
+        match clean_up(&self.controller, binding).await {
             Cleanup::Finished => Ok(()),
             Cleanup::Unfinished(report) => Err(report.outcome),
         }
@@ -221,5 +222,5 @@ fn edit(binding: &mut IamRoleBinding, change: impl FnOnce(&mut Value)) {
 }
 
 fn guarded(binding: &IamRoleBinding) -> Guarded<IamRoleBinding> {
-    DeserializeGuard(Ok(binding.clone()))
+    Guarded(Ok(binding.clone()))
 }

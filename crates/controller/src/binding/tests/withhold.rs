@@ -217,11 +217,16 @@ async fn a_trust_that_somebody_widened_is_closed_where_it_cannot_be_repaired() {
 #[tokio::test]
 async fn a_role_in_another_account_is_neither_made_anew_nor_taken_for_gone() {
     let (bench, mut binding) = bound(|_| ()).await;
+    bench.aws.tamper(ROLE, |role| role.role.tags.clear());
     let elsewhere = format!("arn:aws:iam::999999999999:role/{ROLE}");
     binding.status.as_mut().unwrap().role_arn = Some(elsewhere.clone());
     bench.end(&mut binding, Reason::WrongAccount, &elsewhere).await;
     assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::WrongAccount);
-    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+    assert_eq!(
+        bench.aws.take_calls(),
+        ["GetRole", "GetRole"],
+        "looked for, and nothing written"
+    );
 }
 
 #[tokio::test]

@@ -17,12 +17,9 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 use jiff::{SignedDuration, Timestamp};
-use kube::{
-    core::DeserializeGuard,
-    runtime::{
-        reflector::{store, store::Writer},
-        watcher::Event,
-    },
+use kube::runtime::{
+    reflector::{store, store::Writer},
+    watcher::Event,
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
@@ -39,7 +36,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Report, Shell},
+    shell::{Cleanup, Guarded, Reconciler, Report, Shell, clean_up},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";
@@ -169,7 +166,7 @@ impl<L: Leadership> Bench<L> {
     }
 
     async fn cleanup(&self, federation: &OidcFederation) -> Result<(), Outcome> {
-        match self.controller.cleanup(federation).await {
+        match clean_up(&self.controller, federation).await {
             Cleanup::Finished => Ok(()),
             Cleanup::Unfinished(report) => Err(report.outcome),
         }
@@ -227,7 +224,7 @@ fn edit(federation: &mut OidcFederation, change: impl FnOnce(&mut Value)) {
 
 /// Puts it among those that the controller knows of.
 fn know(writer: &mut Writer<Guarded<OidcFederation>>, federation: &OidcFederation) {
-    writer.apply_watcher_event(&Event::Apply(DeserializeGuard(Ok(federation.clone()))));
+    writer.apply_watcher_event(&Event::Apply(Guarded(Ok(federation.clone()))));
 }
 
 fn condition<'a>(federation: &'a OidcFederation, kind: &str) -> (&'a str, &'a str) {

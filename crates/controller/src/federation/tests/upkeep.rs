@@ -113,8 +113,8 @@ async fn both_kinds_of_pass_tell_when_the_documents_could_last_be_read() {
     let mut unread = federation.clone();
     unread.status = None;
     let appear = |follow: &mut dyn FnMut(&Event<Guarded<OidcFederation>>)| {
-        follow(&Event::Delete(DeserializeGuard(Ok(unread.clone()))));
-        follow(&Event::Apply(DeserializeGuard(Ok(unread.clone()))));
+        follow(&Event::Delete(Guarded(Ok(unread.clone()))));
+        follow(&Event::Apply(Guarded(Ok(unread.clone()))));
     };
     appear(&mut follow);
     assert!(!read());

@@ -1,6 +1,5 @@
 use irsa_api::OidcFederation;
 use irsa_core::outcome::{self, Circumstances, Outcome};
-use kube::core::DeserializeGuard;
 use prometheus_client::encoding::text::encode;
 use serde_json::{Value, json};
 
@@ -105,7 +104,7 @@ fn ready(name: &str) -> OidcFederation {
 }
 
 fn good(federation: &OidcFederation) -> Guarded<OidcFederation> {
-    DeserializeGuard(Ok(federation.clone()))
+    Guarded(Ok(federation.clone()))
 }
 
 #[test]

@@ -95,11 +95,11 @@ impl DesiredAccount {
         }
         let conflict = wrong
             .iter()
-            .find_map(|key| account.theirs.get(*key).map(|manager| ((*key).clone(), manager)));
+            .find_map(|key| account.other_manager(key).map(|manager| ((*key).clone(), manager)));
         match conflict {
             Some((key, manager)) => AccountPlan::Conflict {
                 key,
-                manager: manager.clone(),
+                manager: manager.to_owned(),
             },
             None => AccountPlan::Apply(keys),
         }
@@ -130,6 +130,16 @@ impl AccountKeys {
 }
 
 impl Account {
+    /// Who else set this key, if anybody did. An object that was created without any field is not tracked until its first
+    /// apply, which then takes what is there for this manager's (kube-apiserver, `skipnonapplied.go`).
+    fn other_manager(&self, key: &str) -> Option<&str> {
+        let untracked = || {
+            let present = self.annotations.contains_key(key) || self.labels.contains_key(key);
+            (present && !self.ours.contains(key)).then_some("before-first-apply")
+        };
+        self.theirs.get(key).map(String::as_str).or_else(untracked)
+    }
+
     fn is_created_by(&self, binding: &str) -> bool {
         self.ours.contains(OWNER_LABEL) && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
     }
@@ -232,6 +242,19 @@ mod tests {
             assert_eq!(keys.labels[OWNER_LABEL], "app");
             assert_eq!(keys.annotations.len() + keys.labels.len(), 4);
         }
+    }
+
+    #[test]
+    fn another_value_that_nobody_is_on_record_for_is_a_conflict_too() {
+        let mut account = applied();
+        account.ours.clear();
+        assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
+        account.annotations.insert(EKS_ROLE_ARN.to_owned(), "other".to_owned());
+        let conflict = AccountPlan::Conflict {
+            key: EKS_ROLE_ARN.to_owned(),
+            manager: "before-first-apply".to_owned(),
+        };
+        assert_eq!(desired(false).plan(Some(&account)), conflict);
     }
 
     #[test]

@@ -1,0 +1,76 @@
+//! Bindings that went without being let go: somebody took our finalizer off, and with the object went the only thing that
+//! stood for its role.
+//!
+//! Whoever may write a binding may write its finalizers, so this is a way to keep a role beyond every guard-rail. The watch
+//! still shows the object once more, which is enough to remove what it made. What goes while the operator does not run is
+//! for the inventory of roles to find.
+
+use std::time::Duration;
+
+use irsa_api::IamRoleBinding;
+use irsa_aws::Connect;
+use irsa_core::vocabulary::EventReason;
+use kube::ResourceExt;
+use tracing::{debug, warn};
+
+use super::{Bindings, siblings::role_name};
+use crate::{
+    leadership::Leadership,
+    object::ObjectKey,
+    shell::{Cleanup, clean_up},
+};
+
+/// An object that is replaced by force is there again within this.
+const GRACE: Duration = Duration::from_secs(2);
+const CAP: Duration = Duration::from_mins(5);
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Removes what a binding made that is gone and was not let go. Tries until it is done.
+    pub(super) async fn look_after_gone(&self, binding: &IamRoleBinding) {
+        // Who does not lead did not let it go either, and must not write.
+        if self.memory.was_let_go(&ObjectKey::of(binding)) || self.shell.permit().is_err() {
+            return;
+        }
+        let mut delay = GRACE;
+        loop {
+            tokio::time::sleep(delay).await;
+            if self.is_followed(binding) {
+                return;
+            }
+            match clean_up(self, binding).await {
+                Cleanup::Finished => break,
+                Cleanup::Unfinished(report) => {
+                    debug!(
+                        why = report.outcome.message,
+                        "what a binding left cannot be removed yet"
+                    );
+                }
+            }
+            delay = delay.saturating_mul(2).min(CAP);
+        }
+        self.memory.was_let_go(&ObjectKey::of(binding));
+        if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
+            return;
+        }
+        let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
+        warn!(namespace, name, "a binding went without its finalizer");
+        let note = format!(
+            "IamRoleBinding {namespace}/{name} went without the operator having let it go (its finalizer was taken off); \
+             what it made was looked after as after every deletion."
+        );
+        let about = self.federation_of(binding);
+        self.shell.events.warning(&about, EventReason::Deleted, &note).await;
+    }
+
+    /// Whether another object stands for the same role.
+    fn is_followed(&self, gone: &IamRoleBinding) -> bool {
+        let itself = |other: &IamRoleBinding| (other.namespace(), other.name_any(), other.spec.federation_ref.clone());
+        let known = self.federations.get(&gone.spec.federation_ref.name);
+        let prefix = known.map(|known| known.usage.guardrails.role_name_prefix);
+        let role = |binding: &IamRoleBinding| role_name(binding, prefix.as_deref()?);
+        let wanted = role(gone);
+        let all = self.siblings.state();
+        let mut others = all.iter().filter_map(|guarded| guarded.object());
+        others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == wanted)
+    }
+}

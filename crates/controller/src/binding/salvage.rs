@@ -1,0 +1,64 @@
+//! What can be saved of a binding that cannot be read: everything that decides over the role that it has.
+
+use irsa_api::{
+    DeletionPolicy, ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, IamRoleBindingStatus, RoleOptions,
+    RolePolicies, ServiceAccountMode, ServiceAccountRef,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::shell::Lenient;
+
+#[derive(Deserialize)]
+struct Remains {
+    #[serde(default)]
+    spec: Lenient<Spec>,
+    #[serde(default)]
+    status: Lenient<IamRoleBindingStatus>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    federation_ref: Lenient<FederationRef>,
+    service_accounts: Lenient<Vec<ServiceAccountRef>>,
+    role: Lenient<Role>,
+    existing_role: Option<Box<RawValue>>,
+    deletion_policy: Lenient<DeletionPolicy>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Role {
+    name: Lenient<String>,
+}
+
+/// Reads what it can. That somebody else keeps the role is kept in mind even if its ARN cannot be read: nothing of theirs
+/// may be taken for ours.
+pub(crate) fn salvage(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBinding> {
+    let remains: Remains = serde_json::from_str(text).ok()?;
+    let spec = remains.spec.0.unwrap_or_default();
+    let existing = spec.existing_role.map(|role| {
+        let nowhere = || ExistingRole { arn: String::new() };
+        serde_json::from_str(role.get()).unwrap_or_else(|_| nowhere())
+    });
+    Some(IamRoleBinding {
+        metadata: metadata.clone(),
+        spec: IamRoleBindingSpec {
+            federation_ref: spec.federation_ref.0.unwrap_or_default(),
+            service_accounts: spec.service_accounts.0.unwrap_or_default(),
+            audiences: Vec::new(),
+            role: RoleOptions {
+                name: spec.role.0.and_then(|role| role.name.0),
+                ..RoleOptions::default()
+            },
+            existing_role: existing,
+            policies: RolePolicies::default(),
+            service_account_mode: ServiceAccountMode::default(),
+            deletion_policy: spec.deletion_policy.0.unwrap_or_default(),
+            suspend: false,
+        },
+        status: remains.status.0,
+    })
+}

@@ -1,0 +1,228 @@
+//! Tenants who would keep, or get at, what is not theirs: forged status, a finalizer taken off, an unreadable object.
+
+use std::time::Duration;
+
+use irsa_core::{compare, naming::Tags, trust};
+use prometheus_client::{encoding::text::encode, registry::Registry};
+
+use super::*;
+
+async fn bound(change: impl FnOnce(&mut Value)) -> (Bench, IamRoleBinding) {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding_with(change);
+    bench.succeed(&mut binding).await;
+    bench.aws.take_calls();
+    bench.kubernetes.take_events();
+    (bench, binding)
+}
+
+fn is_closed(bench: &Bench) -> bool {
+    let role = bench.aws.get(ROLE).unwrap().role;
+    compare::equivalent(&role.trust_policy, trust::closed().as_str())
+}
+
+fn leave_namespace(federation: &mut Value) {
+    federation["spec"]["bindings"]["allowedNamespaces"]["selector"]["matchLabels"]["team"] = json!("b");
+}
+
+fn forge(binding: &mut IamRoleBinding, role: Option<&str>, arn: Option<&str>) {
+    let status = binding.status.as_mut().unwrap();
+    status.role_name = role.map(str::to_owned);
+    status.role_arn = arn.map(str::to_owned);
+}
+
+fn force(binding: &mut IamRoleBinding) {
+    binding.metadata.annotations = Some([("irsa-anywhere.dev/force-delete".to_owned(), String::new())].into());
+}
+
+/// What somebody who may write the status could put there to keep the role.
+const FORGERIES: [(Option<&str>, Option<&str>); 5] = [
+    (Some("p-ns.gone"), Some("arn:aws:iam::123456789012:role/p-ns.gone")),
+    (Some("foreign"), Some("arn:aws:iam::123456789012:role/foreign")),
+    (Some(ROLE), Some("arn:aws:iam::999999999999:role/p-ns.app")),
+    (Some("not a name"), None),
+    (None, None),
+];
+
+#[tokio::test]
+async fn a_forged_status_neither_keeps_the_role_nor_gets_at_another() {
+    for (role, arn) in FORGERIES {
+        let (bench, mut binding) = bound(|_| ()).await;
+        bench.aws.put_foreign("foreign", Tags::new());
+        let foreign = bench.aws.get("foreign");
+        forge(&mut binding, role, arn);
+        force(&mut binding);
+        assert_eq!(bench.cleanup(&binding).await, Ok(()), "{role:?} {arn:?}");
+        assert!(bench.aws.get(ROLE).is_none(), "{role:?} {arn:?}");
+        assert_eq!(bench.aws.get("foreign"), foreign);
+    }
+}
+
+#[tokio::test]
+async fn a_forged_status_does_not_keep_a_role_open_that_is_no_longer_allowed() {
+    for (role, arn) in FORGERIES {
+        let (bench, mut binding) = bound(|_| ()).await;
+        bench.aws.put_foreign("foreign", Tags::new());
+        forge(&mut binding, role, arn);
+        bench.federate(leave_namespace);
+        bench.pass(&mut binding).await;
+        assert!(is_closed(&bench), "{role:?} {arn:?}");
+        binding.spec.suspend = true;
+        bench.controller.suspended(&binding).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_is_left_behind_is_left_closed_where_the_guard_rails_do_not_allow_it() {
+    let retain = |federation: &mut Value| federation["spec"]["bindings"]["allowRetain"] = json!(true);
+    let (bench, mut binding) = bound(|_| ()).await;
+    binding.spec.deletion_policy = irsa_api::DeletionPolicy::Retain;
+    bench.federate(|federation| {
+        retain(federation);
+        leave_namespace(federation);
+    });
+    bench.aws.fail("GetRole", irsa_aws::Kind::Unavailable);
+    let waits = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(waits.reason, Reason::AwsUnavailable, "not judged, not let go");
+    bench.aws.recover();
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(is_closed(&bench));
+}
+
+#[tokio::test]
+async fn without_its_federation_nothing_allows_a_role_to_be_left_behind() {
+    let (bench, mut binding) = bound(|_| ()).await;
+    binding.spec.deletion_policy = irsa_api::DeletionPolicy::Retain;
+    bench.controller.federations.forget("default");
+    let waits = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(waits.reason, Reason::FederationNotFound);
+    force(&mut binding);
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    let events = bench.kubernetes.take_events();
+    assert_eq!(
+        (events[0].0.as_str(), events[0].1.as_str()),
+        ("Abandoned", "OidcFederation"),
+        "recorded on a federation that is gone, too"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finalizer_that_is_taken_off_by_hand_keeps_no_role() {
+    let (bench, binding) = bound(|_| ()).await;
+    bench.aws.fail("GetRole", irsa_aws::Kind::Unavailable);
+    let until_it_works = async {
+        tokio::time::sleep(Duration::from_mins(20)).await;
+        assert!(bench.aws.get(ROLE).is_some());
+        bench.aws.recover();
+    };
+    tokio::join!(bench.controller.look_after_gone(&binding), until_it_works);
+    assert!(bench.aws.get(ROLE).is_none());
+    let events = bench.kubernetes.take_events();
+    assert_eq!(
+        (events[0].0.as_str(), events[0].1.as_str()),
+        ("Deleted", "OidcFederation")
+    );
+    assert!(events[0].2.contains("ns/app"), "{}", events[0].2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_was_let_go_or_is_followed_is_not_looked_after() {
+    let (mut bench, binding) = bound(|_| ()).await;
+    let mut again = binding.clone();
+    again.metadata.uid = Some("b2".to_owned());
+    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
+    bench.controller.look_after_gone(&binding).await;
+    assert_eq!(
+        bench.aws.take_calls(),
+        Vec::<String>::new(),
+        "the new object has the role"
+    );
+
+    // The same name, but for another role: nobody stands for the old one.
+    again.spec.role.name = Some("p-ns.other".to_owned());
+    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
+    bench.controller.look_after_gone(&binding).await;
+    assert!(bench.aws.get(ROLE).is_none());
+    bench.aws.take_calls();
+
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    bench.aws.take_calls();
+    bench.controller.look_after_gone(&binding).await;
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new(), "let go");
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_judged_by_its_role_and_says_why() {
+    let (bench, binding) = bound(|_| ()).await;
+    let judge = || bench.controller.unreadable(&binding, "recursion limit exceeded");
+    let report = judge().await.unwrap();
+    assert_eq!(report.outcome.reason, Reason::InvalidSpec);
+    assert!(
+        report.outcome.message.contains("recursion limit"),
+        "{}",
+        report.outcome.message
+    );
+    assert!(!is_closed(&bench));
+    bench.federate(leave_namespace);
+    let report = judge().await.unwrap();
+    assert!(
+        report.outcome.message.contains("nobody can assume"),
+        "{}",
+        report.outcome.message
+    );
+    assert!(is_closed(&bench));
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_endpoint_holds_a_forced_deletion_for_a_while_and_not_for_ever() {
+    let (bench, mut binding) = bound(|_| ()).await;
+    bench.aws.hang();
+    force(&mut binding);
+    let deleted = |minutes| {
+        let time = Timestamp::now() - SignedDuration::from_mins(minutes);
+        Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(time))
+    };
+    binding.metadata.deletion_timestamp = deleted(0);
+    let waits = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(waits.reason, Reason::AwsUnavailable);
+    assert_eq!(bench.kubernetes.take_events(), []);
+    binding.metadata.deletion_timestamp = deleted(6);
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.kubernetes.take_events()[0].0, "Abandoned");
+    let mut registry = Registry::default();
+    bench.controller.shell.metrics.register(&mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).unwrap();
+    assert!(text.contains(r#"abandoned_total{kind="binding"} 1"#), "{text}");
+    assert!(text.contains(r#"abandoned_total{kind="federation"} 0"#), "{text}");
+}
+
+#[tokio::test]
+async fn a_name_that_only_somebody_elses_role_can_have_holds_no_deletion() {
+    let bench = Bench::new();
+    bench.aws.fail("GetRole", irsa_aws::Kind::AccessDenied);
+    let mut binding = binding_with(|binding| binding["spec"]["role"] = json!({"name": "admin"}));
+    bench.end(&mut binding, Reason::InvalidSpec, "must start with").await;
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    // One that may have been made is waited for.
+    binding.spec.role.name = None;
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::AccessDenied);
+    binding.spec.role.name = Some("admin".to_owned());
+    binding.status.as_mut().unwrap().role_name = Some("admin".to_owned());
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::AccessDenied);
+}
+
+#[tokio::test]
+async fn the_canary_is_never_bound() {
+    let bench = Bench::new();
+    let mut binding = binding_with(|binding| {
+        binding["spec"]["serviceAccounts"] = json!([{"name": "app"}, {"name": "irsa-anywhere-canary"}]);
+    });
+    bench
+        .end(&mut binding, Reason::InvalidSpec, "irsa-anywhere-canary")
+        .await;
+    assert!(bench.aws.get(ROLE).is_none());
+}
