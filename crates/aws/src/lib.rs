@@ -21,4 +21,6 @@ pub use ports::{
     Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider, Precondition, PublicAccessBlock,
     PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleSummary, Roles, Tags,
 };
-pub use sdk::{Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts};
+pub use sdk::{
+    NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts, Wire,
+};

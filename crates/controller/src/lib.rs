@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod binding;
+pub mod clock;
 pub mod conditions;
 pub mod events;
 pub mod federation;

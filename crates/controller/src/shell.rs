@@ -26,6 +26,7 @@ pub use self::pass::{error_policy, reconcile};
 use self::{fresh::Freshness, written::Written};
 use crate::{
     backoff::Backoff,
+    clock::Clock,
     events::Events,
     leadership::{Leadership, NotLeader, Permit},
     metrics::Metrics,
@@ -107,6 +108,7 @@ pub struct Shell<L> {
     pub events: Events,
     /// Longest that one pass may take.
     pub deadline: Duration,
+    clock: Clock,
     backoff: Backoff<ObjectKey>,
     fresh: Freshness,
     written: Written,
@@ -121,10 +123,26 @@ impl<L: Leadership> Shell<L> {
             metrics,
             events,
             deadline: Duration::from_mins(2),
+            clock: Clock::default(),
             backoff: Backoff::default(),
             fresh: Freshness::since(now),
             written: Written::default(),
         }
+    }
+
+    /// The same by another clock than the machine's, whose time the process starts at.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self {
+            fresh: Freshness::since(clock.now()),
+            clock,
+            ..self
+        }
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Forgets an object that is gone.

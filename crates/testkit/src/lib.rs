@@ -13,5 +13,6 @@
     reason = "handlers share one shape, and XML is built from text: clarity before allocation in a counterpart for tests"
 )]
 
+pub mod apiserver;
 pub mod aws;
 pub mod controlplane;

@@ -9,7 +9,6 @@ use irsa_core::{
     plan::binding::Plan,
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
 use tracing::warn;
@@ -44,7 +43,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.memory.forget(&ObjectKey::of(binding));
         match removed {
             Ok(()) => Cleanup::Finished,
-            Err(halt) if is_abandoned(binding, halt.reason, Timestamp::now()) => {
+            Err(halt) if is_abandoned(binding, halt.reason, self.shell.now()) => {
                 self.abandon(binding, known.as_ref(), &halt).await;
                 Cleanup::Finished
             }

@@ -7,7 +7,6 @@ use irsa_core::{
     plan::federation::FederationPlan,
     vocabulary::{ConditionType, EventReason, Reason},
 };
-use jiff::Timestamp;
 use kube::{
     Api, Resource, ResourceExt,
     api::{ApiResource, DynamicObject, ListParams},
@@ -46,7 +45,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 self.memory.forget(&ObjectKey::of(federation));
                 Cleanup::Finished
             }
-            Err(halt) if is_abandoned(federation, halt.reason, Timestamp::now()) => {
+            Err(halt) if is_abandoned(federation, halt.reason, self.shell.now()) => {
                 self.abandon(federation, &halt).await;
                 Cleanup::Finished
             }

@@ -1,0 +1,346 @@
+//! What AWS and Kubernetes must look like in the end, worked out from the wishes alone and with none of the product's
+//! code.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_testkit::{apiserver::ApiServer, aws::RoleState};
+use serde_json::{Value, json};
+
+use crate::{
+    invariants::{
+        View, canonical, document_keys, is_our_object, is_our_provider, is_our_role, is_under_our_sid, subjects,
+    },
+    wishes::{
+        BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, ID, POLICIES, SLOTS, account_path, binding_path,
+        chosen, inline_document, policy_arn, provider_arn, role_name, slot_name,
+    },
+};
+
+/// Whether the guard-rails let the binding have what it asks for; its neighbours not counted.
+pub(crate) fn admitted(federation: &FederationWish, wish: &BindingWish, tenant: bool) -> bool {
+    (tenant || !federation.only_tenants)
+        && wish.managed & !federation.policies == 0
+        && (wish.inline == 0 || federation.allows_inline())
+        && (!wish.retain || federation.allow_retain)
+        && (!wish.second_audience || federation.second_audience)
+}
+
+/// Everything that the end is judged by.
+pub(crate) struct End<'a> {
+    pub(crate) view: View,
+    pub(crate) api: &'a ApiServer,
+    pub(crate) federation: Option<&'a FederationWish>,
+    pub(crate) bindings: &'a [Option<BindingWish>],
+    pub(crate) tenants: [bool; 2],
+    /// Kids that the API servers serve now, and every one that they ever served.
+    pub(crate) served: &'a str,
+    pub(crate) ever_served: &'a BTreeSet<String>,
+    /// Roles and provider that may be there without their objects: retained, or given up by force.
+    pub(crate) left: &'a Left,
+}
+
+/// What was left in AWS on purpose.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Left {
+    pub(crate) roles: [bool; SLOTS],
+    pub(crate) federation: bool,
+}
+
+impl End<'_> {
+    /// Everything that is not as it must be.
+    pub(crate) fn problems(&self) -> Vec<String> {
+        let mut problems = self.federation_problems();
+        for slot in 0..SLOTS {
+            let found = self.binding_problems(slot);
+            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", role_name(slot))));
+        }
+        problems
+    }
+
+    fn condition(object: &Value, kind: &str) -> (String, String) {
+        let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+        let found = conditions.into_iter().find(|condition| condition["type"] == kind);
+        let text = |field: &str| found.map(|found| found[field].as_str().unwrap_or_default().to_owned());
+        (text("status").unwrap_or_default(), text("reason").unwrap_or_default())
+    }
+
+    /// Whether something that is not ours is in the federation's place, so that it must stand aside.
+    fn federation_is_blocked(&self) -> bool {
+        let provider = self.view.providers.get(&provider_arn());
+        let taken = provider.is_some_and(|provider| !is_our_provider(&provider_arn(), provider));
+        let published = self.api.get(FEDERATION).is_some_and(|found| !found["status"]["published"].is_null());
+        let foreign = |key: &String| {
+            let object = self.view.objects.get(key);
+            object.is_some_and(|(_, metadata)| !is_our_object(key, metadata))
+        };
+        let statement = self.view.statements.iter().any(|one| is_under_our_sid(one) && !self.is_our_statement(one));
+        taken || (!published && (document_keys().iter().any(foreign) || statement))
+    }
+
+    fn is_our_statement(&self, statement: &Value) -> bool {
+        let [jwks, discovery] = document_keys();
+        let arn = |key: String| format!("arn:aws:s3:::{BUCKET}/{key}");
+        let wanted = json!({
+            "Sid": format!("IrsaAnywherePublicRead{ID}"), "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+            "Resource": [arn(discovery), arn(jwks)],
+        });
+        canonical(statement) == canonical(&wanted)
+    }
+
+    fn federation_problems(&self) -> Vec<String> {
+        let object = self.api.get(FEDERATION);
+        let (Some(wish), Some(object)) = (self.federation, object) else {
+            return self.gone_federation_problems();
+        };
+        let (ready, reason) = Self::condition(&object, "Ready");
+        if wish.suspend {
+            return Vec::new();
+        }
+        if self.federation_is_blocked() {
+            return if ready == "True" {
+                vec!["the federation is Ready with something foreign in its place".to_owned()]
+            } else {
+                Vec::new()
+            };
+        }
+        let mut problems = Vec::new();
+        if ready != "True" {
+            problems.push(format!("the federation is not Ready: {reason}: {}", object["status"]["conditions"]));
+        }
+        if object["status"]["observedGeneration"] != object["metadata"]["generation"] {
+            problems.push("the federation's observedGeneration is old".to_owned());
+        }
+        match self.view.providers.get(&provider_arn()) {
+            None => problems.push("there is no provider".to_owned()),
+            Some(provider) => {
+                let audiences: BTreeSet<String> = wish.audiences().into_iter().map(str::to_owned).collect();
+                if provider.client_ids != audiences {
+                    problems.push(format!("the provider's client IDs are {:?}", provider.client_ids));
+                }
+                let mut tags = provider.tags.clone();
+                tags.remove("irsa-anywhere.dev/uid");
+                if tags != Self::tags(wish, None) {
+                    problems.push(format!("the provider's tags are {tags:?}"));
+                }
+            }
+        }
+        problems.extend(self.document_problems());
+        problems
+    }
+
+    fn document_problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let [jwks, discovery] = document_keys();
+        let read = |key: &String| {
+            let (body, metadata) = self.view.objects.get(key)?;
+            is_our_object(key, metadata).then(|| serde_json::from_slice::<Value>(body).unwrap_or_default())
+        };
+        let wanted_uri = format!("https://{HOST}/openid/v1/jwks");
+        match read(&discovery) {
+            Some(found) if found["issuer"] == format!("https://{HOST}") && found["jwks_uri"] == wanted_uri => {}
+            other => problems.push(format!("the discovery document is {other:?}")),
+        }
+        let keys = read(&jwks).map(|found| {
+            let keys = found["keys"].as_array().cloned().unwrap_or_default();
+            keys.iter().map(|key| key["kid"].as_str().unwrap_or_default().to_owned()).collect::<BTreeSet<_>>()
+        });
+        match keys {
+            Some(keys) if keys.contains(self.served) && keys.is_subset(self.ever_served) => {}
+            other => problems.push(format!("the keys are {other:?}")),
+        }
+        let ours: Vec<&Value> = self.view.statements.iter().filter(|one| is_under_our_sid(one)).collect();
+        if ours.len() != 1 || !self.is_our_statement(ours[0]) {
+            problems.push(format!("the bucket's policy has {:?}", self.view.statements));
+        }
+        problems
+    }
+
+    fn gone_federation_problems(&self) -> Vec<String> {
+        let object = self.api.get(FEDERATION);
+        if let Some(object) = object {
+            // On its way out: it waits for bindings, and for nothing else.
+            let (_, reason) = Self::condition(&object, "Ready");
+            let remain = self.bindings.iter().flatten().count() > 0;
+            return if remain && reason == "BindingsRemain" {
+                Vec::new()
+            } else {
+                vec![format!("the federation does not go: {reason}: {}", object["status"]["conditions"])]
+            };
+        }
+        if self.left.federation {
+            return Vec::new();
+        }
+        let mut problems = Vec::new();
+        for (arn, provider) in &self.view.providers {
+            if is_our_provider(arn, provider) {
+                problems.push(format!("the provider {arn} is left"));
+            }
+        }
+        for (key, (_, metadata)) in &self.view.objects {
+            if is_our_object(key, metadata) {
+                problems.push(format!("the object {key} is left"));
+            }
+        }
+        if self.view.statements.iter().any(|one| self.is_our_statement(one)) {
+            problems.push("our statement is left".to_owned());
+        }
+        problems
+    }
+
+    fn tags(wish: &FederationWish, slot: Option<usize>) -> BTreeMap<String, String> {
+        let ours = |name: &str, value: &str| (format!("irsa-anywhere.dev/{name}"), value.to_owned());
+        let mut tags = BTreeMap::from([ours("cluster", CLUSTER), ours("federation", "default")]);
+        if let Some(slot) = slot {
+            let (namespace, name) = slot_name(slot);
+            tags.extend([ours("namespace", namespace), ours("name", name)]);
+        }
+        if wish.team > 0 {
+            tags.insert("team".to_owned(), format!("t{}", wish.team));
+        }
+        tags
+    }
+
+    /// An older binding of the namespace that has one of the ServiceAccounts, and how many are older.
+    fn older(&self, slot: usize) -> (bool, u32) {
+        let Some(wish) = &self.bindings[slot] else { return (false, 0) };
+        let age = |slot: usize| {
+            let object = self.api.get(&binding_path(slot)).unwrap_or_default();
+            (object["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned(), slot)
+        };
+        let mut taken = false;
+        let mut count = 0;
+        for other in (0..SLOTS).filter(|other| *other != slot && other / 2 == slot / 2) {
+            let Some(theirs) = &self.bindings[other] else { continue };
+            if age(other) < age(slot) {
+                count += 1;
+                let annotate = !wish.no_annotations && !theirs.no_annotations;
+                taken |= annotate && wish.accounts & theirs.accounts != 0;
+            }
+        }
+        (taken, count)
+    }
+
+    fn binding_problems(&self, slot: usize) -> Vec<String> {
+        let role = self.view.roles.get(&role_name(slot)).filter(|role| is_our_role(role));
+        let foreign = self.view.roles.get(&role_name(slot)).is_some_and(|role| !is_our_role(role));
+        let object = self.api.get(&binding_path(slot));
+        let (Some(wish), Some(object)) = (&self.bindings[slot], &object) else {
+            return self.gone_binding_problems(slot, role, object.as_ref());
+        };
+        let (ready, reason) = Self::condition(object, "Ready");
+        let usable = self.federation.is_some_and(|federation| {
+            let found = self.api.get(FEDERATION).unwrap_or_default();
+            !federation.suspend && Self::condition(&found, "Ready").0 == "True"
+        });
+        let Some(federation) = self.federation.filter(|_| usable) else {
+            // The federation cannot be used, and nothing is promised but that nothing becomes wider.
+            return Vec::new();
+        };
+        if foreign {
+            return if ready == "True" { vec!["Ready with a foreign role".to_owned()] } else { Vec::new() };
+        }
+        let (taken, older) = self.older(slot);
+        let allowed = admitted(federation, wish, self.tenants[slot / 2]) && !taken && older < federation.max_roles;
+        if wish.suspend || !allowed {
+            let mut problems: Vec<String> = self.withheld_problems(slot, federation, role).into_iter().collect();
+            if !wish.suspend && ready == "True" {
+                problems.push("Ready although it may not have what it asks for".to_owned());
+            }
+            return problems;
+        }
+        let mut problems = match role {
+            None => vec![format!("there is no role: {reason}: {}", object["status"]["conditions"])],
+            Some(role) => Self::role_problems(slot, federation, wish, role),
+        };
+        problems.extend(self.account_problems(slot, wish, &ready, &reason));
+        problems
+    }
+
+    fn role_problems(slot: usize, federation: &FederationWish, wish: &BindingWish, role: &RoleState) -> Vec<String> {
+        let (namespace, name) = slot_name(slot);
+        let mut wanted = role.clone();
+        wanted.path = format!("/irsa/{ID}/");
+        wanted.description = Some(format!("IamRoleBinding {namespace}/{name} of irsa-anywhere"));
+        wanted.max_session = if wish.long_session { 7_200 } else { 3_600 };
+        wanted.boundary = federation.boundary_arn();
+        wanted.attached = chosen(wish.managed, &POLICIES).map(policy_arn).collect();
+        wanted.tags = Self::tags(federation, Some(slot));
+        let uid = role.tags.get("irsa-anywhere.dev/uid").cloned();
+        wanted.tags.extend(uid.map(|uid| ("irsa-anywhere.dev/uid".to_owned(), uid)));
+        let mut problems = Vec::new();
+        if *role != wanted {
+            problems.push(format!("it is {role:?}, not {wanted:?}"));
+        }
+        let audience = wish.audience();
+        let accounts = wish.account_names();
+        let open: BTreeSet<String> =
+            accounts.map(|account| format!("system:serviceaccount:{namespace}:{account} {audience}")).collect();
+        if subjects(&role.trust) != open {
+            problems.push(format!("it trusts {:?}", subjects(&role.trust)));
+        }
+        let inline: BTreeMap<String, String> = (wish.inline > 0)
+            .then(|| ("own".to_owned(), canonical(&inline_document(wish.inline))))
+            .into_iter()
+            .collect();
+        let found: BTreeMap<String, String> = role
+            .inline
+            .iter()
+            .map(|(name, text)| (name.clone(), canonical(&serde_json::from_str(text).unwrap_or_default())))
+            .collect();
+        if found != inline {
+            problems.push(format!("its inline policies are {found:?}"));
+        }
+        problems
+    }
+
+    /// A role whose binding does not get what it asks for is closed, or is nothing that the guard-rails refuse.
+    fn withheld_problems(&self, slot: usize, federation: &FederationWish, role: Option<&RoleState>) -> Option<String> {
+        let role = role?;
+        if subjects(&role.trust).is_empty() {
+            return None;
+        }
+        let allowed: BTreeSet<String> = chosen(federation.policies, &POLICIES).map(policy_arn).collect();
+        let within = role.attached.is_subset(&allowed)
+            && (role.inline.is_empty() || federation.allows_inline())
+            && role.boundary == federation.boundary_arn()
+            && (self.tenants[slot / 2] || !federation.only_tenants);
+        (!within).then(|| format!("it is open and beyond the guard-rails: {role:?}"))
+    }
+
+    fn account_problems(&self, slot: usize, wish: &BindingWish, ready: &str, reason: &str) -> Vec<String> {
+        let (namespace, _) = slot_name(slot);
+        let mut missing = false;
+        let mut conflict = false;
+        let mut problems = Vec::new();
+        for account in wish.account_names().filter(|_| !wish.no_annotations) {
+            let Some(found) = self.api.get(&account_path(namespace, account)) else {
+                missing = true;
+                continue;
+            };
+            let annotation = &found["metadata"]["annotations"]["eks.amazonaws.com/role-arn"];
+            let wanted = format!("arn:aws:iam::{}:role/irsa/{ID}/{}", crate::wishes::ACCOUNT, role_name(slot));
+            if *annotation == "arn:somebody-else" {
+                conflict = true;
+            } else if *annotation != wanted {
+                problems.push(format!("the ServiceAccount {account} has {annotation}"));
+            }
+        }
+        if (ready == "True") == (missing || conflict) {
+            problems.push(format!("missing accounts: {missing}, conflict: {conflict}, and Ready is {ready}, {reason}"));
+        }
+        problems
+    }
+
+    fn gone_binding_problems(&self, slot: usize, role: Option<&RoleState>, object: Option<&Value>) -> Vec<String> {
+        if let Some(object) = object {
+            let (_, reason) = Self::condition(object, "Ready");
+            // Without a federation nobody knows how to reach AWS.
+            let lost = reason == "FederationNotFound" && self.api.get(FEDERATION).is_none();
+            return if lost { Vec::new() } else { vec![format!("the binding does not go: {reason}")] };
+        }
+        match role {
+            Some(role) if !self.left.roles[slot] => vec![format!("it is an orphan: {role:?}")],
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! What must hold at every moment, checked on every call of the operator that took effect, at that moment.
+//!
+//! - Nothing foreign changes: roles, providers, objects and statements that do not carry our marks. What somebody put in
+//!   the place of ours after the operator last read it is nobody's fault: IAM has no conditional writes.
+//! - The operator writes no trust policy without both `sub` and `aud` pinned, but for the closed one.
+//! - Roles and providers carry our tags from the call that makes them.
+//! - The provider goes before the documents.
+//! - No call of the operator gives a right to a subject that its binding never asked for under the guard-rails of that
+//!   time, as far as the operator could know what the role was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_testkit::{
+    apiserver::ApiServer,
+    aws::{Access, Effect, InProcess, ProviderState, RoleState},
+};
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::{
+    expectations::admitted,
+    wishes::{
+        ACCOUNT, BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, PREFIX, SLOTS, policy_arn, provider_arn,
+        slot_name, slot_of,
+    },
+};
+
+/// A right of a subject within a boundary.
+type Right = (String, String, Option<String>);
+
+/// What the operator was last told of a role.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    ours: bool,
+    id: String,
+    subjects: BTreeSet<String>,
+    boundary: Option<String>,
+    rights: BTreeSet<String>,
+}
+
+/// AWS as it was after the last change, whoever made it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) roles: BTreeMap<String, RoleState>,
+    pub(crate) providers: BTreeMap<String, ProviderState>,
+    /// Body and metadata.
+    pub(crate) objects: BTreeMap<String, (Vec<u8>, BTreeMap<String, String>)>,
+    pub(crate) statements: Vec<Value>,
+}
+
+impl View {
+    pub(crate) fn of(aws: &InProcess) -> Self {
+        let account = aws.account(ACCOUNT);
+        let (objects, statements) = aws.s3(|s3| {
+            let bucket = s3.bucket(BUCKET).unwrap();
+            let objects = bucket.objects.iter();
+            let objects = objects.map(|(key, object)| (key.clone(), (object.body.to_vec(), object.metadata.clone())));
+            let statements = bucket.policy.as_ref().map(|policy| policy.document["Statement"].clone());
+            (objects.collect(), statements)
+        });
+        Self {
+            roles: account.roles(),
+            providers: account.providers(),
+            objects,
+            statements: match statements {
+                Some(Value::Array(statements)) => statements,
+                Some(one) => vec![one],
+                None => Vec::new(),
+            },
+        }
+    }
+}
+
+pub(crate) fn is_our_role(role: &RoleState) -> bool {
+    let tag = |name: &str| role.tags.get(&format!("irsa-anywhere.dev/{name}")).map(String::as_str);
+    slot_of(&role.name).is_some_and(|slot| {
+        let (namespace, name) = slot_name(slot);
+        tag("cluster") == Some(CLUSTER)
+            && tag("federation") == Some("default")
+            && tag("namespace") == Some(namespace)
+            && tag("name") == Some(name)
+    })
+}
+
+pub(crate) fn is_our_provider(arn: &str, provider: &ProviderState) -> bool {
+    let tag = |name: &str| provider.tags.get(&format!("irsa-anywhere.dev/{name}")).map(String::as_str);
+    arn == provider_arn() && tag("cluster") == Some(CLUSTER) && tag("federation") == Some("default")
+}
+
+pub(crate) fn document_keys() -> [String; 2] {
+    [
+        format!("{PREFIX}/openid/v1/jwks"),
+        format!("{PREFIX}/.well-known/openid-configuration"),
+    ]
+}
+
+pub(crate) fn is_our_object(key: &str, metadata: &BTreeMap<String, String>) -> bool {
+    document_keys().iter().any(|ours| ours == key)
+        && metadata.get("irsa-anywhere-cluster").map(String::as_str) == Some(CLUSTER)
+        && metadata.get("irsa-anywhere-federation").map(String::as_str) == Some("default")
+}
+
+pub(crate) fn is_under_our_sid(statement: &Value) -> bool {
+    statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("IrsaAnywherePublicRead"))
+}
+
+fn texts(value: &Value) -> Option<Vec<&str>> {
+    match value {
+        Value::String(one) => Some(vec![one]),
+        Value::Array(many) => many.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+/// Who may assume a role: `sub` and `aud` of each that a statement pins, and `anybody` for each statement that pins less.
+pub(crate) fn subjects(trust: &str) -> BTreeSet<String> {
+    let anybody = || BTreeSet::from(["anybody".to_owned()]);
+    let Ok(trust) = serde_json::from_str::<Value>(trust) else {
+        return anybody();
+    };
+    let pinned = |statement: &Value| -> Option<BTreeSet<String>> {
+        let conditions = statement["Condition"].as_object().filter(|all| all.len() == 1)?;
+        let keys = conditions.get("StringEquals")?.as_object()?;
+        let federated = statement["Principal"] == serde_json::json!({"Federated": provider_arn()});
+        let plain = federated && statement["Action"] == "sts:AssumeRoleWithWebIdentity";
+        let subs = texts(keys.get(&format!("{HOST}:sub"))?)?;
+        let auds = texts(keys.get(&format!("{HOST}:aud"))?)?;
+        let pairs = subs.iter().flat_map(|sub| auds.iter().map(move |aud| format!("{sub} {aud}")));
+        plain.then(|| pairs.collect())
+    };
+    let statements = match &trust["Statement"] {
+        Value::Array(statements) => statements.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    let statements = statements.iter();
+    let allow = statements.filter(|statement| statement["Effect"] != "Deny");
+    allow.flat_map(|statement| pinned(statement).unwrap_or_else(anybody)).collect()
+}
+
+fn rights_of(role: &RoleState) -> BTreeSet<String> {
+    let inline = role.inline.iter().map(|(name, document)| inline_right(name, document));
+    role.attached.iter().cloned().chain(inline).collect()
+}
+
+fn inline_right(name: &str, document: &str) -> String {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    format!("inline {name} {}", canonical(&document))
+}
+
+/// One text for all ways to say the same: IAM hands lists of one out as their element, and reorders.
+pub(crate) fn canonical(value: &Value) -> String {
+    match value {
+        Value::Array(list) => {
+            let mut list: Vec<String> = list.iter().map(canonical).collect();
+            list.sort_unstable();
+            if list.len() == 1 { list.remove(0) } else { format!("[{}]", list.join(",")) }
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<String> =
+                fields.iter().map(|(key, value)| format!("{key}:{}", canonical(value))).collect();
+            fields.sort_unstable();
+            format!("{{{}}}", fields.join(","))
+        }
+        other => other.to_string(),
+    }
+}
+
+fn held(role: &RoleState) -> BTreeSet<Right> {
+    let rights = rights_of(role);
+    let of = |subject: String| {
+        let boundary = role.boundary.clone();
+        rights.iter().map(move |right| (subject.clone(), right.clone(), boundary.clone())).collect::<Vec<_>>()
+    };
+    subjects(&role.trust).into_iter().flat_map(of).collect()
+}
+
+/// What everybody may have had a right to, what the operator was told, and what it did that it must not.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    view: View,
+    allowed: Vec<BTreeSet<Right>>,
+    boundaries: BTreeSet<Option<String>>,
+    told: BTreeMap<String, Told>,
+    provider_told_ours: bool,
+    policy_told: Vec<Value>,
+    /// What went wrong.
+    pub(crate) violations: Vec<String>,
+    /// Calls checked, so that nobody takes silence for a check.
+    pub(crate) checked: usize,
+}
+
+impl Ledger {
+    /// The world changed by somebody else's hand.
+    pub(crate) fn look(&mut self, aws: &InProcess) {
+        self.view = View::of(aws);
+    }
+
+    /// What Kubernetes asks for now.
+    pub(crate) fn wished(&mut self, federation: Option<&FederationWish>, bindings: &[Option<BindingWish>], tenants: [bool; 2]) {
+        self.allowed.resize(SLOTS, BTreeSet::new());
+        let Some(federation) = federation else { return };
+        self.boundaries.insert(federation.boundary_arn());
+        for (slot, wish) in bindings.iter().enumerate() {
+            let Some(wish) = wish else { continue };
+            let (namespace, _) = slot_name(slot);
+            if !admitted(federation, wish, tenants[slot / 2]) {
+                continue;
+            }
+            let managed = crate::wishes::chosen(wish.managed, &crate::wishes::POLICIES).map(policy_arn);
+            let inline = (wish.inline > 0)
+                .then(|| inline_right("own", &crate::wishes::inline_document(wish.inline).to_string()));
+            let rights: Vec<String> = managed.chain(inline).collect();
+            for account in wish.account_names() {
+                let subject = format!("system:serviceaccount:{namespace}:{account} {}", wish.audience());
+                let new = rights.iter().map(|right| (subject.clone(), right.clone(), federation.boundary_arn()));
+                self.allowed[slot].extend(new);
+            }
+        }
+    }
+
+    /// The operator made a call, and it took effect.
+    pub(crate) fn happened(&mut self, aws: &InProcess, api: &ApiServer, effect: &Effect<'_>) {
+        if effect.caller.is_none_or(|caller| caller.ends_with(":root")) {
+            return;
+        }
+        match effect.access {
+            Access::Read => self.was_told(effect),
+            Access::Write => {
+                let now = View::of(aws);
+                if let Ok(_done) = effect.outcome {
+                    self.checked += 1;
+                    let before = std::mem::replace(&mut self.view, now);
+                    let after = self.view.clone();
+                    self.check(api, effect, &before, &after);
+                }
+            }
+        }
+    }
+
+    fn was_told(&mut self, effect: &Effect<'_>) {
+        let Ok(body) = effect.outcome else { return };
+        let body = String::from_utf8_lossy(body);
+        match effect.operation {
+            "iam:GetRole" => {
+                let role = Told {
+                    ours: has_our_tags(&body) && has_tag(&body, "namespace", None) && has_tag(&body, "name", None),
+                    id: elements(&body, "RoleId").next().unwrap_or_default().to_owned(),
+                    subjects: elements(&body, "AssumeRolePolicyDocument")
+                        .map(|trust| percent_decode_str(trust).decode_utf8_lossy().into_owned())
+                        .flat_map(|trust| subjects(&trust))
+                        .collect(),
+                    boundary: elements(&body, "PermissionsBoundaryArn").next().map(str::to_owned),
+                    rights: BTreeSet::new(),
+                };
+                self.told.insert(effect.resource.to_owned(), role);
+            }
+            "iam:ListAttachedRolePolicies" => {
+                let rights = elements(&body, "PolicyArn").map(str::to_owned);
+                self.told.entry(effect.resource.to_owned()).or_default().rights.extend(rights);
+            }
+            "iam:GetRolePolicy" => {
+                let name = elements(&body, "PolicyName").next().unwrap_or_default();
+                let text = elements(&body, "PolicyDocument").next().unwrap_or_default();
+                let right = inline_right(name, &percent_decode_str(text).decode_utf8_lossy());
+                self.told.entry(effect.resource.to_owned()).or_default().rights.insert(right);
+            }
+            "iam:GetOpenIDConnectProvider" => self.provider_told_ours = has_our_tags(&body),
+            "s3:GetBucketPolicy" => self.policy_told = self.view.statements.clone(),
+            _ => {}
+        }
+    }
+
+    fn violated(&mut self, effect: &Effect<'_>, what: &str) {
+        self.violations.push(format!("{} of {}: {what}", effect.operation, effect.resource));
+    }
+
+    fn check(&mut self, api: &ApiServer, effect: &Effect<'_>, before: &View, after: &View) {
+        let names: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
+        for name in names {
+            let (was, is) = (before.roles.get(name), after.roles.get(name));
+            if was != is {
+                self.check_role(effect, name, was, is);
+            }
+        }
+        let arns: BTreeSet<&String> = before.providers.keys().chain(after.providers.keys()).collect();
+        for arn in arns {
+            let (was, is) = (before.providers.get(arn), after.providers.get(arn));
+            if was == is {
+                continue;
+            }
+            if was.is_some_and(|was| !is_our_provider(arn, was)) && !self.provider_told_ours {
+                self.violated(effect, &format!("the foreign provider {arn} changed"));
+            }
+            if was.is_none() && is.is_some_and(|is| !is_our_provider(arn, is)) {
+                self.violated(effect, "a provider without our tags was made");
+            }
+        }
+        self.check_objects(api, effect, before, after);
+        let foreign = |statements: &[Value]| -> Vec<Value> {
+            let foreign = statements.iter().filter(|statement| !is_under_our_sid(statement));
+            foreign.cloned().collect()
+        };
+        if before.statements != after.statements && foreign(&self.policy_told) != foreign(&after.statements) {
+            self.violated(effect, &format!("foreign statements changed: {:?}", after.statements));
+        }
+    }
+
+    fn check_objects(&mut self, api: &ApiServer, effect: &Effect<'_>, before: &View, after: &View) {
+        let keys: BTreeSet<&String> = before.objects.keys().chain(after.objects.keys()).collect();
+        for key in keys {
+            let (was, is) = (before.objects.get(key), after.objects.get(key));
+            if was == is {
+                continue;
+            }
+            let ours = was.is_none_or(|(_, metadata)| is_our_object(key, metadata));
+            let published = api.get(FEDERATION).is_some_and(|federation| !federation["status"]["published"].is_null());
+            let repaired = is.is_some() && published && document_keys().contains(key);
+            if !ours && !repaired {
+                self.violated(effect, &format!("the foreign object {key} changed"));
+            }
+            if is.is_some_and(|(_, metadata)| !is_our_object(key, metadata)) {
+                self.violated(effect, &format!("{key} was written without our metadata"));
+            }
+            let registered = after.providers.iter().any(|(arn, provider)| is_our_provider(arn, provider));
+            if is.is_none() && registered {
+                self.violated(effect, &format!("{key} was deleted while the provider was registered"));
+            }
+        }
+    }
+
+    fn check_role(&mut self, effect: &Effect<'_>, name: &str, was: Option<&RoleState>, is: Option<&RoleState>) {
+        let told = self.told.get(name).cloned().unwrap_or_default();
+        if let Some(was) = was.filter(|was| !is_our_role(was)) {
+            // It was ours when the operator last looked: somebody put another in its place, or took the tags off, since.
+            let since = told.ours;
+            if !since {
+                self.violated(effect, &format!("the foreign role {name} changed; it was {was:?}"));
+            }
+            return;
+        }
+        let Some(is) = is else {
+            self.told.remove(name);
+            return;
+        };
+        if was.is_none() && !is_our_role(is) {
+            self.violated(effect, &format!("a role without our tags was made: {:?}", is.tags));
+        }
+        let open = subjects(&is.trust);
+        if was.is_none_or(|was| was.trust != is.trust) && open.contains("anybody") {
+            self.violated(effect, &format!("a trust policy that does not pin sub and aud was written: {}", is.trust));
+        }
+        let known_boundary = was.is_none_or(|was| was.boundary == is.boundary) || self.boundaries.contains(&is.boundary);
+        if !known_boundary {
+            self.violated(effect, &format!("nobody asked for the boundary {:?}", is.boundary));
+        }
+        self.check_rights(effect, name, &told, was, is);
+        let mine = self.told.entry(name.to_owned()).or_default();
+        mine.ours = true;
+        mine.id.clone_from(&is.id);
+        if was.is_none_or(|was| was.trust != is.trust) {
+            mine.subjects = open;
+        }
+        if was.is_none_or(|was| was.boundary != is.boundary) {
+            mine.boundary.clone_from(&is.boundary);
+        }
+        let (had, has) = (was.map(rights_of).unwrap_or_default(), rights_of(is));
+        mine.rights.retain(|right| has.contains(right) || !had.contains(right));
+        mine.rights.extend(has.difference(&had).cloned());
+    }
+
+    fn check_rights(
+        &mut self,
+        effect: &Effect<'_>,
+        name: &str,
+        told: &Told,
+        was: Option<&RoleState>,
+        is: &RoleState,
+    ) {
+        let slot = slot_of(name).unwrap_or_default();
+        let had = was.map(held).unwrap_or_default();
+        let (old_rights, old_subjects) = (
+            was.map(rights_of).unwrap_or_default(),
+            was.map(|was| subjects(&was.trust)).unwrap_or_default(),
+        );
+        let gained = held(is).into_iter().filter(|right| !had.contains(right));
+        // What the operator gave in this call it knows; of what was there before, only what it was told.
+        let knew = |(subject, right, boundary): &Right| {
+            (told.subjects.contains(subject) || !old_subjects.contains(subject))
+                && (told.rights.contains(right) || !old_rights.contains(right))
+                && (told.boundary == *boundary || was.is_none_or(|was| was.boundary != *boundary))
+        };
+        let never = self.allowed.get(slot).cloned().unwrap_or_default();
+        let wide: Vec<Right> = gained.filter(|right| knew(right) && !never.contains(right)).collect();
+        if !wide.is_empty() {
+            self.violated(effect, &format!("rights that nobody ever asked for: {wide:?}"));
+        }
+    }
+}
+
+fn elements<'a>(body: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = body;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&open)?;
+        let (text, after) = after.split_once(&close)?;
+        rest = after;
+        Some(text)
+    })
+}
+
+fn has_tag(body: &str, name: &str, value: Option<&str>) -> bool {
+    let key = format!("<Key>irsa-anywhere.dev/{name}</Key>");
+    value.map_or_else(
+        || body.contains(&key),
+        |value| {
+            let mut tags = body.split(&key).skip(1);
+            tags.any(|rest| rest.trim_start().starts_with(&format!("<Value>{value}</Value>")))
+        },
+    )
+}
+
+fn has_our_tags(body: &str) -> bool {
+    has_tag(body, "cluster", Some(CLUSTER)) && has_tag(body, "federation", Some("default"))
+}

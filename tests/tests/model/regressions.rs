@@ -1,0 +1,30 @@
+//! Histories that once went wrong, and some whose end is known.
+
+use crate::{
+    actions::{Action, FederationEdit},
+    live,
+    wishes::BindingWish,
+};
+
+fn lives(history: &[Action]) {
+    if let Err(problem) = live(history) {
+        panic!("{history:#?}\n{problem}");
+    }
+}
+
+#[test]
+fn a_federation_and_a_binding_are_made_changed_by_nobody_and_deleted() {
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(0, BindingWish::default()),
+        Action::Wait(700),
+    ]);
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(0, BindingWish::default()),
+        Action::Wait(20),
+        Action::DeleteFederation,
+        Action::Wait(20),
+        Action::DeleteBinding { slot: 0, force: false },
+    ]);
+}

@@ -1,0 +1,439 @@
+//! A world, what happens in it, and how it ends.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
+};
+
+use irsa_testkit::{
+    apiserver::ApiServer,
+    aws::{
+        AwsError, Fault, FaultRule, InProcess, Mark, Service, Throttle,
+        s3::{BucketOptions, PublicAccessBlock},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::{
+    actions::{AccountEdit, Action, ApiFaultKind, BindingEdit, FaultKind, FederationEdit},
+    expectations::{End, Left},
+    invariants::{Ledger, View, document_keys, is_our_object, is_our_provider, is_our_role},
+    operator::{Operator, Outside, Trouble},
+    others,
+    wishes::{
+        ACCOUNT, ACCOUNTS, BUCKET, BindingWish, FEDERATION, FederationWish, NAMESPACES, REGION, SLOTS, account_path,
+        binding_path, namespace_path, provider_arn, role_name,
+    },
+};
+
+/// After every action: long enough for a pass that nothing holds up.
+const A_MOMENT: Duration = Duration::from_secs(1);
+/// Longest that a call to be killed at is waited for: the next check of an unchanged world has been by then.
+const UNTIL_A_CALL: u32 = 760;
+/// Until everything must be as it was asked for, once nothing goes wrong any more: the longest backoff, a pass's deadline
+/// and an interval, and then some.
+const TO_SETTLE: Duration = Duration::from_mins(30);
+/// Two intervals.
+const STEADY: Duration = Duration::from_mins(25);
+
+/// What a history cost, to see that something was tested.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Stats {
+    pub(crate) calls: usize,
+    pub(crate) writes_checked: usize,
+    pub(crate) kills_at_calls: usize,
+}
+
+pub(crate) struct World {
+    outside: Outside,
+    operator: Option<Operator>,
+    ledger: Arc<Mutex<Ledger>>,
+    federation: Option<FederationWish>,
+    bindings: Vec<Option<BindingWish>>,
+    tenants: [bool; 2],
+    ever_served: BTreeSet<String>,
+    left: Left,
+    kills_at_calls: usize,
+}
+
+impl World {
+    /// Two namespaces with their ServiceAccounts, a bucket, things of other people, and the operator.
+    pub(crate) fn new() -> Self {
+        let aws = InProcess::new(Timestamp::from_second(1_767_225_600).unwrap());
+        let clock = aws.clone();
+        let api = ApiServer::new(move || clock.clock().now());
+        for kind in ["oidcfederations", "iamrolebindings"] {
+            api.default_status(&format!("apis/irsa-anywhere.dev/v1alpha1/{kind}"), json!({"observedGeneration": -1}));
+        }
+        for namespace in NAMESPACES {
+            let labels = json!({"tenant": "yes"});
+            let metadata = json!({"name": namespace, "labels": labels});
+            api.put(
+                &namespace_path(namespace),
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}),
+            );
+            for account in ACCOUNTS {
+                put_account(&api, namespace, account);
+            }
+        }
+        let account = aws.account(ACCOUNT);
+        let open = BucketOptions::in_region(REGION).with_public_access_block(Some(PublicAccessBlock::ACLS_ONLY));
+        account.create_bucket(BUCKET, open);
+        let all = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]});
+        let credentials = account.create_user("irsa-anywhere", &all.to_string()).unwrap();
+        let ledger = Arc::new(Mutex::new(Ledger::default()));
+        let (watching, its_aws, its_api) = (Arc::clone(&ledger), aws.clone(), api.clone());
+        aws.watch(move |effect| watching.lock().unwrap().happened(&its_aws, &its_api, effect));
+        let outside = Outside {
+            aws,
+            api,
+            credentials,
+            trouble: Arc::default(),
+            served: Arc::new(Mutex::new("k0".to_owned())),
+            calls: Arc::default(),
+        };
+        let operator = Operator::start(&outside);
+        Self {
+            outside,
+            operator: Some(operator),
+            ledger,
+            federation: None,
+            bindings: vec![None; SLOTS],
+            tenants: [true; 2],
+            ever_served: BTreeSet::from(["k0".to_owned()]),
+            left: Left::default(),
+            kills_at_calls: 0,
+        }
+    }
+
+    /// Lives through it all, and to a good end.
+    ///
+    /// # Errors
+    /// What went wrong.
+    pub(crate) async fn live(mut self, history: &[Action]) -> Result<Stats, String> {
+        self.noticed();
+        for (number, action) in history.iter().enumerate() {
+            self.perform(action).await;
+            self.noticed();
+            sleep(A_MOMENT).await;
+            self.check_violations().map_err(|violated| format!("after action {number}, {action:?}: {violated}"))?;
+        }
+        self.end().await?;
+        Ok(Stats {
+            calls: self.outside.calls.load(Ordering::Relaxed),
+            writes_checked: self.ledger.lock().unwrap().checked,
+            kills_at_calls: self.kills_at_calls,
+        })
+    }
+
+    fn check_violations(&self) -> Result<(), String> {
+        let ledger = self.ledger.lock().unwrap();
+        if ledger.violations.is_empty() { Ok(()) } else { Err(ledger.violations.join("\n")) }
+    }
+
+    /// The ledger learns what people did.
+    fn noticed(&self) {
+        let mut ledger = self.ledger.lock().unwrap();
+        ledger.look(&self.outside.aws);
+        ledger.wished(self.federation.as_ref(), &self.bindings, self.tenants);
+    }
+
+    async fn perform(&mut self, action: &Action) {
+        let aws = self.outside.aws.clone();
+        match action {
+            Action::Federation(edit) => self.edit_federation(edit),
+            Action::DeleteFederation => self.delete_federation(),
+            Action::Binding(slot, wish) => self.put_binding(*slot, wish.clone()),
+            Action::EditBinding(slot, edit) => {
+                if let Some(mut wish) = self.bindings[*slot].clone() {
+                    change_binding(&mut wish, edit);
+                    self.put_binding(*slot, wish);
+                }
+            }
+            Action::DeleteBinding { slot, force } => self.delete_binding(*slot, *force),
+            Action::Account { namespace, account, edit } => {
+                let (namespace, account) = (NAMESPACES[*namespace], ACCOUNTS[*account]);
+                let path = account_path(namespace, account);
+                let annotate = |value| self.outside.api.annotate(&path, "helm", "eks.amazonaws.com/role-arn", value);
+                match edit {
+                    AccountEdit::Make => put_account(&self.outside.api, namespace, account),
+                    AccountEdit::Delete => self.outside.api.delete(&path),
+                    AccountEdit::Annotate(true) => annotate(Some("arn:somebody-else")),
+                    AccountEdit::Annotate(false) => annotate(None),
+                }
+            }
+            Action::Label { namespace, tenant } => {
+                self.tenants[*namespace] = *tenant;
+                let value = if *tenant { json!("yes") } else { Value::Null };
+                let metadata = json!({"name": NAMESPACES[*namespace], "labels": {"tenant": value}});
+                self.outside.api.put(&namespace_path(NAMESPACES[*namespace]), json!({"metadata": metadata}));
+            }
+            Action::Rotate(number) => {
+                let kid = format!("k{number}");
+                self.ever_served.insert(kid.clone());
+                *self.outside.served.lock().unwrap() = kid;
+            }
+            Action::Role(slot, edit) => others::edit_role(&aws, *slot, edit),
+            Action::Provider(edit) => others::edit_provider(&aws, edit),
+            Action::Bucket(edit) => others::edit_bucket(&aws, edit),
+            Action::Fault { calls, skip, times, kind } => {
+                aws.add_fault(FaultRule::new(calls, *times, fault(*kind)).after(*skip));
+            }
+            Action::ApiFault { skip, times, kind } => self.trouble(*skip, *times, Some(*kind)),
+            Action::EndWatches => self.outside.api.end_watches(),
+            Action::Lag(seconds) => {
+                aws.account(ACCOUNT).set_consistency_delay(SignedDuration::from_secs(i64::from(*seconds)));
+            }
+            Action::Throttle(on) => {
+                let throttle = on.then_some(Throttle { per_second: 1.0, burst: 3.0 });
+                for service in [Service::Iam, Service::Sts] {
+                    aws.set_throttle(service, throttle);
+                }
+            }
+            Action::Restart => self.restart().await,
+            Action::Stop { aws, calls, effect } => self.stop_at_call(*aws, *calls, *effect).await,
+            Action::Wait(seconds) => sleep(Duration::from_secs(u64::from(*seconds))).await,
+        }
+    }
+
+    fn trouble(&self, skip: usize, times: usize, kind: Option<ApiFaultKind>) {
+        *self.outside.trouble.lock().unwrap() = Trouble { skip, times, kind, hung: 0 };
+    }
+
+    async fn restart(&mut self) {
+        if let Some(operator) = self.operator.take() {
+            operator.kill().await;
+        }
+        self.operator = Some(Operator::start(&self.outside));
+    }
+
+    async fn stop_at_call(&mut self, at_aws: bool, calls: usize, effect: bool) {
+        let mark = self.outside.aws.mark();
+        if at_aws {
+            let fault = if effect { Fault::HangAfter } else { Fault::Hang };
+            self.outside.aws.add_fault(FaultRule::new("*", usize::MAX, fault).after(calls));
+        } else {
+            let kind = if effect { ApiFaultKind::HangAfter } else { ApiFaultKind::Hang };
+            self.trouble(calls, usize::MAX, Some(kind));
+        }
+        for _ in 0..UNTIL_A_CALL {
+            sleep(A_MOMENT).await;
+            let hangs = self.outside.trouble.lock().unwrap().hung > 0
+                || self.outside.aws.since(mark).iter().any(|entry| entry.status.is_none());
+            if hangs {
+                self.kills_at_calls += 1;
+                break;
+            }
+        }
+        if let Some(operator) = self.operator.take() {
+            operator.kill().await;
+        }
+        self.outside.aws.clear_faults();
+        self.trouble(0, 0, None);
+        self.operator = Some(Operator::start(&self.outside));
+    }
+
+    fn is_going(&self, path: &str) -> bool {
+        let object = self.outside.api.get(path);
+        object.is_some_and(|object| !object["metadata"]["deletionTimestamp"].is_null())
+    }
+
+    fn is_held(&self, path: &str) -> bool {
+        let object = self.outside.api.get(path).unwrap_or_default();
+        object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+    }
+
+    fn edit_federation(&mut self, edit: &FederationEdit) {
+        if self.is_going(FEDERATION) {
+            return;
+        }
+        let mut wish = match (&self.federation, edit) {
+            (Some(wish), _) => wish.clone(),
+            (None, FederationEdit::Create) => FederationWish::default(),
+            (None, _) => return,
+        };
+        match *edit {
+            FederationEdit::Create => {}
+            FederationEdit::SecondAudience(on) => wish.second_audience = on,
+            FederationEdit::Team(team) => wish.team = team,
+            FederationEdit::OnlyTenants(on) => wish.only_tenants = on,
+            FederationEdit::Policies(mask) => wish.policies = mask,
+            FederationEdit::Boundary(which) => wish.boundary = which,
+            FederationEdit::Inline(on) => wish.inline = on,
+            FederationEdit::AllowRetain(on) => wish.allow_retain = on,
+            FederationEdit::MaxRoles(most) => wish.max_roles = u32::from(most),
+            FederationEdit::ShortCache(on) => wish.short_cache = on,
+            FederationEdit::Retain(on) => wish.retain = on,
+            FederationEdit::Suspend(on) => wish.suspend = on,
+        }
+        self.outside.api.put(FEDERATION, wish.object());
+        self.federation = Some(wish);
+    }
+
+    fn delete_federation(&mut self) {
+        let Some(wish) = self.federation.take() else { return };
+        if wish.retain {
+            self.left.federation = true;
+        } else if self.is_held(FEDERATION) {
+            self.left.federation = false;
+        }
+        self.outside.api.delete(FEDERATION);
+    }
+
+    fn put_binding(&mut self, slot: usize, wish: BindingWish) {
+        if self.is_going(&binding_path(slot)) {
+            return;
+        }
+        self.outside.api.put(&binding_path(slot), wish.object(slot));
+        self.bindings[slot] = Some(wish);
+    }
+
+    fn delete_binding(&mut self, slot: usize, force: bool) {
+        let path = binding_path(slot);
+        let wish = self.bindings[slot].take();
+        if force && self.outside.api.get(&path).is_some() {
+            let annotations = json!({"irsa-anywhere.dev/force-delete": ""});
+            self.outside.api.put(&path, json!({"metadata": {"annotations": annotations}}));
+            self.left.roles[slot] = true;
+        }
+        let Some(wish) = wish else { return };
+        if wish.retain || force {
+            self.left.roles[slot] = true;
+        } else if self.is_held(&path) {
+            self.left.roles[slot] = false;
+        }
+        self.outside.api.delete(&path);
+    }
+
+    async fn end(&mut self) -> Result<(), String> {
+        let aws = self.outside.aws.clone();
+        aws.clear_faults();
+        for service in [Service::Iam, Service::Sts] {
+            aws.set_throttle(service, None);
+        }
+        aws.account(ACCOUNT).set_consistency_delay(SignedDuration::ZERO);
+        self.trouble(0, 0, None);
+        sleep(TO_SETTLE).await;
+        self.check_end("in the end")?;
+        if self.make_room() {
+            self.noticed();
+            sleep(TO_SETTLE).await;
+            self.check_end("with everything resumed and nothing foreign in the way")?;
+        }
+        self.check_steady("in a steady state").await?;
+        self.restart().await;
+        self.check_steady("after a restart").await
+    }
+
+    /// Resumes what is suspended, and takes what is foreign out of the operator's way. Says whether there was anything.
+    fn make_room(&mut self) -> bool {
+        let aws = self.outside.aws.clone();
+        let view = View::of(&aws);
+        let mut changed = false;
+        for role in (0..SLOTS).map(role_name) {
+            if view.roles.get(&role).is_some_and(|role| !is_our_role(role)) {
+                others::delete_role(&aws.account(ACCOUNT), &role);
+                changed = true;
+            }
+        }
+        if view.providers.get(&provider_arn()).is_some_and(|found| !is_our_provider(&provider_arn(), found)) {
+            others::edit_provider(&aws, &crate::actions::ProviderEdit::Delete);
+            changed = true;
+        }
+        for (jwks, key) in document_keys().into_iter().enumerate() {
+            if view.objects.get(&key).is_some_and(|(_, metadata)| !is_our_object(&key, metadata)) {
+                others::edit_bucket(&aws, &crate::actions::BucketEdit::Delete { jwks: jwks == 0 });
+                changed = true;
+            }
+        }
+        if let Some(mut wish) = self.federation.clone().filter(|wish| wish.suspend) {
+            wish.suspend = false;
+            self.outside.api.put(FEDERATION, wish.object());
+            self.federation = Some(wish);
+            changed = true;
+        }
+        for slot in 0..SLOTS {
+            if let Some(mut wish) = self.bindings[slot].clone().filter(|wish| wish.suspend) {
+                wish.suspend = false;
+                self.put_binding(slot, wish);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    fn check_end(&self, when: &str) -> Result<(), String> {
+        self.check_violations()?;
+        let served = self.outside.served.lock().unwrap().clone();
+        let end = End {
+            view: View::of(&self.outside.aws),
+            api: &self.outside.api,
+            federation: self.federation.as_ref(),
+            bindings: &self.bindings,
+            tenants: self.tenants,
+            served: &served,
+            ever_served: &self.ever_served,
+            left: &self.left,
+        };
+        let problems = end.problems();
+        if problems.is_empty() { Ok(()) } else { Err(format!("{when}: {}", problems.join("\n"))) }
+    }
+
+    /// Nothing is written any more, and everything stays as it is.
+    async fn check_steady(&self, when: &str) -> Result<(), String> {
+        let mark: Mark = self.outside.aws.mark();
+        self.outside.api.take_writes();
+        sleep(STEADY).await;
+        let calls = self.outside.aws.since(mark);
+        let mut writes: Vec<String> = calls
+            .iter()
+            .filter(|call| call.access == irsa_testkit::aws::Access::Write)
+            .map(|call| format!("{} of {}", call.operation, call.resource))
+            .collect();
+        writes.extend(self.outside.api.take_writes().iter().map(|write| format!("{} {}", write.method, write.path)));
+        if !writes.is_empty() {
+            return Err(format!("{when} it writes: {writes:#?}"));
+        }
+        if calls.is_empty() && self.federation.is_some() {
+            return Err(format!("{when} it looks at nothing"));
+        }
+        self.check_end(when)
+    }
+}
+
+fn put_account(api: &ApiServer, namespace: &str, account: &str) {
+    let metadata = json!({"name": account, "namespace": namespace});
+    let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
+    api.put(&account_path(namespace, account), object);
+}
+
+fn change_binding(wish: &mut BindingWish, edit: &BindingEdit) {
+    match *edit {
+        BindingEdit::Accounts(mask) => wish.accounts = mask,
+        BindingEdit::Managed(mask) => wish.managed = mask,
+        BindingEdit::Inline(which) => wish.inline = which,
+        BindingEdit::SecondAudience(on) => wish.second_audience = on,
+        BindingEdit::LongSession(on) => wish.long_session = on,
+        BindingEdit::NoAnnotations(on) => wish.no_annotations = on,
+        BindingEdit::Retain(on) => wish.retain = on,
+        BindingEdit::Suspend(on) => wish.suspend = on,
+    }
+}
+
+fn fault(kind: FaultKind) -> Fault {
+    let error = |status, code: &str| AwsError::new(status, code, "provoked by a test");
+    match kind {
+        FaultKind::Throttled => Fault::ErrorBefore(error(400, "Throttling")),
+        FaultKind::Failed => Fault::ErrorBefore(error(500, "ServiceFailure")),
+        FaultKind::FailedAfter => Fault::ErrorAfter(error(500, "ServiceFailure")),
+        FaultKind::Refused => Fault::ErrorBefore(error(403, "AccessDenied")),
+        FaultKind::Slow => Fault::Delay(Duration::from_secs(12)),
+        FaultKind::Hang => Fault::Hang,
+        FaultKind::HangAfter => Fault::HangAfter,
+        FaultKind::Cut => Fault::CutBefore,
+        FaultKind::CutAfter => Fault::CutAfter,
+    }
+}
