@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod binding;
+mod births;
 pub mod clock;
 pub mod conditions;
 pub mod events;

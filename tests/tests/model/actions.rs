@@ -18,7 +18,11 @@ pub(crate) enum Action {
     /// A tenant deletes it, and may ask for force.
     DeleteBinding { slot: usize, force: bool },
     /// Somebody makes or deletes a ServiceAccount, or puts an annotation on it.
-    Account { namespace: usize, account: usize, edit: AccountEdit },
+    Account {
+        namespace: usize,
+        account: usize,
+        edit: AccountEdit,
+    },
     /// An administrator labels a namespace as a tenant's, or takes the label off.
     Label { namespace: usize, tenant: bool },
     /// The API servers sign with another key from now on.
@@ -30,9 +34,18 @@ pub(crate) enum Action {
     /// The same about what is in the bucket.
     Bucket(BucketEdit),
     /// Calls to AWS go wrong.
-    Fault { calls: &'static str, skip: usize, times: usize, kind: FaultKind },
+    Fault {
+        calls: &'static str,
+        skip: usize,
+        times: usize,
+        kind: FaultKind,
+    },
     /// Calls to the Kubernetes API go wrong.
-    ApiFault { skip: usize, times: usize, kind: ApiFaultKind },
+    ApiFault {
+        skip: usize,
+        times: usize,
+        kind: ApiFaultKind,
+    },
     /// All watches end, as when an API server restarts.
     EndWatches,
     /// From now on IAM's reads show the account as it was so many seconds ago.
@@ -253,7 +266,15 @@ fn fault() -> impl Strategy<Value = Action> {
         "s3:Put*",
     ]);
     let kind = prop::sample::select(vec![
-        Throttled, Failed, FailedAfter, Refused, Slow, Hang, HangAfter, Cut, CutAfter,
+        Throttled,
+        Failed,
+        FailedAfter,
+        Refused,
+        Slow,
+        Hang,
+        HangAfter,
+        Cut,
+        CutAfter,
     ]);
     (calls, 0..6_usize, 1..7_usize, kind).prop_map(|(calls, skip, times, kind)| Action::Fault {
         calls,

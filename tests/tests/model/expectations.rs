@@ -11,8 +11,8 @@ use crate::{
         View, canonical, document_keys, is_our_object, is_our_provider, is_our_role, is_under_our_sid, subjects,
     },
     wishes::{
-        BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, ID, POLICIES, SLOTS, account_path, binding_path,
-        chosen, inline_document, policy_arn, provider_arn, role_name, slot_name,
+        BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, ID, POLICIES, SLOTS, account_path,
+        binding_path, chosen, inline_document, policy_arn, provider_arn, role_name, slot_name,
     },
 };
 
@@ -52,7 +52,11 @@ impl End<'_> {
         let mut problems = self.federation_problems();
         for slot in 0..SLOTS {
             let found = self.binding_problems(slot);
-            problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", role_name(slot))));
+            problems.extend(
+                found
+                    .into_iter()
+                    .map(|problem| format!("{}: {problem}", role_name(slot))),
+            );
         }
         problems
     }
@@ -68,12 +72,19 @@ impl End<'_> {
     fn federation_is_blocked(&self) -> bool {
         let provider = self.view.providers.get(&provider_arn());
         let taken = provider.is_some_and(|provider| !is_our_provider(&provider_arn(), provider));
-        let published = self.api.get(FEDERATION).is_some_and(|found| !found["status"]["published"].is_null());
+        let published = self
+            .api
+            .get(FEDERATION)
+            .is_some_and(|found| !found["status"]["published"].is_null());
         let foreign = |key: &String| {
             let object = self.view.objects.get(key);
             object.is_some_and(|(_, metadata)| !is_our_object(key, metadata))
         };
-        let statement = self.view.statements.iter().any(|one| is_under_our_sid(one) && !self.is_our_statement(one));
+        let statement = self
+            .view
+            .statements
+            .iter()
+            .any(|one| is_under_our_sid(one) && !self.is_our_statement(one));
         taken || (!published && (document_keys().iter().any(foreign) || statement))
     }
 
@@ -105,7 +116,10 @@ impl End<'_> {
         }
         let mut problems = Vec::new();
         if ready != "True" {
-            problems.push(format!("the federation is not Ready: {reason}: {}", object["status"]["conditions"]));
+            problems.push(format!(
+                "the federation is not Ready: {reason}: {}",
+                object["status"]["conditions"]
+            ));
         }
         if object["status"]["observedGeneration"] != object["metadata"]["generation"] {
             problems.push("the federation's observedGeneration is old".to_owned());
@@ -142,13 +156,20 @@ impl End<'_> {
         }
         let keys = read(&jwks).map(|found| {
             let keys = found["keys"].as_array().cloned().unwrap_or_default();
-            keys.iter().map(|key| key["kid"].as_str().unwrap_or_default().to_owned()).collect::<BTreeSet<_>>()
+            keys.iter()
+                .map(|key| key["kid"].as_str().unwrap_or_default().to_owned())
+                .collect::<BTreeSet<_>>()
         });
         match keys {
             Some(keys) if keys.contains(self.served) && keys.is_subset(self.ever_served) => {}
             other => problems.push(format!("the keys are {other:?}")),
         }
-        let ours: Vec<&Value> = self.view.statements.iter().filter(|one| is_under_our_sid(one)).collect();
+        let ours: Vec<&Value> = self
+            .view
+            .statements
+            .iter()
+            .filter(|one| is_under_our_sid(one))
+            .collect();
         if ours.len() != 1 || !self.is_our_statement(ours[0]) {
             problems.push(format!("the bucket's policy has {:?}", self.view.statements));
         }
@@ -164,7 +185,10 @@ impl End<'_> {
             return if remain && reason == "BindingsRemain" {
                 Vec::new()
             } else {
-                vec![format!("the federation does not go: {reason}: {}", object["status"]["conditions"])]
+                vec![format!(
+                    "the federation does not go: {reason}: {}",
+                    object["status"]["conditions"]
+                )]
             };
         }
         if self.left.federation {
@@ -202,10 +226,18 @@ impl End<'_> {
 
     /// An older binding of the namespace that has one of the ServiceAccounts, and how many are older.
     fn older(&self, slot: usize) -> (bool, u32) {
-        let Some(wish) = &self.bindings[slot] else { return (false, 0) };
+        let Some(wish) = &self.bindings[slot] else {
+            return (false, 0);
+        };
         let age = |slot: usize| {
             let object = self.api.get(&binding_path(slot)).unwrap_or_default();
-            (object["metadata"]["creationTimestamp"].as_str().unwrap_or_default().to_owned(), slot)
+            (
+                object["metadata"]["creationTimestamp"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                slot,
+            )
         };
         let mut taken = false;
         let mut count = 0;
@@ -222,7 +254,11 @@ impl End<'_> {
 
     fn binding_problems(&self, slot: usize) -> Vec<String> {
         let role = self.view.roles.get(&role_name(slot)).filter(|role| is_our_role(role));
-        let foreign = self.view.roles.get(&role_name(slot)).is_some_and(|role| !is_our_role(role));
+        let foreign = self
+            .view
+            .roles
+            .get(&role_name(slot))
+            .is_some_and(|role| !is_our_role(role));
         let object = self.api.get(&binding_path(slot));
         let (Some(wish), Some(object)) = (&self.bindings[slot], &object) else {
             return self.gone_binding_problems(slot, role, object.as_ref());
@@ -237,7 +273,11 @@ impl End<'_> {
             return Vec::new();
         };
         if foreign {
-            return if ready == "True" { vec!["Ready with a foreign role".to_owned()] } else { Vec::new() };
+            return if ready == "True" {
+                vec!["Ready with a foreign role".to_owned()]
+            } else {
+                Vec::new()
+            };
         }
         let (taken, older) = self.older(slot);
         let allowed = admitted(federation, wish, self.tenants[slot / 2]) && !taken && older < federation.max_roles;
@@ -249,7 +289,10 @@ impl End<'_> {
             return problems;
         }
         let mut problems = match role {
-            None => vec![format!("there is no role: {reason}: {}", object["status"]["conditions"])],
+            None => vec![format!(
+                "there is no role: {reason}: {}",
+                object["status"]["conditions"]
+            )],
             Some(role) => Self::role_problems(slot, federation, wish, role),
         };
         problems.extend(self.account_problems(slot, wish, &ready, &reason));
@@ -266,15 +309,18 @@ impl End<'_> {
         wanted.attached = chosen(wish.managed, &POLICIES).map(policy_arn).collect();
         wanted.tags = Self::tags(federation, Some(slot));
         let uid = role.tags.get("irsa-anywhere.dev/uid").cloned();
-        wanted.tags.extend(uid.map(|uid| ("irsa-anywhere.dev/uid".to_owned(), uid)));
+        wanted
+            .tags
+            .extend(uid.map(|uid| ("irsa-anywhere.dev/uid".to_owned(), uid)));
         let mut problems = Vec::new();
         if *role != wanted {
             problems.push(format!("it is {role:?}, not {wanted:?}"));
         }
         let audience = wish.audience();
         let accounts = wish.account_names();
-        let open: BTreeSet<String> =
-            accounts.map(|account| format!("system:serviceaccount:{namespace}:{account} {audience}")).collect();
+        let open: BTreeSet<String> = accounts
+            .map(|account| format!("system:serviceaccount:{namespace}:{account} {audience}"))
+            .collect();
         if subjects(&role.trust) != open {
             problems.push(format!("it trusts {:?}", subjects(&role.trust)));
         }
@@ -318,7 +364,11 @@ impl End<'_> {
                 continue;
             };
             let annotation = &found["metadata"]["annotations"]["eks.amazonaws.com/role-arn"];
-            let wanted = format!("arn:aws:iam::{}:role/irsa/{ID}/{}", crate::wishes::ACCOUNT, role_name(slot));
+            let wanted = format!(
+                "arn:aws:iam::{}:role/irsa/{ID}/{}",
+                crate::wishes::ACCOUNT,
+                role_name(slot)
+            );
             if *annotation == "arn:somebody-else" {
                 conflict = true;
             } else if *annotation != wanted {
@@ -326,7 +376,9 @@ impl End<'_> {
             }
         }
         if (ready == "True") == (missing || conflict) {
-            problems.push(format!("missing accounts: {missing}, conflict: {conflict}, and Ready is {ready}, {reason}"));
+            problems.push(format!(
+                "missing accounts: {missing}, conflict: {conflict}, and Ready is {ready}, {reason}"
+            ));
         }
         problems
     }
@@ -336,7 +388,11 @@ impl End<'_> {
             let (_, reason) = Self::condition(object, "Ready");
             // Without a federation nobody knows how to reach AWS.
             let lost = reason == "FederationNotFound" && self.api.get(FEDERATION).is_none();
-            return if lost { Vec::new() } else { vec![format!("the binding does not go: {reason}")] };
+            return if lost {
+                Vec::new()
+            } else {
+                vec![format!("the binding does not go: {reason}")]
+            };
         }
         match role {
             Some(role) if !self.left.roles[slot] => vec![format!("it is an orphan: {role:?}")],

@@ -20,8 +20,8 @@ use serde_json::Value;
 use crate::{
     expectations::admitted,
     wishes::{
-        ACCOUNT, BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, PREFIX, SLOTS, policy_arn, provider_arn,
-        slot_name, slot_of,
+        ACCOUNT, BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, PREFIX, SLOTS, policy_arn,
+        provider_arn, slot_name, slot_of,
     },
 };
 
@@ -55,7 +55,10 @@ impl View {
             let bucket = s3.bucket(BUCKET).unwrap();
             let objects = bucket.objects.iter();
             let objects = objects.map(|(key, object)| (key.clone(), (object.body.to_vec(), object.metadata.clone())));
-            let statements = bucket.policy.as_ref().map(|policy| policy.document["Statement"].clone());
+            let statements = bucket
+                .policy
+                .as_ref()
+                .map(|policy| policy.document["Statement"].clone());
             (objects.collect(), statements)
         });
         Self {
@@ -83,7 +86,12 @@ pub(crate) fn is_our_role(role: &RoleState) -> bool {
 }
 
 pub(crate) fn is_our_provider(arn: &str, provider: &ProviderState) -> bool {
-    let tag = |name: &str| provider.tags.get(&format!("irsa-anywhere.dev/{name}")).map(String::as_str);
+    let tag = |name: &str| {
+        provider
+            .tags
+            .get(&format!("irsa-anywhere.dev/{name}"))
+            .map(String::as_str)
+    };
     arn == provider_arn() && tag("cluster") == Some(CLUSTER) && tag("federation") == Some("default")
 }
 
@@ -101,7 +109,9 @@ pub(crate) fn is_our_object(key: &str, metadata: &BTreeMap<String, String>) -> b
 }
 
 pub(crate) fn is_under_our_sid(statement: &Value) -> bool {
-    statement["Sid"].as_str().is_some_and(|sid| sid.starts_with("IrsaAnywherePublicRead"))
+    statement["Sid"]
+        .as_str()
+        .is_some_and(|sid| sid.starts_with("IrsaAnywherePublicRead"))
 }
 
 fn texts(value: &Value) -> Option<Vec<&str>> {
@@ -125,7 +135,9 @@ pub(crate) fn subjects(trust: &str) -> BTreeSet<String> {
         let plain = federated && statement["Action"] == "sts:AssumeRoleWithWebIdentity";
         let subs = texts(keys.get(&format!("{HOST}:sub"))?)?;
         let auds = texts(keys.get(&format!("{HOST}:aud"))?)?;
-        let pairs = subs.iter().flat_map(|sub| auds.iter().map(move |aud| format!("{sub} {aud}")));
+        let pairs = subs
+            .iter()
+            .flat_map(|sub| auds.iter().map(move |aud| format!("{sub} {aud}")));
         plain.then(|| pairs.collect())
     };
     let statements = match &trust["Statement"] {
@@ -134,7 +146,9 @@ pub(crate) fn subjects(trust: &str) -> BTreeSet<String> {
     };
     let statements = statements.iter();
     let allow = statements.filter(|statement| statement["Effect"] != "Deny");
-    allow.flat_map(|statement| pinned(statement).unwrap_or_else(anybody)).collect()
+    allow
+        .flat_map(|statement| pinned(statement).unwrap_or_else(anybody))
+        .collect()
 }
 
 fn rights_of(role: &RoleState) -> BTreeSet<String> {
@@ -153,11 +167,17 @@ pub(crate) fn canonical(value: &Value) -> String {
         Value::Array(list) => {
             let mut list: Vec<String> = list.iter().map(canonical).collect();
             list.sort_unstable();
-            if list.len() == 1 { list.remove(0) } else { format!("[{}]", list.join(",")) }
+            if list.len() == 1 {
+                list.remove(0)
+            } else {
+                format!("[{}]", list.join(","))
+            }
         }
         Value::Object(fields) => {
-            let mut fields: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{key}:{}", canonical(value))).collect();
+            let mut fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{key}:{}", canonical(value)))
+                .collect();
             fields.sort_unstable();
             format!("{{{}}}", fields.join(","))
         }
@@ -169,7 +189,10 @@ fn held(role: &RoleState) -> BTreeSet<Right> {
     let rights = rights_of(role);
     let of = |subject: String| {
         let boundary = role.boundary.clone();
-        rights.iter().map(move |right| (subject.clone(), right.clone(), boundary.clone())).collect::<Vec<_>>()
+        rights
+            .iter()
+            .map(move |right| (subject.clone(), right.clone(), boundary.clone()))
+            .collect::<Vec<_>>()
     };
     subjects(&role.trust).into_iter().flat_map(of).collect()
 }
@@ -196,7 +219,12 @@ impl Ledger {
     }
 
     /// What Kubernetes asks for now.
-    pub(crate) fn wished(&mut self, federation: Option<&FederationWish>, bindings: &[Option<BindingWish>], tenants: [bool; 2]) {
+    pub(crate) fn wished(
+        &mut self,
+        federation: Option<&FederationWish>,
+        bindings: &[Option<BindingWish>],
+        tenants: [bool; 2],
+    ) {
         self.allowed.resize(SLOTS, BTreeSet::new());
         let Some(federation) = federation else { return };
         self.boundaries.insert(federation.boundary_arn());
@@ -212,7 +240,9 @@ impl Ledger {
             let rights: Vec<String> = managed.chain(inline).collect();
             for account in wish.account_names() {
                 let subject = format!("system:serviceaccount:{namespace}:{account} {}", wish.audience());
-                let new = rights.iter().map(|right| (subject.clone(), right.clone(), federation.boundary_arn()));
+                let new = rights
+                    .iter()
+                    .map(|right| (subject.clone(), right.clone(), federation.boundary_arn()));
                 self.allowed[slot].extend(new);
             }
         }
@@ -256,13 +286,21 @@ impl Ledger {
             }
             "iam:ListAttachedRolePolicies" => {
                 let rights = elements(&body, "PolicyArn").map(str::to_owned);
-                self.told.entry(effect.resource.to_owned()).or_default().rights.extend(rights);
+                self.told
+                    .entry(effect.resource.to_owned())
+                    .or_default()
+                    .rights
+                    .extend(rights);
             }
             "iam:GetRolePolicy" => {
                 let name = elements(&body, "PolicyName").next().unwrap_or_default();
                 let text = elements(&body, "PolicyDocument").next().unwrap_or_default();
                 let right = inline_right(name, &percent_decode_str(text).decode_utf8_lossy());
-                self.told.entry(effect.resource.to_owned()).or_default().rights.insert(right);
+                self.told
+                    .entry(effect.resource.to_owned())
+                    .or_default()
+                    .rights
+                    .insert(right);
             }
             "iam:GetOpenIDConnectProvider" => self.provider_told_ours = has_our_tags(&body),
             "s3:GetBucketPolicy" => self.policy_told = self.view.statements.clone(),
@@ -271,7 +309,8 @@ impl Ledger {
     }
 
     fn violated(&mut self, effect: &Effect<'_>, what: &str) {
-        self.violations.push(format!("{} of {}: {what}", effect.operation, effect.resource));
+        self.violations
+            .push(format!("{} of {}: {what}", effect.operation, effect.resource));
     }
 
     fn check(&mut self, api: &ApiServer, effect: &Effect<'_>, before: &View, after: &View) {
@@ -313,7 +352,9 @@ impl Ledger {
                 continue;
             }
             let ours = was.is_none_or(|(_, metadata)| is_our_object(key, metadata));
-            let published = api.get(FEDERATION).is_some_and(|federation| !federation["status"]["published"].is_null());
+            let published = api
+                .get(FEDERATION)
+                .is_some_and(|federation| !federation["status"]["published"].is_null());
             let repaired = is.is_some() && published && document_keys().contains(key);
             if !ours && !repaired {
                 self.violated(effect, &format!("the foreign object {key} changed"));
@@ -321,7 +362,10 @@ impl Ledger {
             if is.is_some_and(|(_, metadata)| !is_our_object(key, metadata)) {
                 self.violated(effect, &format!("{key} was written without our metadata"));
             }
-            let registered = after.providers.iter().any(|(arn, provider)| is_our_provider(arn, provider));
+            let registered = after
+                .providers
+                .iter()
+                .any(|(arn, provider)| is_our_provider(arn, provider));
             if is.is_none() && registered {
                 self.violated(effect, &format!("{key} was deleted while the provider was registered"));
             }
@@ -347,9 +391,13 @@ impl Ledger {
         }
         let open = subjects(&is.trust);
         if was.is_none_or(|was| was.trust != is.trust) && open.contains("anybody") {
-            self.violated(effect, &format!("a trust policy that does not pin sub and aud was written: {}", is.trust));
+            self.violated(
+                effect,
+                &format!("a trust policy that does not pin sub and aud was written: {}", is.trust),
+            );
         }
-        let known_boundary = was.is_none_or(|was| was.boundary == is.boundary) || self.boundaries.contains(&is.boundary);
+        let known_boundary =
+            was.is_none_or(|was| was.boundary == is.boundary) || self.boundaries.contains(&is.boundary);
         if !known_boundary {
             self.violated(effect, &format!("nobody asked for the boundary {:?}", is.boundary));
         }
@@ -368,14 +416,7 @@ impl Ledger {
         mine.rights.extend(has.difference(&had).cloned());
     }
 
-    fn check_rights(
-        &mut self,
-        effect: &Effect<'_>,
-        name: &str,
-        told: &Told,
-        was: Option<&RoleState>,
-        is: &RoleState,
-    ) {
+    fn check_rights(&mut self, effect: &Effect<'_>, name: &str, told: &Told, was: Option<&RoleState>, is: &RoleState) {
         let slot = slot_of(name).unwrap_or_default();
         let had = was.map(held).unwrap_or_default();
         let (old_rights, old_subjects) = (

@@ -114,7 +114,11 @@ impl Operator {
     /// When a controller had ended by itself.
     pub(crate) async fn kill(self) {
         for task in self.0 {
-            assert!(!task.is_finished(), "a controller has ended by itself: {:?}", task.await);
+            assert!(
+                !task.is_finished(),
+                "a controller has ended by itself: {:?}",
+                task.await
+            );
             task.abort();
             // Cancelled, as it should be.
             let _ = task.await;
@@ -139,7 +143,11 @@ impl Outside {
     /// One request to the API server. What is hit by trouble is said once; watches are not, as they last.
     async fn ask(&self, request: &Request<Bytes>) -> io::Result<Response<AnswerBody>> {
         let watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-        let fault = if watch { None } else { self.trouble.lock().unwrap().take() };
+        let fault = if watch {
+            None
+        } else {
+            self.trouble.lock().unwrap().take()
+        };
         let Some(fault) = fault else {
             return Ok(self.api.answer(request));
         };
@@ -216,7 +224,11 @@ impl ApiServers for Outside {
 
 /// An RSA key. No token is checked here, so any modulus of the right form will do.
 fn key(kid: &str) -> serde_json::Value {
-    let modulus: String = kid.chars().chain(std::iter::repeat('x')).take(341).chain(['A']).collect();
+    let modulus: String = kid
+        .chars()
+        .chain(std::iter::repeat('x'))
+        .take(341)
+        .chain(['A'])
+        .collect();
     json!({"use": "sig", "kty": "RSA", "alg": "RS256", "kid": kid, "n": modulus, "e": "AQAB"})
 }
-

@@ -21,16 +21,25 @@ pub(crate) fn foreign_trust() -> String {
 
 fn create(account: &Account<'_>, role: &str) -> Result<String, AwsError> {
     let document = foreign_trust();
-    account.call_iam("CreateRole", &[("RoleName", role), ("AssumeRolePolicyDocument", &document)])
+    account.call_iam(
+        "CreateRole",
+        &[("RoleName", role), ("AssumeRolePolicyDocument", &document)],
+    )
 }
 
 fn detach_all(account: &Account<'_>, role: &str) {
-    let Some(found) = account.roles().remove(role) else { return };
+    let Some(found) = account.roles().remove(role) else {
+        return;
+    };
     for arn in &found.attached {
-        account.call_iam("DetachRolePolicy", &[("RoleName", role), ("PolicyArn", arn)]).unwrap();
+        account
+            .call_iam("DetachRolePolicy", &[("RoleName", role), ("PolicyArn", arn)])
+            .unwrap();
     }
     for name in found.inline.keys() {
-        account.call_iam("DeleteRolePolicy", &[("RoleName", role), ("PolicyName", name)]).unwrap();
+        account
+            .call_iam("DeleteRolePolicy", &[("RoleName", role), ("PolicyName", name)])
+            .unwrap();
     }
 }
 
@@ -48,7 +57,10 @@ pub(crate) fn edit_role(aws: &InProcess, slot: usize, edit: &RoleEdit) {
     if let RoleEdit::MakeNeighbour = edit {
         // It may be there already.
         let _ = create(&account, &format!("{role}2"));
-        let _ = create(&account, &role.replace(&format!("{namespace}.{name}"), &format!("{namespace}.{name}.x")));
+        let _ = create(
+            &account,
+            &role.replace(&format!("{namespace}.{name}"), &format!("{namespace}.{name}.x")),
+        );
         return;
     }
     if !account.roles().contains_key(&role) {
@@ -81,18 +93,30 @@ pub(crate) fn edit_role(aws: &InProcess, slot: usize, edit: &RoleEdit) {
             }},
         })),
         RoleEdit::StripTags => call("UntagRole", &[("TagKeys.member.1", "irsa-anywhere.dev/cluster")]),
-        RoleEdit::OwnTag => call("TagRole", &[("Tags.member.1.Key", "theirs"), ("Tags.member.1.Value", "x")]),
+        RoleEdit::OwnTag => call(
+            "TagRole",
+            &[("Tags.member.1.Key", "theirs"), ("Tags.member.1.Value", "x")],
+        ),
         RoleEdit::AttachAdministrator => call("AttachRolePolicy", &[("PolicyArn", &policy_arn("AdministratorAccess"))]),
         RoleEdit::DetachAll => detach_all(&account, &role),
         RoleEdit::PutInline => {
             let document = crate::wishes::inline_document(2).to_string();
-            call("PutRolePolicy", &[("PolicyName", "theirs"), ("PolicyDocument", &document)]);
+            call(
+                "PutRolePolicy",
+                &[("PolicyName", "theirs"), ("PolicyDocument", &document)],
+            );
         }
         RoleEdit::SwapBoundary => {
-            call("PutRolePermissionsBoundary", &[("PermissionsBoundary", &policy_arn("IAMReadOnlyAccess"))]);
+            call(
+                "PutRolePermissionsBoundary",
+                &[("PermissionsBoundary", &policy_arn("IAMReadOnlyAccess"))],
+            );
         }
         RoleEdit::DropBoundary => call("DeleteRolePermissionsBoundary", &[]),
-        RoleEdit::Describe => call("UpdateRole", &[("Description", "theirs"), ("MaxSessionDuration", "43200")]),
+        RoleEdit::Describe => call(
+            "UpdateRole",
+            &[("Description", "theirs"), ("MaxSessionDuration", "43200")],
+        ),
         RoleEdit::Delete => delete_role(&account, &role),
         RoleEdit::Replace => {
             delete_role(&account, &role);
@@ -123,13 +147,22 @@ pub(crate) fn edit_provider(aws: &InProcess, edit: &ProviderEdit) {
     match edit {
         ProviderEdit::AddClientId => call("AddClientIDToOpenIDConnectProvider", &[("ClientID", "theirs")]),
         ProviderEdit::RemoveClientId => {
-            call("RemoveClientIDFromOpenIDConnectProvider", &[("ClientID", "sts.amazonaws.com")]);
+            call(
+                "RemoveClientIDFromOpenIDConnectProvider",
+                &[("ClientID", "sts.amazonaws.com")],
+            );
         }
         ProviderEdit::StripTags => {
-            call("UntagOpenIDConnectProvider", &[("TagKeys.member.1", "irsa-anywhere.dev/cluster")]);
+            call(
+                "UntagOpenIDConnectProvider",
+                &[("TagKeys.member.1", "irsa-anywhere.dev/cluster")],
+            );
         }
         ProviderEdit::OwnTag => {
-            call("TagOpenIDConnectProvider", &[("Tags.member.1.Key", "theirs"), ("Tags.member.1.Value", "x")]);
+            call(
+                "TagOpenIDConnectProvider",
+                &[("Tags.member.1.Key", "theirs"), ("Tags.member.1.Value", "x")],
+            );
         }
         ProviderEdit::Delete => call("DeleteOpenIDConnectProvider", &[]),
         ProviderEdit::Replace => {
@@ -150,7 +183,9 @@ pub(crate) fn edit_bucket(aws: &InProcess, edit: &BucketEdit) {
         BucketEdit::Overwrite { jwks } => {
             let key = key(*jwks);
             aws.s3(|s3| {
-                let there = s3.bucket(BUCKET).is_some_and(|bucket| bucket.objects.contains_key(&key));
+                let there = s3
+                    .bucket(BUCKET)
+                    .is_some_and(|bucket| bucket.objects.contains_key(&key));
                 let object = Object::new(Bytes::from_static(b"{\"keys\": []}"), now);
                 // Somebody who writes where there is nothing is another case: that object is his for ever.
                 let _done = there && s3.put_object_directly(BUCKET, &key, object);
@@ -184,17 +219,23 @@ pub(crate) fn edit_bucket(aws: &InProcess, edit: &BucketEdit) {
 }
 
 fn edit_statements(aws: &InProcess, edit: impl FnOnce(&mut Vec<Value>)) {
-    aws.s3(|s3| s3.edit_bucket(BUCKET, |bucket| {
-        let mut statements = match bucket.policy.as_ref().map(|policy| policy.document["Statement"].clone()) {
-            Some(Value::Array(statements)) => statements,
-            Some(one) => vec![one],
-            None => Vec::new(),
-        };
-        edit(&mut statements);
-        let document = json!({"Version": "2012-10-17", "Statement": statements});
-        bucket.policy = (!statements.is_empty()).then(|| irsa_testkit::aws::s3::BucketPolicy {
-            text: document.to_string(),
-            document,
-        });
-    }));
+    aws.s3(|s3| {
+        s3.edit_bucket(BUCKET, |bucket| {
+            let mut statements = match bucket
+                .policy
+                .as_ref()
+                .map(|policy| policy.document["Statement"].clone())
+            {
+                Some(Value::Array(statements)) => statements,
+                Some(one) => vec![one],
+                None => Vec::new(),
+            };
+            edit(&mut statements);
+            let document = json!({"Version": "2012-10-17", "Statement": statements});
+            bucket.policy = (!statements.is_empty()).then(|| irsa_testkit::aws::s3::BucketPolicy {
+                text: document.to_string(),
+                document,
+            });
+        })
+    });
 }

@@ -93,7 +93,10 @@ impl Default for BindingWish {
 
 /// Those of `all` whose bit is set.
 pub(crate) fn chosen<'a>(mask: u8, all: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
-    all.iter().enumerate().filter(move |(bit, _)| mask & (1 << bit) != 0).map(|(_, one)| *one)
+    all.iter()
+        .enumerate()
+        .filter(move |(bit, _)| mask & (1 << bit) != 0)
+        .map(|(_, one)| *one)
 }
 
 pub(crate) fn policy_arn(name: &str) -> String {
@@ -159,7 +162,11 @@ impl FederationWish {
         } else {
             json!({"from": "All"})
         };
-        let tags = if self.team == 0 { json!({}) } else { json!({"team": format!("t{}", self.team)}) };
+        let tags = if self.team == 0 {
+            json!({})
+        } else {
+            json!({"team": format!("t{}", self.team)})
+        };
         json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation", "metadata": {"name": "default"},
             "spec": {

@@ -66,7 +66,10 @@ impl World {
         let clock = aws.clone();
         let api = ApiServer::new(move || clock.clock().now());
         for kind in ["oidcfederations", "iamrolebindings"] {
-            api.default_status(&format!("apis/irsa-anywhere.dev/v1alpha1/{kind}"), json!({"observedGeneration": -1}));
+            api.default_status(
+                &format!("apis/irsa-anywhere.dev/v1alpha1/{kind}"),
+                json!({"observedGeneration": -1}),
+            );
         }
         for namespace in NAMESPACES {
             let labels = json!({"tenant": "yes"});
@@ -119,7 +122,8 @@ impl World {
             self.perform(action).await;
             self.noticed();
             sleep(A_MOMENT).await;
-            self.check_violations().map_err(|violated| format!("after action {number}, {action:?}: {violated}"))?;
+            self.check_violations()
+                .map_err(|violated| format!("after action {number}, {action:?}: {violated}"))?;
         }
         self.end().await?;
         Ok(Stats {
@@ -131,7 +135,11 @@ impl World {
 
     fn check_violations(&self) -> Result<(), String> {
         let ledger = self.ledger.lock().unwrap();
-        if ledger.violations.is_empty() { Ok(()) } else { Err(ledger.violations.join("\n")) }
+        if ledger.violations.is_empty() {
+            Ok(())
+        } else {
+            Err(ledger.violations.join("\n"))
+        }
     }
 
     /// The ledger learns what people did.
@@ -154,10 +162,18 @@ impl World {
                 }
             }
             Action::DeleteBinding { slot, force } => self.delete_binding(*slot, *force),
-            Action::Account { namespace, account, edit } => {
+            Action::Account {
+                namespace,
+                account,
+                edit,
+            } => {
                 let (namespace, account) = (NAMESPACES[*namespace], ACCOUNTS[*account]);
                 let path = account_path(namespace, account);
-                let annotate = |value| self.outside.api.annotate(&path, "helm", "eks.amazonaws.com/role-arn", value);
+                let annotate = |value| {
+                    self.outside
+                        .api
+                        .annotate(&path, "helm", "eks.amazonaws.com/role-arn", value)
+                };
                 match edit {
                     AccountEdit::Make => put_account(&self.outside.api, namespace, account),
                     AccountEdit::Delete => self.outside.api.delete(&path),
@@ -169,7 +185,9 @@ impl World {
                 self.tenants[*namespace] = *tenant;
                 let value = if *tenant { json!("yes") } else { Value::Null };
                 let metadata = json!({"name": NAMESPACES[*namespace], "labels": {"tenant": value}});
-                self.outside.api.put(&namespace_path(NAMESPACES[*namespace]), json!({"metadata": metadata}));
+                self.outside
+                    .api
+                    .put(&namespace_path(NAMESPACES[*namespace]), json!({"metadata": metadata}));
             }
             Action::Rotate(number) => {
                 let kid = format!("k{number}");
@@ -179,16 +197,25 @@ impl World {
             Action::Role(slot, edit) => others::edit_role(&aws, *slot, edit),
             Action::Provider(edit) => others::edit_provider(&aws, edit),
             Action::Bucket(edit) => others::edit_bucket(&aws, edit),
-            Action::Fault { calls, skip, times, kind } => {
+            Action::Fault {
+                calls,
+                skip,
+                times,
+                kind,
+            } => {
                 aws.add_fault(FaultRule::new(calls, *times, fault(*kind)).after(*skip));
             }
             Action::ApiFault { skip, times, kind } => self.trouble(*skip, *times, Some(*kind)),
             Action::EndWatches => self.outside.api.end_watches(),
             Action::Lag(seconds) => {
-                aws.account(ACCOUNT).set_consistency_delay(SignedDuration::from_secs(i64::from(*seconds)));
+                aws.account(ACCOUNT)
+                    .set_consistency_delay(SignedDuration::from_secs(i64::from(*seconds)));
             }
             Action::Throttle(on) => {
-                let throttle = on.then_some(Throttle { per_second: 1.0, burst: 3.0 });
+                let throttle = on.then_some(Throttle {
+                    per_second: 1.0,
+                    burst: 3.0,
+                });
                 for service in [Service::Iam, Service::Sts] {
                     aws.set_throttle(service, throttle);
                 }
@@ -200,7 +227,12 @@ impl World {
     }
 
     fn trouble(&self, skip: usize, times: usize, kind: Option<ApiFaultKind>) {
-        *self.outside.trouble.lock().unwrap() = Trouble { skip, times, kind, hung: 0 };
+        *self.outside.trouble.lock().unwrap() = Trouble {
+            skip,
+            times,
+            kind,
+            hung: 0,
+        };
     }
 
     async fn restart(&mut self) {
@@ -214,9 +246,15 @@ impl World {
         let mark = self.outside.aws.mark();
         if at_aws {
             let fault = if effect { Fault::HangAfter } else { Fault::Hang };
-            self.outside.aws.add_fault(FaultRule::new("*", usize::MAX, fault).after(calls));
+            self.outside
+                .aws
+                .add_fault(FaultRule::new("*", usize::MAX, fault).after(calls));
         } else {
-            let kind = if effect { ApiFaultKind::HangAfter } else { ApiFaultKind::Hang };
+            let kind = if effect {
+                ApiFaultKind::HangAfter
+            } else {
+                ApiFaultKind::Hang
+            };
             self.trouble(calls, usize::MAX, Some(kind));
         }
         for _ in 0..UNTIL_A_CALL {
@@ -243,7 +281,9 @@ impl World {
 
     fn is_held(&self, path: &str) -> bool {
         let object = self.outside.api.get(path).unwrap_or_default();
-        object["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty())
+        object["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|finalizers| !finalizers.is_empty())
     }
 
     fn edit_federation(&mut self, edit: &FederationEdit) {
@@ -296,7 +336,9 @@ impl World {
         let wish = self.bindings[slot].take();
         if force && self.outside.api.get(&path).is_some() {
             let annotations = json!({"irsa-anywhere.dev/force-delete": ""});
-            self.outside.api.put(&path, json!({"metadata": {"annotations": annotations}}));
+            self.outside
+                .api
+                .put(&path, json!({"metadata": {"annotations": annotations}}));
             self.left.roles[slot] = true;
         }
         let Some(wish) = wish else { return };
@@ -339,12 +381,20 @@ impl World {
                 changed = true;
             }
         }
-        if view.providers.get(&provider_arn()).is_some_and(|found| !is_our_provider(&provider_arn(), found)) {
+        if view
+            .providers
+            .get(&provider_arn())
+            .is_some_and(|found| !is_our_provider(&provider_arn(), found))
+        {
             others::edit_provider(&aws, &crate::actions::ProviderEdit::Delete);
             changed = true;
         }
         for (jwks, key) in document_keys().into_iter().enumerate() {
-            if view.objects.get(&key).is_some_and(|(_, metadata)| !is_our_object(&key, metadata)) {
+            if view
+                .objects
+                .get(&key)
+                .is_some_and(|(_, metadata)| !is_our_object(&key, metadata))
+            {
                 others::edit_bucket(&aws, &crate::actions::BucketEdit::Delete { jwks: jwks == 0 });
                 changed = true;
             }
@@ -379,7 +429,11 @@ impl World {
             left: &self.left,
         };
         let problems = end.problems();
-        if problems.is_empty() { Ok(()) } else { Err(format!("{when}: {}", problems.join("\n"))) }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{when}: {}", problems.join("\n")))
+        }
     }
 
     /// Nothing is written any more, and everything stays as it is.
@@ -393,7 +447,13 @@ impl World {
             .filter(|call| call.access == irsa_testkit::aws::Access::Write)
             .map(|call| format!("{} of {}", call.operation, call.resource))
             .collect();
-        writes.extend(self.outside.api.take_writes().iter().map(|write| format!("{} {}", write.method, write.path)));
+        writes.extend(
+            self.outside
+                .api
+                .take_writes()
+                .iter()
+                .map(|write| format!("{} {}", write.method, write.path)),
+        );
         if !writes.is_empty() {
             return Err(format!("{when} it writes: {writes:#?}"));
         }

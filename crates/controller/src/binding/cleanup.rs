@@ -40,9 +40,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         } else {
             self.remove(binding, known.as_ref()).await
         };
-        self.memory.forget(&ObjectKey::of(binding));
+        let key = ObjectKey::of(binding);
+        self.memory.forget(&key);
         match removed {
-            Ok(()) => Cleanup::Finished,
+            Ok(()) => {
+                self.births.forget(&key);
+                Cleanup::Finished
+            }
             Err(halt) if is_abandoned(binding, halt.reason, self.shell.now()) => {
                 self.abandon(binding, known.as_ref(), &halt).await;
                 Cleanup::Finished
@@ -75,9 +79,24 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let found = observe::role(&aws, name.as_str(), |tags| owner.owns(tags), Depth::Names)
             .await
             .map_err(|error| halt(role, &error))?;
-        let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
+        let Some(found) = found else {
+            return self.check_gone(binding, &name);
+        };
+        let steps = Plan::remove(&owner, &found.role);
         execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
+        self.births.removed(&ObjectKey::of(binding));
         Ok(())
+    }
+
+    /// A role that IAM does not show is gone, unless it may have been made a moment ago.
+    fn check_gone(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
+        if self.births.hidden_for(&ObjectKey::of(binding)).is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "IAM shows no role {role}, but may have made it a moment ago and not show it yet; it is looked for again."
+        );
+        Err(Halt::new(ConditionType::RoleSynced, Reason::Propagating, message))
     }
 
     async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {

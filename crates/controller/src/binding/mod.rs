@@ -38,6 +38,7 @@ pub use self::{
     watch::{Parts, run},
 };
 use crate::{
+    births::Births,
     halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -58,6 +59,7 @@ pub struct Bindings<C, L> {
     /// All bindings, this one included.
     siblings: Store<Guarded<IamRoleBinding>>,
     memory: Memory,
+    births: Births,
 }
 
 impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {

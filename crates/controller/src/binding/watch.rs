@@ -24,6 +24,7 @@ use tracing::{debug, warn};
 
 use super::{Bindings, Limits, accounts::account_of, federation::Federations, memory::Memory, siblings::contend};
 use crate::{
+    births::Births,
     leadership::Leadership,
     object::{Managed, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -72,6 +73,7 @@ pub async fn run<C: Connect, L: Leadership>(
         namespaces: namespaces.clone(),
         siblings: bindings.clone(),
         memory: Memory::default(),
+        births: Births::from_now_on(),
     });
 
     let everything_known = async {

@@ -206,15 +206,17 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             wanted,
         };
         let mut done = Done::default();
-        let executed = executor.execute(&plan.steps, &mut done).await;
+        let creates = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
+        let executed = executor.execute(&plan.steps, &mut done);
+        let key = ObjectKey::of(federation);
+        let executed = self.births.during(&key, plan.steps.iter().any(creates), executed).await;
         self.announce(federation, compared, plan.cause, &done).await;
         let failed = executed.as_ref().err().map(|halt| halt.aspect);
         fill_status(&mut progress.status, wanted, compared, &done, failed);
         hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
-            self.memory
-                .made(ObjectKey::of(federation), compared.desired.fingerprint(), wrote);
+            self.memory.made(key, compared.desired.fingerprint(), wrote);
         }
         executed.map(|()| done)
     }

@@ -40,6 +40,7 @@ pub use self::{
     watch::{Parts, run},
 };
 use crate::{
+    births::Births,
     halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -60,6 +61,7 @@ pub struct Federations<C, P, A, L> {
     /// All bindings of the cluster.
     bindings: Store<Guarded<IamRoleBinding>>,
     memory: Memory,
+    births: Births,
 }
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {

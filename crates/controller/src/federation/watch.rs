@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 
 use super::{Federations, memory::Memory, servers::ApiServers};
 use crate::{
+    births::Births,
     leadership::Leadership,
     object::{Managed, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -72,6 +73,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         siblings: federations.clone(),
         bindings: bindings.clone(),
         memory: Memory::default(),
+        births: Births::from_now_on(),
     });
     let bindings_known = async {
         if let Err(error) = bindings.wait_until_ready().await {

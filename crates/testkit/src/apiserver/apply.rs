@@ -50,7 +50,9 @@ pub(super) fn apply(object: &mut Value, wanted: &Value, manager: &str, force: bo
         let wanted = wanted["metadata"][section].as_object().cloned().unwrap_or_default();
         let theirs = owned(object, section, |other| other != manager);
         let differs = |key: &String, value: &Value| object["metadata"][section].get(key) != Some(value);
-        let conflict = wanted.iter().find(|(key, value)| theirs.contains(*key) && differs(key, value));
+        let conflict = wanted
+            .iter()
+            .find(|(key, value)| theirs.contains(*key) && differs(key, value));
         if let Some((key, _)) = conflict.filter(|_| !force) {
             return Err(Refusal::conflict(&format!("Apply failed with a conflict over {key}")));
         }
@@ -78,7 +80,10 @@ pub(super) fn apply(object: &mut Value, wanted: &Value, manager: &str, force: bo
 /// Another manager sets an annotation whatever others own; `None` removes it, and nobody owns it any more. A value that
 /// stays the same is owned by both.
 pub(super) fn annotate(object: &mut Value, manager: &str, key: &str, value: Option<&str>) {
-    let mut annotations = object["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+    let mut annotations = object["metadata"]["annotations"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
     let same = annotations.get(key).and_then(Value::as_str) == value;
     match value {
         Some(value) => annotations.insert(key.to_owned(), json!(value)),
@@ -111,13 +116,18 @@ fn set_section(object: &mut Value, section: &str, entries: Map<String, Value>) {
 }
 
 fn managers(object: &Value) -> Vec<Value> {
-    object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default()
+    object["metadata"]["managedFields"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default()
 }
 
 /// Keys of a section that these managers own.
 fn owned(object: &Value, section: &str, of: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let entries = managers(object);
-    let theirs = entries.iter().filter(|entry| entry["manager"].as_str().is_some_and(&of));
+    let theirs = entries
+        .iter()
+        .filter(|entry| entry["manager"].as_str().is_some_and(&of));
     let keys = theirs.filter_map(|entry| entry["fieldsV1"]["f:metadata"][format!("f:{section}")].as_object());
     keys.flat_map(|keys| keys.keys())
         .filter_map(|key| key.strip_prefix("f:").map(str::to_owned))

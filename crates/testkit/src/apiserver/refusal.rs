@@ -28,11 +28,7 @@ impl Refusal {
     }
 
     pub(super) fn exists(what: &str) -> Self {
-        Self::new(
-            StatusCode::CONFLICT,
-            "AlreadyExists",
-            &format!("{what} already exists"),
-        )
+        Self::new(StatusCode::CONFLICT, "AlreadyExists", &format!("{what} already exists"))
     }
 
     pub(super) fn conflict(message: &str) -> Self {

@@ -40,7 +40,9 @@ pub(super) struct Store {
 
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Store").field("objects", &self.objects.keys()).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("objects", &self.objects.keys())
+            .finish_non_exhaustive()
     }
 }
 

@@ -40,13 +40,18 @@ impl Body for AnswerBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         if let Some(bytes) = self.ready.pop_front() {
             return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
         match &mut self.more {
             None => Poll::Ready(None),
-            Some(more) => more.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line)))),
+            Some(more) => more
+                .poll_recv(context)
+                .map(|line| line.map(|line| Ok(Frame::data(line)))),
         }
     }
 }

@@ -32,6 +32,7 @@ use self::{
 };
 use super::{Bindings, Limits, federation::Federations, memory::Memory};
 use crate::{
+    births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
@@ -92,6 +93,7 @@ impl<L: Leadership> Bench<L> {
             namespaces: namespaces(),
             siblings: reader,
             memory: Memory::default(),
+            births: Births::default(),
         };
         controller.federations.observe(&federation());
         Self {

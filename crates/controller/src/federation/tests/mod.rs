@@ -33,6 +33,7 @@ use self::{
 };
 use super::{Federations, memory::Memory};
 use crate::{
+    births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
@@ -110,6 +111,7 @@ impl<L: Leadership> Bench<L> {
             siblings,
             bindings: bindings_reader,
             memory: Memory::default(),
+            births: Births::default(),
         };
         Self {
             aws,

@@ -196,7 +196,8 @@ mod tests {
 
     fn double() -> InProcess {
         let double = InProcess::new(Timestamp::from_second(1_800_000_000).unwrap());
-        let open = BucketOptions::in_region("eu-central-1").with_public_access_block(Some(PublicAccessBlock::ACLS_ONLY));
+        let open =
+            BucketOptions::in_region("eu-central-1").with_public_access_block(Some(PublicAccessBlock::ACLS_ONLY));
         let everybody = serde_json::json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::acme-irsa/*"}]});
         double
@@ -259,7 +260,10 @@ mod tests {
                 ],
             )
             .unwrap();
-        let again = account.call_iam("CreateRole", &[("RoleName", "THEIRS"), ("AssumeRolePolicyDocument", trust)]);
+        let again = account.call_iam(
+            "CreateRole",
+            &[("RoleName", "THEIRS"), ("AssumeRolePolicyDocument", trust)],
+        );
         assert_eq!(again.unwrap_err().code, "EntityAlreadyExists");
         let roles = account.roles();
         assert_eq!(roles["theirs"].trust, trust);

@@ -59,7 +59,9 @@ pub struct ProviderState {
 }
 
 fn map(tags: &Tags) -> BTreeMap<String, String> {
-    tags.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    tags.iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 fn role(role: &Arc<Role>) -> (String, RoleState) {
