@@ -56,6 +56,11 @@ impl Births {
         self.lock().insert(key.clone(), None);
     }
 
+    /// Whether this process has removed it: reads may go on showing it, and there is nothing left to do.
+    pub(crate) fn is_removed(&self, key: &ObjectKey) -> bool {
+        self.lock().get(key) == Some(&None)
+    }
+
     /// Forgets an object that is gone.
     pub(crate) fn forget(&self, key: &ObjectKey) {
         self.lock().remove(key);
@@ -123,7 +128,9 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(births.hidden_for(&key("a")), Some(Duration::from_secs(15)));
         births.note(&key("b"));
+        assert!(!births.is_removed(&key("c")));
         births.removed(&key("c"));
+        assert!(births.is_removed(&key("c")) && !births.is_removed(&key("b")));
         assert_eq!(births.hidden_for(&key("c")), None);
         tokio::time::sleep(Duration::from_secs(20)).await;
         assert_eq!(births.hidden_for(&key("a")), None);

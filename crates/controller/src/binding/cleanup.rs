@@ -65,6 +65,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(name) = role_in_place(binding, known) else {
             return Ok(());
         };
+        let key = ObjectKey::of(binding);
+        if self.births.is_removed(&key) {
+            return Ok(());
+        }
         let Some(known) = known else {
             return without_federation(binding, &name);
         };
@@ -84,7 +88,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         };
         let steps = Plan::remove(&owner, &found.role);
         execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
-        self.births.removed(&ObjectKey::of(binding));
+        self.births.removed(&key);
         Ok(())
     }
 

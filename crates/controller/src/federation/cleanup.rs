@@ -162,7 +162,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             made_bucket: wanted.made_bucket(record),
             may_miss_bucket: true,
         };
-        let found = observe::aws(&aws, wanted, known).await?;
+        let mut found = observe::aws(&aws, wanted, known).await?;
+        if self.births.is_removed(&ObjectKey::of(federation)) {
+            found.provider = None;
+        }
         let removable = wanted.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;
