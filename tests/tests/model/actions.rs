@@ -13,10 +13,10 @@ pub(crate) enum Action {
     DeleteFederation,
     /// A tenant makes this binding, or makes it this.
     Binding(usize, BindingWish),
-    /// A tenant changes one thing of it, if it exists.
+    /// A tenant changes one thing of one of those that there are.
     EditBinding(usize, BindingEdit),
-    /// A tenant deletes it, and may ask for force.
-    DeleteBinding { slot: usize, force: bool },
+    /// A tenant deletes one of them, and may ask for force.
+    DeleteBinding { number: usize, force: bool },
     /// Somebody makes or deletes a ServiceAccount, or puts an annotation on it.
     Account {
         namespace: usize,
@@ -27,7 +27,7 @@ pub(crate) enum Action {
     Label { namespace: usize, tenant: bool },
     /// The API servers sign with another key from now on.
     Rotate(usize),
-    /// Somebody else in the AWS account.
+    /// Somebody else in the AWS account, about the role of one of them.
     Role(usize, RoleEdit),
     /// The same about the provider.
     Provider(ProviderEdit),
@@ -303,14 +303,14 @@ pub(crate) fn action() -> impl Strategy<Value = Action> {
         2 => Just(Action::DeleteFederation),
         7 => (slot.clone(), binding_wish()).prop_map(|(slot, wish)| Action::Binding(slot, wish)),
         7 => (slot.clone(), binding_edit()).prop_map(|(slot, edit)| Action::EditBinding(slot, edit)),
-        3 => (slot.clone(), prop::bool::weighted(0.3)).prop_map(|(slot, force)| Action::DeleteBinding { slot, force }),
+        3 => (slot.clone(), prop::bool::weighted(0.3)).prop_map(|(number, force)| Action::DeleteBinding { number, force }),
         2 => (0..2_usize, 0..3_usize, account)
             .prop_map(|(namespace, account, edit)| Action::Account { namespace, account, edit }),
         2 => (0..2_usize, any::<bool>()).prop_map(|(namespace, tenant)| Action::Label { namespace, tenant }),
         1 => (0..3_usize).prop_map(Action::Rotate),
-        7 => (slot, role_edit()).prop_map(|(slot, edit)| Action::Role(slot, edit)),
-        3 => provider_edit().prop_map(Action::Provider),
-        3 => bucket_edit().prop_map(Action::Bucket),
+        9 => (slot, role_edit()).prop_map(|(slot, edit)| Action::Role(slot, edit)),
+        5 => provider_edit().prop_map(Action::Provider),
+        5 => bucket_edit().prop_map(Action::Bucket),
         7 => fault(),
         3 => api_fault(),
         1 => Just(Action::EndWatches),
@@ -337,7 +337,7 @@ pub(crate) fn history() -> impl Strategy<Value = Vec<Action>> {
         ]),
         1 => Just(Vec::new()),
     ];
-    (start, prop::collection::vec(action(), 1..18)).prop_map(|(mut start, rest)| {
+    (start, prop::collection::vec(action(), 2..22)).prop_map(|(mut start, rest)| {
         start.extend(rest);
         start
     })

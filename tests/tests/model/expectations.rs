@@ -386,13 +386,7 @@ impl End<'_> {
     fn gone_binding_problems(&self, slot: usize, role: Option<&RoleState>, object: Option<&Value>) -> Vec<String> {
         if let Some(object) = object {
             let (_, reason) = Self::condition(object, "Ready");
-            // Without a federation nobody knows how to reach AWS.
-            let lost = reason == "FederationNotFound" && self.api.get(FEDERATION).is_none();
-            return if lost {
-                Vec::new()
-            } else {
-                vec![format!("the binding does not go: {reason}")]
-            };
+            return vec![format!("the binding does not go: {reason}")];
         }
         match role {
             Some(role) if !self.left.roles[slot] => vec![format!("it is an orphan: {role:?}")],

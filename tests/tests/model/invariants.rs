@@ -4,7 +4,7 @@
 //!   the place of ours after the operator last read it is nobody's fault: IAM has no conditional writes.
 //! - The operator writes no trust policy without both `sub` and `aud` pinned, but for the closed one.
 //! - Roles and providers carry our tags from the call that makes them.
-//! - The provider goes before the documents.
+//! - The provider goes before the documents, and after the bindings' roles.
 //! - No call of the operator gives a right to a subject that its binding never asked for under the guard-rails of that
 //!   time, as far as the operator could know what the role was.
 
@@ -332,6 +332,12 @@ impl Ledger {
             }
             if was.is_none() && is.is_some_and(|is| !is_our_provider(arn, is)) {
                 self.violated(effect, "a provider without our tags was made");
+            }
+        }
+        if effect.operation == "iam:DeleteOpenIDConnectProvider" {
+            let bound = api.list("/apis/irsa-anywhere.dev/v1alpha1/iamrolebindings");
+            if bound.iter().any(|binding| !binding["status"]["roleArn"].is_null()) {
+                self.violated(effect, "the provider of bindings that have roles was deleted");
             }
         }
         self.check_objects(api, effect, before, after);

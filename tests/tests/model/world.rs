@@ -155,13 +155,14 @@ impl World {
             Action::Federation(edit) => self.edit_federation(edit),
             Action::DeleteFederation => self.delete_federation(),
             Action::Binding(slot, wish) => self.put_binding(*slot, wish.clone()),
-            Action::EditBinding(slot, edit) => {
-                if let Some(mut wish) = self.bindings[*slot].clone() {
+            Action::EditBinding(number, edit) => {
+                let slot = self.one_of_those_there(*number);
+                if let Some(mut wish) = self.bindings[slot].clone() {
                     change_binding(&mut wish, edit);
-                    self.put_binding(*slot, wish);
+                    self.put_binding(slot, wish);
                 }
             }
-            Action::DeleteBinding { slot, force } => self.delete_binding(*slot, *force),
+            Action::DeleteBinding { number, force } => self.delete_binding(self.one_of_those_there(*number), *force),
             Action::Account {
                 namespace,
                 account,
@@ -194,7 +195,7 @@ impl World {
                 self.ever_served.insert(kid.clone());
                 *self.outside.served.lock().unwrap() = kid;
             }
-            Action::Role(slot, edit) => others::edit_role(&aws, *slot, edit),
+            Action::Role(number, edit) => others::edit_role(&aws, self.one_of_those_there(*number), edit),
             Action::Provider(edit) => others::edit_provider(&aws, edit),
             Action::Bucket(edit) => others::edit_bucket(&aws, edit),
             Action::Fault {
@@ -224,6 +225,12 @@ impl World {
             Action::Stop { aws, calls, effect } => self.stop_at_call(*aws, *calls, *effect).await,
             Action::Wait(seconds) => sleep(Duration::from_secs(u64::from(*seconds))).await,
         }
+    }
+
+    /// The slot of one of the bindings that exist, as most that happens to others is of no consequence.
+    fn one_of_those_there(&self, number: usize) -> usize {
+        let there: Vec<usize> = (0..SLOTS).filter(|slot| self.bindings[*slot].is_some()).collect();
+        there.get(number % there.len().max(1)).copied().unwrap_or(number)
     }
 
     fn trouble(&self, skip: usize, times: usize, kind: Option<ApiFaultKind>) {
