@@ -47,6 +47,7 @@ impl Operator {
         environment.push(("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()));
         environment.push(("AWS_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
         environment.push(("AWS_SHARED_CREDENTIALS_FILE".to_owned(), "/dev/null".to_owned()));
+        environment.extend(world.environment.iter().cloned());
         let process = Process::spawn(&Launch {
             name: "operator",
             directory: world.operator_directory.path(),

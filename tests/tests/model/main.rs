@@ -17,6 +17,7 @@ mod expectations;
 mod invariants;
 mod operator;
 mod others;
+mod pace;
 mod regressions;
 mod wishes;
 mod world;
@@ -35,14 +36,19 @@ const FEW: u32 = 40;
 /// Histories between two looks at the clock.
 const BATCH: u32 = 16;
 
-/// Lives through a history, in a runtime of its own whose time nothing real moves.
-fn live(history: &[Action]) -> Result<Stats, String> {
+/// Runs in a runtime of its own whose time nothing real moves.
+fn in_virtual_time<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
         .build()
         .unwrap();
-    runtime.block_on(async { World::new().live(history).await })
+    runtime.block_on(work)
+}
+
+/// Lives through a history.
+fn live(history: &[Action]) -> Result<Stats, String> {
+    in_virtual_time(async { World::new().live(history).await })
 }
 
 #[derive(Debug, Default)]

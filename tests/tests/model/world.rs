@@ -149,7 +149,19 @@ impl World {
         ledger.wished(self.federation.as_ref(), &self.bindings, self.tenants);
     }
 
-    async fn perform(&mut self, action: &Action) {
+    /// The AWS of this world.
+    pub(crate) fn aws(&self) -> &InProcess {
+        &self.outside.aws
+    }
+
+    /// Whether the binding of this slot is ready.
+    pub(crate) fn is_ready(&self, slot: usize) -> bool {
+        let binding = self.outside.api.get(&binding_path(slot)).unwrap_or_default();
+        let mut conditions = binding["status"]["conditions"].as_array().into_iter().flatten();
+        conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+    }
+
+    pub(crate) async fn perform(&mut self, action: &Action) {
         let aws = self.outside.aws.clone();
         match action {
             Action::Federation(edit) => self.edit_federation(edit),
