@@ -429,7 +429,9 @@ impl Ledger {
             was.map(rights_of).unwrap_or_default(),
             was.map(|was| subjects(&was.trust)).unwrap_or_default(),
         );
-        let gained = held(is).into_iter().filter(|right| !had.contains(right));
+        // A boundary only takes away from what there was without one.
+        let had_it = |right: &Right| had.contains(right) || had.contains(&(right.0.clone(), right.1.clone(), None));
+        let gained = held(is).into_iter().filter(|right| !had_it(right));
         // What the operator gave in this call it knows; of what was there before, only what it was told.
         let knew = |(subject, right, boundary): &Right| {
             (told.subjects.contains(subject) || !old_subjects.contains(subject))
