@@ -348,7 +348,9 @@ impl End<'_> {
         let allowed: BTreeSet<String> = chosen(federation.policies, &POLICIES).map(policy_arn).collect();
         let within = role.attached.is_subset(&allowed)
             && (role.inline.is_empty() || federation.allows_inline())
-            && role.boundary == federation.boundary_arn()
+            && federation
+                .boundary_arn()
+                .is_none_or(|wanted| role.boundary == Some(wanted))
             && (self.tenants[slot / 2] || !federation.only_tenants);
         (!within).then(|| format!("it is open and beyond the guard-rails: {role:?}"))
     }
