@@ -1,5 +1,6 @@
-//! IAM shows what was made only after a while, so what it does not show may be there all the same. Before something that
-//! is to be removed counts as gone, so much time must have passed that it would have been seen.
+//! IAM shows a change only after a while, so what it does not show may be there all the same. Before something that is to be
+//! removed counts as gone, and before something that is not looked at any more counts as harmless, so much time must have
+//! passed that the last change to it would have been seen.
 
 use std::{
     collections::HashMap,
@@ -11,11 +12,11 @@ use tokio::time::Instant;
 
 use crate::object::ObjectKey;
 
-/// Between a creation and the first read that surely shows it. IAM documents no bound ("changes … can take time", user guide,
+/// Between a change and the first read that surely shows it. IAM documents no bound ("changes … can take time", user guide,
 /// troubleshooting); a minute is far beyond what is seen, and a call that we gave up may still take effect after.
 const SHOWN_AFTER: Duration = Duration::from_secs(75);
 
-/// When something may last have been made for each object.
+/// When something may last have been made or changed for each object.
 #[derive(Debug, Default)]
 pub(crate) struct Births {
     /// Until then an earlier process may have made anything; `None`: long ago.
@@ -33,19 +34,19 @@ impl Births {
         }
     }
 
-    /// Something may have been made for this object until now.
+    /// Something may have been made or changed for this object until now.
     fn note(&self, key: &ObjectKey) {
         self.lock().insert(key.clone(), Some(Instant::now()));
     }
 
-    /// Does what may make something (`makes`), and notes when that ended, however it did: a call that failed, or that is
-    /// not waited for any more, may have taken effect.
-    pub(crate) async fn during<T>(&self, key: &ObjectKey, makes: bool, work: impl Future<Output = T>) -> T {
-        let _noted = makes.then(|| Birth { births: self, key });
+    /// Does what may change something (`writes`), and notes when that ended, however it did: a call that failed, or that
+    /// is not waited for any more, may have taken effect.
+    pub(crate) async fn during<T>(&self, key: &ObjectKey, writes: bool, work: impl Future<Output = T>) -> T {
+        let _noted = writes.then(|| Birth { births: self, key });
         work.await
     }
 
-    /// For how long yet a read that shows nothing proves nothing.
+    /// For how long yet a read proves nothing.
     pub(crate) fn hidden_for(&self, key: &ObjectKey) -> Option<Duration> {
         let last = self.lock().get(key).copied().unwrap_or(self.started)?;
         SHOWN_AFTER.checked_sub(last.elapsed()).filter(|left| !left.is_zero())
@@ -72,7 +73,7 @@ impl Births {
     }
 }
 
-/// Something that is being made.
+/// Something that is being made or changed.
 struct Birth<'a> {
     births: &'a Births,
     key: &'a ObjectKey,

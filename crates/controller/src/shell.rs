@@ -21,8 +21,8 @@ use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
 use kube::{Client, core::DeserializeGuard};
 
-pub(crate) use self::finalizer::is_abandoned;
 pub use self::pass::{error_policy, reconcile};
+pub(crate) use self::{finalizer::is_abandoned, pass::suspended};
 use self::{fresh::Freshness, written::Written};
 use crate::{
     backoff::Backoff,

@@ -11,7 +11,7 @@ use crate::{
         View, canonical, document_keys, is_our_object, is_our_provider, is_our_role, is_under_our_sid, subjects,
     },
     wishes::{
-        BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, ID, POLICIES, SLOTS, account_path,
+        BOUNDARIES, BUCKET, BindingWish, CLUSTER, FEDERATION, FederationWish, HOST, ID, POLICIES, SLOTS, account_path,
         binding_path, chosen, inline_document, policy_arn, provider_arn, role_name, slot_name,
     },
 };
@@ -23,6 +23,22 @@ pub(crate) fn admitted(federation: &FederationWish, wish: &BindingWish, tenant: 
         && (wish.inline == 0 || federation.allows_inline())
         && (!wish.retain || federation.allow_retain)
         && (!wish.second_audience || federation.second_audience)
+}
+
+/// Whether somebody else has changed the role, as [`crate::others`] does.
+fn shows_another_hand(role: &RoleState) -> bool {
+    let known: BTreeSet<String> = POLICIES.iter().map(|name| policy_arn(name)).collect();
+    let boundaries: BTreeSet<String> = BOUNDARIES.iter().map(|name| policy_arn(name)).collect();
+    let open = subjects(&role.trust);
+    !role.attached.is_subset(&known)
+        || role.inline.contains_key("theirs")
+        || role
+            .boundary
+            .as_ref()
+            .is_none_or(|boundary| !boundaries.contains(boundary))
+        || open
+            .iter()
+            .any(|subject| subject == "anybody" || subject.contains(":evil:"))
 }
 
 /// Everything that the end is judged by.
@@ -273,7 +289,7 @@ impl End<'_> {
             return Vec::new();
         };
         if foreign {
-            return if ready == "True" {
+            return if ready == "True" && !wish.suspend {
                 vec!["Ready with a foreign role".to_owned()]
             } else {
                 Vec::new()
@@ -281,6 +297,10 @@ impl End<'_> {
         }
         let (taken, older) = self.older(slot);
         let allowed = admitted(federation, wish, self.tenants[slot / 2]) && !taken && older < federation.max_roles;
+        // Nobody looks at what others do in AWS to the role of a suspended binding.
+        if wish.suspend && role.is_some_and(shows_another_hand) {
+            return Vec::new();
+        }
         if wish.suspend || !allowed {
             let mut problems: Vec<String> = self.withheld_problems(slot, federation, role).into_iter().collect();
             if !wish.suspend && ready == "True" {

@@ -438,8 +438,10 @@ impl Ledger {
                 && (told.rights.contains(right) || !old_rights.contains(right))
                 && (told.boundary == *boundary || was.is_none_or(|was| was.boundary != *boundary))
         };
-        let never = self.allowed.get(slot).cloned().unwrap_or_default();
-        let wide: Vec<Right> = gained.filter(|right| knew(right) && !never.contains(right)).collect();
+        let asked = self.allowed.get(slot).cloned().unwrap_or_default();
+        let allowed =
+            |right: &Right| asked.contains(right) || asked.contains(&(right.0.clone(), right.1.clone(), None));
+        let wide: Vec<Right> = gained.filter(|right| knew(right) && !allowed(right)).collect();
         if !wide.is_empty() {
             self.violated(effect, &format!("rights that nobody ever asked for: {wide:?}"));
         }

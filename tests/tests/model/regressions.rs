@@ -206,3 +206,16 @@ fn a_boundary_that_is_put_back_lets_nothing_through_that_must_go() {
         Action::Restart,
     ]);
 }
+
+/// IAM showed the role as it was before its last change, and nobody looked at it again.
+#[test]
+fn a_suspended_role_that_iam_does_not_show_yet_is_closed_too() {
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Wait(20),
+        Action::Binding(0, BindingWish::default()),
+        Action::Lag(5),
+        Action::EditBinding(0, BindingEdit::Suspend(true)),
+        Action::Federation(FederationEdit::Policies(0)),
+    ]);
+}

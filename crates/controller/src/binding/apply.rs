@@ -118,12 +118,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             progress.status.role_id = Some(id);
         }
         let status = &mut progress.status;
-        let creates = steps.iter().any(|step| matches!(step, BindingStep::CreateRole { .. }));
         let executed = execute(aws, self.shell.leadership.as_ref(), &wanted.role.name, steps, |role| {
             status.role_arn = Some(role.arn);
             status.role_id = Some(role.id);
         });
-        let executed = self.births.during(&key, creates, executed).await;
+        let executed = self.births.during(&key, !steps.is_empty(), executed).await;
         if executed
             .as_ref()
             .is_err_and(|halt| halt.aspect == ConditionType::PoliciesSynced)

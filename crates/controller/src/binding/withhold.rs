@@ -26,7 +26,7 @@ use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::{Managed, ObjectKey},
-    shell::Report,
+    shell::{Report, suspended},
 };
 
 /// When to look again at the role of a suspended binding that could not be judged.
@@ -84,7 +84,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let around = self.observe(binding).ok()?;
         let report = |halt| Progress::of(binding).report(Err(halt));
         match self.close_unless_allowed(binding, &around).await {
-            Ok(Verdict::Untouched | Verdict::Closed(None)) => None,
+            // What was judged may be what the role was before the last change to it.
+            Ok(Verdict::Untouched | Verdict::Closed(None)) => {
+                let hidden = self.births.hidden_for(&ObjectKey::of(binding));
+                hidden.map(|left| Report {
+                    look_again: Some(left),
+                    ..suspended(binding)
+                })
+            }
             Ok(Verdict::Closed(Some(because))) => {
                 let message = format!(
                     "{because} The binding is suspended, and nobody can assume its role: the trust policy is closed."
@@ -138,7 +145,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let keys = place.unlisted_tags(&usage.guardrails);
         let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
         let steps: Vec<_> = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
-        execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ()).await?;
+        let executed = execute(&aws, self.shell.leadership.as_ref(), &name, &steps, |_| ());
+        self.births
+            .during(&ObjectKey::of(binding), !steps.is_empty(), executed)
+            .await?;
         if !steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
             let what = steps.iter().map(BindingStep::to_string).collect::<Vec<_>>().join("; ");

@@ -154,7 +154,8 @@ fn too_slow<K: Managed>(object: &K, deadline: Duration) -> Report<K::Status> {
     Report::new(Outcome::new(Reason::AwsUnavailable, message), current_status(object))
 }
 
-fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
+/// The report on an object that is suspended, and of which nothing else is to be said.
+pub(crate) fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
     let message = "spec.suspend is true: nothing is checked or repaired until it is false again.";
     Report::new(Outcome::new(Reason::Suspended, message), current_status(object))
 }
