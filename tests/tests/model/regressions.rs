@@ -1,7 +1,7 @@
 //! Histories that once went wrong, and some whose end is known.
 
 use crate::{
-    actions::{Action, BindingEdit, BucketEdit, FaultKind, FederationEdit, ProviderEdit, RoleEdit},
+    actions::{AccountEdit, Action, BindingEdit, BucketEdit, FaultKind, FederationEdit, ProviderEdit, RoleEdit},
     live,
     wishes::BindingWish,
 };
@@ -217,5 +217,28 @@ fn a_suspended_role_that_iam_does_not_show_yet_is_closed_too() {
         Action::Lag(5),
         Action::EditBinding(0, BindingEdit::Suspend(true)),
         Action::Federation(FederationEdit::Policies(0)),
+    ]);
+}
+
+/// The condition spoke of the missing account, so the conflict of the other was told by every pass.
+#[test]
+fn a_conflict_behind_another_trouble_is_not_told_for_ever() {
+    let both = BindingWish {
+        accounts: 3,
+        ..BindingWish::default()
+    };
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(0, both),
+        Action::Account {
+            namespace: 0,
+            account: 1,
+            edit: AccountEdit::Annotate(true),
+        },
+        Action::Account {
+            namespace: 0,
+            account: 0,
+            edit: AccountEdit::Delete,
+        },
     ]);
 }
