@@ -126,7 +126,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_new_process_does_not_know_what_the_one_before_has_just_made() {
         let births = Births::from_now_on();
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(births.hidden_for(&key("a")), Some(Duration::from_secs(15)));
         births.note(&key("b"));
         assert!(!births.is_removed(&key("c")));

@@ -3,22 +3,26 @@
 //! [`invariants`] hold; when nothing goes wrong any more, everything becomes exactly what is asked for ([`expectations`])
 //! and then nothing is written, also after a restart.
 //!
-//! A few histories, always the same ones, run with every `make test`. `make model` runs new ones for some minutes, and
+//! `docs/model.md` says more. A few histories, always the same ones, run with every `make test`. `make model` runs new ones for some minutes, and
 //! prints how many. What it finds is printed as a history, shrunk, and belongs into [`regressions`].
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests fail the test"
 )]
 
 mod actions;
+mod ending;
 mod expectations;
 mod invariants;
 mod operator;
 mod others;
 mod pace;
 mod regressions;
+mod users;
+mod view;
 mod wishes;
 mod world;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     actions::{BucketEdit, ProviderEdit, RoleEdit},
-    invariants::{document_keys, is_under_our_sid},
+    view::{document_keys, is_under_our_sid},
     wishes::{ACCOUNT, BUCKET, HOST, PREFIX, policy_arn, provider_arn, role_name, slot_name},
 };
 
@@ -208,7 +208,10 @@ pub(crate) fn edit_bucket(aws: &InProcess, edit: &BucketEdit) {
             }
         }),
         BucketEdit::AddStatement => edit_statements(aws, |statements| {
-            let number = statements.len();
+            // No two may have one Sid.
+            let number = (0..=statements.len())
+                .find(|number| !statements.iter().any(|one| one["Sid"] == format!("Theirs{number}")))
+                .unwrap_or_default();
             statements.push(json!({
                 "Sid": format!("Theirs{number}"), "Effect": "Allow", "Action": "s3:GetObject",
                 "Principal": {"AWS": format!("arn:aws:iam::{ACCOUNT}:root")},

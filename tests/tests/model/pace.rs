@@ -16,11 +16,11 @@ use crate::{
 async fn world_with(slots: impl Iterator<Item = usize>) -> World {
     let mut world = World::new();
     world.perform(&Action::Federation(FederationEdit::Create)).await;
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     for slot in slots {
         bind(&mut world, slot).await;
     }
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     world
 }
 

@@ -133,11 +133,10 @@ fn everything_that_drifts_is_put_back() {
         Delete,
     ];
     lives_once_settled(roles.into_iter().map(|edit| Action::Role(0, edit)).collect());
-    use ProviderEdit::{AddClientId, RemoveClientId};
     let overwritten = BucketEdit::Overwrite { jwks: true };
     lives_once_settled(vec![
-        Action::Provider(AddClientId),
-        Action::Provider(RemoveClientId),
+        Action::Provider(ProviderEdit::AddClientId),
+        Action::Provider(ProviderEdit::RemoveClientId),
         Action::Provider(ProviderEdit::OwnTag),
         Action::Bucket(overwritten),
         Action::Bucket(BucketEdit::Overwrite { jwks: false }),

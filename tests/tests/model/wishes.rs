@@ -143,7 +143,7 @@ pub(crate) fn inline_document(which: u8) -> Value {
 
 impl FederationWish {
     pub(crate) fn audiences(&self) -> Vec<&'static str> {
-        AUDIENCES[..1 + usize::from(self.second_audience)].to_vec()
+        AUDIENCES[..=usize::from(self.second_audience)].to_vec()
     }
 
     pub(crate) fn boundary_arn(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use std::{
 use irsa_testkit::{
     apiserver::ApiServer,
     aws::{
-        AwsError, Fault, FaultRule, InProcess, Mark, Service, Throttle,
+        AwsError, Fault, FaultRule, InProcess, Service, Throttle,
         s3::{BucketOptions, PublicAccessBlock},
     },
 };
@@ -18,14 +18,15 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    actions::{AccountEdit, Action, ApiFaultKind, BindingEdit, FaultKind, FederationEdit},
-    expectations::{End, Left},
-    invariants::{Ledger, View, document_keys, is_our_object, is_our_provider, is_our_role},
+    actions::{AccountEdit, Action, ApiFaultKind, FaultKind},
+    expectations::Left,
+    invariants::Ledger,
     operator::{Operator, Outside, Trouble},
     others,
+    users::{change_binding, put_account},
     wishes::{
-        ACCOUNT, ACCOUNTS, BUCKET, BindingWish, FEDERATION, FederationWish, NAMESPACES, REGION, SLOTS, account_path,
-        binding_path, namespace_path, provider_arn, role_name,
+        ACCOUNT, ACCOUNTS, BUCKET, BindingWish, FederationWish, NAMESPACES, REGION, SLOTS, account_path, binding_path,
+        namespace_path,
     },
 };
 
@@ -33,11 +34,6 @@ use crate::{
 const A_MOMENT: Duration = Duration::from_secs(1);
 /// Longest that a call to be killed at is waited for: the next check of an unchanged world has been by then.
 const UNTIL_A_CALL: u32 = 760;
-/// Until everything must be as it was asked for, once nothing goes wrong any more: the longest backoff, a pass's deadline
-/// and an interval, and then some.
-const TO_SETTLE: Duration = Duration::from_mins(30);
-/// Two intervals.
-const STEADY: Duration = Duration::from_mins(25);
 
 /// What a history cost, to see that something was tested.
 #[derive(Debug, Default, Clone, Copy)]
@@ -48,14 +44,14 @@ pub(crate) struct Stats {
 }
 
 pub(crate) struct World {
-    outside: Outside,
+    pub(crate) outside: Outside,
     operator: Option<Operator>,
     ledger: Arc<Mutex<Ledger>>,
-    federation: Option<FederationWish>,
-    bindings: Vec<Option<BindingWish>>,
-    tenants: [bool; 2],
-    ever_served: BTreeSet<String>,
-    left: Left,
+    pub(crate) federation: Option<FederationWish>,
+    pub(crate) bindings: Vec<Option<BindingWish>>,
+    pub(crate) tenants: [bool; 2],
+    pub(crate) ever_served: BTreeSet<String>,
+    pub(crate) left: Left,
     kills_at_calls: usize,
 }
 
@@ -133,7 +129,7 @@ impl World {
         })
     }
 
-    fn check_violations(&self) -> Result<(), String> {
+    pub(crate) fn check_violations(&self) -> Result<(), String> {
         let ledger = self.ledger.lock().unwrap();
         if ledger.violations.is_empty() {
             Ok(())
@@ -143,7 +139,7 @@ impl World {
     }
 
     /// The ledger learns what people did.
-    fn noticed(&self) {
+    pub(crate) fn noticed(&self) {
         let mut ledger = self.ledger.lock().unwrap();
         ledger.look(&self.outside.aws);
         ledger.wished(self.federation.as_ref(), &self.bindings, self.tenants);
@@ -185,7 +181,7 @@ impl World {
                 let annotate = |value| {
                     self.outside
                         .api
-                        .annotate(&path, "helm", "eks.amazonaws.com/role-arn", value)
+                        .annotate(&path, "helm", "eks.amazonaws.com/role-arn", value);
                 };
                 match edit {
                     AccountEdit::Make => put_account(&self.outside.api, namespace, account),
@@ -245,7 +241,7 @@ impl World {
         there.get(number % there.len().max(1)).copied().unwrap_or(number)
     }
 
-    fn trouble(&self, skip: usize, times: usize, kind: Option<ApiFaultKind>) {
+    pub(crate) fn trouble(&self, skip: usize, times: usize, kind: Option<ApiFaultKind>) {
         *self.outside.trouble.lock().unwrap() = Trouble {
             skip,
             times,
@@ -254,7 +250,7 @@ impl World {
         };
     }
 
-    async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         if let Some(operator) = self.operator.take() {
             operator.kill().await;
         }
@@ -291,214 +287,6 @@ impl World {
         self.outside.aws.clear_faults();
         self.trouble(0, 0, None);
         self.operator = Some(Operator::start(&self.outside));
-    }
-
-    fn is_going(&self, path: &str) -> bool {
-        let object = self.outside.api.get(path);
-        object.is_some_and(|object| !object["metadata"]["deletionTimestamp"].is_null())
-    }
-
-    fn is_held(&self, path: &str) -> bool {
-        let object = self.outside.api.get(path).unwrap_or_default();
-        object["metadata"]["finalizers"]
-            .as_array()
-            .is_some_and(|finalizers| !finalizers.is_empty())
-    }
-
-    fn edit_federation(&mut self, edit: &FederationEdit) {
-        if self.is_going(FEDERATION) {
-            return;
-        }
-        let mut wish = match (&self.federation, edit) {
-            (Some(wish), _) => wish.clone(),
-            (None, FederationEdit::Create) => FederationWish::default(),
-            (None, _) => return,
-        };
-        match *edit {
-            FederationEdit::Create => {}
-            FederationEdit::SecondAudience(on) => wish.second_audience = on,
-            FederationEdit::Team(team) => wish.team = team,
-            FederationEdit::OnlyTenants(on) => wish.only_tenants = on,
-            FederationEdit::Policies(mask) => wish.policies = mask,
-            FederationEdit::Boundary(which) => wish.boundary = which,
-            FederationEdit::Inline(on) => wish.inline = on,
-            FederationEdit::AllowRetain(on) => wish.allow_retain = on,
-            FederationEdit::MaxRoles(most) => wish.max_roles = u32::from(most),
-            FederationEdit::ShortCache(on) => wish.short_cache = on,
-            FederationEdit::Retain(on) => wish.retain = on,
-            FederationEdit::Suspend(on) => wish.suspend = on,
-        }
-        self.outside.api.put(FEDERATION, wish.object());
-        self.federation = Some(wish);
-    }
-
-    fn delete_federation(&mut self) {
-        let Some(wish) = self.federation.take() else { return };
-        if wish.retain {
-            self.left.federation = true;
-        } else if self.is_held(FEDERATION) {
-            self.left.federation = false;
-        }
-        self.outside.api.delete(FEDERATION);
-    }
-
-    fn put_binding(&mut self, slot: usize, wish: BindingWish) {
-        if self.is_going(&binding_path(slot)) {
-            return;
-        }
-        self.outside.api.put(&binding_path(slot), wish.object(slot));
-        self.bindings[slot] = Some(wish);
-    }
-
-    fn delete_binding(&mut self, slot: usize, force: bool) {
-        let path = binding_path(slot);
-        let wish = self.bindings[slot].take();
-        if force && self.outside.api.get(&path).is_some() {
-            let annotations = json!({"irsa-anywhere.dev/force-delete": ""});
-            self.outside
-                .api
-                .put(&path, json!({"metadata": {"annotations": annotations}}));
-            self.left.roles[slot] = true;
-        }
-        let Some(wish) = wish else { return };
-        if wish.retain || force {
-            self.left.roles[slot] = true;
-        } else if self.is_held(&path) {
-            self.left.roles[slot] = false;
-        }
-        self.outside.api.delete(&path);
-    }
-
-    async fn end(&mut self) -> Result<(), String> {
-        let aws = self.outside.aws.clone();
-        aws.clear_faults();
-        for service in [Service::Iam, Service::Sts] {
-            aws.set_throttle(service, None);
-        }
-        aws.account(ACCOUNT).set_consistency_delay(SignedDuration::ZERO);
-        self.trouble(0, 0, None);
-        sleep(TO_SETTLE).await;
-        self.check_end("in the end")?;
-        if self.make_room() {
-            self.noticed();
-            sleep(TO_SETTLE).await;
-            self.check_end("with everything resumed and nothing foreign in the way")?;
-        }
-        self.check_steady("in a steady state").await?;
-        self.restart().await;
-        self.check_steady("after a restart").await
-    }
-
-    /// Resumes what is suspended, and takes what is foreign out of the operator's way. Says whether there was anything.
-    fn make_room(&mut self) -> bool {
-        let aws = self.outside.aws.clone();
-        let view = View::of(&aws);
-        let mut changed = false;
-        for role in (0..SLOTS).map(role_name) {
-            if view.roles.get(&role).is_some_and(|role| !is_our_role(role)) {
-                others::delete_role(&aws.account(ACCOUNT), &role);
-                changed = true;
-            }
-        }
-        if view
-            .providers
-            .get(&provider_arn())
-            .is_some_and(|found| !is_our_provider(&provider_arn(), found))
-        {
-            others::edit_provider(&aws, &crate::actions::ProviderEdit::Delete);
-            changed = true;
-        }
-        for (jwks, key) in document_keys().into_iter().enumerate() {
-            if view
-                .objects
-                .get(&key)
-                .is_some_and(|(_, metadata)| !is_our_object(&key, metadata))
-            {
-                others::edit_bucket(&aws, &crate::actions::BucketEdit::Delete { jwks: jwks == 0 });
-                changed = true;
-            }
-        }
-        if let Some(mut wish) = self.federation.clone().filter(|wish| wish.suspend) {
-            wish.suspend = false;
-            self.outside.api.put(FEDERATION, wish.object());
-            self.federation = Some(wish);
-            changed = true;
-        }
-        for slot in 0..SLOTS {
-            if let Some(mut wish) = self.bindings[slot].clone().filter(|wish| wish.suspend) {
-                wish.suspend = false;
-                self.put_binding(slot, wish);
-                changed = true;
-            }
-        }
-        changed
-    }
-
-    fn check_end(&self, when: &str) -> Result<(), String> {
-        self.check_violations()?;
-        let served = self.outside.served.lock().unwrap().clone();
-        let end = End {
-            view: View::of(&self.outside.aws),
-            api: &self.outside.api,
-            federation: self.federation.as_ref(),
-            bindings: &self.bindings,
-            tenants: self.tenants,
-            served: &served,
-            ever_served: &self.ever_served,
-            left: &self.left,
-        };
-        let problems = end.problems();
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("{when}: {}", problems.join("\n")))
-        }
-    }
-
-    /// Nothing is written any more, and everything stays as it is.
-    async fn check_steady(&self, when: &str) -> Result<(), String> {
-        let mark: Mark = self.outside.aws.mark();
-        self.outside.api.take_writes();
-        sleep(STEADY).await;
-        let calls = self.outside.aws.since(mark);
-        let mut writes: Vec<String> = calls
-            .iter()
-            .filter(|call| call.access == irsa_testkit::aws::Access::Write)
-            .map(|call| format!("{} of {}", call.operation, call.resource))
-            .collect();
-        writes.extend(
-            self.outside
-                .api
-                .take_writes()
-                .iter()
-                .map(|write| format!("{} {}", write.method, write.path)),
-        );
-        if !writes.is_empty() {
-            return Err(format!("{when} it writes: {writes:#?}"));
-        }
-        if calls.is_empty() && self.federation.is_some() {
-            return Err(format!("{when} it looks at nothing"));
-        }
-        self.check_end(when)
-    }
-}
-
-fn put_account(api: &ApiServer, namespace: &str, account: &str) {
-    let metadata = json!({"name": account, "namespace": namespace});
-    let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
-    api.put(&account_path(namespace, account), object);
-}
-
-fn change_binding(wish: &mut BindingWish, edit: &BindingEdit) {
-    match *edit {
-        BindingEdit::Accounts(mask) => wish.accounts = mask,
-        BindingEdit::Managed(mask) => wish.managed = mask,
-        BindingEdit::Inline(which) => wish.inline = which,
-        BindingEdit::SecondAudience(on) => wish.second_audience = on,
-        BindingEdit::LongSession(on) => wish.long_session = on,
-        BindingEdit::NoAnnotations(on) => wish.no_annotations = on,
-        BindingEdit::Retain(on) => wish.retain = on,
-        BindingEdit::Suspend(on) => wish.suspend = on,
     }
 }
 

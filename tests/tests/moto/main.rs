@@ -209,7 +209,7 @@ fn assert_bound(role: &RoleDetail, policy: &str, action: &str) {
         }},
     });
     assert_eq!(trust["Statement"], json!([statement]));
-    let tags: BTreeSet<&str> = role.tags().iter().map(|tag| tag.key()).collect();
+    let tags: BTreeSet<&str> = role.tags().iter().map(aws_sdk_iam::types::Tag::key).collect();
     let ours = ["cluster", "federation", "namespace", "name"].map(|name| format!("irsa-anywhere.dev/{name}"));
     assert!(
         ours.iter().all(|tag| tags.contains(tag.as_str())) && tags.contains("team"),

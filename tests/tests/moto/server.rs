@@ -42,7 +42,7 @@ impl Moto {
             arguments: &arguments,
             environment: &environment,
         })?;
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while http_get(address, "/moto-api/data.json").is_none_or(|(code, _)| code != 200) {
             if process.ended().is_some() || Instant::now() > deadline {
                 return Err(format!("moto does not start: {}", process.tail()).into());

@@ -6,6 +6,11 @@
 //! no authorization, and of server-side apply only annotations and labels. Facts about the real one are from the
 //! Kubernetes API concepts page unless said otherwise.
 
+#![allow(
+    clippy::indexing_slicing,
+    reason = "of JSON objects, where a member that is missing reads as null"
+)]
+
 mod apply;
 mod path;
 mod refusal;
