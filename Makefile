@@ -6,6 +6,7 @@ CARGO ?= cargo
 OPERATOR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/irsa-anywhere
 # Most of a test's time is spent waiting for a real control plane, so more of them run than there are processors.
 TEST_THREADS ?= 4
+MODEL_SECONDS ?= 240
 export IRSA_ANYWHERE_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/irsa-anywhere
 
 .PHONY: help
@@ -72,6 +73,15 @@ crash: prerequisites control-plane operator ## The slow end-to-end tests that st
 .PHONY: replicas
 replicas: prerequisites control-plane operator ## The slow end-to-end tests of two operators side by side, and of a stale one
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test replicas
+
+.PHONY: model
+model: prerequisites ## Random histories in virtual time against the AWS double, for MODEL_SECONDS
+	IRSA_ANYWHERE_MODEL_SECONDS=$(MODEL_SECONDS) $(CARGO) test --package irsa-tests --features slow --locked --test model -- --nocapture whatever_happens
+
+.PHONY: moto
+moto: prerequisites control-plane operator ## The main job against moto, an AWS stand-in that is not ours
+	@crates/testkit/python/venv.sh moto >/dev/null
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test moto
 
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share

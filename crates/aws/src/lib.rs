@@ -25,4 +25,6 @@ pub use ports::{
     Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
     Roles, Tags,
 };
-pub use sdk::{Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts};
+pub use sdk::{
+    NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts, Wire,
+};

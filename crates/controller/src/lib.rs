@@ -5,6 +5,8 @@
 
 pub mod backoff;
 pub mod binding;
+mod births;
+pub mod clock;
 pub mod conditions;
 pub mod events;
 pub mod federation;

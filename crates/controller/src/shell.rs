@@ -24,6 +24,7 @@ use irsa_core::outcome::Outcome;
 use jiff::Timestamp;
 use kube::Client;
 
+pub(crate) use self::pass::suspended;
 use self::{fresh::Freshness, pace::Pace, told::Told, written::Written};
 pub use self::{
     guarded::{Guarded, Lenient, Unreadable},
@@ -31,6 +32,7 @@ pub use self::{
 };
 use crate::{
     backoff::Backoff,
+    clock::Clock,
     events::Events,
     leadership::{Leadership, NotLeader, Permit},
     metrics::Metrics,
@@ -123,6 +125,7 @@ pub struct Shell<L> {
     pub events: Events,
     /// Longest that one pass may take.
     pub deadline: Duration,
+    clock: Clock,
     backoff: Backoff<ObjectKey>,
     pace: Pace,
     fresh: Freshness,
@@ -139,12 +142,28 @@ impl<L: Leadership> Shell<L> {
             metrics,
             events,
             deadline: Duration::from_mins(2),
+            clock: Clock::default(),
             backoff: Backoff::default(),
             pace: Pace::default(),
             fresh: Freshness::since(now),
             told: Told::default(),
             written: Written::default(),
         }
+    }
+
+    /// The same by another clock than the machine's, whose time the process starts at.
+    #[must_use]
+    pub fn with_clock(self, clock: Clock) -> Self {
+        Self {
+            fresh: Freshness::since(clock.now()),
+            clock,
+            ..self
+        }
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Forgets an object that is gone.

@@ -1,18 +1,26 @@
 #!/bin/sh
-# Makes the Python environment that the tests run boto3 in, once, and prints the path of its interpreter.
+# Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, once, and prints
+# the path of its interpreter.
 #
-# It lives in the cache directory, outside what `cargo clean` removes, and is made again when requirements.txt changes.
+# It lives in the cache directory, outside what `cargo clean` removes, and is made again when its requirements change.
 set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 cache=${IRSA_ANYWHERE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/irsa-anywhere}
-venv=$cache/venv
+case ${1:-boto3} in
+boto3) venv=$cache/venv requirements=$here/requirements.txt ;;
+moto) venv=$cache/venv-moto requirements=$here/moto.txt ;;
+*)
+    echo "usage: $0 [moto]" >&2
+    exit 2
+    ;;
+esac
 stamp=$venv/.requirements
 
-ready() { cmp -s "$here/requirements.txt" "$stamp"; }
+ready() { cmp -s "$requirements" "$stamp"; }
 
 if ! command -v python3 >/dev/null; then
-    echo "Python 3 is needed for the boto3 tests; install python3 (with venv) and try again" >&2
+    echo "Python 3 is needed for the tests with boto3 and moto; install python3 (with venv) and try again" >&2
     exit 1
 fi
 
@@ -21,15 +29,15 @@ mkdir -p "$cache"
 waited=0
 held=no
 while ! ready; do
-    if mkdir "$cache/venv.lock" 2>/dev/null; then
+    if mkdir "$venv.lock" 2>/dev/null; then
         held=yes
-        trap 'rmdir "$cache/venv.lock"' EXIT
+        trap 'rmdir "$venv.lock"' EXIT
         trap 'exit 1' HUP INT TERM
         break
     fi
     waited=$((waited + 1))
     if [ "$waited" -gt 300 ]; then
-        echo "another run has been making $venv for 5 minutes; if there is none, remove $cache/venv.lock" >&2
+        echo "another run has been making $venv for 5 minutes; if there is none, remove $venv.lock" >&2
         exit 1
     fi
     sleep 1
@@ -40,8 +48,8 @@ if [ "$held" = yes ] && ! ready; then
     echo "making $venv" >&2
     rm -rf "$venv"
     python3 -m venv "$venv" >&2
-    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
-    cp "$here/requirements.txt" "$stamp"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$requirements" >&2
+    cp "$requirements" "$stamp"
 fi
 
 echo "$venv/bin/python"

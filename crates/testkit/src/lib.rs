@@ -1,4 +1,5 @@
-//! Counterparts for tests: a real control plane ([`controlplane`]) and an AWS double over the wire ([`aws`]).
+//! Counterparts for tests: a real control plane ([`controlplane`]), an AWS double over the wire or in process ([`aws`]), and
+//! an API server in memory for tests in virtual time ([`apiserver`]).
 //!
 //! This crate depends on no other crate of the workspace, on purpose: a counterpart that shares our key, document or
 //! trust code would hide every bug twice.
@@ -13,5 +14,6 @@
     reason = "handlers share one shape, and XML is built from text: clarity before allocation in a counterpart for tests"
 )]
 
+pub mod apiserver;
 pub mod aws;
 pub mod controlplane;

@@ -67,6 +67,8 @@ pub struct World {
     pub credentials: Credentials,
     /// What stands between the operator and the API server, if anything.
     pub proxy: Option<ApiProxy>,
+    /// Variables that the operator gets besides those that lead it to the double.
+    pub environment: Vec<(String, String)>,
     /// The operator's user in the account.
     user: String,
     operator: Option<Operator>,
@@ -140,6 +142,7 @@ impl World {
             aws,
             credentials,
             proxy: None,
+            environment: Vec::new(),
             user: user.to_owned(),
             operator: None,
             operator_directory: tempfile::tempdir()?,

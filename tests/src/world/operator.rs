@@ -61,6 +61,7 @@ impl Operator {
         environment.push(("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()));
         environment.push(("AWS_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
         environment.push(("AWS_SHARED_CREDENTIALS_FILE".to_owned(), "/dev/null".to_owned()));
+        environment.extend(world.environment.iter().cloned());
         for (name, value) in start.environment {
             environment.retain(|(known, _)| *known != name);
             environment.push((name, value));

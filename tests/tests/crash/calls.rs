@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use irsa_testkit::{
-    aws::{Access, Fault, FaultRule, Mark},
+    aws::{Access, Entry, Fault, FaultRule, Mark},
     controlplane::{ApiCall, ApiFault, ApiRule},
 };
 use irsa_tests::world::World;
@@ -63,19 +63,21 @@ pub(crate) fn start(world: &World) -> Start {
     }
 }
 
+/// The operator's calls to AWS since.
+pub(crate) fn aws_since(world: &World, start: &Start) -> Vec<Entry> {
+    let mut entries = world.aws.since(start.aws);
+    entries.retain(|entry| {
+        let caller = entry.caller.as_deref();
+        // What anybody reads, the operator reads too; STS fetches on its own.
+        caller.is_some_and(|arn| arn.ends_with(":user/irsa-anywhere"))
+            || (entry.anonymous && entry.operation == "s3:GetObject")
+    });
+    entries
+}
+
 pub(crate) fn since(world: &World, start: &Start) -> Calls {
-    let entries: Vec<_> = world
-        .aws
-        .since(start.aws)
-        .into_iter()
-        .filter(|entry| {
-            let caller = entry.caller.as_deref();
-            // What anybody reads, the operator reads too; STS fetches on its own.
-            caller.is_some_and(|arn| arn.ends_with(":user/irsa-anywhere"))
-                || (entry.anonymous && entry.operation == "s3:GetObject")
-        })
-        .collect();
-    let writes = |entry: &&irsa_testkit::aws::Entry| entry.access == Access::Write && entry.is_effective_write();
+    let entries = aws_since(world, start);
+    let writes = |entry: &&Entry| entry.access == Access::Write && entry.is_effective_write();
     let aws_writes = entries.iter().filter(writes).count();
     let aws = entries.len();
     let calls = entries.into_iter().map(|entry| Call::Aws {

@@ -12,7 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::snapshot::{self, BINDING, FEDERATION};
 
-const DEADLINE: Duration = Duration::from_mins(1);
+/// An operator that was stopped after a deletion waits until it is sure that what it does not see is not there.
+const DEADLINE: Duration = Duration::from_mins(3);
 
 /// What somebody does to both objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

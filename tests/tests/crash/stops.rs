@@ -18,7 +18,7 @@ const EXTRA_WRITES: usize = 2;
 const EXTRA_CALLS: usize = 8;
 
 /// One undisturbed run: its calls, and the world after it.
-async fn record(scene: &Scene) -> (Calls, serde_json::Value) {
+pub(crate) async fn record(scene: &Scene) -> (Calls, serde_json::Value) {
     let start = calls::start(&scene.world);
     scene.act().await;
     let deadline = Instant::now() + Duration::from_mins(1);

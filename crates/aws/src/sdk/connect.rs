@@ -7,7 +7,7 @@ use std::{
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use tokio::sync::OnceCell;
 
 use super::{
@@ -16,6 +16,7 @@ use super::{
     call::{About, about},
     http::Transport,
     metered::{Meter, MeteredClient},
+    wire::{Wire, Wired},
 };
 use crate::{
     attempts::Attempts,
@@ -35,6 +36,8 @@ pub struct SdkConnect(Arc<Inner>);
 struct Inner {
     settings: Settings,
     http: SharedHttpClient,
+    /// Whose time it is, where it is not the machine's.
+    wire: Option<Wired>,
     public: SdkPublicReader,
     attempts: Attempts,
     limiters: Limiters,
@@ -48,14 +51,29 @@ impl SdkConnect {
     /// When the CA bundle or the proxy's URL cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let transport = Transport::new(settings.ca_bundle.as_deref(), &settings.proxy)?;
-        Ok(Self(Arc::new(Inner {
-            http: transport.client(),
-            public: SdkPublicReader::new(&transport, &settings.timeouts),
+        let public = HttpConnectorSettings::builder()
+            .connect_timeout(settings.timeouts.connect)
+            .build();
+        let public = SharedHttpConnector::new(transport.connector(Some(&public), None));
+        Ok(Self::with(settings, transport.client(), public, None))
+    }
+
+    /// The same over somebody else's [`Wire`], where neither CA bundle nor proxy is of use.
+    pub fn over(settings: Settings, wire: Arc<dyn Wire>) -> Self {
+        let wired = Wired(wire);
+        Self::with(settings, wired.client(), wired.connector(), Some(wired))
+    }
+
+    fn with(settings: Settings, http: SharedHttpClient, public: SharedHttpConnector, wire: Option<Wired>) -> Self {
+        Self(Arc::new(Inner {
+            http,
+            wire,
+            public: SdkPublicReader::new(public, &settings.timeouts),
             attempts: Attempts::default(),
             limiters: Limiters::new(settings.rate),
             connections: Mutex::default(),
             settings,
-        })))
+        }))
     }
 
     /// Every attempt of every connection, for the metrics.
@@ -132,6 +150,9 @@ impl Inner {
             );
         if let Ok(name) = AppName::new("irsa-anywhere") {
             loader = loader.app_name(name);
+        }
+        if let Some(wire) = &self.wire {
+            loader = loader.time_source(wire.clone());
         }
         if let Some(credentials) = &self.settings.credentials {
             loader = loader.credentials_provider(credentials.0.clone());

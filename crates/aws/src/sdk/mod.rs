@@ -12,6 +12,7 @@ mod roles;
 mod s3;
 mod settings;
 mod tags;
+mod wire;
 
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ pub use connect::SdkConnect;
 pub use http::SettingsError;
 pub use public::SdkPublicReader;
 pub use settings::{Proxy, Settings, StaticCredentials, Timeouts};
+pub use wire::{NoAnswer, Wire};
 
 use crate::ports::{Caller, CallerIdentity};
 

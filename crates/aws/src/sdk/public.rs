@@ -1,10 +1,9 @@
 //! [`PublicReader`]: what the public sees, over the way out that the calls to AWS take.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use aws_smithy_http_client::Connector;
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector as _, HttpConnectorSettings},
+    http::{HttpConnector as _, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
@@ -13,7 +12,6 @@ use tracing::debug;
 
 use super::{
     call::{find, root_cause},
-    http::Transport,
     metered::{TooLong, read_body},
     settings::Timeouts,
 };
@@ -25,17 +23,14 @@ use crate::{
 /// Reads URLs anonymously. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct SdkPublicReader {
-    connector: Arc<Connector>,
+    connector: SharedHttpConnector,
     timeout: Duration,
 }
 
 impl SdkPublicReader {
-    pub(super) fn new(transport: &Transport, timeouts: &Timeouts) -> Self {
-        let settings = HttpConnectorSettings::builder()
-            .connect_timeout(timeouts.connect)
-            .build();
+    pub(super) fn new(connector: SharedHttpConnector, timeouts: &Timeouts) -> Self {
         Self {
-            connector: Arc::new(transport.connector(Some(&settings), None)),
+            connector,
             timeout: timeouts.public_read,
         }
     }

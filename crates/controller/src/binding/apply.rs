@@ -161,12 +161,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             progress.status.role_id = Some(id);
         }
         let status = &mut progress.status;
-        let executed = self
-            .write_role(&around.known.usage, aws, &wanted.role.name, steps, |role| {
-                status.role_arn = Some(role.arn);
-                status.role_id = Some(role.id);
-            })
-            .await;
+        let writing = self.write_role(&around.known.usage, aws, &wanted.role.name, steps, |role| {
+            status.role_arn = Some(role.arn);
+            status.role_id = Some(role.id);
+        });
+        let executed = self.births.during(&key, !steps.is_empty(), writing).await;
         if executed
             .as_ref()
             .is_err_and(|halt| halt.aspect == ConditionType::PoliciesSynced)

@@ -40,7 +40,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 .map_err(|error| kubernetes_halt(name, &error));
             let synced = match observed {
                 Ok(observed) => {
-                    self.sync_account(binding, &api, name, desired.plan(observed.as_ref()), observed.as_ref())
+                    self.sync_account(&api, name, desired.plan(observed.as_ref()), observed.as_ref())
                         .await
                 }
                 Err(halt) => Err(halt),
@@ -60,6 +60,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         progress.status.subjects = subjects.into_iter().collect();
         if let Some(halt) = trouble {
+            if halt.reason == Reason::AnnotationConflict {
+                self.announce_conflict(binding, &halt.message).await;
+            }
             return Err(halt);
         }
         progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound));
@@ -68,7 +71,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
     async fn sync_account(
         &self,
-        binding: &IamRoleBinding,
         api: &Api<ServiceAccount>,
         name: &str,
         plan: AccountPlan,
@@ -90,7 +92,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                     "The field manager {manager} keeps another value of {key} on ServiceAccount {name}; remove it \
                      there. It is not overwritten."
                 );
-                self.announce_conflict(binding, &message).await;
                 return halt(Reason::AnnotationConflict, message);
             }
         };
@@ -100,7 +101,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .map_err(|error| kubernetes_halt(name, &error))
     }
 
-    /// Says so once: when the condition does not say so yet.
+    /// Says so once: when the condition does not say so yet. What no condition says, because of another ServiceAccount's
+    /// trouble, is not announced either, or it would be by every pass.
     async fn announce_conflict(&self, binding: &IamRoleBinding, message: &str) {
         if binding
             .conditions()

@@ -19,7 +19,7 @@ use super::{
     aws_errors::halt,
     bind::bound_before,
     federation::Known,
-    home::{check_home, roles_in_place},
+    home::{InPlace, check_home, roles_in_place},
     validate::owner,
 };
 use crate::{
@@ -43,6 +43,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.memory.forget(&key);
         match removed {
             Ok(()) => {
+                self.births.forget(&key);
                 self.memory.let_go(key);
                 Cleanup::Finished
             }
@@ -65,6 +66,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
     async fn remove_roles(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
         let names = roles_in_place(binding, known);
+        let key = ObjectKey::of(binding);
+        if self.births.is_removed(&key) {
+            return Ok(());
+        }
         let Some(known) = known else {
             return names.first().map_or(Ok(()), |name| without_federation(binding, name));
         };
@@ -75,12 +80,35 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let connected = self.connect.connect(&known.usage.connection).await;
         let aws = connected.map_err(|error| halt(role, &error))?;
         let owner = owner(binding, &self.cluster);
+        let mut missing = names.first();
         for name in &names {
-            let found = self.role_of(binding, known, &aws, name).await?;
-            let steps = found.map(|found| Plan::remove(&owner, &found.role)).unwrap_or_default();
-            self.write_role(&known.usage, &aws, name, &steps, |_| ()).await?;
+            match self.role_of(binding, known, &aws, name).await? {
+                InPlace::Missing => continue,
+                InPlace::NotOurs => {}
+                InPlace::Ours(found) => {
+                    let steps = Plan::remove(&owner, &found.role);
+                    self.write_role(&known.usage, &aws, name, &steps, |_| ()).await?;
+                }
+            }
+            missing = None;
         }
-        check_home(binding, &aws.caller().account)
+        check_home(binding, &aws.caller().account)?;
+        if let Some(missing) = missing {
+            return self.check_gone(binding, missing);
+        }
+        self.births.removed(&key);
+        Ok(())
+    }
+
+    /// A role that IAM does not show is gone, unless it may have been made a moment ago.
+    fn check_gone(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
+        if self.births.hidden_for(&ObjectKey::of(binding)).is_none() {
+            return Ok(());
+        }
+        let message = format!(
+            "IAM shows no role {role}, but may have made it a moment ago and not show it yet; it is looked for again."
+        );
+        Err(Halt::new(ConditionType::RoleSynced, Reason::Propagating, message))
     }
 
     async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {

@@ -33,8 +33,28 @@ pub(super) fn roles_in_place(binding: &IamRoleBinding, known: Option<&Known>) ->
     named.into_iter().chain(other).collect()
 }
 
+/// What stands under the name of a role that a binding may have made.
+pub(super) enum InPlace {
+    /// A role with the binding's tags.
+    Ours(Box<Found>),
+    /// Somebody else's.
+    NotOurs,
+    /// Nothing that IAM shows.
+    Missing,
+}
+
+impl InPlace {
+    /// The role, where it is the binding's.
+    pub(super) fn ours(self) -> Option<Found> {
+        match self {
+            Self::Ours(found) => Some(*found),
+            Self::NotOurs | Self::Missing => None,
+        }
+    }
+}
+
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// One of the roles that the binding may have made, if it is there and carries the binding's tags.
+    /// One of the roles that the binding may have made.
     ///
     /// Who may not even be read is not ours where the binding has no record of it and may not choose its name: a tenant who
     /// names somebody else's role must not get a binding by it that nobody can delete.
@@ -44,13 +64,17 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         known: &Known,
         aws: &C::Aws,
         name: &RoleName,
-    ) -> Result<Option<Found>, Halt> {
+    ) -> Result<InPlace, Halt> {
         let owner = owner(binding, &self.cluster);
         let found = observe::role(aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
         match found {
-            Err(error) if error.kind() == Kind::AccessDenied && !may_have_made(binding, known, name) => Ok(None),
+            Err(error) if error.kind() == Kind::AccessDenied && !may_have_made(binding, known, name) => {
+                Ok(InPlace::NotOurs)
+            }
             Err(error) => Err(halt(ConditionType::RoleSynced, &error)),
-            Ok(found) => Ok(found.filter(|found| owner.owns(&found.role.tags))),
+            Ok(None) => Ok(InPlace::Missing),
+            Ok(Some(found)) if owner.owns(&found.role.tags) => Ok(InPlace::Ours(Box::new(found))),
+            Ok(Some(_)) => Ok(InPlace::NotOurs),
         }
     }
 }

@@ -4,10 +4,11 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use irsa_core::plan::binding::{Account, AccountPlan, DesiredAccount, Fingerprint};
+use tokio::time::Instant;
 
 use crate::object::ObjectKey;
 

@@ -44,6 +44,7 @@ pub use self::{
     watch::{Parts, run},
 };
 use crate::{
+    births::Births,
     halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -65,6 +66,7 @@ pub struct Bindings<C, L> {
     siblings: Store<Guarded<IamRoleBinding>>,
     memory: Memory,
     inventories: Inventories,
+    births: Births,
 }
 
 impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {

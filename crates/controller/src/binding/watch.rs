@@ -29,6 +29,7 @@ use super::{
     siblings::contend,
 };
 use crate::{
+    births::Births,
     leadership::Leadership,
     object::{Managed, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -81,6 +82,7 @@ pub async fn run<C: Connect, L: Leadership>(
         siblings: bindings.clone(),
         memory: Memory::default(),
         inventories: parts.inventories,
+        births: Births::from_now_on(),
     });
 
     let everything_known = async {

@@ -27,7 +27,7 @@ use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     object::{Managed, ObjectKey},
-    shell::Report,
+    shell::{Report, suspended},
 };
 
 /// When to look again at the role of a suspended binding that could not be judged.
@@ -85,7 +85,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let around = self.observe(binding).ok()?;
         let report = |halt| Progress::of(binding).report(Err(halt));
         match self.close_unless_allowed(binding, &around).await {
-            Ok(Verdict::Untouched | Verdict::Closed(None)) => None,
+            // What was judged may be what the role was before the last change to it.
+            Ok(Verdict::Untouched | Verdict::Closed(None)) => {
+                let hidden = self.births.hidden_for(&ObjectKey::of(binding));
+                hidden.map(|left| Report {
+                    look_again: Some(left),
+                    ..suspended(binding)
+                })
+            }
             Ok(Verdict::Closed(Some(because))) => {
                 let message = format!(
                     "{because} The binding is suspended, and nobody can assume its role: the trust policy is closed."
@@ -166,11 +173,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         {
             return Ok(Some(judged.verdict()));
         }
-        let found = self.role_of(binding, &around.known, aws, name).await?;
+        let found = self.role_of(binding, &around.known, aws, name).await?.ours();
         let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
             return Ok(None);
         };
-        self.write_role(usage, aws, name, &judged.steps, |_| ()).await?;
+        let writing = self.write_role(usage, aws, name, &judged.steps, |_| ());
+        let writes = !judged.steps.is_empty();
+        self.births.during(&ObjectKey::of(binding), writes, writing).await?;
         if !judged.steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
             let note = judged.in_words(name);

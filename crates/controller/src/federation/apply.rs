@@ -1,6 +1,6 @@
 //! Making a federation true.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use irsa_api::{OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
@@ -14,8 +14,8 @@ use irsa_core::{
     published::judge_external,
     vocabulary::{ConditionType, EventReason, Reason},
 };
-use jiff::Timestamp;
 use kube::Resource;
+use tokio::time::Instant;
 
 use super::{
     Federations,
@@ -117,7 +117,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if !same_request || seen.record.is_none() {
             return None;
         }
-        let advance = keys::advance(federation, wanted, seen, None, Timestamp::now()).ok()?;
+        let advance = keys::advance(federation, wanted, seen, None, self.shell.now()).ok()?;
         if verdict(wanted, seen, &advance) != full.ended.clone().map(|_| ()) {
             return None;
         }
@@ -175,7 +175,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let mut found = observe::aws(aws, wanted, wanted.known(seen, established)).await?;
         found.record.clone_from(&seen.stored.text);
         let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
-        let advance = keys::advance(federation, wanted, seen, published, Timestamp::now())?;
+        let advance = keys::advance(federation, wanted, seen, published, self.shell.now())?;
         let mut record = advance.record.clone();
         if found.bucket == ObservedBucket::Missing {
             record.made_bucket = wanted.s3.as_ref().map(|s3| s3.bucket.clone());
@@ -231,15 +231,17 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             wanted,
         };
         let mut done = Done::default();
-        let executed = executor.execute(&plan.steps, &mut done).await;
+        let creates = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
+        let executed = executor.execute(&plan.steps, &mut done);
+        let key = ObjectKey::of(federation);
+        let executed = self.births.during(&key, plan.steps.iter().any(creates), executed).await;
         self.announce(federation, compared, plan.cause, &done).await;
         let failed = executed.as_ref().err().map(|halt| halt.aspect);
         fill_status(&mut progress.status, wanted, compared, &done, failed);
         hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
-            self.memory
-                .made(ObjectKey::of(federation), compared.desired.fingerprint(), wrote);
+            self.memory.made(key, compared.desired.fingerprint(), wrote);
         }
         executed.map(|()| done)
     }
@@ -295,7 +297,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let ended = verdict(wanted, seen, &compared.advance)
             .map(|()| format!("{} is published and registered as {provider}.", wanted.issuer));
         let until_expiry = compared.advance.next_expiry.map(|expiry| {
-            let left = expiry.duration_since(Timestamp::now());
+            let left = expiry.duration_since(self.shell.now());
             Duration::try_from(left).unwrap_or_default().max(Duration::from_secs(1))
         });
         progress.look_again = Some(until_expiry.map_or(DOCUMENT_CHECK, |left| left.min(DOCUMENT_CHECK)));
@@ -312,7 +314,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     fn count_public_read(&self, federation: &OidcFederation) {
         let objects = &self.shell.metrics.objects;
-        objects.read_publicly(ObjectKey::of(federation), Timestamp::now());
+        objects.read_publicly(ObjectKey::of(federation), self.shell.now());
     }
 
     pub(super) fn records(&self) -> Records {

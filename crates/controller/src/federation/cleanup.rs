@@ -5,7 +5,7 @@ use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
     history::KeyRecord,
     outcome::Outcome,
-    plan::federation::FederationPlan,
+    plan::federation::{FederationPlan, FederationStep, ObservedFederation},
     vocabulary::{ConditionType, EventReason, Reason},
 };
 use kube::{
@@ -55,6 +55,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         match removed {
             Ok(()) => {
                 self.memory.forget(&ObjectKey::of(federation));
+                self.births.forget(&ObjectKey::of(federation));
                 Cleanup::Finished
             }
             Err(halt) => unfinished(halt),
@@ -176,8 +177,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             made_bucket: wanted.made_bucket(record),
             may_miss_bucket: true,
         };
-        let found = observe::aws(&aws, wanted, known).await?;
-        let steps = FederationPlan::remove(&wanted.removable(status), &found)
+        let mut found = observe::aws(&aws, wanted, known).await?;
+        if self.births.is_removed(&ObjectKey::of(federation)) {
+            found.provider = None;
+        }
+        let removable = wanted.removable(status);
+        if removable.provider && found.provider.is_none() {
+            self.check_gone(federation, &found)?;
+        }
+        let steps = FederationPlan::remove(&removable, &found)
             .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         let executor = Executor {
             aws: &aws,
@@ -186,7 +194,32 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             stored: &StoredRecord::default(),
             wanted,
         };
-        executor.execute(&steps, &mut Done::default()).await
+        let mut done = Done::default();
+        let executed = executor.execute(&steps, &mut done).await;
+        if done.steps.contains(&FederationStep::DeleteProvider) {
+            self.births.removed(&ObjectKey::of(federation));
+        }
+        executed
+    }
+
+    /// A provider that IAM does not show is gone, unless it may have been made a moment ago. Where a document that was
+    /// published is gone, an earlier pass has come that far, and the provider went before.
+    fn check_gone(&self, federation: &OidcFederation, found: &ObservedFederation) -> Result<(), Halt> {
+        let published = federation
+            .status
+            .as_ref()
+            .is_some_and(|status| status.published.is_some());
+        let begun = published && (found.jwks.is_none() || found.discovery.is_none());
+        if begun || self.births.hidden_for(&ObjectKey::of(federation)).is_none() {
+            return Ok(());
+        }
+        let message = "IAM shows no OIDC provider, but may have made it a moment ago and not show it yet; it is looked for \
+                       again.";
+        Err(Halt::new(
+            ConditionType::ProviderRegistered,
+            Reason::Propagating,
+            message,
+        ))
     }
 
     pub(super) async fn record_abandoned(&self, federation: &OidcFederation, why: &Outcome) {

@@ -4,10 +4,11 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use irsa_core::plan::binding::Fingerprint;
+use tokio::time::Instant;
 
 use crate::{halt::Halt, object::ObjectKey};
 

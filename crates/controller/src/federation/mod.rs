@@ -43,6 +43,7 @@ pub use self::{
 };
 use crate::{
     binding::Inventories,
+    births::Births,
     halt::Progress,
     leadership::Leadership,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -65,6 +66,7 @@ pub struct Federations<C, P, A, L> {
     memory: Memory,
     /// What the controller of bindings has found of their roles.
     inventories: Inventories,
+    births: Births,
 }
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {

@@ -21,6 +21,7 @@ use tracing::{debug, trace, warn};
 use super::{Federations, memory::Memory, servers::ApiServers};
 use crate::{
     binding::Inventories,
+    births::Births,
     leadership::Leadership,
     object::{Managed, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -76,6 +77,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         bindings: bindings.clone(),
         memory: Memory::default(),
         inventories: parts.inventories,
+        births: Births::from_now_on(),
     });
     let bindings_known = async {
         if let Err(error) = bindings.wait_until_ready().await {

@@ -10,7 +10,6 @@ use irsa_core::{
     outcome::Outcome,
     vocabulary::{Class, Reason},
 };
-use jiff::Timestamp;
 use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
@@ -63,14 +62,14 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
         // Somebody else's figures tell of it.
         PassError::NotLeader(_) => objects.gone(R::Kind::KIND, &key),
         PassError::Kubernetes(_) | PassError::TimedOut(_) => {
-            objects.failed(R::Kind::KIND, key.clone(), Timestamp::now());
+            objects.failed(R::Kind::KIND, key.clone(), shell.now());
         }
     })?;
     measurement.ended(PassResult::of(ended.reason.class()));
     if ended.gone {
         shell.forget::<R::Kind>(&key);
     } else {
-        objects.due(R::Kind::KIND, key, ended.look_again, Timestamp::now());
+        objects.due(R::Kind::KIND, key, ended.look_again, shell.now());
     }
     Ok(ended.look_again.map_or_else(Action::await_change, Action::requeue))
 }
@@ -81,8 +80,9 @@ pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, _: &PassError,
         return Action::await_change();
     };
     let delay = delay(reconciler.as_ref(), object, Class::Retry);
-    let objects = &reconciler.shell().metrics.objects;
-    objects.due(R::Kind::KIND, ObjectKey::of(object), Some(delay), Timestamp::now());
+    let shell = reconciler.shell();
+    let objects = &shell.metrics.objects;
+    objects.due(R::Kind::KIND, ObjectKey::of(object), Some(delay), shell.now());
     Action::requeue(delay)
 }
 
@@ -177,7 +177,7 @@ pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanu
     let shell = reconciler.shell();
     let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
     match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
-        Cleanup::Unfinished(report) if is_abandoned(object, report.outcome.reason, Timestamp::now()) => {
+        Cleanup::Unfinished(report) if is_abandoned(object, report.outcome.reason, shell.now()) => {
             shell.metrics.count_abandoned(R::Kind::KIND);
             reconciler.abandon(object, &report.outcome).await;
             Cleanup::Finished
@@ -247,7 +247,8 @@ fn too_slow<K: Managed>(object: &K, deadline: Duration) -> Report<K::Status> {
     Report::new(Outcome::new(Reason::AwsUnavailable, message), current_status(object))
 }
 
-fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
+/// The report on an object that is suspended, and of which nothing else is to be said.
+pub(crate) fn suspended<K: Managed>(object: &K) -> Report<K::Status> {
     let message = "spec.suspend is true: nothing is checked or repaired until it is false again.";
     Report::new(Outcome::new(Reason::Suspended, message), current_status(object))
 }

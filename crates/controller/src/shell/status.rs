@@ -6,7 +6,7 @@ use irsa_core::{
     outcome::{self, Circumstances, Outcome, Status},
     vocabulary::{ConditionType, EventReason, Reason, STATUS_FIELD_MANAGER},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::{
     ResourceExt,
     api::{Patch, PatchParams},
@@ -30,7 +30,7 @@ impl<L: Leadership> Shell<L> {
         mut status: K::Status,
         interval: Duration,
     ) -> Result<(), PassError> {
-        let now = Timestamp::now();
+        let now = self.now();
         let key = ObjectKey::of(object);
         let previous = from_kubernetes(object.conditions());
         let conditions = outcome::conclude(

@@ -18,6 +18,7 @@ use super::{
     front::{
         Front,
         controls::{Controls, FaultRule, Throttle},
+        in_process::Observer,
         listen,
         log::{Entry, Mark, RequestLog},
         proxy,
@@ -74,6 +75,7 @@ impl Builder {
             controls,
             log: RequestLog::default(),
             dialer: Dialer::new(Arc::clone(&routes), client_config(&authority)?),
+            observer: Observer::default(),
         });
         let tls = server_config(&authority)?;
         let (stop, stopped) = oneshot::channel::<()>();

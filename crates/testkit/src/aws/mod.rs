@@ -31,8 +31,10 @@ pub use self::{
     double::{Account, AwsDouble, Builder, StartError},
     front::{
         controls::{Fault, FaultRule, Throttle},
+        in_process::{Effect, InProcess},
         log::{Access, Entry, Mark},
     },
+    iam::{ProviderState, RoleState},
     site::Site,
     wire::{AwsError, Service},
     world::Credentials,

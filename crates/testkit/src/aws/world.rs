@@ -43,6 +43,14 @@ pub(crate) struct State {
 }
 
 impl World {
+    /// An empty world with this clock.
+    pub(crate) fn with_clock(clock: Clock) -> Self {
+        Self {
+            clock,
+            state: Mutex::default(),
+        }
+    }
+
     /// The services, locked. A handler that panicked in a test has not made the world useless for the next assertion.
     pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -96,6 +96,20 @@ impl FakeAws {
         change(self.world.lock().unwrap().roles.get_mut(name).unwrap());
     }
 
+    /// IAM does not show a role (any more, or yet).
+    pub(super) fn hide(&self, name: &str) -> Stored {
+        self.world.lock().unwrap().roles.remove(name).unwrap()
+    }
+
+    /// It shows it again.
+    pub(super) fn show(&self, stored: Stored) {
+        self.world
+            .lock()
+            .unwrap()
+            .roles
+            .insert(stored.role.name.clone(), stored);
+    }
+
     /// Somebody else's role.
     pub(super) fn put_foreign(&self, name: &str, tags: Tags) {
         let role = Role {

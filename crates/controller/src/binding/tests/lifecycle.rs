@@ -129,6 +129,50 @@ async fn deletion_undoes_everything_in_order() {
     assert_eq!(account["metadata"]["labels"], json!({}));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_role_that_iam_does_not_show_is_gone_only_once_it_would_be_seen() {
+    let (bench, binding) = bound().await;
+    let stored = bench.aws.hide(ROLE);
+    let waiting = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(waiting.reason, Reason::Propagating, "{}", waiting.message);
+    bench.aws.show(stored);
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+
+    let (bench, binding) = bound().await;
+    bench.aws.hide(ROLE);
+    bench.cleanup(&binding).await.unwrap_err();
+    tokio::time::advance(std::time::Duration::from_secs(75)).await;
+    assert_eq!(bench.cleanup(&binding).await, Ok(()), "somebody has deleted it");
+}
+
+#[tokio::test]
+async fn a_role_that_was_removed_and_is_shown_for_a_while_yet_is_not_removed_again() {
+    let (bench, binding) = bound().await;
+    let shown = bench.aws.get(ROLE).unwrap();
+    bench.kubernetes.set_down(true);
+    bench.cleanup(&binding).await.unwrap_err();
+    assert!(bench.aws.get(ROLE).is_none());
+    bench.kubernetes.set_down(false);
+    bench.aws.show(shown);
+    bench.aws.take_calls();
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_process_waits_for_what_the_one_before_may_have_made() {
+    let (mut bench, mut binding) = bound().await;
+    bench.controller.births = Births::from_now_on();
+    bench.controller.memory = Memory::default();
+    binding.status = None;
+    let stored = bench.aws.hide(ROLE);
+    bench.cleanup(&binding).await.unwrap_err();
+    bench.aws.show(stored);
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert!(bench.aws.get(ROLE).is_none());
+}
+
 #[tokio::test]
 async fn deletion_needs_no_valid_spec_and_no_healthy_federation() {
     let (bench, mut binding) = bound().await;

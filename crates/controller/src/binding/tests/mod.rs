@@ -34,6 +34,7 @@ use self::{
 };
 use super::{Bindings, Inventories, Limits, federation::Federations, memory::Memory};
 use crate::{
+    births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
@@ -95,6 +96,7 @@ impl<L: Leadership> Bench<L> {
             siblings: reader,
             memory: Memory::default(),
             inventories: Inventories::default(),
+            births: Births::default(),
         };
         controller.federations.observe(&federation());
         Self {

@@ -175,6 +175,30 @@ async fn another_managers_annotation_is_named_once_and_not_fought_over() {
 }
 
 #[tokio::test]
+async fn a_conflict_behind_another_accounts_trouble_is_not_told_by_every_pass() {
+    let (bench, mut binding) = ready().await;
+    bench
+        .kubernetes
+        .annotate("app", "helm", "eks.amazonaws.com/role-arn", "arn:aws:iam::1:role/x");
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "aaa"}, {"name": "app"}]);
+    });
+    for _ in 0..3 {
+        bench.end(&mut binding, Reason::ServiceAccountNotFound, "aaa").await;
+    }
+    let told = |bench: &Bench| {
+        let events = bench.kubernetes.take_events();
+        events.iter().filter(|event| event.0 == "AnnotationConflict").count()
+    };
+    assert_eq!(told(&bench), 0);
+    bench.kubernetes.put_account("aaa");
+    for _ in 0..3 {
+        bench.end(&mut binding, Reason::AnnotationConflict, "helm").await;
+    }
+    assert_eq!(told(&bench), 1, "once it is what is in the way");
+}
+
+#[tokio::test]
 async fn an_account_that_is_no_longer_bound_is_cleared() {
     let (bench, mut binding) = ready().await;
     bench.kubernetes.put_account("other");

@@ -71,9 +71,10 @@ async fn no_broken_spec_keeps_a_role_open_that_is_no_longer_allowed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn suspending_a_binding_does_not_keep_its_role_open() {
     let (bench, mut binding) = bound(|binding| binding["spec"]["suspend"] = json!(true)).await;
+    tokio::time::advance(std::time::Duration::from_secs(75)).await;
     assert!(bench.controller.suspended(&binding).await.is_none());
     assert_eq!(
         bench.aws.take_calls(),
@@ -100,6 +101,21 @@ async fn suspending_a_binding_does_not_keep_its_role_open() {
     );
     binding.spec.federation_ref.name = "gone".to_owned();
     assert!(bench.controller.suspended(&binding).await.is_none());
+}
+
+/// Nothing else would ever bring it back to a suspended binding that it judged a role as it was before.
+#[tokio::test(start_paused = true)]
+async fn a_suspended_role_that_was_changed_a_moment_ago_is_judged_again_once_iam_must_show_it() {
+    let (bench, binding) = bound(|binding| binding["spec"]["suspend"] = json!(true)).await;
+    bench.federate(forbid_policies);
+    let shown_later = bench.aws.hide(ROLE);
+    let report = bench.controller.suspended(&binding).await.unwrap();
+    assert_eq!(report.outcome.reason, Reason::Suspended);
+    tokio::time::advance(report.look_again.unwrap()).await;
+    bench.aws.show(shown_later);
+    let report = bench.controller.suspended(&binding).await.unwrap();
+    assert_eq!(report.outcome.reason, Reason::PolicyNotAllowed);
+    assert!(is_closed(&bench));
 }
 
 #[tokio::test]

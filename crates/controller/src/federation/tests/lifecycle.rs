@@ -238,6 +238,36 @@ async fn deletion_with_another_accounts_credentials_removes_nothing_and_says_so(
     assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_iam_does_not_show_is_gone_only_once_it_would_be_seen() {
+    let (bench, federation) = Bench::ready().await;
+    let hidden = bench.aws.world(|world| world.provider.take());
+    let waiting = bench.cleanup(&federation).await.unwrap_err();
+    assert_eq!(waiting.reason, Reason::Propagating, "{}", waiting.message);
+    assert_eq!(
+        bench.aws.take_writes(),
+        Vec::<String>::new(),
+        "the documents go after the provider"
+    );
+    bench.aws.world(|world| world.provider = hidden);
+    bench.cleanup(&federation).await.unwrap();
+    assert!(bench.aws.world(|world| world.provider.is_none()));
+
+    let (bench, federation) = Bench::ready().await;
+    bench.aws.world(|world| world.provider = None);
+    bench.cleanup(&federation).await.unwrap_err();
+    tokio::time::advance(std::time::Duration::from_secs(75)).await;
+    bench.cleanup(&federation).await.unwrap();
+
+    let (bench, federation) = Bench::ready().await;
+    bench.aws.world(|world| {
+        world.provider = None;
+        world.objects.remove(DISCOVERY);
+    });
+    bench.cleanup(&federation).await.unwrap();
+    assert!(bench.aws.object(JWKS).is_none(), "an earlier pass has come that far");
+}
+
 #[tokio::test]
 async fn a_federation_that_made_nothing_goes_without_asking_aws() {
     let bench = Bench::new();

@@ -31,6 +31,7 @@ use self::{
 use super::{Federations, memory::Memory};
 use crate::{
     binding::Inventories,
+    births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
@@ -109,6 +110,7 @@ impl<L: Leadership> Bench<L> {
             bindings: bindings_reader,
             memory: Memory::default(),
             inventories: Inventories::default(),
+            births: Births::default(),
         };
         Self {
             aws,

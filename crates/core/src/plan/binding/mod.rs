@@ -1,8 +1,8 @@
 //! What a binding's role must be, what it is, and the steps between.
 //!
-//! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one the
-//! boundary comes first, then everything that takes rights away, then trust, then everything that gives rights; a
-//! boundary that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
+//! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one a first
+//! boundary comes first, then everything that takes rights away, then a boundary in another's place, then trust, then
+//! everything that gives rights; a boundary that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
 //! boundary, tags, which are authority too) while the trust changes, that is not enough: the trust is first narrowed to
 //! those whom the old and the new one let in, and set as wanted at the very end. So nobody ever has more than the old or
 //! the new state gives him, and there is never a policy without the boundary that is wanted.

@@ -183,16 +183,22 @@ fn alteration(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep
     {
         steps.push(trust(narrowed));
     }
-    if let Some(arn) = desired
+    let boundary = desired
         .boundary
         .clone()
         .filter(|arn| observed.boundary.as_ref() != Some(arn))
-    {
-        steps.push(BindingStep::PutBoundary { arn });
-    }
+        .map(|arn| BindingStep::PutBoundary { arn });
+    // A first boundary only takes away. Another one may let through what the present one holds back, so what must go
+    // goes before.
+    let (first, later) = match observed.boundary {
+        None => (boundary, None),
+        Some(_) => (None, boundary),
+    };
+    steps.extend(first);
     if desired.exclusive {
         steps.extend(removal_of_unlisted(desired, observed));
     }
+    steps.extend(later);
     if trust_differs && narrowed.is_none() {
         steps.push(trust(&desired.trust));
     }

@@ -205,6 +205,24 @@ fn who_stays_keeps_his_access_while_rights_are_replaced() {
 }
 
 #[test]
+fn what_must_go_goes_before_another_boundary_lets_it_through() {
+    let boundary = || BindingStep::PutBoundary {
+        arn: "boundary".to_owned(),
+    };
+    let detach = || BindingStep::Detach { arn: arn("B") };
+    let mut before = observed();
+    before.attached.insert(arn("B"));
+    before.boundary = Some("tight".to_owned());
+    assert_eq!(steps(&desired(), &before), [detach(), boundary()]);
+    before.boundary = None;
+    assert_eq!(
+        steps(&desired(), &before),
+        [boundary(), detach()],
+        "a first one only takes away"
+    );
+}
+
+#[test]
 fn a_boundary_that_is_no_longer_wanted_goes_last() {
     let role = DesiredRole {
         boundary: None,

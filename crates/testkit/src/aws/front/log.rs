@@ -49,8 +49,8 @@ impl Entry {
     }
 }
 
-/// A place in the log; see [`crate::aws::double::AwsDouble::since`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in the log, by default its beginning; see [`crate::aws::double::AwsDouble::since`].
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark(usize);
 
 /// All calls, in the order in which they were answered.

@@ -6,6 +6,7 @@ mod auth;
 mod body;
 pub mod controls;
 mod hosts;
+pub mod in_process;
 mod listener;
 pub mod log;
 mod operation;
@@ -15,7 +16,7 @@ pub(crate) mod routes;
 mod sigv4;
 pub(crate) mod tls;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -25,6 +26,7 @@ use percent_encoding::percent_decode_str;
 use self::{
     controls::{Controls, Fault},
     hosts::Endpoint,
+    in_process::Observer,
     log::{Entry, RequestLog},
     operation::Operation,
 };
@@ -46,7 +48,7 @@ const BODY_LIMIT: usize = 64 << 20;
 /// No answer: the connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is cut")]
-pub(crate) struct Cut;
+pub struct Cut;
 
 /// The double's front and everything behind it.
 #[derive(Debug)]
@@ -55,9 +57,18 @@ pub(crate) struct Front {
     pub(crate) controls: Arc<Controls>,
     pub(crate) log: RequestLog,
     pub(crate) dialer: Dialer,
+    pub(crate) observer: Observer,
 }
 
+/// An answer that is on its way.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Cut>> + Send>>;
+
 impl Front {
+    /// Serves one request of STS, which is one that this front serves: a future in a future of its own kind.
+    pub(crate) fn visited(self: Arc<Self>, request: Request<Full<Bytes>>) -> Answering {
+        Box::pin(self.serve(request))
+    }
+
     /// Serves one request.
     pub(crate) async fn serve<B>(self: Arc<Self>, request: Request<B>) -> Result<Response<Full<Bytes>>, Cut>
     where
@@ -139,31 +150,38 @@ impl Front {
     /// `None`: cut, or left hanging until the caller went away.
     async fn dispatch_with_faults(&self, call: &Call, operation: &Operation, account: Option<&str>) -> Option<Outcome> {
         match self.controls.take_fault(&operation.name, account, &operation.resource) {
-            None => Some(self.dispatch(call).await),
+            None => Some(self.effect(call, operation).await),
             Some(Fault::ErrorBefore(error)) => Some(Err(error)),
             Some(Fault::ErrorAfter(error)) => {
-                let _ = self.dispatch(call).await;
+                let _ = self.effect(call, operation).await;
                 Some(Err(error))
             }
             Some(Fault::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
-                Some(self.dispatch(call).await)
+                Some(self.effect(call, operation).await)
             }
             Some(Fault::Hang) => {
                 self.record(call, operation.clone(), account.map(ToOwned::to_owned), None, None);
                 std::future::pending().await
             }
             Some(Fault::HangAfter) => {
-                let _ = self.dispatch(call).await;
+                let _ = self.effect(call, operation).await;
                 self.record(call, operation.clone(), account.map(ToOwned::to_owned), None, None);
                 std::future::pending().await
             }
             Some(Fault::CutBefore) => None,
             Some(Fault::CutAfter) => {
-                let _ = self.dispatch(call).await;
+                let _ = self.effect(call, operation).await;
                 None
             }
         }
+    }
+
+    /// What the call does, told to whoever watches before anything else happens.
+    async fn effect(&self, call: &Call, operation: &Operation) -> Outcome {
+        let outcome = self.dispatch(call).await;
+        self.observer.tell(call, operation, &outcome);
+        outcome
     }
 
     async fn dispatch(&self, call: &Call) -> Outcome {

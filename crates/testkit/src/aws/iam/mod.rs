@@ -12,6 +12,7 @@ mod catalogue;
 mod errors;
 mod exchange;
 mod gate;
+mod inspecting;
 mod limits;
 mod managed;
 mod paging;
@@ -46,6 +47,7 @@ use self::{
     xml::Xml,
 };
 pub use self::{
+    inspecting::{ProviderState, RoleState},
     limits::Quotas,
     paging::Paging,
     rewriting::Rewriting,

@@ -1,17 +1,20 @@
 //! How STS reads an issuer's documents: anonymously, over TLS, by host name, as any stranger would.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::aws::front::routes::Routes;
+use crate::aws::front::{Front, routes::Routes};
 
 /// An issuer slower than this is given up [re:Post "InvalidIdentityToken": more than 5 seconds].
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -35,16 +38,21 @@ pub(super) enum FetchError {
     Status(StatusCode),
 }
 
-/// Dials hosts by the double's name service, trusting the test CA only.
+/// The way to an issuer.
 #[derive(Debug)]
-pub(crate) struct Dialer {
-    routes: Arc<Routes>,
-    tls: Arc<ClientConfig>,
+pub(crate) enum Dialer {
+    /// By the double's name service, over TLS, trusting the test CA only.
+    Sockets {
+        routes: Arc<Routes>,
+        tls: Arc<ClientConfig>,
+    },
+    /// To the double's own front, without sockets: there is no other host then. The request is the same, and anonymous.
+    Front(Weak<Front>),
 }
 
 impl Dialer {
     pub(crate) fn new(routes: Arc<Routes>, tls: Arc<ClientConfig>) -> Self {
-        Self { routes, tls }
+        Self::Sockets { routes, tls }
     }
 
     /// GETs a document. Redirects are not followed (UNSOURCED).
@@ -60,13 +68,28 @@ impl Dialer {
 
     async fn exchange(&self, url: &Uri) -> Result<Bytes, FetchError> {
         let host = url.host().ok_or(FetchError::Url)?;
-        let address = self
-            .routes
+        let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let request = Request::get(path)
+            .header(header::HOST, host)
+            .header(header::ACCEPT, "*/*")
+            .header(header::USER_AGENT, "aws-sts")
+            .body(Full::<Bytes>::default())
+            .map_err(|_| FetchError::Url)?;
+        let (routes, tls) = match self {
+            Self::Sockets { routes, tls } => (routes, tls),
+            Self::Front(front) => {
+                let front = front.upgrade().ok_or(FetchError::Unreachable)?;
+                let answer = front.visited(request).await.map_err(|_| FetchError::Unreachable)?;
+                let status = answer.status();
+                return body(status, answer.into_body()).await;
+            }
+        };
+        let address = routes
             .resolve(host, url.port_u16().unwrap_or(443))
             .map_err(|_| FetchError::Unreachable)?;
         let stream = TcpStream::connect(address).await.map_err(|_| FetchError::Unreachable)?;
         let name = ServerName::try_from(host.to_owned()).map_err(|_| FetchError::Url)?;
-        let stream = TlsConnector::from(Arc::clone(&self.tls))
+        let stream = TlsConnector::from(Arc::clone(tls))
             .connect(name, stream)
             .await
             .map_err(|error| {
@@ -80,23 +103,26 @@ impl Dialer {
             .await
             .map_err(|_| FetchError::Unreachable)?;
         let driving = tokio::spawn(connection);
-        let path = url.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let request = Request::get(path)
-            .header(header::HOST, host)
-            .header(header::ACCEPT, "*/*")
-            .header(header::USER_AGENT, "aws-sts")
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| FetchError::Url)?;
         let response = sender
             .send_request(request)
             .await
             .map_err(|_| FetchError::Unreachable)?;
         let status = response.status();
-        let body = Limited::new(response.into_body(), SIZE_LIMIT).collect().await;
+        let document = body(status, response.into_body()).await;
         driving.abort();
-        if status != StatusCode::OK {
-            return Err(FetchError::Status(status));
-        }
-        Ok(body.map_err(|_| FetchError::Broken)?.to_bytes())
+        document
     }
+}
+
+/// The whole of an answer that is a document.
+async fn body<B>(status: StatusCode, body: B) -> Result<Bytes, FetchError>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let body = Limited::new(body, SIZE_LIMIT).collect().await;
+    if status != StatusCode::OK {
+        return Err(FetchError::Status(status));
+    }
+    Ok(body.map_err(|_| FetchError::Broken)?.to_bytes())
 }
