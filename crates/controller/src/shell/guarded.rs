@@ -45,6 +45,10 @@ impl<K> Guarded<K> {
     }
 }
 
+/// # Assumptions
+/// The event of a watch says its type before its object, as kube-apiserver writes it: what has to be put aside first cannot be
+/// taken as text.
+///
 /// # Guarantees
 /// Fails only for what is no JSON or has no readable metadata. The text is taken as it is, without following its depth, so
 /// that one object cannot spoil a list; kube's own guard reads everything first, and gives up with it.

@@ -226,7 +226,8 @@ impl Store {
     fn tell(&mut self, what: &str, key: &Key, mut object: Value) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let line = Bytes::from(format!("{}\n", json!({"type": what, "object": object})));
+        // The type comes first, as kube-apiserver writes it (the order of the fields of metav1.WatchEvent).
+        let line = Bytes::from(format!("{{\"type\":{},\"object\":{object}}}\n", json!(what)));
         self.watchers
             .retain(|watcher| !watcher.of.has(key) || watcher.sender.send(line.clone()).is_ok());
         self.events.push(Event {
