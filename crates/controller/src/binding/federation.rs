@@ -9,21 +9,18 @@ use std::{
     time::Duration,
 };
 
-use irsa_api::{BindingRules, InlinePolicyRule, NamespacesFrom, OidcFederation, Publish, RoleNameRule};
+use irsa_api::{OidcFederation, Publish};
 use irsa_aws::{AssumeRole, Connection};
 use irsa_core::{
-    admission::{AllowedNamespaces, Guardrails, LabelSelector, Operator, PolicyPattern, Requirement, RoleNames},
-    naming::{Tags, default_role_name_prefix, default_role_path, partition_of},
+    admission::Guardrails,
+    naming::{Tags, default_role_path, partition_of},
     trust::TrustProvider,
     vocabulary::ConditionType,
 };
-use k8s_openapi::{
-    api::core::v1::ObjectReference,
-    apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector as KubernetesSelector},
-};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Resource, ResourceExt};
 
-use super::inventory::Scope;
+use super::{guardrails::guardrails, inventory::Scope};
 
 /// What a binding uses of its federation. While it stays equal, no binding needs to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -238,58 +235,10 @@ pub(crate) fn connection(federation: &OidcFederation) -> Connection {
     }
 }
 
-fn guardrails(rules: &BindingRules, issuer: &str, partition: &str, audiences: &[String]) -> Guardrails {
-    Guardrails {
-        allowed_namespaces: match &rules.allowed_namespaces {
-            None => AllowedNamespaces::None,
-            Some(allowed) => match (allowed.from, &allowed.selector) {
-                (NamespacesFrom::All, _) => AllowedNamespaces::All,
-                (NamespacesFrom::Selector, Some(selector)) => AllowedNamespaces::Selected(label_selector(selector)),
-                (NamespacesFrom::Selector, None) => AllowedNamespaces::None,
-            },
-        },
-        role_name_prefix: rules
-            .role_name_prefix
-            .clone()
-            .unwrap_or_else(|| default_role_name_prefix(issuer)),
-        role_names: match rules.role_names {
-            RoleNameRule::Prefixed => RoleNames::Prefixed,
-            RoleNameRule::Any => RoleNames::Any,
-        },
-        permissions_boundary: rules.permissions_boundary.clone(),
-        allowed_managed_policies: rules
-            .allowed_managed_policies
-            .iter()
-            .map(|pattern| PolicyPattern::new(pattern, partition))
-            .collect(),
-        inline_policies: rules.inline_policies == InlinePolicyRule::Allow,
-        allowed_tag_keys: rules.allowed_tag_keys.iter().cloned().collect(),
-        allow_retain: rules.allow_retain,
-        max_session_seconds: whole_seconds(rules.max_session_duration),
-        max_roles_per_namespace: rules.max_roles_per_namespace,
-        audiences: audiences.iter().cloned().collect(),
-    }
-}
-
-/// A duration in whole seconds.
-pub(crate) fn whole_seconds(duration: irsa_api::Duration) -> u32 {
-    u32::try_from(duration.get().as_secs()).unwrap_or(u32::MAX)
-}
-
-fn label_selector(selector: &KubernetesSelector) -> LabelSelector {
-    let requirement = |one: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement| Requirement {
-        key: one.key.clone(),
-        operator: Operator::parse(&one.operator),
-        values: one.values.clone().unwrap_or_default(),
-    };
-    LabelSelector {
-        match_labels: selector.match_labels.clone().unwrap_or_default(),
-        match_expressions: selector.match_expressions.iter().flatten().map(requirement).collect(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use irsa_api::BindingRules;
+    use irsa_core::admission::AllowedNamespaces;
     use serde_json::{Value, json};
 
     use super::*;

@@ -17,6 +17,7 @@ mod execute;
 mod existing;
 mod federation;
 mod gone;
+mod guardrails;
 mod home;
 mod inventory;
 mod memory;

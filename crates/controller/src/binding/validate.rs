@@ -14,7 +14,8 @@ use irsa_core::{
 use kube::ResourceExt;
 
 use super::{
-    federation::{Provider, State, Usage, whole_seconds},
+    federation::{Provider, State, Usage},
+    guardrails::whole_seconds,
     siblings::role_name,
 };
 use crate::halt::Halt;
