@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_testkit::aws::{AwsError, Fault, FaultRule};
-use irsa_tests::world::World;
+use irsa_tests::world::{World, http_get};
 use serde_json::Value;
 
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
@@ -135,12 +135,9 @@ async fn an_unchanged_world_is_silent_and_trouble_is_told_once() {
     world.start_operator_with(&["--log-format=json"]).await.unwrap();
     let before = lines(&world).len();
     let looked = |world: &World| {
-        let calls = world.aws.requests();
-        let last = calls
-            .iter()
-            .rev()
-            .take_while(|call| call.operation != "sts:GetCallerIdentity");
-        last.filter(|call| call.operation == "iam:GetRole").count() > 0
+        let metrics = http_get(world.operator().unwrap().probes(), "/metrics");
+        let done = r#"irsa_anywhere_reconciles_total{kind="binding",result="done"}"#;
+        metrics.is_some_and(|(_, metrics)| metrics.contains(done))
     };
     world.wait_until("the binding to be looked at", looked).await.unwrap();
     let calm = lines(&world);

@@ -111,7 +111,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         wanted: &Wanted,
     ) -> Result<Option<Found>, Halt> {
         let (usage, role) = (&around.known.usage, &wanted.role);
-        if is_settled(binding) && !is_requested(binding) {
+        let key = ObjectKey::of(binding);
+        if is_settled(binding) && self.may_rely_on_listings(binding) {
             let listed = self.look_up(aws, usage, &role.name, around.known.interval).await;
             let good = |found: &Found| {
                 self.plan(binding, wanted, Some(found))
@@ -121,12 +122,23 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 return Ok(Some(found));
             }
         }
+        self.memory.will_look(&key);
         let read = observe::role(aws, role.name.as_str(), |tags| role.may_take(tags), Depth::Documents).await;
         let found = read.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        self.memory.has_looked(&key);
         if let Some(found) = found.as_ref().filter(|found| role.owner.owns(&found.role.tags)) {
             self.was_read(usage, &role.name, found);
         }
         Ok(found)
+    }
+
+    /// Whether an inventory may answer for the binding's role: not where somebody asks for a look by the annotation, and not
+    /// before a look that failed was made up for.
+    pub(super) fn may_rely_on_listings(&self, binding: &IamRoleBinding) -> bool {
+        let status = binding.status.as_ref();
+        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
+        let requested = binding.requested_at().is_some_and(|at| Some(at) != handled);
+        !requested && !self.memory.owes_a_look(&ObjectKey::of(binding))
     }
 
     fn plan(&self, binding: &IamRoleBinding, wanted: &Wanted, found: Option<&Found>) -> Result<Plan, Halt> {
@@ -249,17 +261,6 @@ fn is_settled(binding: &IamRoleBinding) -> bool {
             && condition.status == "True"
             && condition.observed_generation == Some(binding.generation())
     })
-}
-
-/// Whether somebody asks for a look by the annotation.
-pub(super) fn is_requested(binding: &IamRoleBinding) -> bool {
-    let handled = binding
-        .status
-        .as_ref()
-        .and_then(|status| status.last_handled_reconcile_at.as_deref());
-    binding
-        .requested_at()
-        .is_some_and(|requested| Some(requested) != handled)
 }
 
 fn role_in_words(wanted: &Wanted) -> String {

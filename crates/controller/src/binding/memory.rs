@@ -21,6 +21,7 @@ pub(crate) struct Memory {
     applied: Mutex<HashMap<ObjectKey, Applied>>,
     accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
     let_go: Mutex<HashSet<ObjectKey>>,
+    unseen: Mutex<HashSet<ObjectKey>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -53,9 +54,26 @@ impl Memory {
         applied.insert(binding, Applied { fingerprint, at });
     }
 
+    /// The binding's role is about to be read by itself. Until [`Self::has_looked`] no listing answers for it: who asked for
+    /// a look is not put off with an older one because AWS refused the first try.
+    pub(crate) fn will_look(&self, binding: &ObjectKey) {
+        lock(&self.unseen).insert(binding.clone());
+    }
+
+    /// It was read.
+    pub(crate) fn has_looked(&self, binding: &ObjectKey) {
+        lock(&self.unseen).remove(binding);
+    }
+
+    /// Whether a read of the binding's role is still owed.
+    pub(crate) fn owes_a_look(&self, binding: &ObjectKey) -> bool {
+        lock(&self.unseen).contains(binding)
+    }
+
     /// Forgets a binding that is gone or may be anything now.
     pub(crate) fn forget(&self, binding: &ObjectKey) {
         lock(&self.applied).remove(binding);
+        lock(&self.unseen).remove(binding);
     }
 
     /// Nothing that the binding made is to be removed any more: it may go.

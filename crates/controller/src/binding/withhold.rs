@@ -16,7 +16,6 @@ use kube::Resource;
 
 use super::{
     Bindings,
-    apply::is_requested,
     aws_errors::halt,
     home::{check_home, roles_in_place},
     observe::Found,
@@ -166,14 +165,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
         if has_role
             && !binding.is_deleted()
-            && !is_requested(binding)
+            && self.may_rely_on_listings(binding)
             && let Some(listed) = self.look_up(aws, usage, name, interval).await
             && let Some(judged) = Judged::of(binding, around, &owner, name, &listed)
             && judged.steps.is_empty()
         {
             return Ok(Some(judged.verdict()));
         }
+        self.memory.will_look(&ObjectKey::of(binding));
         let found = self.role_of(binding, &around.known, aws, name).await?.ours();
+        self.memory.has_looked(&ObjectKey::of(binding));
         let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
             return Ok(None);
         };

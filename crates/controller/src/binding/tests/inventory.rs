@@ -88,6 +88,21 @@ async fn who_asks_for_a_look_gets_one() {
 }
 
 #[tokio::test]
+async fn a_look_that_failed_is_made_up_for_before_a_listing_counts_again() {
+    let (bench, mut bindings) = three().await;
+    pass_over(&bench, &mut bindings).await;
+    bench.aws.tamper("p-ns.a", |stored| stored.attached.clear());
+    bindings[0].metadata.annotations =
+        Some([("irsa-anywhere.dev/reconcile-requested-at".to_owned(), "now".to_owned())].into());
+    bench.aws.fail("GetRole", Kind::Throttled);
+    bench.end(&mut bindings[0], Reason::Throttled, "").await;
+    bindings[0].status.as_mut().unwrap().last_handled_reconcile_at = Some("now".to_owned());
+    bench.aws.recover();
+    let calls = pass_over(&bench, &mut bindings[..1]).await;
+    assert!(calls.contains(&"AttachRolePolicy".to_owned()), "{calls:?}");
+}
+
+#[tokio::test]
 async fn nothing_is_written_because_of_a_listing_alone() {
     let (bench, mut bindings) = three().await;
     bench.aws.tamper("p-ns.a", |stored| stored.attached.clear());
