@@ -11,8 +11,10 @@ use irsa_core::vocabulary::Class;
 
 const FIRST: Duration = Duration::from_secs(1);
 const CAP: Duration = Duration::from_mins(5);
-/// IAM takes seconds to show a change everywhere; looking again sooner only costs calls.
+/// IAM takes seconds to show a change everywhere; looking again sooner only costs calls. What is not there then takes a
+/// minute rarely, and longer the longer it takes.
 const SETTLING: Duration = Duration::from_secs(3);
+const SETTLING_CAP: Duration = Duration::from_secs(24);
 
 /// Attempts per object since its last success or change of spec.
 ///
@@ -47,8 +49,8 @@ impl<K: Eq + Hash> Backoff<K> {
                 self.forget(&key);
                 interval
             }
-            Class::Settling => SETTLING.min(interval),
-            Class::Wait | Class::Retry => self.count_up(key, generation).min(interval.max(FIRST)),
+            Class::Settling => self.count_up(key, generation, SETTLING).min(SETTLING_CAP).min(interval),
+            Class::Wait | Class::Retry => self.count_up(key, generation, FIRST).min(interval.max(FIRST)),
         };
         spread(base, jitter)
     }
@@ -58,13 +60,13 @@ impl<K: Eq + Hash> Backoff<K> {
         self.lock().remove(key);
     }
 
-    fn count_up(&self, key: K, generation: i64) -> Duration {
+    fn count_up(&self, key: K, generation: i64, first: Duration) -> Duration {
         let mut attempts = self.lock();
         let entry = attempts.entry(key).or_insert(Attempts { generation, count: 0 });
         if entry.generation != generation {
             *entry = Attempts { generation, count: 0 };
         }
-        let delay = FIRST.saturating_mul(2_u32.saturating_pow(entry.count)).min(CAP);
+        let delay = first.saturating_mul(2_u32.saturating_pow(entry.count)).min(CAP);
         entry.count = entry.count.saturating_add(1);
         delay
     }
@@ -105,6 +107,15 @@ mod tests {
         assert_eq!(next(2, Class::Wait).as_secs(), 1);
         assert_eq!(next(2, Class::Done), INTERVAL);
         assert_eq!(next(2, Class::Wait).as_secs(), 1);
+    }
+
+    #[test]
+    fn what_settles_is_looked_at_less_and_less_often_but_within_half_a_minute() {
+        let backoff = Backoff::default();
+        let next = || backoff.next("a", 1, Class::Settling, INTERVAL, NO_SPREAD).as_secs();
+        assert_eq!([next(), next(), next(), next(), next()], [3, 6, 12, 24, 24]);
+        assert_eq!(backoff.next("a", 1, Class::Done, INTERVAL, NO_SPREAD), INTERVAL);
+        assert_eq!(next(), 3);
     }
 
     #[test]

@@ -73,14 +73,12 @@ impl Scene {
         let mut objects = Vec::new();
         for object in listed.contents() {
             let key = object.key().unwrap();
-            let found = self
-                .s3
-                .get_object()
-                .bucket(ISSUER_BUCKET)
-                .key(key)
-                .send()
-                .await
-                .unwrap();
+            let found = match self.s3.get_object().bucket(ISSUER_BUCKET).key(key).send().await {
+                Ok(found) => found,
+                // Deleted since it was listed.
+                Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => continue,
+                Err(error) => panic!("{key}: {error:?}"),
+            };
             objects.push((key.to_owned(), found.body.collect().await.unwrap().to_vec()));
         }
         objects

@@ -27,6 +27,8 @@ use self::{
 
 /// `spec.interval` of the federation: short, so that several passes fit into the time of a cup of tea.
 const INTERVAL: Duration = Duration::from_secs(20);
+/// While the bindings are made: none of them is checked before all are there.
+const WHILE_MAKING: Duration = Duration::from_hours(1);
 /// So many intervals of an unchanged world are watched.
 const WATCHED: u32 = 2;
 /// Roles of the account that are not ours.
@@ -75,7 +77,7 @@ async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
 async fn measure(size: usize) -> Result<Figures, Problem> {
     let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
     let population = Population::of(size);
-    population.prepare(&world, INTERVAL, OTHERS).await?;
+    population.prepare(&world, WHILE_MAKING, OTHERS).await?;
     world.start_operator_with(&[UNHURRIED]).await?;
     world.federation_ready("default").await?;
     sleep(Duration::from_secs(5)).await;
@@ -95,6 +97,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
         .wait_for("the inventory", federation, |it| says(it, "RolesInventoried", "True"))
         .await?;
     world.stop_operator().await?;
+    population.check_each(&world, INTERVAL).await?;
     let mark = world.mark().await?;
     world.start_operator_with(&[UNHURRIED]).await?;
     population.until_looked_at(&world).await?;
@@ -136,7 +139,7 @@ async fn throttled(size: usize) -> Result<(), Problem> {
     };
     let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
     let population = Population::of(size);
-    population.prepare(&world, INTERVAL, OTHERS).await?;
+    population.prepare(&world, WHILE_MAKING, OTHERS).await?;
     world.aws.set_latency(Service::Iam, Duration::from_millis(20));
     world.aws.set_throttle(Service::Iam, Some(bucket));
     world.start_operator().await?;

@@ -61,6 +61,18 @@ impl Population {
         Ok(())
     }
 
+    /// From now on each is checked so often.
+    pub(crate) async fn check_each(&self, world: &World, interval: Duration) -> Result<(), Problem> {
+        let patch = json!({"spec": {"interval": format!("{}s", interval.as_secs())}});
+        let path = "/apis/irsa-anywhere.dev/v1alpha1/oidcfederations/default";
+        let reply = world.cluster.client()?.merge_patch(path, &patch).await?;
+        if reply.is_success() {
+            Ok(())
+        } else {
+            Err(reply.message().into())
+        }
+    }
+
     pub(crate) async fn create(&self, world: &World) -> Result<(), Problem> {
         let bindings = self.places().map(|(namespace, name)| {
             let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/{namespace}/iamrolebindings");
