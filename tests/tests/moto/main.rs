@@ -17,6 +17,7 @@ mod server;
 use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_iam::types::{EntityType, RoleDetail};
+use aws_sdk_s3::operation::get_object::GetObjectError;
 use irsa_testkit::{aws::Site, controlplane::SigningKey};
 use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::is_ready};
 use percent_encoding::percent_decode_str;
@@ -73,12 +74,15 @@ impl Scene {
         let mut objects = Vec::new();
         for object in listed.contents() {
             let key = object.key().unwrap();
-            let found = match self.s3.get_object().bucket(ISSUER_BUCKET).key(key).send().await {
-                Ok(found) => found,
-                // Deleted since it was listed.
-                Err(error) if error.as_service_error().is_some_and(|error| error.is_no_such_key()) => continue,
-                Err(error) => panic!("{key}: {error:?}"),
+            let found = self.s3.get_object().bucket(ISSUER_BUCKET).key(key).send().await;
+            let gone = |error: &aws_sdk_s3::error::SdkError<GetObjectError>| {
+                error.as_service_error().is_some_and(GetObjectError::is_no_such_key)
             };
+            if found.as_ref().is_err_and(gone) {
+                // Deleted since it was listed.
+                continue;
+            }
+            let found = found.unwrap();
             objects.push((key.to_owned(), found.body.collect().await.unwrap().to_vec()));
         }
         objects
