@@ -81,7 +81,7 @@ pub struct BindingRules {
         .message("spec.bindings.maxSessionDuration must be whole seconds between 1h and 12h"))]
     pub max_session_duration: Duration,
     /// How many bindings of one namespace may have a role at a time, 1 to 1000; the older ones first. Roles that
-    /// `deletionPolicy: Retain` left behind do not count.
+    /// were left behind without a binding count against one that would make a new role, as the last inventory found them.
     #[serde(default = "default_max_roles")]
     #[schemars(range(min = 1, max = 1000))]
     pub max_roles_per_namespace: u32,

@@ -46,6 +46,12 @@ impl Births {
         work.await
     }
 
+    /// What began before this proves nothing; `None`: anything does.
+    pub(crate) fn shown_from(&self, key: &ObjectKey) -> Option<Instant> {
+        let last = self.lock().get(key).copied().unwrap_or(self.started)?;
+        Some(last + SHOWN_AFTER)
+    }
+
     /// For how long yet a read proves nothing.
     pub(crate) fn hidden_for(&self, key: &ObjectKey) -> Option<Duration> {
         let last = self.lock().get(key).copied().unwrap_or(self.started)?;

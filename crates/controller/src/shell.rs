@@ -108,6 +108,10 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Removes what the object's spec made. The spec may be invalid; the tags in AWS are to be trusted.
     fn cleanup(&self, object: &Self::Kind) -> impl Future<Output = Cleanup<<Self::Kind as Managed>::Status>> + Send;
 
+    /// Whether this process has cleaned up after this object, so that nothing is left to do for one that somebody else's
+    /// finalizer still holds.
+    fn has_let_go(&self, object: &Self::Kind) -> bool;
+
     /// Records where people find it that a cleanup is given up on request, and what may be left in AWS. `why` is what was in
     /// the way.
     fn abandon(&self, object: &Self::Kind, why: &Outcome) -> impl Future<Output = ()> + Send;
@@ -167,7 +171,7 @@ impl<L: Leadership> Shell<L> {
     }
 
     /// Forgets an object that is gone.
-    fn forget<K: Managed>(&self, key: &ObjectKey) {
+    pub(crate) fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
         self.pace.forget(key);

@@ -285,19 +285,25 @@ async fn what_force_leaves_while_aws_refuses_is_on_record_and_under_guard_again_
 async fn somebody_elses_finalizer_on_the_binding_keeps_no_role() {
     let stage = stage().await;
     let _shared = stage.shared().await;
-    let (tenant, arn) = working(stage.tenant("holder").await, &json!({})).await;
-    let mine = json!({"metadata": {"finalizers": ["irsa-anywhere.dev/binding", "example.com/mine"]}});
-    tenant.edit("app", &mine).await.unwrap();
-    tenant.delete("app").await;
-    wait_until_no_role(&tenant).await;
-    assert!(tenant.assume(&arn, "app").await.is_err());
-    // Edits of an object on its way out make nothing.
-    tenant.edit("app", &json!({"spec": {"suspend": true}})).await.unwrap();
-    tenant.edit("app", &json!({"spec": {"suspend": false}})).await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
-    assert!(tenant.roles().await.is_empty());
-    let path = crate::objects::api("iamrolebindings", Some(&tenant.namespace), "app");
-    let none = json!({"metadata": {"finalizers": null}});
-    tenant.call(Method::PATCH, &path, Some(&none)).await.unwrap();
-    stage.world.wait_until_gone(tenant.key("app")).await.unwrap();
+    // Beside ours, and in its place: then nothing of ours is on the object any more, and it stays all the same.
+    for finalizers in [
+        &["irsa-anywhere.dev/binding", "example.com/mine"][..],
+        &["example.com/mine"],
+    ] {
+        let (tenant, arn) = working(stage.tenant("holder").await, &json!({})).await;
+        let mine = json!({"metadata": {"finalizers": finalizers}});
+        tenant.edit("app", &mine).await.unwrap();
+        tenant.delete("app").await;
+        wait_until_no_role(&tenant).await;
+        assert!(tenant.assume(&arn, "app").await.is_err());
+        // Edits of an object on its way out make nothing.
+        tenant.edit("app", &json!({"spec": {"suspend": true}})).await.unwrap();
+        tenant.edit("app", &json!({"spec": {"suspend": false}})).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        assert!(tenant.roles().await.is_empty());
+        let path = crate::objects::api("iamrolebindings", Some(&tenant.namespace), "app");
+        let none = json!({"metadata": {"finalizers": null}});
+        tenant.call(Method::PATCH, &path, Some(&none)).await.unwrap();
+        stage.world.wait_until_gone(tenant.key("app")).await.unwrap();
+    }
 }

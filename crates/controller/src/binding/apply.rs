@@ -113,7 +113,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let (usage, role) = (&around.known.usage, &wanted.role);
         let key = ObjectKey::of(binding);
         if is_settled(binding) && self.may_rely_on_listings(binding) {
-            let listed = self.look_up(aws, usage, &role.name, around.known.interval).await;
+            let listed = self.look_up(aws, usage, &role.name, around.known.interval, None).await;
             let good = |found: &Found| {
                 self.plan(binding, wanted, Some(found))
                     .is_ok_and(|plan| plan.steps.is_empty())

@@ -55,7 +55,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// from now on, so it is judged once more: one that the guard-rails do not allow is left closed.
     async fn leave(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
         let around = self.observe(binding)?;
-        self.close_unless_allowed(binding, &around).await.map(drop)
+        self.close_unless_allowed(binding, &around).await?;
+        if let Some(role) = roles_in_place(binding, Some(&around.known)).first() {
+            self.check_shown(binding, role)?;
+        }
+        self.note_left(binding);
+        Ok(())
     }
 
     /// The role is removed also where an annotation could not be: nobody keeps a role by standing in the way there.
@@ -80,33 +85,32 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let connected = self.connect.connect(&known.usage.connection).await;
         let aws = connected.map_err(|error| halt(role, &error))?;
         let owner = owner(binding, &self.cluster);
-        let mut missing = names.first();
+        let mut unseen = None;
         for name in &names {
             match self.role_of(binding, known, &aws, name).await? {
-                InPlace::Missing => continue,
-                InPlace::NotOurs => {}
+                // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
+                InPlace::Missing | InPlace::NotOurs => unseen = Some(name),
                 InPlace::Ours(found) => {
                     let steps = Plan::remove(&owner, &found.role);
                     self.write_role(&known.usage, &aws, name, &steps, |_| ()).await?;
                 }
             }
-            missing = None;
         }
         check_home(binding, &aws.caller().account)?;
-        if let Some(missing) = missing {
-            return self.check_gone(binding, missing);
+        if let Some(name) = unseen {
+            self.check_shown(binding, name)?;
         }
         self.births.removed(&key);
         Ok(())
     }
 
-    /// A role that IAM does not show is gone, unless it may have been made a moment ago.
-    fn check_gone(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
+    /// What IAM shows of a role counts once the last change to it must be shown.
+    fn check_shown(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
         if self.births.hidden_for(&ObjectKey::of(binding)).is_none() {
             return Ok(());
         }
         let message = format!(
-            "IAM shows no role {role}, but may have made it a moment ago and not show it yet; it is looked for again."
+            "IAM may not show yet what was last made of the role {role}; it is looked for again before the binding goes."
         );
         Err(Halt::new(ConditionType::RoleSynced, Reason::Propagating, message))
     }

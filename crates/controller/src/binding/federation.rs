@@ -13,7 +13,7 @@ use irsa_api::{OidcFederation, Publish};
 use irsa_aws::{AssumeRole, Connection};
 use irsa_core::{
     admission::Guardrails,
-    naming::{Tags, default_role_path, partition_of},
+    naming::{Tags, default_role_path, partition_of, partition_of_region},
     trust::TrustProvider,
     vocabulary::ConditionType,
 };
@@ -147,6 +147,11 @@ impl Federations {
         scopes
     }
 
+    /// Where roles of any federation are.
+    pub(crate) fn all_scopes(&self) -> Vec<Scope> {
+        self.lock().values().map(|known| Scope::of(&known.usage)).collect()
+    }
+
     /// The federations whose roles are there.
     pub(crate) fn in_scope(&self, scope: &Scope) -> HashMap<String, Known> {
         let known = self.lock();
@@ -163,13 +168,15 @@ impl Federations {
 fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
     let spec = &federation.spec;
     let state = state(federation, proven);
-    let partition = match &state {
-        State::Usable(provider) | State::Unproven(provider) => provider.partition.clone(),
-        State::Unregistered | State::Stalled | State::Deleting => "aws".to_owned(),
-    };
+    let connection = connection(federation);
+    // Whatever its state: by it a bare policy name becomes an ARN, and roles that have that policy are judged meanwhile, too.
+    let partition = registered(federation).map_or_else(
+        || partition_of_region(&connection.region).to_owned(),
+        |provider| provider.partition,
+    );
     Usage {
         state,
-        connection: connection(federation),
+        connection,
         guardrails: guardrails(&spec.bindings, &spec.issuer, &partition, &spec.audiences),
         role_path: role_path(federation),
         tags: spec.tags.clone(),
@@ -294,6 +301,39 @@ mod tests {
         assert!(matches!(state_after(&federations, &status("False")), State::Usable(_)));
         let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
         assert_eq!(state_after(&federations, &stalled), State::Stalled);
+    }
+
+    #[test]
+    fn a_bare_policy_name_means_the_same_whatever_state_the_federation_is_in() {
+        let federations = Federations::default();
+        let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
+        let mut patterns = Vec::new();
+        for status in [status("True"), stalled, json!({"providerArn": ARN})] {
+            let mut federation = federation(&status);
+            federation.spec.bindings.allowed_managed_policies = vec!["AmazonS3ReadOnlyAccess".to_owned()];
+            federations.observe(&federation);
+            patterns.push(
+                federations
+                    .get("default")
+                    .unwrap()
+                    .usage
+                    .guardrails
+                    .allowed_managed_policies,
+            );
+            federation.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+                jiff::Timestamp::UNIX_EPOCH,
+            ));
+            federations.observe(&federation);
+            patterns.push(
+                federations
+                    .get("default")
+                    .unwrap()
+                    .usage
+                    .guardrails
+                    .allowed_managed_policies,
+            );
+        }
+        assert!(patterns.iter().all(|pattern| *pattern == patterns[0]), "{patterns:?}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::vocabulary::EventReason;
 use kube::ResourceExt;
+use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::{Bindings, siblings::role_name};
@@ -26,17 +27,21 @@ const CAP: Duration = Duration::from_mins(5);
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Removes what a binding made that is gone and was not let go. Tries until it is done.
-    pub(super) async fn look_after_gone(&self, binding: &IamRoleBinding) {
+    pub(super) async fn look_after_gone(&self, binding: &IamRoleBinding, at_a_time: &Semaphore) {
         // Who does not lead did not let it go either, and must not write.
         if self.memory.was_let_go(&ObjectKey::of(binding)) || self.shell.permit().is_err() {
             return;
         }
+        // Until it is removed it goes on taking its place in the namespace.
+        self.note_left(binding);
         let mut delay = GRACE;
         loop {
             tokio::time::sleep(delay).await;
             if self.is_followed(binding) {
                 return;
             }
+            // Closed only when the operator ends.
+            let Ok(_turn) = at_a_time.acquire().await else { return };
             match clean_up(self, binding).await {
                 Cleanup::Finished => break,
                 Cleanup::Unfinished(report) => {
@@ -48,7 +53,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             delay = delay.saturating_mul(2).min(CAP);
         }
-        self.memory.was_let_go(&ObjectKey::of(binding));
+        let key = ObjectKey::of(binding);
+        self.memory.was_let_go(&key);
+        self.births.forget(&key);
+        self.note_removed(binding);
         if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
             return;
         }

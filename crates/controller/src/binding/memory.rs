@@ -81,6 +81,11 @@ impl Memory {
         lock(&self.let_go).insert(binding);
     }
 
+    /// Whether a binding has been let go.
+    pub(crate) fn is_let_go(&self, binding: &ObjectKey) -> bool {
+        lock(&self.let_go).contains(binding)
+    }
+
     /// Whether a binding that is gone had been let go; asked once.
     pub(crate) fn was_let_go(&self, binding: &ObjectKey) -> bool {
         lock(&self.let_go).remove(binding)

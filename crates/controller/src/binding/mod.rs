@@ -48,6 +48,7 @@ use crate::{
     births::Births,
     halt::Progress,
     leadership::Leadership,
+    object::ObjectKey,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
 };
 
@@ -99,6 +100,10 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
 
     async fn unreadable(&self, binding: &IamRoleBinding, error: &str) -> Option<Report<IamRoleBindingStatus>> {
         Some(self.judge_unreadable(binding, error).await)
+    }
+
+    fn has_let_go(&self, binding: &IamRoleBinding) -> bool {
+        self.memory.is_let_go(&ObjectKey::of(binding))
     }
 
     async fn abandon(&self, binding: &IamRoleBinding, why: &Outcome) {

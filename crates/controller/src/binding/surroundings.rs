@@ -4,12 +4,13 @@ use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{
     admission::Labels,
+    inventory::Orphan,
     vocabulary::{ConditionType, Reason},
 };
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 
-use super::{Bindings, federation::Known, inventory::Scope, siblings::Siblings};
-use crate::{halt::Halt, leadership::Leadership};
+use super::{Bindings, federation::Known, home::roles_in_place, inventory::Scope, siblings::Siblings};
+use crate::{halt::Halt, leadership::Leadership, object::ObjectKey};
 
 /// What the cluster says around a binding.
 pub(super) struct Surroundings {
@@ -43,7 +44,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let siblings = Siblings::of(binding, &self.siblings);
         Ok(Surroundings {
             retained_roles: self.retained_roles(binding, &known, &namespace),
-            older_roles: siblings.older_roles(),
+            older_roles: siblings.older_roles(|other| self.memory.is_let_go(&ObjectKey::of(other))),
             known,
             labels,
         })
@@ -54,10 +55,20 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if binding.status.as_ref().is_some_and(|status| status.role_id.is_some()) {
             return 0;
         }
-        let is_there = |name: &str| self.siblings.get(&ObjectRef::new(name).within(namespace)).is_some();
+        let is_of = |orphan: &Orphan| {
+            let owner = self.siblings.get(&ObjectRef::new(&orphan.binding).within(namespace));
+            let roles = owner
+                .as_deref()
+                .and_then(|owner| Some(roles_in_place(owner.object()?, Some(known))));
+            roles.is_some_and(|roles| {
+                roles
+                    .iter()
+                    .any(|role| role.as_str().eq_ignore_ascii_case(&orphan.role))
+            })
+        };
         let federation = &binding.spec.federation_ref.name;
         let scope = Scope::of(&known.usage);
-        self.inventories.retained(&scope, federation, namespace, is_there)
+        self.inventories.retained(&scope, federation, namespace, is_of)
     }
 
     pub(super) fn labels(&self, namespace: &str) -> Option<Labels> {

@@ -21,7 +21,7 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, trace, warn};
 
 use super::{
@@ -31,9 +31,12 @@ use super::{
 use crate::{
     births::Births,
     leadership::Leadership,
-    object::{Managed, reference_to},
+    object::{Managed, ObjectKey, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
+
+/// Cleanups of bindings that went without being let go.
+const CLEANUPS_AT_A_TIME: usize = 2;
 
 type Reference = ObjectRef<Guarded<IamRoleBinding>>;
 
@@ -91,7 +94,14 @@ pub async fn run<C: Connect, L: Leadership>(
             warn!(%error, "the watch of namespaces has ended");
         }
     };
-    let follow = context.shell.metrics.objects.follow();
+    let mut counted = context.shell.metrics.objects.follow();
+    let remembers = Arc::clone(&context);
+    let follow = move |event: &Event<Guarded<IamRoleBinding>>| {
+        counted(event);
+        if let Event::Delete(binding) = event {
+            remembers.shell.forget::<IamRoleBinding>(&ObjectKey::of(binding));
+        }
+    };
     let main = binding_stream(client.clone(), waker.clone(), follow, gone, bindings_writer);
     let controller =
         everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
@@ -137,6 +147,7 @@ fn binding_stream(
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
 ) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
+    let mut listed = HashSet::new();
     watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
         .default_backoff()
         // Before the store is updated, so that it still has what the binding was.
@@ -150,12 +161,18 @@ fn binding_stream(
                 Event::Delete(binding) => {
                     waker.wake_contenders(binding);
                     waker.wake_first_in_line(binding);
-                    if let Some(binding) = binding.object() {
-                        // Nobody listens any more only when the controller has stopped.
-                        let _ = gone.unbounded_send(binding.clone());
-                    }
+                    send(&gone, binding);
                 }
-                Event::Init | Event::InitApply(_) | Event::InitDone => {}
+                Event::Init => listed.clear(),
+                Event::InitApply(binding) => drop(listed.insert(ObjectKey::of(binding))),
+                // What went while the watch was interrupted is not told of one by one.
+                Event::InitDone => {
+                    let known = waker.bindings.state();
+                    let missing = known
+                        .iter()
+                        .filter(|binding| !listed.contains(&ObjectKey::of(&***binding)));
+                    missing.for_each(|binding| send(&gone, binding));
+                }
             }
         })
         .reflect(writer)
@@ -166,14 +183,23 @@ fn binding_stream(
         )
 }
 
+fn send(gone: &UnboundedSender<IamRoleBinding>, binding: &Guarded<IamRoleBinding>) {
+    if let Some(binding) = binding.object() {
+        // Nobody listens any more only when the controller has stopped.
+        let _ = gone.unbounded_send(binding.clone());
+    }
+}
+
 /// Removes what bindings made that went without being let go.
 async fn look_after_gone<C: Connect, L: Leadership>(
     went: UnboundedReceiver<IamRoleBinding>,
     context: &Bindings<C, L>,
     waker: &Waker,
 ) {
+    // Whoever makes and deletes objects by the hundred must not put his reads before everybody's.
+    let at_a_time = Semaphore::new(CLEANUPS_AT_A_TIME);
     went.for_each_concurrent(None, async |binding| {
-        context.look_after_gone(&binding).await;
+        context.look_after_gone(&binding, &at_a_time).await;
         // One that was made anew meanwhile may have lost what it had just taken up.
         waker.wake_where(|other| other.namespace() == binding.namespace() && other.name_any() == binding.name_any());
     })

@@ -162,11 +162,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     ) -> Result<Option<Verdict>, Halt> {
         let owner = owner(binding, &self.cluster);
         let (usage, interval) = (&around.known.usage, around.known.interval);
+        // Nobody looks again at a suspended one by itself, so what was made of it last must show.
+        let shown_from = self.births.shown_from(&ObjectKey::of(binding));
         let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
         if has_role
             && !binding.is_deleted()
             && self.may_rely_on_listings(binding)
-            && let Some(listed) = self.look_up(aws, usage, name, interval).await
+            && let Some(listed) = self.look_up(aws, usage, name, interval, shown_from).await
             && let Some(judged) = Judged::of(binding, around, &owner, name, &listed)
             && judged.steps.is_empty()
         {

@@ -54,8 +54,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let removed = self.remove(federation).await;
         match removed {
             Ok(()) => {
-                self.memory.forget(&ObjectKey::of(federation));
-                self.births.forget(&ObjectKey::of(federation));
+                let key = ObjectKey::of(federation);
+                self.memory.forget(&key);
+                self.births.forget(&key);
+                self.memory.let_go(key);
                 Cleanup::Finished
             }
             Err(halt) => unfinished(halt),

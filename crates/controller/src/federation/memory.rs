@@ -2,7 +2,7 @@
 //! a wrong write.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -42,6 +42,7 @@ pub(super) struct Full {
 pub(super) struct Memory {
     full: Mutex<HashMap<ObjectKey, Full>>,
     applied: Mutex<HashMap<ObjectKey, (Fingerprint, Instant)>>,
+    let_go: Mutex<HashSet<ObjectKey>>,
 }
 
 impl Memory {
@@ -82,6 +83,21 @@ impl Memory {
             before.unwrap_or_else(long_ago)
         };
         applied.insert(federation, (fingerprint, at));
+    }
+
+    /// Nothing of the federation is to be removed any more: it may go.
+    pub(super) fn let_go(&self, federation: ObjectKey) {
+        lock(&self.let_go).insert(federation);
+    }
+
+    /// Whether a federation has been let go.
+    pub(super) fn is_let_go(&self, federation: &ObjectKey) -> bool {
+        lock(&self.let_go).contains(federation)
+    }
+
+    /// Forgets that a federation was let go: it is gone.
+    pub(super) fn went(&self, federation: &ObjectKey) {
+        lock(&self.let_go).remove(federation);
     }
 
     /// Forgets a federation that is gone.

@@ -46,6 +46,7 @@ use crate::{
     births::Births,
     halt::Progress,
     leadership::Leadership,
+    object::ObjectKey,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
 };
 
@@ -91,8 +92,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
         self.remove_all(federation).await
     }
 
+    fn has_let_go(&self, federation: &OidcFederation) -> bool {
+        self.memory.is_let_go(&ObjectKey::of(federation))
+    }
+
     async fn abandon(&self, federation: &OidcFederation, why: &Outcome) {
         self.record_abandoned(federation, why).await;
+        self.memory.let_go(ObjectKey::of(federation));
     }
 }
 

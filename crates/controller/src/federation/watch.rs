@@ -23,7 +23,7 @@ use crate::{
     binding::Inventories,
     births::Births,
     leadership::Leadership,
-    object::{Managed, reference_to},
+    object::{Managed, ObjectKey, reference_to},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
 
@@ -84,7 +84,16 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             warn!(%error, "the watch of bindings has ended");
         }
     };
-    let follow = context.shell.metrics.objects.follow();
+    let mut counted = context.shell.metrics.objects.follow();
+    let remembers = Arc::clone(&context);
+    let follow = move |event: &Event<Guarded<OidcFederation>>| {
+        counted(event);
+        if let Event::Delete(federation) = event {
+            let key = ObjectKey::of(federation);
+            remembers.shell.forget::<OidcFederation>(&key);
+            remembers.memory.went(&key);
+        }
+    };
     let main = federation_stream(client.clone(), waker.clone(), follow, federations_writer);
     let controller =
         bindings_known.then(|()| control(main, federations, woken, Arc::clone(&context), parts.concurrency, stop));

@@ -15,12 +15,13 @@ use crate::{leadership::Leadership, log, object::Managed};
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a cleanup that failed for `reason` is given up, leaving what it could not remove: asked for by the annotation,
-/// and not merely for a throttled call or a lost connection, which the next pass may not meet. A federation that waits for
+/// and not merely for a throttled call, a lost connection, or what IAM may not show yet, which the next pass may not meet. A federation that waits for
 /// its bindings has not failed: without it they could not clean up either.
 pub(super) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, now: Timestamp) -> bool {
     let deleted = object.meta().deletion_timestamp.as_ref().map(|time| time.0);
     let waited = deleted.is_some_and(|deleted| now.duration_since(deleted) >= PATIENCE);
-    let failed = reason != Reason::BindingsRemain && (waited || reason.class() != Class::Retry);
+    let failed =
+        reason != Reason::BindingsRemain && (waited || !matches!(reason.class(), Class::Retry | Class::Settling));
     failed && object.annotations().contains_key(FORCE_DELETE)
 }
 
@@ -85,7 +86,12 @@ mod tests {
         };
         assert!(is_abandoned(&object(true, 0), Reason::AccessDenied, now));
         assert!(!is_abandoned(&object(true, 4), Reason::Throttled, now));
+        assert!(
+            !is_abandoned(&object(true, 4), Reason::Propagating, now),
+            "not shown yet"
+        );
         assert!(is_abandoned(&object(true, 5), Reason::AwsUnavailable, now));
+        assert!(is_abandoned(&object(true, 5), Reason::Propagating, now));
         assert!(!is_abandoned(&object(false, 60), Reason::AccessDenied, now));
         assert!(!is_abandoned(&object(true, 60), Reason::BindingsRemain, now));
         assert!(!is_abandoned(&ConfigMap::default(), Reason::AccessDenied, now));

@@ -188,12 +188,16 @@ pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanu
 
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
     let shell = reconciler.shell();
-    if !object.has_finalizer() {
+    // That our finalizer is not there proves nothing: whoever may write the object may take it off, and hold the object by one
+    // of his own.
+    if !object.has_finalizer() && reconciler.has_let_go(object) {
         return Ok(Ended::gone());
     }
     match Step::Cleanup.run(clean_up(reconciler, object)).await {
         Cleanup::Finished => {
-            Step::Finalizer.run(shell.remove_finalizer(object)).await?;
+            if object.has_finalizer() {
+                Step::Finalizer.run(shell.remove_finalizer(object)).await?;
+            }
             Ok(Ended::gone())
         }
         Cleanup::Unfinished(report) => conclude(reconciler, object, report).await,

@@ -86,19 +86,19 @@ pub struct Orphan {
     pub role: String,
 }
 
-/// The orphans among roles, given by name and tags: those that carry the marks of `cluster` and `federation` and whose
-/// binding, by namespace and name, is not there.
+/// The orphans among roles, given by name and tags: those that carry the marks of `cluster` and `federation` and that are not
+/// the role of the binding, by namespace and name, that they were made for: it is gone, or has another one.
 pub fn orphans<'a>(
     roles: impl IntoIterator<Item = (&'a str, &'a Tags)>,
     cluster: &str,
     federation: &str,
-    is_there: impl Fn(&str, &str) -> bool,
+    is_of: impl Fn(&str, &str, &str) -> bool,
 ) -> Vec<Orphan> {
     let mut orphans: Vec<Orphan> = roles
         .into_iter()
         .filter_map(|(role, tags)| Some((role, Owner::named_by(tags)?)))
         .filter(|(_, owner)| owner.cluster == cluster && owner.federation == federation)
-        .filter(|(_, owner)| !is_there(&owner.namespace, &owner.name))
+        .filter(|(role, owner)| !is_of(&owner.namespace, &owner.name, role))
         .map(|(role, owner)| Orphan {
             namespace: owner.namespace,
             binding: owner.name,

@@ -97,6 +97,8 @@ fn an_orphan_carries_all_our_marks_and_has_no_binding() {
     let roles = [
         ("live", marks("c", "f", "ns", "live")),
         ("left", marks("c", "f", "ns", "left")),
+        // What the binding had when it had another name for its role.
+        ("before", marks("c", "f", "ns", "live")),
         ("another federation's", marks("c", "g", "ns", "left")),
         ("another cluster's", marks("d", "f", "ns", "left")),
         ("nobody's", Tags::new()),
@@ -107,8 +109,9 @@ fn an_orphan_carries_all_our_marks_and_has_no_binding() {
         }),
     ];
     let roles = roles.iter().map(|(role, tags)| (*role, tags));
-    let left = orphans(roles, "c", "f", |namespace, name| (namespace, name) == ("ns", "live"));
+    let of_binding = |namespace: &str, name: &str, role: &str| (namespace, name, role) == ("ns", "live", "live");
+    let left = orphans(roles, "c", "f", of_binding);
     let names: Vec<&str> = left.iter().map(|orphan| orphan.role.as_str()).collect();
-    assert_eq!(names, ["left"]);
+    assert_eq!(names, ["left", "before"]);
     assert_eq!((left[0].namespace.as_str(), left[0].binding.as_str()), ("ns", "left"));
 }

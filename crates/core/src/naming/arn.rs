@@ -74,6 +74,21 @@ pub fn partition_of(arn: &str) -> Option<&str> {
     (!partition.is_empty()).then_some(partition)
 }
 
+/// The partition of a region, by its name [EPR partitions.json, the regions' patterns].
+pub fn partition_of_region(region: &str) -> &'static str {
+    let partitions = [
+        ("cn-", "aws-cn"),
+        ("us-gov-", "aws-us-gov"),
+        ("us-iso-", "aws-iso"),
+        ("us-isob-", "aws-iso-b"),
+        ("eu-isoe-", "aws-iso-e"),
+        ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
+    ];
+    let known = partitions.iter().find(|(prefix, _)| region.starts_with(prefix));
+    known.map_or("aws", |(_, partition)| partition)
+}
+
 /// The account of any ARN that has one.
 pub fn account_of(arn: &str) -> Option<&str> {
     let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
@@ -178,6 +193,18 @@ mod tests {
         assert_eq!(account_of("arn:aws:iam::aws:policy/x"), Some("aws"));
         assert_eq!(account_of("arn:aws:s3:::b"), None);
         assert_eq!(account_of("x"), None);
+        let regions = [
+            "eu-central-1",
+            "cn-north-1",
+            "us-gov-west-1",
+            "us-iso-east-1",
+            "us-isob-east-1",
+            "eusc-de-east-1",
+        ];
+        assert_eq!(
+            regions.map(partition_of_region),
+            ["aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-eusc"]
+        );
         assert_eq!(partition_of("arn::iam"), None);
         assert_eq!(partition_of("x"), None);
     }

@@ -96,8 +96,9 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     world
         .wait_for("the inventory", federation, |it| says(it, "RolesInventoried", "True"))
         .await?;
-    world.stop_operator().await?;
     population.check_each(&world, INTERVAL).await?;
+    world.federation_ready("default").await?;
+    world.stop_operator().await?;
     let mark = world.mark().await?;
     world.start_operator_with(&[UNHURRIED]).await?;
     population.until_looked_at(&world).await?;

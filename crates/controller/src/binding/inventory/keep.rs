@@ -40,32 +40,48 @@ pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindi
         warn!(%error, "the watch of bindings has ended");
     }
     loop {
+        // Also those that cannot be used now: what is known of their roles is judged by meanwhile.
+        bindings.inventories.keep_only(&bindings.federations.all_scopes());
         let scopes = bindings.federations.scopes();
-        let used: Vec<Scope> = scopes.keys().cloned().collect();
-        bindings.inventories.keep_only(&used);
         let due = scopes.iter().filter(|(scope, interval)| {
             let room = bindings.inventories.room(scope);
             room.is_due(interval.mul_f64(OF_AN_INTERVAL), Instant::now())
         });
-        join_all(due.map(|(scope, interval)| take_one(bindings, waker, scope, *interval))).await;
+        join_all(due.map(|(scope, interval)| take_one(bindings, scope, *interval))).await;
+        wake_changed(bindings, waker, scopes.keys());
         bindings.count_orphans();
         sleep(TICK).await;
     }
 }
 
-async fn take_one<C: Connect, L: Leadership>(
+async fn take_one<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, scope: &Scope, interval: Duration) {
+    let connected = timeout(PATIENCE, bindings.connect.connect(&scope.connection)).await;
+    match connected {
+        Ok(Ok(aws)) => {
+            bindings
+                .take_inventory(&aws, scope, interval.mul_f64(OF_AN_INTERVAL))
+                .await
+        }
+        Ok(Err(error)) => {
+            debug!(%error, "no inventory without a connection");
+            bindings.inventories.room(scope).begin(Instant::now());
+        }
+        Err(_) => {
+            debug!("no inventory without a connection, which takes too long");
+            bindings.inventories.room(scope).begin(Instant::now());
+        }
+    }
+}
+
+/// Wakes the bindings whose roles are not as they were, whoever took the inventory that shows it.
+fn wake_changed<'a, C: Connect, L: Leadership>(
     bindings: &Bindings<C, L>,
     waker: &Waker,
-    scope: &Scope,
-    interval: Duration,
+    scopes: impl Iterator<Item = &'a Scope>,
 ) {
-    let aws = match bindings.connect.connect(&scope.connection).await {
-        Ok(aws) => aws,
-        Err(error) => return debug!(%error, "no inventory without a connection"),
-    };
-    let changed = bindings
-        .take_inventory(&aws, scope, interval.mul_f64(OF_AN_INTERVAL))
-        .await;
+    let changed: BTreeSet<String> = scopes
+        .flat_map(|scope| bindings.inventories.room(scope).take_changed())
+        .collect();
     if changed.is_empty() {
         return;
     }
@@ -77,30 +93,30 @@ async fn take_one<C: Connect, L: Leadership>(
 }
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// Takes an inventory, unless one was attempted less than `at_most_each` ago; waits for one that is being taken. The
-    /// names of roles that are not as they were.
-    pub(super) async fn take_inventory(&self, aws: &C::Aws, scope: &Scope, at_most_each: Duration) -> BTreeSet<String> {
+    /// Takes an inventory, unless one was attempted less than `at_most_each` ago; waits for one that is being taken.
+    pub(super) async fn take_inventory(&self, aws: &C::Aws, scope: &Scope, at_most_each: Duration) {
         let room = self.inventories.room(scope);
         let _flight = room.flight.lock().await;
         let started = Instant::now();
         if !room.is_due(at_most_each, started) {
-            return BTreeSet::new();
+            return;
         }
-        let taken = timeout(PATIENCE, self.list_roles(aws, scope, &room, started)).await;
-        taken.unwrap_or_else(|_| {
+        if timeout(PATIENCE, self.list_roles(aws, scope, &room, started))
+            .await
+            .is_err()
+        {
             warn!("the roles could not be listed within {PATIENCE:?}; each is read by itself");
-            BTreeSet::new()
-        })
+        }
     }
 
-    async fn list_roles(&self, aws: &C::Aws, scope: &Scope, room: &Room, started: Instant) -> BTreeSet<String> {
+    async fn list_roles(&self, aws: &C::Aws, scope: &Scope, room: &Room, started: Instant) {
         let no_details = room.begin(started);
         let population = self.population(scope);
         let taken = async {
-            let ours = population.claimed.len();
+            let ours = population.bindings.len();
             let listing = Listing::take(aws, &scope.path, &self.cluster, ours, no_details).await?;
             let known = room.tags_of_strangers();
-            let strangers = listing.strangers(aws, &population.claimed, &known).await?;
+            let strangers = listing.strangers(aws, &population.claimed(), &known).await?;
             Ok::<_, irsa_aws::AwsError>((listing, strangers))
         };
         match taken.await {
@@ -108,12 +124,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 // Looked at again: a binding may have come or gone while the roles were listed.
                 let left = self.population(scope).orphans(&listing.tags(&strangers), &self.cluster);
                 debug!(roles = listing.shallow.len(), method = ?listing.method, "took an inventory of roles");
-                room.install(started, population.claimed.len(), listing, strangers, left)
+                room.install(started, population.bindings.len(), listing, strangers, left);
             }
-            Err(error) => {
-                warn!(%error, "the roles could not be listed; each is read by itself");
-                BTreeSet::new()
-            }
+            Err(error) => warn!(%error, "the roles could not be listed; each is read by itself"),
         }
     }
 
@@ -132,9 +145,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             if let Some(binding) = binding.object() {
                 let federation = &binding.spec.federation_ref.name;
                 if let Some(known) = federations.get(federation) {
-                    population.bindings.insert(place(federation, binding));
                     let roles = roles_in_place(binding, Some(known));
-                    population.claimed.extend(roles.iter().map(|role| key(role.as_str())));
+                    let roles = roles.iter().map(|role| key(role.as_str()));
+                    population.bindings.insert(place(federation, binding), roles.collect());
                 }
             }
         }
@@ -154,23 +167,28 @@ fn place(federation: &str, binding: &IamRoleBinding) -> (String, String, String)
 #[derive(Debug, Default)]
 struct Population {
     federations: Vec<String>,
-    /// Federation, namespace and name.
-    bindings: HashSet<(String, String, String)>,
-    /// Names of their roles.
-    claimed: HashSet<String>,
+    /// Federation, namespace and name, each with the names of its roles.
+    bindings: HashMap<(String, String, String), Vec<String>>,
 }
 
 impl Population {
+    /// The names of all their roles.
+    fn claimed(&self) -> HashSet<String> {
+        self.bindings.values().flatten().cloned().collect()
+    }
+
     /// Each federation's roles that no binding stands for.
     fn orphans(&self, tags: &[(&str, &Tags)], cluster: &str) -> HashMap<String, Vec<Orphan>> {
         let of = |federation: &String| {
-            let is_there = |namespace: &str, name: &str| {
+            let is_of = |namespace: &str, name: &str, role: &str| {
                 let place = (federation.clone(), namespace.to_owned(), name.to_owned());
-                self.bindings.contains(&place)
+                self.bindings
+                    .get(&place)
+                    .is_some_and(|roles| roles.contains(&key(role)))
             };
             (
                 federation.clone(),
-                orphans(tags.iter().copied(), cluster, federation, is_there),
+                orphans(tags.iter().copied(), cluster, federation, is_of),
             )
         };
         self.federations.iter().map(of).collect()

@@ -14,13 +14,14 @@ use std::{
     time::Duration,
 };
 
-use irsa_api::OidcFederation;
+use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Aws, Connect, Connection, Role};
 use irsa_core::{
     inventory::{Method, Orphan},
     naming::RoleName,
     plan::binding::BindingStep,
 };
+use kube::ResourceExt;
 use tokio::time::Instant;
 
 pub(super) use self::keep::keep;
@@ -29,6 +30,7 @@ use super::{
     Bindings,
     execute::execute,
     federation::{Usage, connection, role_path},
+    home::roles_in_place,
     observe::Found,
 };
 use crate::{halt::Halt, leadership::Leadership};
@@ -81,20 +83,19 @@ impl Inventories {
         room?.findings(name)
     }
 
-    /// How many roles of a namespace have no binding: those that are neither of a binding that is there by now nor of
-    /// `binding`, which would take its own up again.
+    /// How many roles of a namespace have no binding, not counting those of which `is_of` says that they have one by now.
     pub(super) fn retained(
         &self,
         scope: &Scope,
         federation: &str,
         namespace: &str,
-        is_there: impl Fn(&str) -> bool,
+        is_of: impl Fn(&Orphan) -> bool,
     ) -> u32 {
         let room = self.lock().get(scope).cloned();
         let orphans = room.map(|room| room.orphans(federation)).unwrap_or_default();
         let left = orphans
             .iter()
-            .filter(|orphan| orphan.namespace == namespace && !is_there(&orphan.binding));
+            .filter(|orphan| orphan.namespace == namespace && !is_of(orphan));
         u32::try_from(left.count()).unwrap_or(u32::MAX)
     }
 
@@ -125,18 +126,48 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         usage: &Usage,
         name: &RoleName,
         interval: Duration,
+        not_before: Option<Instant>,
     ) -> Option<Found> {
         let scope = Scope::of(usage);
         let room = self.inventories.room(&scope);
-        match room.look_up(name.as_str(), interval, Instant::now()) {
+        match room.look_up(name.as_str(), interval, not_before, Instant::now()) {
             Answer::Found(found) => return Some(*found),
             Answer::Unknown => return None,
             Answer::Outdated => {}
         }
         self.take_inventory(aws, &scope, room::RETRY).await;
-        match room.look_up(name.as_str(), interval, Instant::now()) {
+        match room.look_up(name.as_str(), interval, not_before, Instant::now()) {
             Answer::Found(found) => Some(*found),
             Answer::Unknown | Answer::Outdated => None,
+        }
+    }
+
+    /// A binding that goes, or has gone, leaves its role behind, for good or until it is removed.
+    pub(super) fn note_left(&self, binding: &IamRoleBinding) {
+        let federation = &binding.spec.federation_ref.name;
+        let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
+        let Some(known) = self.federations.get(federation).filter(|_| has_role) else {
+            return;
+        };
+        let room = self.inventories.room(&Scope::of(&known.usage));
+        for role in roles_in_place(binding, Some(&known)) {
+            let orphan = Orphan {
+                namespace: binding.namespace().unwrap_or_default(),
+                binding: binding.name_any(),
+                role: role.to_string(),
+            };
+            room.leave(federation, orphan, Instant::now());
+        }
+    }
+
+    /// The role that a binding left behind is gone.
+    pub(super) fn note_removed(&self, binding: &IamRoleBinding) {
+        let Some(known) = self.federations.get(&binding.spec.federation_ref.name) else {
+            return;
+        };
+        let room = self.inventories.room(&Scope::of(&known.usage));
+        for role in roles_in_place(binding, Some(&known)) {
+            room.removed(role.as_str());
         }
     }
 

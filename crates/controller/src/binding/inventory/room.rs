@@ -55,6 +55,10 @@ struct State {
     deep: HashMap<String, (Instant, Deep)>,
     /// Tags of listed roles that no binding stands for, by id.
     strangers: HashMap<String, Tags>,
+    /// Roles that listings showed to be not as they were, until their bindings are woken.
+    changed: BTreeSet<String>,
+    /// Roles that bindings left behind since the last inventory: when, of which federation, and which.
+    left: HashMap<String, (Instant, String, Orphan)>,
 }
 
 #[derive(Debug)]
@@ -66,10 +70,11 @@ struct Taken {
 }
 
 impl Room {
-    pub(super) fn look_up(&self, name: &str, interval: Duration, now: Instant) -> Answer {
+    /// The role as the last inventory shows it, if that did not begin before `not_before`.
+    pub(super) fn look_up(&self, name: &str, interval: Duration, not_before: Option<Instant>, now: Instant) -> Answer {
         let state = self.lock();
         let key = key(name);
-        let settled = state.touched.get(&key).map(|touched| *touched + SETTLE);
+        let settled = state.touched.get(&key).map(|touched| *touched + SETTLE).max(not_before);
         if settled.is_some_and(|settled| now < settled) {
             // A new one would not count either.
             return Answer::Unknown;
@@ -122,7 +127,7 @@ impl Room {
         self.lock().strangers.clone()
     }
 
-    /// An inventory was taken. The names of roles that are not as they were.
+    /// An inventory was taken.
     pub(super) fn install(
         &self,
         started: Instant,
@@ -130,7 +135,7 @@ impl Room {
         listing: Listing,
         strangers: HashMap<String, Tags>,
         orphans: HashMap<String, Vec<Orphan>>,
-    ) -> BTreeSet<String> {
+    ) {
         let mut state = self.lock();
         match &listing.method {
             Method::Inventory => {
@@ -153,19 +158,38 @@ impl Room {
         // What was written to before is shown by now.
         state.touched.retain(|_, touched| *touched + SETTLE > started);
         state.strangers = strangers;
+        state.left.retain(|_, (at, ..)| *at + SETTLE > started);
         let before = state.taken.replace(Taken {
             started,
             ours,
             listing,
             orphans,
         });
-        let Some((before, now)) = before.zip(state.taken.as_ref()) else {
-            return BTreeSet::new();
-        };
-        differing(&before.listing.shallow, &now.listing.shallow)
-            .chain(differing(&before.listing.deep, &now.listing.deep))
-            .cloned()
-            .collect()
+        if let Some((before, now)) = before.zip(state.taken.as_ref()) {
+            let changed: Vec<String> = differing(&before.listing.shallow, &now.listing.shallow)
+                .chain(differing(&before.listing.deep, &now.listing.deep))
+                .cloned()
+                .collect();
+            state.changed.extend(changed);
+        }
+    }
+
+    /// The names of roles that are not as they were; asked once.
+    pub(super) fn take_changed(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.lock().changed)
+    }
+
+    /// A binding is gone and its role is not, or not yet.
+    pub(super) fn leave(&self, federation: &str, orphan: Orphan, now: Instant) {
+        let mut state = self.lock();
+        state
+            .left
+            .insert(key(&orphan.role), (now, federation.to_owned(), orphan));
+    }
+
+    /// A role that was left behind is gone.
+    pub(super) fn removed(&self, role: &str) {
+        self.lock().left.remove(&key(role));
     }
 
     /// The role is being written to, or has just been.
@@ -203,7 +227,8 @@ impl Room {
 
     pub(super) fn orphan_count(&self) -> usize {
         let state = self.lock();
-        let federations: Vec<&String> = state.taken.iter().flat_map(|taken| taken.orphans.keys()).collect();
+        let taken = state.taken.iter().flat_map(|taken| taken.orphans.keys());
+        let federations: BTreeSet<&String> = taken.chain(state.left.values().map(|(_, of, _)| of)).collect();
         federations
             .into_iter()
             .map(|federation| state.orphans(federation).len())
@@ -219,13 +244,17 @@ impl Room {
 impl State {
     /// The orphans of a federation without those that have been written to since: removed, most likely.
     fn orphans(&self, federation: &str) -> Vec<Orphan> {
-        let Some(taken) = &self.taken else { return Vec::new() };
-        let orphans = taken.orphans.get(federation).into_iter().flatten();
-        let touched = |orphan: &&Orphan| {
-            let touched = self.touched.get(&key(&orphan.role));
-            touched.is_some_and(|touched| *touched + SETTLE > taken.started)
-        };
-        orphans.filter(|orphan| !touched(orphan)).cloned().collect()
+        let listed = self.taken.iter().flat_map(|taken| {
+            let orphans = taken.orphans.get(federation).into_iter().flatten();
+            orphans.filter(|orphan| {
+                let touched = self.touched.get(&key(&orphan.role));
+                touched.is_none_or(|touched| *touched + SETTLE <= taken.started)
+            })
+        });
+        let left = self.left.values().filter(|(_, of, _)| of == federation);
+        let left = left.map(|(_, _, orphan)| orphan);
+        let all: BTreeSet<&Orphan> = listed.chain(left).collect();
+        all.into_iter().cloned().collect()
     }
 }
 

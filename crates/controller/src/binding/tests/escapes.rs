@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use irsa_core::{compare, naming::Tags, trust};
 use prometheus_client::{encoding::text::encode, registry::Registry};
+use tokio::sync::Semaphore;
 
 use super::*;
 
@@ -45,7 +46,7 @@ const FORGERIES: [(Option<&str>, Option<&str>); 5] = [
     (None, None),
 ];
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_forged_status_neither_keeps_the_role_nor_gets_at_another() {
     for (role, arn) in FORGERIES {
         let (bench, mut binding) = bound(|_| ()).await;
@@ -53,6 +54,7 @@ async fn a_forged_status_neither_keeps_the_role_nor_gets_at_another() {
         let foreign = bench.aws.get("foreign");
         forge(&mut binding, role, arn);
         force(&mut binding);
+        bench.shown().await;
         assert_eq!(bench.cleanup(&binding).await, Ok(()), "{role:?} {arn:?}");
         assert!(bench.aws.get(ROLE).is_none(), "{role:?} {arn:?}");
         assert_eq!(bench.aws.get("foreign"), foreign);
@@ -73,7 +75,7 @@ async fn a_forged_status_does_not_keep_a_role_open_that_is_no_longer_allowed() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_role_that_is_left_behind_is_left_closed_where_the_guard_rails_do_not_allow_it() {
     let retain = |federation: &mut Value| federation["spec"]["bindings"]["allowRetain"] = json!(true);
     let (bench, mut binding) = bound(|_| ()).await;
@@ -86,6 +88,9 @@ async fn a_role_that_is_left_behind_is_left_closed_where_the_guard_rails_do_not_
     let waits = bench.cleanup(&binding).await.unwrap_err();
     assert_eq!(waits.reason, Reason::AwsUnavailable, "not judged, not let go");
     bench.aws.recover();
+    // It is closed, and let go once that must be shown.
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::Propagating);
+    bench.shown().await;
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     assert!(is_closed(&bench));
 }
@@ -116,7 +121,8 @@ async fn a_finalizer_that_is_taken_off_by_hand_keeps_no_role() {
         assert!(bench.aws.get(ROLE).is_some());
         bench.aws.recover();
     };
-    tokio::join!(bench.controller.look_after_gone(&binding), until_it_works);
+    let turns = Semaphore::new(1);
+    tokio::join!(bench.controller.look_after_gone(&binding, &turns), until_it_works);
     assert!(bench.aws.get(ROLE).is_none());
     let events = bench.kubernetes.take_events();
     assert_eq!(
@@ -132,7 +138,7 @@ async fn a_binding_that_was_let_go_or_is_followed_is_not_looked_after() {
     let mut again = binding.clone();
     again.metadata.uid = Some("b2".to_owned());
     bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
-    bench.controller.look_after_gone(&binding).await;
+    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
     assert_eq!(
         bench.aws.take_calls(),
         Vec::<String>::new(),
@@ -142,13 +148,13 @@ async fn a_binding_that_was_let_go_or_is_followed_is_not_looked_after() {
     // The same name, but for another role: nobody stands for the old one.
     again.spec.role.name = Some("p-ns.other".to_owned());
     bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
-    bench.controller.look_after_gone(&binding).await;
+    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
     assert!(bench.aws.get(ROLE).is_none());
     bench.aws.take_calls();
 
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     bench.aws.take_calls();
-    bench.controller.look_after_gone(&binding).await;
+    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
     assert_eq!(bench.aws.take_calls(), Vec::<String>::new(), "let go");
 }
 
@@ -225,4 +231,39 @@ async fn the_canary_is_never_bound() {
         .end(&mut binding, Reason::InvalidSpec, "irsa-anywhere-canary")
         .await;
     assert!(bench.aws.get(ROLE).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forged_name_does_not_let_go_of_a_role_that_iam_does_not_show_yet() {
+    let (bench, mut binding) = bound(|_| ()).await;
+    bench.aws.put_foreign("theirs", Tags::new());
+    binding.status.as_mut().unwrap().role_name = Some("theirs".to_owned());
+    let hidden = bench.aws.hide(ROLE);
+    let waiting = bench.cleanup(&binding).await.unwrap_err();
+    assert_eq!(waiting.reason, Reason::Propagating, "{}", waiting.message);
+    bench.aws.show(hidden);
+    bench.shown().await;
+    bench.cleanup(&binding).await.unwrap();
+    assert!(bench.aws.get(ROLE).is_none());
+    assert!(bench.aws.get("theirs").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_retained_is_judged_again_once_iam_shows_what_was_last_made_of_it() {
+    let (bench, mut binding) = bound(|_| ()).await;
+    edit(&mut binding, |spec| spec["deletionPolicy"] = json!("Retain"));
+    bench.federate(|federation| {
+        federation["spec"]["bindings"]["allowRetain"] = json!(true);
+        federation["spec"]["bindings"]["allowedManagedPolicies"] = json!([]);
+    });
+    let hidden = bench.aws.hide(ROLE);
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::Propagating);
+    bench.aws.show(hidden);
+    bench.shown().await;
+    // What it is closed by must be shown, too.
+    assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::Propagating);
+    assert!(is_closed(&bench));
+    bench.shown().await;
+    bench.cleanup(&binding).await.unwrap();
+    assert!(bench.aws.get(ROLE).is_some());
 }

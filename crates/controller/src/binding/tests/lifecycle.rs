@@ -173,7 +173,7 @@ async fn a_new_process_waits_for_what_the_one_before_may_have_made() {
     assert!(bench.aws.get(ROLE).is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deletion_needs_no_valid_spec_and_no_healthy_federation() {
     let (bench, mut binding) = bound().await;
     binding.spec.policies.inline[0].document.clear();
@@ -182,6 +182,7 @@ async fn deletion_needs_no_valid_spec_and_no_healthy_federation() {
         federation["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
         federation["spec"]["bindings"] = json!({"roleNamePrefix": "other-"});
     });
+    bench.shown().await;
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     assert!(bench.aws.get(ROLE).is_none());
     assert_eq!(
@@ -198,22 +199,24 @@ async fn deletion_before_the_first_status_finds_the_role_by_its_name() {
     assert!(bench.aws.get(ROLE).is_none());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn deletion_touches_no_role_that_is_not_ours() {
     let (bench, binding) = bound().await;
     bench.aws.tamper(ROLE, |stored| {
         drop(stored.role.tags.insert("irsa-anywhere.dev/cluster".into(), "x".into()));
     });
+    bench.shown().await;
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     assert_eq!(bench.aws.take_calls(), ["GetRole"]);
     assert!(bench.aws.get(ROLE).is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn retain_leaves_role_and_annotations_where_the_federation_allows_it() {
     let (bench, mut binding) = bound().await;
     binding.spec.deletion_policy = irsa_api::DeletionPolicy::Retain;
     bench.federate(|federation| federation["spec"]["bindings"]["allowRetain"] = json!(true));
+    bench.shown().await;
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     let judged = ["GetRole", "ListAttachedRolePolicies", "ListRolePolicies"];
     assert_eq!(bench.aws.take_calls(), judged);

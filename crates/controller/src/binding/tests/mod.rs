@@ -151,6 +151,11 @@ impl<L: Leadership> Bench<L> {
             .observe(&serde_json::from_value(federation).unwrap());
     }
 
+    /// So much time passes that IAM shows every change that was made so far.
+    async fn shown(&self) {
+        tokio::time::advance(std::time::Duration::from_secs(80)).await;
+    }
+
     async fn cleanup(&self, binding: &IamRoleBinding) -> Result<(), Outcome> {
         match clean_up(&self.controller, binding).await {
             Cleanup::Finished => Ok(()),

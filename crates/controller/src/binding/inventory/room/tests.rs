@@ -50,12 +50,12 @@ fn install(room: &Room, at: Instant, listing: Listing) -> Vec<String> {
         role: "App".to_owned(),
     };
     let orphans = [("default".to_owned(), vec![orphan])].into();
-    let changed = room.install(at, 1, listing, HashMap::new(), orphans);
-    changed.into_iter().collect()
+    room.install(at, 1, listing, HashMap::new(), orphans);
+    room.take_changed().into_iter().collect()
 }
 
 fn answer(room: &Room, at: Instant) -> &'static str {
-    match room.look_up("APP", INTERVAL, at) {
+    match room.look_up("APP", INTERVAL, None, at) {
         Answer::Found(_) => "found",
         Answer::Outdated => "outdated",
         Answer::Unknown => "unknown",
@@ -73,7 +73,7 @@ fn an_inventory_serves_for_one_and_a_half_intervals() {
     install(&room, start, listing(Method::Inventory, "{}"));
     assert_eq!(answer(&room, start + minutes(15)), "found");
     assert_eq!(answer(&room, start + minutes(16)), "outdated");
-    assert!(matches!(room.look_up("other", INTERVAL, start), Answer::Unknown));
+    assert!(matches!(room.look_up("other", INTERVAL, None, start), Answer::Unknown));
 }
 
 #[test]
