@@ -58,9 +58,8 @@ async fn take_one<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, scope: &
     let connected = timeout(PATIENCE, bindings.connect.connect(&scope.connection)).await;
     match connected {
         Ok(Ok(aws)) => {
-            bindings
-                .take_inventory(&aws, scope, interval.mul_f64(OF_AN_INTERVAL))
-                .await
+            let at_most_each = interval.mul_f64(OF_AN_INTERVAL);
+            bindings.take_inventory(&aws, scope, at_most_each).await;
         }
         Ok(Err(error)) => {
             debug!(%error, "no inventory without a connection");
