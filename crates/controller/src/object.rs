@@ -65,6 +65,18 @@ pub trait Managed:
     }
 }
 
+/// What kubectl notes for itself: the whole object once more.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Takes off what nobody here reads and what makes up most of an object that is kept in memory: who set which field, and
+/// kubectl's own copy. Nothing that is written goes by it: patches name what they change.
+pub(crate) fn slim(metadata: &mut ObjectMeta) {
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
+}
+
 /// The fields that both kinds' statuses have.
 pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// The conditions.

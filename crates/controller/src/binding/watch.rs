@@ -13,7 +13,7 @@ use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::Connect;
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     core::PartialObjectMeta,
     runtime::{
         Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
@@ -31,7 +31,7 @@ use super::{
 use crate::{
     births::Births,
     leadership::Leadership,
-    object::{Managed, ObjectKey, reference_to},
+    object::{Managed, ObjectKey, reference_to, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
 
@@ -150,6 +150,7 @@ fn binding_stream(
     let mut listed = HashSet::new();
     watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
         .default_backoff()
+        .modify(|binding| slim(binding.meta_mut()))
         // Before the store is updated, so that it still has what the binding was.
         .inspect_ok(move |event| {
             follow(event);

@@ -9,7 +9,7 @@ use futures::{
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Connect, PublicReader};
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client, Resource, ResourceExt,
     runtime::{
         Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
         reflector::{self, ObjectRef, Store},
@@ -23,7 +23,7 @@ use crate::{
     binding::Inventories,
     births::Births,
     leadership::Leadership,
-    object::{Managed, ObjectKey, reference_to},
+    object::{Managed, ObjectKey, reference_to, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
 
@@ -136,6 +136,7 @@ fn federation_stream(
 ) -> impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static {
     watcher(Api::<Guarded<OidcFederation>>::all(client), watcher::Config::default())
         .default_backoff()
+        .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
         // After the store was updated, so that the younger ones no longer find it there.
         .inspect_ok(move |event| {
@@ -162,9 +163,11 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(|binding| {
+            // Only whose federation it is matters here.
             if let Some(binding) = binding.object_mut() {
-                binding.metadata.managed_fields = None;
+                slim(&mut binding.metadata);
                 binding.status = None;
+                binding.spec.policies = irsa_api::RolePolicies::default();
             }
         })
         .reflect(writer);

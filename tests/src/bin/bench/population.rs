@@ -51,6 +51,8 @@ impl Population {
             )
         });
         post(world, accounts.collect()).await?;
+        // Of the accounts that have raised their quota; the default is 1,000 roles [QUOTA-2026].
+        world.aws.account(ACCOUNT).set_quotas(|quotas| quotas.roles = 10_000);
         let iam = aws_sdk_iam::Client::new(&admin::root(&world.aws, ACCOUNT, REGION).await?);
         let trust = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]});
