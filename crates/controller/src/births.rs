@@ -52,7 +52,7 @@ impl Births {
         Some(last + SHOWN_AFTER)
     }
 
-    /// For how long yet a read proves nothing.
+    /// For how long yet a read proves nothing; a look that comes right after is worth the most.
     pub(crate) fn hidden_for(&self, key: &ObjectKey) -> Option<Duration> {
         let last = self.lock().get(key).copied().unwrap_or(self.started)?;
         SHOWN_AFTER.checked_sub(last.elapsed()).filter(|left| !left.is_zero())

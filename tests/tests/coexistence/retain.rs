@@ -24,7 +24,8 @@ async fn what_was_retained_is_taken_up_by_an_object_of_the_same_name() {
     let pod = world.pod_identity("default", "app").await.unwrap();
 
     for (kind, name) in [("iamrolebinding", "app"), ("oidcfederation", "default")] {
-        world.kubectl(&["delete", kind, name, "--timeout=60s"]).await.unwrap();
+        // What was made a moment ago is let go once IAM must show it.
+        world.kubectl(&["delete", kind, name, "--timeout=120s"]).await.unwrap();
     }
     world.assume(&pod.role_arn, &pod.token).await.unwrap();
 

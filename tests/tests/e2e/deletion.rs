@@ -83,33 +83,3 @@ async fn federation_first_waits_for_its_bindings_and_says_which() {
     world.wait_until_gone(FEDERATION).await.unwrap();
     nothing_is_left(&world).await;
 }
-
-#[tokio::test]
-async fn retain_retains() {
-    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
-    let patch = |kind: &'static str, patch: serde_json::Value| {
-        let world = &world;
-        let name = if kind == "iamrolebinding" { "app" } else { "default" };
-        async move {
-            let text = patch.to_string();
-            world
-                .kubectl(&["patch", kind, name, "-n", "default", "--type=merge", "-p", &text])
-                .await
-                .unwrap();
-        }
-    };
-    patch(
-        "oidcfederation",
-        json!({"spec": {"deletionPolicy": "Retain", "bindings": {"allowRetain": true}}}),
-    )
-    .await;
-    patch("iamrolebinding", json!({"spec": {"deletionPolicy": "Retain"}})).await;
-    world.federation_ready("default").await.unwrap();
-    world.binding_ready("default", "app").await.unwrap();
-    for object in [BINDING, FEDERATION] {
-        delete(&world, object).await;
-        world.wait_until_gone(object).await.unwrap();
-    }
-    let account = world.aws.account(ACCOUNT);
-    assert_eq!((account.role_names().len(), account.provider_arns().len()), (1, 1));
-}

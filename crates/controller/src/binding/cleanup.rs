@@ -47,7 +47,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 self.memory.let_go(key);
                 Cleanup::Finished
             }
-            Err(halt) => Cleanup::Unfinished(Progress::of(binding).report(Err(halt))),
+            Err(halt) => {
+                let mut progress = Progress::of(binding);
+                progress.look_again = self.births.hidden_for(&key);
+                Cleanup::Unfinished(progress.report(Err(halt)))
+            }
         }
     }
 

@@ -47,7 +47,11 @@ const MAX_NAMED: usize = 5;
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     pub(super) async fn remove_all(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
-        let unfinished = |halt| Cleanup::Unfinished(Progress::of(federation).report(Err(halt)));
+        let unfinished = |halt| {
+            let mut progress = Progress::of(federation);
+            progress.look_again = self.births.hidden_for(&ObjectKey::of(federation));
+            Cleanup::Unfinished(progress.report(Err(halt)))
+        };
         if let Err(halt) = self.check_bindings(federation).await {
             return unfinished(halt);
         }
