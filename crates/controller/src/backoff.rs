@@ -19,16 +19,26 @@ const SETTLING_CAP: Duration = Duration::from_secs(24);
 /// Attempts per object since its last success or change of spec.
 ///
 /// # Guarantees
-/// Each object has a count of its own; it starts anew when the object's generation changes or a pass succeeds.
+/// Each object has counts of its own; they start anew when the object's generation changes or a pass succeeds. Each class has
+/// one: what fails for the first time after a long wait for something else is tried again at once.
 #[derive(Debug)]
 pub struct Backoff<K> {
     attempts: Mutex<HashMap<K, Attempts>>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Attempts {
     generation: i64,
-    count: u32,
+    counts: HashMap<Class, u32>,
+}
+
+impl Attempts {
+    fn at(generation: i64) -> Self {
+        Self {
+            generation,
+            counts: HashMap::new(),
+        }
+    }
 }
 
 impl<K> Default for Backoff<K> {
@@ -49,8 +59,12 @@ impl<K: Eq + Hash> Backoff<K> {
                 self.forget(&key);
                 interval
             }
-            Class::Settling => self.count_up(key, generation, SETTLING).min(SETTLING_CAP).min(interval),
-            Class::Wait | Class::Retry => self.count_up(key, generation, FIRST).min(interval.max(FIRST)),
+            Class::Settling => doubled(SETTLING, self.count_up(key, generation, class))
+                .min(SETTLING_CAP)
+                .min(interval),
+            Class::Wait | Class::Retry => {
+                doubled(FIRST, self.count_up(key, generation, class)).min(interval.max(FIRST))
+            }
         };
         spread(base, jitter)
     }
@@ -60,21 +74,28 @@ impl<K: Eq + Hash> Backoff<K> {
         self.lock().remove(key);
     }
 
-    fn count_up(&self, key: K, generation: i64, first: Duration) -> Duration {
+    /// How often this has been so before.
+    fn count_up(&self, key: K, generation: i64, class: Class) -> u32 {
         let mut attempts = self.lock();
-        let entry = attempts.entry(key).or_insert(Attempts { generation, count: 0 });
+        let entry = attempts.entry(key).or_insert_with(|| Attempts::at(generation));
         if entry.generation != generation {
-            *entry = Attempts { generation, count: 0 };
+            *entry = Attempts::at(generation);
         }
-        let delay = first.saturating_mul(2_u32.saturating_pow(entry.count)).min(CAP);
-        entry.count = entry.count.saturating_add(1);
-        delay
+        let count = entry.counts.entry(class).or_default();
+        let before = *count;
+        *count = before.saturating_add(1);
+        before
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Attempts>> {
         // A poisoned lock means that another task panicked; the counts themselves are always whole.
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `first`, twice as long each time, up to the cap.
+fn doubled(first: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(CAP)
 }
 
 /// `base` ± 20 %, by a `jitter` in 0..1.
@@ -107,6 +128,16 @@ mod tests {
         assert_eq!(next(2, Class::Wait).as_secs(), 1);
         assert_eq!(next(2, Class::Done), INTERVAL);
         assert_eq!(next(2, Class::Wait).as_secs(), 1);
+    }
+
+    #[test]
+    fn what_fails_after_a_long_wait_for_something_else_is_tried_again_at_once() {
+        let backoff = Backoff::default();
+        let next = |class| backoff.next("a", 1, class, INTERVAL, NO_SPREAD).as_secs();
+        let waits: Vec<u64> = (0..7).map(|_| next(Class::Wait)).collect();
+        assert_eq!(waits.last(), Some(&64));
+        assert_eq!([next(Class::Retry), next(Class::Retry)], [1, 2]);
+        assert_eq!(next(Class::Wait), 128, "and the two together do not spin");
     }
 
     #[test]

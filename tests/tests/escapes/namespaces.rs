@@ -267,12 +267,15 @@ async fn a_namespace_whose_federation_is_gone_waits_for_it_or_goes_by_force() {
     lose_federation(&world).await;
     for tenant in [&waiting, &forced] {
         delete_namespace(&world, &tenant.namespace).await;
-        let object = waits(tenant, "FederationNotFound").await;
-        let message = object["status"].to_string();
-        assert!(
-            message.contains("force-delete") && message.contains("create the federation again"),
-            "{message}"
-        );
+        // That the federation is not there was also said before the deletion, with other advice.
+        let advised = |object: &Value| {
+            let message = object["status"].to_string();
+            says(object, "Reconciling", "FederationNotFound")
+                && message.contains("force-delete")
+                && message.contains("create the federation again")
+        };
+        let what = "the deletion to say what to do without the federation";
+        world.wait_for(what, tenant.key("app"), advised).await.unwrap();
     }
     world
         .kubectl(&["annotate", "iamrolebinding", "app", "-n", "forced", FORCE])

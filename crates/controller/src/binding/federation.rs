@@ -307,31 +307,17 @@ mod tests {
     fn a_bare_policy_name_means_the_same_whatever_state_the_federation_is_in() {
         let federations = Federations::default();
         let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
+        let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
         let mut patterns = Vec::new();
         for status in [status("True"), stalled, json!({"providerArn": ARN})] {
-            let mut federation = federation(&status);
-            federation.spec.bindings.allowed_managed_policies = vec!["AmazonS3ReadOnlyAccess".to_owned()];
-            federations.observe(&federation);
-            patterns.push(
-                federations
-                    .get("default")
-                    .unwrap()
-                    .usage
-                    .guardrails
-                    .allowed_managed_policies,
-            );
-            federation.metadata.deletion_timestamp = Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
-                jiff::Timestamp::UNIX_EPOCH,
-            ));
-            federations.observe(&federation);
-            patterns.push(
-                federations
-                    .get("default")
-                    .unwrap()
-                    .usage
-                    .guardrails
-                    .allowed_managed_policies,
-            );
+            for deleted in [None, Some(now.clone())] {
+                let mut federation = federation(&status);
+                federation.spec.bindings.allowed_managed_policies = vec!["AmazonS3ReadOnlyAccess".to_owned()];
+                federation.metadata.deletion_timestamp = deleted;
+                federations.observe(&federation);
+                let usage = federations.get("default").unwrap().usage;
+                patterns.push(usage.guardrails.allowed_managed_policies);
+            }
         }
         assert!(patterns.iter().all(|pattern| *pattern == patterns[0]), "{patterns:?}");
     }
