@@ -11,11 +11,15 @@ lack() {
 command -v cargo >/dev/null 2>&1 || lack "Rust is missing: install rustup (rust-toolchain.toml then picks the version)."
 command -v cc >/dev/null 2>&1 || lack "A C compiler is missing: install gcc or clang (Debian: apt-get install build-essential)."
 
-if [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
+# Archives of envtest have no kube-controller-manager.
+for binary in etcd kubectl kube-apiserver kube-controller-manager; do
+  [ -x "${KUBEBUILDER_ASSETS:-}/$binary" ] || to_build="${to_build:-}${to_build:+, }$binary"
+done
+if [ -n "${to_build:-}" ]; then
   if ! command -v go >/dev/null 2>&1; then
-    lack "Go >= 1.26 is missing: it builds the test control plane (or set KUBEBUILDER_ASSETS to one that you have)."
+    lack "Go >= 1.26 is missing: it builds $to_build for the tests (or set KUBEBUILDER_ASSETS to a directory that has them)."
   elif [ "$(printf '%s\n1.26\n' "$(go env GOVERSION | sed 's/^go//')" | sort -V | head -n 1)" != "1.26" ]; then
-    lack "Go >= 1.26 is needed to build the test control plane, found $(go env GOVERSION) (or set KUBEBUILDER_ASSETS)."
+    lack "Go >= 1.26 is needed to build $to_build for the tests, found $(go env GOVERSION) (or set KUBEBUILDER_ASSETS to a directory that has them)."
   fi
 fi
 

@@ -84,7 +84,7 @@ pub struct IamRoleBindingSpec {
     pub service_account_mode: ServiceAccountMode,
     /// What deleting this object does. `Delete`: the role is removed, if it still carries our ownership tags. `Retain`:
     /// the role stays in AWS and keeps trusting the ServiceAccounts; the federation must allow it by
-    /// `spec.bindings.allowRetain`.
+    /// `spec.bindings.allowRetain`. Where it does not when the object is deleted, `Retain` counts as `Delete`.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// Stops all work on this binding, except its deletion. What exists in AWS stays as it is, as long as the

@@ -131,7 +131,7 @@ pub struct OidcFederationSpec {
     pub tags: BTreeMap<String, String>,
     /// What deleting this object does. `Delete`: the provider and the documents are removed, if they still carry our
     /// ownership tags. `Retain`: everything stays in AWS. Either way the deletion waits until no IamRoleBinding refers
-    /// to this federation, and the bucket itself is never deleted.
+    /// to this federation, and a bucket that this object did not create is never deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
     /// How often everything is compared with AWS and repaired, with some jitter. Between 10s and 24h.

@@ -32,7 +32,8 @@ wanted=(etcd kubectl kube-apiserver)
 [ "$with_controller_manager" = 1 ] && wanted+=(kube-controller-manager)
 missing=()
 for binary in "${wanted[@]}"; do
-  [ -x "$target/$binary" ] || missing+=("$binary")
+  # The launcher takes each from KUBEBUILDER_ASSETS first; what is not there is built.
+  [ -x "$target/$binary" ] || [ -x "${KUBEBUILDER_ASSETS:-}/$binary" ] || missing+=("$binary")
 done
 if [ "${#missing[@]}" -eq 0 ]; then
   echo "$target"
@@ -40,7 +41,7 @@ if [ "${#missing[@]}" -eq 0 ]; then
 fi
 
 if ! command -v go >/dev/null 2>&1; then
-  echo "control plane: Go >= 1.26 is needed to build ${missing[*]}; install it from your distribution or https://go.dev/dl, or set KUBEBUILDER_ASSETS to a directory that has kube-apiserver, etcd and kubectl" >&2
+  echo "control plane: Go >= 1.26 is needed to build ${missing[*]}; install it from your distribution or https://go.dev/dl, or set KUBEBUILDER_ASSETS to a directory that has them" >&2
   exit 1
 fi
 go_version=$(go env GOVERSION | sed 's/^go//')
