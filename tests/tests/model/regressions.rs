@@ -241,3 +241,22 @@ fn a_conflict_behind_another_trouble_is_not_told_for_ever() {
         },
     ]);
 }
+
+/// One refusal of a listing was believed for an hour, though IAM takes a while to show what it grants; only a restart asked again.
+#[test]
+fn a_listing_that_was_refused_once_is_asked_for_the_next_time() {
+    for calls in ["*", "iam:Get*"] {
+        let refused = Action::Fault {
+            calls,
+            skip: 0,
+            times: 1,
+            kind: FaultKind::Refused,
+        };
+        lives(&[
+            Action::Federation(FederationEdit::Create),
+            Action::Binding(0, BindingWish::default()),
+            refused,
+            Action::Wait(5),
+        ]);
+    }
+}

@@ -20,8 +20,6 @@ use crate::binding::observe::Found;
 const SETTLE: Duration = Duration::from_mins(2);
 /// Between two attempts that passes ask for.
 pub(super) const RETRY: Duration = Duration::from_mins(1);
-/// When a refused listing is asked for again.
-const DENIED_FOR: Duration = Duration::from_hours(1);
 /// When an account that was too large is looked at again.
 const LARGE_FOR: Duration = Duration::from_hours(6);
 
@@ -47,8 +45,9 @@ pub(super) struct Room {
 struct State {
     taken: Option<Taken>,
     attempted: Option<Instant>,
-    /// Until when the listing of details is not asked for, and why.
-    no_details: Option<(Instant, Because)>,
+    /// Until when the account counts as too large to list its details. A refusal is no reason not to ask the next time: IAM
+    /// takes a while to grant what it was told to grant, and one call per inventory is cheap.
+    large_until: Option<Instant>,
     /// When roles were last written to.
     touched: HashMap<String, Instant>,
     /// What the listing does not show of roles that were read by themselves.
@@ -114,12 +113,12 @@ impl Room {
         attempted.is_none_or(|attempted| now.duration_since(attempted) >= every)
     }
 
-    /// An attempt begins; says why details are not to be listed, if so.
+    /// An attempt begins; says why details are not even to be asked for, if so.
     pub(super) fn begin(&self, now: Instant) -> Option<Because> {
         let mut state = self.lock();
         state.attempted = Some(now);
-        let known = state.no_details.clone();
-        known.filter(|(until, _)| now < *until).map(|(_, because)| because)
+        let large = state.large_until.is_some_and(|until| now < until);
+        large.then_some(Because::LargeAccount)
     }
 
     /// The tags of these listed roles, as far as they have been read.
@@ -139,19 +138,16 @@ impl Room {
         let mut state = self.lock();
         match &listing.method {
             Method::Inventory => {
-                state.no_details = None;
+                state.large_until = None;
                 state.deep.clear();
             }
-            Method::Rolling(because) | Method::Each(because) => {
-                let renewed = state.no_details.as_ref().is_none_or(|(until, _)| started >= *until);
+            Method::Rolling(Because::LargeAccount) => {
+                let renewed = state.large_until.is_none_or(|until| started >= until);
                 if renewed {
-                    let pause = match because {
-                        Because::Denied(_) => DENIED_FOR,
-                        Because::LargeAccount => LARGE_FOR,
-                    };
-                    state.no_details = Some((started + pause, because.clone()));
+                    state.large_until = Some(started + LARGE_FOR);
                 }
             }
+            Method::Rolling(Because::Denied(_)) | Method::Each(_) => {}
         }
         let present = &listing.shallow;
         state.deep.retain(|role, _| present.contains_key(role));

@@ -119,22 +119,25 @@ fn what_the_listing_lacks_is_read_by_itself_now_and_then() {
 }
 
 #[test]
-fn a_refused_listing_is_asked_for_again_later() {
+fn a_refused_listing_is_asked_for_the_next_time_and_one_that_was_too_large_later() {
     let (room, start) = (Room::default(), Instant::now());
     assert_eq!(room.begin(start), None);
     let denied = Because::Denied("iam:GetAccountAuthorizationDetails".to_owned());
-    install(&room, start, listing(Method::Rolling(denied.clone()), "{}"));
-    assert_eq!(room.begin(start + minutes(59)), Some(denied.clone()));
-    install(&room, start + minutes(59), listing(Method::Rolling(denied), "{}"));
-    assert_eq!(room.begin(start + minutes(60)), None, "an hour after it was asked for");
-    install(
-        &room,
-        start + minutes(60),
-        listing(Method::Rolling(Because::LargeAccount), "{}"),
+    install(&room, start, listing(Method::Rolling(denied), "{}"));
+    assert_eq!(room.begin(start + minutes(10)), None, "it may be granted by now");
+    let large = || listing(Method::Rolling(Because::LargeAccount), "{}");
+    install(&room, start + minutes(10), large());
+    assert_eq!(room.begin(start + minutes(20)), Some(Because::LargeAccount));
+    install(&room, start + minutes(360), large());
+    assert_eq!(
+        room.begin(start + minutes(370)),
+        None,
+        "six hours after it was last looked at"
     );
-    assert!(room.begin(start + minutes(61)).is_some());
-    install(&room, start + minutes(500), listing(Method::Inventory, "{}"));
-    assert_eq!(room.begin(start + minutes(501)), None);
+    install(&room, start + minutes(370), large());
+    assert!(room.begin(start + minutes(380)).is_some());
+    install(&room, start + minutes(800), listing(Method::Inventory, "{}"));
+    assert_eq!(room.begin(start + minutes(801)), None);
 }
 
 #[test]
