@@ -2,6 +2,7 @@
 //! going of an older binding that had what it wants.
 
 mod places;
+mod waker;
 
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
@@ -17,28 +18,27 @@ use kube::{
     core::PartialObjectMeta,
     runtime::{
         Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
-        reflector::{self, ObjectRef, Store},
+        reflector::{self, Store},
         watcher::{self, Event, watcher},
     },
 };
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, trace, warn};
 
+use self::waker::Reference;
+pub(super) use self::waker::Waker;
 use super::{
     Bindings, Inventories, Limits, accounts::account_of, federation::Federations, inventory::keep, memory::Memory,
-    siblings::contend,
 };
 use crate::{
     births::Births,
     leadership::Leadership,
-    object::{Managed, ObjectKey, reference_to, slim},
+    object::{ObjectKey, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
 
 /// Cleanups of bindings that went without being let go.
 const CLEANUPS_AT_A_TIME: usize = 2;
-
-type Reference = ObjectRef<Guarded<IamRoleBinding>>;
 
 /// What the controller of bindings is made of.
 pub struct Parts<C, L> {
@@ -288,138 +288,5 @@ async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
         if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
             waker.wake_bound(&namespace, &name);
         }
-    }
-}
-
-/// Wakes bindings.
-#[derive(Clone)]
-pub(super) struct Waker {
-    bindings: Store<Guarded<IamRoleBinding>>,
-    wake: UnboundedSender<Reference>,
-}
-
-impl Waker {
-    #[cfg(test)]
-    pub(super) fn over(bindings: Store<Guarded<IamRoleBinding>>, wake: UnboundedSender<Reference>) -> Self {
-        Self { bindings, wake }
-    }
-
-    fn wake_users(&self, federation: &str) {
-        self.wake_where(|binding| binding.spec.federation_ref.name == federation);
-    }
-
-    fn wake_namespace(&self, namespace: &str) {
-        self.wake_where(|binding| binding.namespace().as_deref() == Some(namespace));
-    }
-
-    fn wake_bound(&self, namespace: &str, account: &str) {
-        self.wake_where(|binding| {
-            binding.namespace().as_deref() == Some(namespace)
-                && binding.spec.service_accounts.iter().any(|bound| bound.name == account)
-        });
-    }
-
-    /// Wakes those that want what this binding had.
-    fn wake_contenders(&self, binding: &Guarded<IamRoleBinding>) {
-        let Some(binding) = binding.object() else { return };
-        self.wake_where(|other| other.uid() != binding.uid() && contend(binding, other));
-    }
-
-    /// Wakes those that want what this binding had before its spec changed.
-    fn wake_contenders_of_earlier(&self, binding: &Guarded<IamRoleBinding>) {
-        let Some(now) = binding.object() else { return };
-        let earlier = self.bindings.get(&reference_to(now));
-        if let Some(earlier) = earlier
-            && earlier
-                .object()
-                .is_some_and(|earlier| earlier.generation() != now.generation())
-        {
-            self.wake_contenders(&earlier);
-        }
-    }
-
-    pub(super) fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
-        for binding in self.bindings.state() {
-            if let Some(binding) = binding.object()
-                && wanted(binding)
-            {
-                // Nobody listens any more only when the controller has stopped.
-                let _ = self.wake.unbounded_send(reference_to(binding));
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    pub(super) fn binding(name: &str, federation: &str, account: &str, generation: i64) -> Guarded<IamRoleBinding> {
-        let binding = json!({
-            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
-            "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": generation},
-            "spec": {"serviceAccounts": [{"name": account}], "federationRef": {"name": federation}},
-        });
-        Guarded(Ok(serde_json::from_value(binding).unwrap()))
-    }
-
-    pub(super) fn waker(bindings: &[Guarded<IamRoleBinding>]) -> (Waker, UnboundedReceiver<Reference>) {
-        let (reader, mut writer) = reflector::store();
-        for binding in bindings {
-            writer.apply_watcher_event(&Event::Apply(binding.clone()));
-        }
-        let (wake, woken) = unbounded();
-        (Waker { bindings: reader, wake }, woken)
-    }
-
-    /// Names of the bindings woken, in order.
-    pub(super) fn names(mut woken: UnboundedReceiver<Reference>) -> Vec<String> {
-        let mut names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
-            .map(|one| one.name)
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_federation_wakes_its_own_bindings_only() {
-        let (waker, woken) = waker(&[
-            binding("a", "x", "sa", 1),
-            binding("b", "y", "sb", 1),
-            binding("c", "x", "sc", 1),
-        ]);
-        waker.wake_users("x");
-        assert_eq!(names(woken), ["a", "c"]);
-    }
-
-    #[test]
-    fn an_account_wakes_the_bindings_of_its_namespace_that_name_it() {
-        let (waker, woken) = waker(&[binding("a", "x", "sa", 1), binding("b", "x", "sb", 1)]);
-        waker.wake_bound("elsewhere", "sa");
-        waker.wake_bound("ns", "sb");
-        assert_eq!(names(woken), ["b"]);
-    }
-
-    #[test]
-    fn a_binding_that_goes_or_lets_go_wakes_those_that_wait_for_what_it_had() {
-        let all = [
-            binding("old", "x", "sa", 1),
-            binding("young", "x", "sa", 1),
-            binding("other", "x", "sb", 1),
-        ];
-        let (waker, woken) = waker(&all);
-        waker.wake_contenders(&all[0]);
-        assert_eq!(names(woken), ["young"]);
-
-        let (waker, woken) = self::waker(&all);
-        waker.wake_contenders_of_earlier(&binding("old", "x", "sa", 1));
-        waker.wake_contenders_of_earlier(&binding("new", "x", "sa", 1));
-        assert_eq!(names(woken), Vec::<String>::new(), "same spec, or never seen before");
-
-        let (waker, woken) = self::waker(&all);
-        waker.wake_contenders_of_earlier(&binding("old", "x", "elsewhere", 2));
-        assert_eq!(names(woken), ["young"]);
     }
 }

@@ -18,8 +18,8 @@ use tracing::{debug, warn};
 
 use super::{
     Scope,
-    room::{Room, key},
-    take::Listing,
+    room::Room,
+    take::{Listing, key},
 };
 use crate::{
     binding::{Bindings, home::roles_in_place, watch::Waker},

@@ -12,7 +12,10 @@ use irsa_core::{
 };
 use tokio::time::Instant;
 
-use super::{Findings, take::Listing};
+use super::{
+    Findings,
+    take::{Listing, key},
+};
 use crate::binding::observe::Found;
 
 /// For so long after our own write a listing may still show what was before. IAM shows a change within seconds, rarely
@@ -252,11 +255,6 @@ impl State {
         let all: BTreeSet<&Orphan> = listed.chain(left).collect();
         all.into_iter().cloned().collect()
     }
-}
-
-/// IAM compares names without regard to case.
-pub(super) fn key(name: &str) -> String {
-    name.to_ascii_lowercase()
 }
 
 /// Keys whose values differ, or that only one of both has.

@@ -12,8 +12,6 @@ use irsa_core::{
     vocabulary::TAG_CLUSTER,
 };
 
-use super::room::key;
-
 /// So many roles without a binding are read by themselves at a time, where no listing shows their tags.
 const STRANGERS_AT_A_TIME: usize = 20;
 
@@ -139,4 +137,9 @@ fn deep_of(role: DetailedRole) -> (String, Deep) {
         inline: role.inline,
     };
     (key(&role.name), deep)
+}
+
+/// IAM compares names without regard to case.
+pub(super) fn key(name: &str) -> String {
+    name.to_ascii_lowercase()
 }

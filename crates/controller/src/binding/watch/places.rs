@@ -53,7 +53,7 @@ fn waits_for_place(binding: &IamRoleBinding) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::tests::{binding, names, waker};
+    use super::super::waker::tests::{binding, names, waker};
 
     #[test]
     fn a_new_binding_that_goes_before_others_wakes_them_and_one_that_comes_last_wakes_nobody() {
@@ -61,7 +61,7 @@ mod tests {
         let (waker, woken) = waker(&all);
         waker.wake_overtaken(&binding("a", "x", "sc", 1));
         assert_eq!(names(woken), ["m", "n"], "made in the same second, and first by name");
-        let (waker, woken) = super::super::tests::waker(&all);
+        let (waker, woken) = super::super::waker::tests::waker(&all);
         waker.wake_overtaken(&binding("z", "x", "sc", 1));
         waker.wake_overtaken(&all[0]);
         assert_eq!(names(woken), Vec::<String>::new(), "last, and known before");
@@ -80,7 +80,7 @@ mod tests {
         let (waker, woken) = waker(&all);
         waker.wake_first_in_line(&binding("gone", "x", "gone", 1));
         assert_eq!(names(woken), ["b"]);
-        let (waker, woken) = super::super::tests::waker(&all);
+        let (waker, woken) = super::super::waker::tests::waker(&all);
         waker.wake_first_in_line(&binding("gone", "y", "gone", 1));
         assert_eq!(names(woken), Vec::<String>::new(), "another federation's place");
     }
