@@ -59,6 +59,9 @@ struct State {
     strangers: HashMap<String, Tags>,
     /// Roles that listings showed to be not as they were, until their bindings are woken.
     changed: BTreeSet<String>,
+    /// Those of which the last listing proved nothing, because we had just written to them ourselves: woken with the next,
+    /// which answers them all at once. To wake them before would read each by itself, most when many are made.
+    put_off: BTreeSet<String>,
     /// Roles that bindings left behind since the last inventory: when, of which federation, and which.
     left: HashMap<String, (Instant, String, Orphan)>,
 }
@@ -165,10 +168,14 @@ impl Room {
             orphans,
         });
         if let Some((before, now)) = before.zip(state.taken.as_ref()) {
-            let changed: Vec<String> = differing(&before.listing.shallow, &now.listing.shallow)
+            let differ: Vec<String> = differing(&before.listing.shallow, &now.listing.shallow)
                 .chain(differing(&before.listing.deep, &now.listing.deep))
                 .cloned()
                 .collect();
+            let all = std::mem::take(&mut state.put_off).into_iter().chain(differ);
+            let (ours, changed) = all.partition(|role| state.touched.contains_key(role));
+            state.put_off = ours;
+            let changed: BTreeSet<String> = changed;
             state.changed.extend(changed);
         }
     }

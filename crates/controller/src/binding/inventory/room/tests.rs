@@ -155,6 +155,20 @@ fn roles_that_are_not_as_they_were_are_named() {
 }
 
 #[test]
+fn what_we_have_just_changed_ourselves_is_told_by_the_next_listing_that_proves_something() {
+    let (room, start) = (Room::default(), Instant::now());
+    let changed = |at: Instant, trust: &str| install(&room, at, listing(Method::Inventory, trust));
+    assert!(changed(start, "{}").is_empty());
+    room.touch("App", start + minutes(1));
+    assert!(changed(start + minutes(2), "{\"a\":1}").is_empty(), "our own doing");
+    room.touch("App", start + minutes(3));
+    assert!(changed(start + minutes(4), "{\"a\":1}").is_empty(), "again");
+    // Whether it stayed as we made it has yet to be seen.
+    assert_eq!(changed(start + minutes(6), "{\"a\":1}"), ["app"]);
+    assert!(changed(start + minutes(7), "{\"a\":1}").is_empty());
+}
+
+#[test]
 fn attempts_keep_their_distance_also_when_they_fail() {
     let (room, start) = (Room::default(), Instant::now());
     assert!(room.is_due(INTERVAL, start));
