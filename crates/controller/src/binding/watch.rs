@@ -3,6 +3,7 @@
 
 mod places;
 mod waker;
+mod went;
 
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
@@ -25,8 +26,8 @@ use kube::{
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, trace, warn};
 
-use self::waker::Reference;
 pub(super) use self::waker::Waker;
+use self::{waker::Reference, went::Went};
 use super::{
     Bindings, Inventories, Limits, accounts::account_of, federation::Federations, inventory::keep, memory::Memory,
 };
@@ -147,7 +148,7 @@ fn binding_stream(
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
 ) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
-    let mut listed = HashSet::new();
+    let mut went = Went::default();
     watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
         .default_backoff()
         .modify(|binding| slim(binding.meta_mut()))
@@ -162,18 +163,12 @@ fn binding_stream(
                 Event::Delete(binding) => {
                     waker.wake_contenders(binding);
                     waker.wake_first_in_line(binding);
-                    send(&gone, binding);
                 }
-                Event::Init => listed.clear(),
-                Event::InitApply(binding) => drop(listed.insert(ObjectKey::of(binding))),
-                // What went while the watch was interrupted is not told of one by one.
-                Event::InitDone => {
-                    let known = waker.bindings.state();
-                    let missing = known
-                        .iter()
-                        .filter(|binding| !listed.contains(&ObjectKey::of(&***binding)));
-                    missing.for_each(|binding| send(&gone, binding));
-                }
+                Event::Init | Event::InitApply(_) | Event::InitDone => {}
+            }
+            for binding in went.by(event, &waker.bindings) {
+                // Nobody listens any more only when the controller has stopped.
+                let _ = gone.unbounded_send(binding);
             }
         })
         .reflect(writer)
@@ -182,13 +177,6 @@ fn binding_stream(
             predicates::generation.combine(predicates::annotations),
             PredicateConfig::default(),
         )
-}
-
-fn send(gone: &UnboundedSender<IamRoleBinding>, binding: &Guarded<IamRoleBinding>) {
-    if let Some(binding) = binding.object() {
-        // Nobody listens any more only when the controller has stopped.
-        let _ = gone.unbounded_send(binding.clone());
-    }
 }
 
 /// Removes what bindings made that went without being let go.

@@ -15,8 +15,8 @@ use crate::{leadership::Leadership, log, object::Managed};
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a cleanup that failed for `reason` is given up, leaving what it could not remove: asked for by the annotation,
-/// and not merely for a throttled call, a lost connection, or what IAM may not show yet, which the next pass may not meet. A federation that waits for
-/// its bindings has not failed: without it they could not clean up either.
+/// and not merely for a throttled call, a lost connection, or what IAM may not show yet, which the next pass may not meet. A
+/// federation that waits for its bindings has not failed: without it they could not clean up either.
 pub(super) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, now: Timestamp) -> bool {
     let deleted = object.meta().deletion_timestamp.as_ref().map(|time| time.0);
     let waited = deleted.is_some_and(|deleted| now.duration_since(deleted) >= PATIENCE);

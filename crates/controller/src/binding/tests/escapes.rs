@@ -221,6 +221,20 @@ async fn a_name_that_only_somebody_elses_role_can_have_holds_no_deletion() {
     assert_eq!(bench.cleanup(&binding).await.unwrap_err().reason, Reason::AccessDenied);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_went_is_cleaned_up_in_turn() {
+    let (bench, binding) = bound(|_| ()).await;
+    bench.aws.take_calls();
+    let turns = Semaphore::new(0);
+    let waiting = bench.controller.look_after_gone(&binding, &turns);
+    let waited = tokio::time::timeout(Duration::from_hours(1), waiting).await;
+    assert!(waited.is_err());
+    assert_eq!(bench.aws.take_calls(), Vec::<String>::new(), "no turn, no call");
+    turns.add_permits(1);
+    bench.controller.look_after_gone(&binding, &turns).await;
+    assert!(bench.aws.get(ROLE).is_none());
+}
+
 #[tokio::test]
 async fn the_canary_is_never_bound() {
     let bench = Bench::new();
