@@ -219,6 +219,24 @@ async fn deletion_touches_no_role_that_is_not_ours() {
     assert!(bench.aws.get(ROLE).is_some());
 }
 
+/// What docs/runbooks/wait.md tells people whose federation was deleted by mistake.
+#[tokio::test(start_paused = true)]
+async fn retain_counts_also_while_the_federation_is_being_deleted_if_it_allows_it() {
+    for allowed in [true, false] {
+        let (bench, mut binding) = bound().await;
+        binding.spec.deletion_policy = irsa_api::DeletionPolicy::Retain;
+        bench.federate(|federation| {
+            federation["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+            federation["spec"]["bindings"]["allowRetain"] = json!(allowed);
+        });
+        bench.shown().await;
+        assert_eq!(bench.cleanup(&binding).await, Ok(()));
+        let trust = bench.aws.get(ROLE).map(|stored| stored.role.trust_policy);
+        let lets_in = trust.is_some_and(|trust| trust.contains("system:serviceaccount:ns:app"));
+        assert_eq!(lets_in, allowed);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn retain_leaves_role_and_annotations_where_the_federation_allows_it() {
     let (bench, mut binding) = bound().await;
