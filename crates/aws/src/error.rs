@@ -31,10 +31,13 @@ pub enum Kind {
     NoCredentials,
     /// AWS could not be reached, took too long, or failed.
     Unavailable,
+    /// Something answered, and what it said is no answer of AWS's: a proxy, a portal, or a wrong `AWS_ENDPOINT_URL`.
+    NotAws,
 }
 
 impl Kind {
-    /// The kind of an error code as it stands on the wire, with the HTTP status for codes that nobody has listed.
+    /// The kind of an error code as it stands on the wire, with the HTTP status for codes that nobody has listed. For an
+    /// answer without any code see [`Self::without_code`].
     ///
     /// Codes: the service models of IAM, STS and S3; AWS's common errors. `LimitExceeded` is IAM's quota code and no
     /// throttling, unlike the `LimitExceededException` of other services.
@@ -107,6 +110,16 @@ impl Kind {
             | "RequestExpired"
             | "RequestTimeTooSkewed" => Self::NoCredentials,
             _ => Self::of_status(http_status),
+        }
+    }
+
+    /// The kind of a refusal that has none of AWS's codes. All three services put one into each refusal, but what stands
+    /// before them need not: a load balancer that is full or failing.
+    pub const fn without_code(http_status: u16) -> Self {
+        match http_status {
+            429 => Self::Throttled,
+            500.. => Self::Unavailable,
+            _ => Self::NotAws,
         }
     }
 

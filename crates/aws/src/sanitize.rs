@@ -3,14 +3,16 @@
 //! Messages go into conditions, events and logs. A request id in a condition would make every pass write the status
 //! anew; a token or key in one would be a leak.
 
-/// Longest message that is kept, in characters.
-const MAX_CHARS: usize = 400;
+/// Longest message that is kept, in characters. The end is as precious as the start: AWS says last which policy denied a
+/// call.
+const MAX_CHARS: usize = 500;
 /// What stands where something secret stood.
 const REDACTED: &str = "<redacted>";
 /// Secret keys have 40 characters and session tokens hundreds. Shorter runs are names.
 const SECRET_CHARS: usize = 40;
 
-/// The message on one line, without request ids, host ids, tokens and keys, and not longer than 400 characters.
+/// The message on one line, without request ids, host ids, tokens and keys, and not much longer than [`MAX_CHARS`]: what is
+/// too long loses its middle.
 ///
 /// ARNs stay as they are: they say what a policy must allow.
 pub(crate) fn sanitize(message: &str) -> String {
@@ -27,10 +29,13 @@ pub(crate) fn sanitize(message: &str) -> String {
     }
     let text = kept.join(" ");
     let text = text.trim_end_matches([',', ';', '(', ' ']);
-    match text.char_indices().nth(MAX_CHARS) {
-        None => text.to_owned(),
-        Some((end, _)) => text.get(..end).map_or_else(String::new, |cut| format!("{cut}…")),
+    let length = text.chars().count();
+    if length <= MAX_CHARS {
+        return text.to_owned();
     }
+    let half = MAX_CHARS / 2;
+    let start = text.chars().take(half);
+    start.chain(['…']).chain(text.chars().skip(length - half)).collect()
 }
 
 /// How many words after this one belong to a label such as `RequestId: 4f…` or `Request ID: 4f…`; `None` for other words.
@@ -176,9 +181,23 @@ mod tests {
 
     #[test]
     fn a_message_is_cut_at_a_character() {
-        let cut = sanitize(&"ä".repeat(500));
-        assert_eq!(cut.chars().count(), 401);
-        assert!(cut.ends_with('…'));
+        let cut = sanitize(&"ä".repeat(600));
+        assert_eq!(cut.chars().count(), 501);
+        assert!(cut.contains("ä…ä"));
+    }
+
+    #[test]
+    fn of_a_long_message_both_ends_stay() {
+        let message = format!(
+            "User: x {} with an explicit deny in a service control policy",
+            "y ".repeat(600)
+        );
+        let cut = sanitize(&message);
+        assert!(cut.starts_with("User: x"), "{cut}");
+        assert!(
+            cut.ends_with("with an explicit deny in a service control policy"),
+            "{cut}"
+        );
     }
 
     #[test]

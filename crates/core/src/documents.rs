@@ -40,6 +40,13 @@ pub fn leads_to(discovery: &[u8], issuer: &IssuerUrl) -> bool {
     names("issuer", issuer.as_str()) && names("jwks_uri", &issuer.jwks_url())
 }
 
+/// Whether these bytes are a page of a proxy or a portal, and to nobody a document: no reader of JSON, however lenient,
+/// takes what begins like HTML or XML, or is empty.
+pub fn is_markup(bytes: &[u8]) -> bool {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    text.is_empty() || text.starts_with(b"<")
+}
+
 /// The keys as a JWKS.
 pub fn jwks(keys: &KeySet) -> Vec<u8> {
     rendered(&keys.to_jwks())
@@ -72,6 +79,16 @@ mod tests {
 
     fn issuer() -> IssuerUrl {
         IssuerUrl::parse("https://acme-irsa.s3.eu-central-1.amazonaws.com/clusters/prod").unwrap()
+    }
+
+    #[test]
+    fn a_page_is_told_from_whatever_may_be_read_as_a_document() {
+        for page in ["<html>", " \n<?xml", "\u{feff}<!DOCTYPE html>", "", "\n"] {
+            assert!(is_markup(page.as_bytes()), "{page:?}");
+        }
+        for other in ["{", "\u{feff}{}", "[]", "text", "// <\n{}"] {
+            assert!(!is_markup(other.as_bytes()), "{other:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod compare;
+pub mod denial;
 pub mod documents;
 pub mod history;
 pub mod inventory;

@@ -13,3 +13,4 @@ mod documents;
 mod failures;
 mod gate;
 mod policy;
+mod strangers;

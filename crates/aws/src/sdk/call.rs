@@ -13,6 +13,7 @@ use crate::{
     error::{AwsError, Kind},
     gate::Closed,
     sanitize::sanitize,
+    sdk::stranger::Stranger,
 };
 
 /// What a call is about, for its error.
@@ -48,9 +49,15 @@ impl About<'_> {
         if let SdkError::ServiceError(answer) = &error {
             let status = answer.raw().status().as_u16();
             let metadata = answer.err().meta();
-            let code = metadata.code().map_or_else(|| status.to_string(), str::to_owned);
-            let kind = Kind::of(&code, status);
-            return self.error(&code, metadata.message().unwrap_or_default(), kind);
+            let message = metadata.message().unwrap_or_default();
+            return match (metadata.code(), Kind::without_code(status)) {
+                (Some(code), _) => self.error(code, message, Kind::of(code, status)),
+                (None, Kind::NotAws) => self.not_aws(&Stranger::of(answer.raw())),
+                (None, kind) => self.error(&status.to_string(), message, kind),
+            };
+        }
+        if let SdkError::ResponseError(answer) = &error {
+            return self.not_aws(&Stranger::of(answer.raw()));
         }
         if let Some(credentials) = find::<CredentialsError>(&error) {
             return self.no_credentials(credentials);
@@ -70,7 +77,21 @@ impl About<'_> {
         }
     }
 
+    fn not_aws(&self, stranger: &Stranger) -> AwsError {
+        let service = self
+            .operation
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
+        let message = format!("the endpoint answered {stranger}, which is no answer of {service}'s");
+        self.error("UnreadableAnswer", &message, Kind::NotAws)
+    }
+
     fn no_answer(&self, error: &(dyn Error + 'static)) -> AwsError {
+        if let Some(stranger) = find::<Stranger>(error) {
+            return self.not_aws(stranger);
+        }
         if let Some(closed) = find::<Closed>(error) {
             return self.error("NotLeader", &closed.to_string(), Kind::Unavailable);
         }

@@ -28,6 +28,7 @@ use crate::{
     gate::{Closed, TimedBody, WriteGate, within},
     limiter::{Limiter, Priority},
     ports::Document,
+    sdk::{call::find, stranger::Stranger},
 };
 
 /// No answer that we ask for is longer; a page of 1,000 roles is about 1 MiB.
@@ -89,6 +90,11 @@ impl Meter {
         let mut attempt = self.attempts.begin(operation);
         let answer = tokio::time::timeout(self.timeout, whole(request.send())).await;
         let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
+        let answer = answer.and_then(|answer| match Stranger::behind(operation, &answer) {
+            // Asked again it would say the same.
+            Some(stranger) => Err(ConnectorError::user(stranger.into())),
+            None => Ok(answer),
+        });
         let result = judge(&answer);
         attempt.ended(result);
         debug!(
@@ -205,6 +211,7 @@ pub(crate) struct TooLong(pub(crate) usize);
 fn judge(answer: &Answer) -> AttemptResult {
     let answer = match answer {
         Err(error) if error.is_timeout() => return AttemptResult::TimedOut,
+        Err(error) if find::<Stranger>(error).is_some() => return AttemptResult::Failed,
         Err(_) => return AttemptResult::Unreachable,
         Ok(answer) => answer,
     };

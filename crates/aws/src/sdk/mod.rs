@@ -11,6 +11,7 @@ mod public;
 mod roles;
 mod s3;
 mod settings;
+mod stranger;
 mod tags;
 mod wire;
 

@@ -2,6 +2,7 @@
 
 use irsa_aws::{AwsError, Kind};
 use irsa_core::{
+    denial::Denial,
     naming::RoleName,
     plan::binding::BindingStep,
     vocabulary::{ConditionType, Reason},
@@ -12,11 +13,23 @@ use crate::halt::Halt;
 /// A call that failed for a reason that has nothing to do with what it was about.
 pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
     let message = match error.kind() {
-        Kind::AccessDenied => format!("AWS refused {error}; allow it in the operator's IAM policy."),
+        Kind::AccessDenied => denied(error),
         Kind::NoCredentials => format!("The operator has no valid AWS credentials: {error}."),
+        Kind::NotAws => not_aws(error),
         _ => format!("{error}."),
     };
     Halt::new(aspect, reason(error.kind()), message)
+}
+
+/// A denied call, and whoever denied it can be asked to do what.
+pub(crate) fn denied(error: &AwsError) -> String {
+    let remedy = Denial::read(&error.message).remedy(error.operation);
+    format!("AWS refused {error}; {remedy}.")
+}
+
+/// Something answered in AWS's place.
+pub(crate) fn not_aws(error: &AwsError) -> String {
+    format!("{error}; check AWS_ENDPOINT_URL, and the proxies between the operator and AWS.")
 }
 
 const fn reason(kind: Kind) -> Reason {
@@ -29,7 +42,7 @@ const fn reason(kind: Kind) -> Reason {
         Kind::DeleteConflict => Reason::RoleInUse,
         Kind::MalformedPolicy => Reason::MalformedPolicy,
         Kind::InvalidInput => Reason::InvalidSpec,
-        Kind::IdpUnreachable | Kind::NoCredentials | Kind::Unavailable => Reason::AwsUnavailable,
+        Kind::IdpUnreachable | Kind::NoCredentials | Kind::Unavailable | Kind::NotAws => Reason::AwsUnavailable,
     }
 }
 
@@ -188,12 +201,31 @@ mod tests {
 
     #[test]
     fn a_refused_call_names_action_resource_and_remedy() {
-        let halt = refusal(Kind::AccessDenied, "no identity-based policy allows it", &attach());
+        let message = "because no identity-based policy allows the iam:Call action";
+        let halt = refusal(Kind::AccessDenied, message, &attach());
         assert_eq!(
             halt.message,
-            "AWS refused iam:Call on p-ns.app: Code (no identity-based policy allows it); allow it in the operator's \
-             IAM policy."
+            "AWS refused iam:Call on p-ns.app: Code (because no identity-based policy allows the iam:Call action); allow \
+             iam:Call in the operator's IAM policy (docs/iam-policy.md)."
         );
+        let above = "with an explicit deny in a service control policy";
+        let halt = refusal(Kind::AccessDenied, above, &attach());
+        assert_eq!(halt.reason, Reason::AccessDenied);
+        assert!(
+            halt.message.contains("organisation's service control policies"),
+            "{}",
+            halt.message
+        );
+    }
+
+    #[test]
+    fn an_answer_that_is_not_awss_is_the_endpoints_trouble() {
+        let message = "the endpoint answered 405 with text/html, which is no answer of IAM's";
+        for step in [attach(), BindingStep::UpdateTrust { trust: String::new() }] {
+            let halt = refusal(Kind::NotAws, message, &step);
+            assert_eq!(halt.reason, Reason::AwsUnavailable);
+            assert!(halt.message.contains("AWS_ENDPOINT_URL"), "{}", halt.message);
+        }
     }
 
     #[test]

@@ -37,8 +37,13 @@ use irsa_core::outcome::Outcome;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
+pub(crate) use self::{
+    aws_errors::{denied, not_aws},
+    federation::connection,
+    inventory::Findings,
+    salvage::salvage,
+};
 use self::{federation::Federations, memory::Memory};
-pub(crate) use self::{federation::connection, inventory::Findings, salvage::salvage};
 pub use self::{
     inventory::Inventories,
     validate::Limits,

@@ -2,11 +2,15 @@
 
 use irsa_aws::{AwsError, Kind, PublicAccessBlock};
 use irsa_core::{
+    denial::Denial,
     plan::federation::FederationStep,
     vocabulary::{ConditionType, Reason},
 };
 
-use crate::halt::Halt;
+use crate::{
+    binding::{denied, not_aws},
+    halt::Halt,
+};
 
 /// What S3 says, and all it says, when the bucket is another account's than `ExpectedBucketOwner`; a missing permission
 /// in our own account is explained instead ("User: … is not authorized to perform: …").
@@ -17,12 +21,13 @@ pub(super) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
     let message = match error.kind() {
         Kind::AccessDenied if is_unexplained(error) => format!(
             "AWS refused {error} and does not say why, as for a bucket that belongs to another account than \
-             spec.publish.s3.bucketOwner (by default that of the credentials); correct the bucket or its owner, or allow \
-             {} in the bucket's own policy.",
-            error.operation
+             spec.publish.s3.bucketOwner (by default that of the credentials): correct the bucket or its owner. If both are \
+             right, {}.",
+            Denial::read(&error.message).remedy(error.operation)
         ),
-        Kind::AccessDenied => format!("AWS refused {error}; allow it in the operator's IAM policy."),
+        Kind::AccessDenied => denied(error),
         Kind::NoCredentials => format!("The operator has no valid AWS credentials: {error}."),
+        Kind::NotAws => not_aws(error),
         Kind::WrongAccount => format!("{error}; correct spec.aws or the operator's credentials. Nothing was written."),
         Kind::NotFound if error.code == "NoSuchBucket" => {
             format!("spec.publish.s3.bucket does not exist: {error}; create it, or set spec.publish.s3.create.")
@@ -44,7 +49,7 @@ fn reason(error: &AwsError) -> Reason {
             Reason::WriteConflict
         }
         Kind::MalformedPolicy | Kind::InvalidInput => Reason::InvalidSpec,
-        Kind::IdpUnreachable | Kind::NoCredentials | Kind::Unavailable => Reason::AwsUnavailable,
+        Kind::IdpUnreachable | Kind::NoCredentials | Kind::Unavailable | Kind::NotAws => Reason::AwsUnavailable,
     }
 }
 
@@ -155,8 +160,24 @@ mod tests {
     fn a_refusal_that_s3_does_not_explain_points_at_the_buckets_owner() {
         let bare = error("s3:GetBucketPolicy", Kind::AccessDenied, "Access Denied");
         assert_eq!(halt(ConditionType::Published, &bare).reason, Reason::BucketNotOurs);
+        let told = halt(ConditionType::Published, &bare).message;
+        for cause in [
+            "bucketOwner",
+            "bucket's own policy",
+            "control policy of the organisation",
+        ] {
+            assert!(told.contains(cause), "{told}");
+        }
         let iam = error("iam:GetOpenIDConnectProvider", Kind::AccessDenied, "Access Denied");
         assert_eq!(halt(ConditionType::Published, &iam).reason, Reason::AccessDenied);
+    }
+
+    #[test]
+    fn an_answer_that_is_not_awss_is_the_endpoints_trouble() {
+        let page = error("s3:PutObject", Kind::NotAws, "the endpoint answered 413 with text/html");
+        let halt = halt(ConditionType::Published, &page);
+        assert_eq!(halt.reason, Reason::AwsUnavailable);
+        assert!(halt.message.contains("AWS_ENDPOINT_URL"), "{}", halt.message);
     }
 
     #[test]

@@ -83,7 +83,13 @@ impl Expected<'_> {
                     DocumentKind::Jwks => is_known(&document.bytes, self.known),
                     DocumentKind::Discovery => documents::leads_to(&document.bytes, &self.wanted.issuer),
                 };
-                Err((url, if ours { Trouble::Older } else { Trouble::Foreign(kind) }))
+                let trouble = match (ours, kind) {
+                    (true, _) => Trouble::Older,
+                    // Nobody can verify a token by it.
+                    _ if documents::is_markup(&document.bytes) => Trouble::NoDocument(document.content_type),
+                    (false, kind) => Trouble::Foreign(kind),
+                };
+                Err((url, trouble))
             }
             Ok(PublicRead::NotModified) => Err((url, Trouble::Older)),
             Err(error) => Err((url, Trouble::Read(error))),
@@ -109,9 +115,17 @@ impl Expected<'_> {
                     ),
                 )
             }
+            Trouble::NoDocument(content_type) => (
+                Reason::AwsUnavailable,
+                format!(
+                    "{url} was answered here with a page instead of a document ({}), while the bucket has the right document: \
+                     check the proxies on the way, and what is in front of the bucket.",
+                    content_type.as_deref().unwrap_or("without a content type")
+                ),
+            ),
             Trouble::Read(error) if is_network(error) => (
                 Reason::AwsUnavailable,
-                format!("{url} could not be read from here: {error}."),
+                format!("{url} could not be read from here: {error}; check the proxies on the way."),
             ),
             Trouble::Read(error) if self.fresh => (
                 Reason::Propagating,
@@ -150,12 +164,15 @@ enum Trouble {
     Older,
     /// Something that lets others in.
     Foreign(DocumentKind),
+    /// A page that says nothing to anybody who verifies tokens, with its content type.
+    NoDocument(Option<String>),
     Read(PublicReadError),
 }
 
 pub(super) const fn is_network(error: &PublicReadError) -> bool {
     match error {
-        PublicReadError::Status(status) => *status >= 500 || *status == 429,
+        // S3 hides with these; with any other status somebody else answers in its place.
+        PublicReadError::Status(status) => !matches!(status, 401 | 403 | 404 | 410),
         PublicReadError::TimedOut(_) | PublicReadError::Unreachable(_) => true,
         PublicReadError::Redirected { .. }
         | PublicReadError::TooLarge(_)

@@ -51,6 +51,14 @@ impl Iam {
         let Caller::Principal(principal) = caller else {
             return Gate::anonymous();
         };
+        let control = self.accounts.get(&principal.account);
+        let control = control.map(|account| account.control_policies.clone());
+        self.own_gate(principal)
+            .with_control_policies(control.unwrap_or_default())
+    }
+
+    /// What the account itself says of the caller.
+    fn own_gate(&self, principal: &Principal) -> Gate {
         let bare = |principal: &Principal| Gate::new(principal.clone(), Vec::new());
         let Some(account) = self.accounts.get(&principal.account) else {
             return bare(principal);

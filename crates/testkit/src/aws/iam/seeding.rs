@@ -139,6 +139,16 @@ impl Account<'_> {
             .change_user(&self.id, user, now, |user| user.boundary = Some(arn.to_owned()));
     }
 
+    /// Puts the account under these service control policies (JSON) instead of those before; none takes it out of its
+    /// organisation's reach. Only their `Deny` statements count here. Errors as PutUserPolicy.
+    pub fn set_service_control_policies(&self, documents: &[&str]) -> Result<(), AwsError> {
+        let parsed: Result<Vec<_>, _> = documents.iter().map(|text| policy::validate_identity(text)).collect();
+        let parsed = parsed?;
+        let mut state = self.world.lock();
+        state.iam.accounts.entry(self.id.clone()).or_default().control_policies = parsed;
+        Ok(())
+    }
+
     /// Changes the account's IAM quotas.
     pub fn set_quotas(&self, change: impl FnOnce(&mut Quotas)) {
         change(

@@ -130,6 +130,8 @@ pub(super) struct Account {
     pub(super) providers: Table<Provider>,
     /// When a role of this key was last deleted.
     pub(super) deleted_roles: BTreeMap<String, Timestamp>,
+    /// Service control policies that the organisation puts on the account.
+    pub(super) control_policies: Vec<Value>,
 }
 
 impl Account {

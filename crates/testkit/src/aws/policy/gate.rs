@@ -16,6 +16,7 @@ pub struct Gate {
     identity: Vec<Value>,
     boundary: Option<Value>,
     session: Option<Value>,
+    control: Vec<Value>,
 }
 
 /// Which kind of policy decided, in AWS's words.
@@ -25,6 +26,7 @@ enum Layer {
     Resource,
     Boundary,
     Session,
+    Control,
 }
 
 impl Default for Gate {
@@ -42,6 +44,7 @@ impl Gate {
             identity: Vec::new(),
             boundary: None,
             session: None,
+            control: Vec::new(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Gate {
             identity,
             boundary: None,
             session: None,
+            control: Vec::new(),
         }
     }
 
@@ -67,6 +71,15 @@ impl Gate {
     #[must_use]
     pub fn with_session_policy(mut self, document: Value) -> Self {
         self.session = Some(document);
+        self
+    }
+
+    /// Under service control policies of the organisation, each of which denies something. That they allow everything
+    /// else is how AWS starts an organisation (`FullAWSAccess`) [Organizations UG, SCP evaluation]; they hold for the
+    /// account's root too.
+    #[must_use]
+    pub fn with_control_policies(mut self, documents: Vec<Value>) -> Self {
+        self.control = documents;
         self
     }
 
@@ -183,6 +196,13 @@ impl Gate {
         let by_identity = self.judge_identity(principal, request);
         let by_boundary = cap(self.boundary.as_ref(), request);
         let by_session = cap(self.session.as_ref(), request);
+        let by_control = self
+            .control
+            .iter()
+            .map(|document| judge(document, request, |_| Some(Reach::Direct)).0);
+        if by_control.into_iter().any(|verdict| verdict == Verdict::ExplicitDeny) {
+            return refused(&format!("with an explicit deny in {}", Layer::Control.with_article()));
+        }
         for (verdict, layer) in [
             (by_identity, Layer::Identity),
             (by_resource, Layer::Resource),
@@ -261,6 +281,7 @@ impl Layer {
             Self::Resource => "resource-based policy",
             Self::Boundary => "permissions boundary",
             Self::Session => "session policy",
+            Self::Control => "service control policy",
         }
     }
 

@@ -162,6 +162,21 @@ fn root_may_everything_in_its_account_but_what_the_bucket_denies() {
 }
 
 #[test]
+fn what_the_organisation_denies_nobody_in_the_account_may_and_the_refusal_says_so() {
+    let deny = vec![statement("Deny", "s3:GetObject")];
+    let grant = bucket("Allow", json!("*"));
+    for gate in [
+        Gate::new(root(), vec![]),
+        Gate::new(user(), vec![statement("Allow", "*")]),
+    ] {
+        let denied = get(&gate.clone().with_control_policies(deny.clone()), OWN, Some(&grant));
+        assert!(denied.is_err_and(|text| text.ends_with("with an explicit deny in a service control policy")));
+        let others = gate.with_control_policies(vec![statement("Deny", "iam:*")]);
+        assert_eq!(get(&others, OWN, Some(&grant)), Ok(()));
+    }
+}
+
+#[test]
 fn nobody_is_let_in_by_a_policy_for_everybody_only() {
     let gate = Gate::anonymous();
     assert_eq!(get(&gate, OWN, Some(&bucket("Allow", json!("*")))), Ok(()));
