@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, schema};
+use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, PodOverrides, schema};
 
 /// Lets ServiceAccounts of its own namespace assume one IAM role.
 #[derive(Debug, Clone, PartialEq, CustomResource, Serialize, Deserialize, KubeSchema)]
@@ -82,6 +82,10 @@ pub struct IamRoleBindingSpec {
     /// configure themselves.
     #[serde(default)]
     pub service_account_mode: ServiceAccountMode,
+    /// What injected pods get beside their role and token, where it differs from the federation's `spec.pods`. It has no
+    /// effect with `serviceAccountMode: None`.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub pods: PodOverrides,
     /// What deleting this object does. `Delete`: the role is removed, if it still carries our ownership tags. `Retain`:
     /// the role stays in AWS and keeps trusting the ServiceAccounts; the federation must allow it by
     /// `spec.bindings.allowRetain`. Where it does not when the object is deleted, `Retain` counts as `Delete`.
@@ -250,6 +254,10 @@ pub enum ServiceAccountMode {
     Create,
     /// Nothing.
     None,
+}
+
+fn is_default(pods: &PodOverrides) -> bool {
+    *pods == PodOverrides::default()
 }
 
 fn default_federation() -> String {

@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BindingRules, Duration, OidcFederationStatus, Publish, SigningKeys, schema};
+use crate::{BindingRules, Duration, OidcFederationStatus, PodDefaults, Publish, SigningKeys, schema};
 
 /// `https://<bucket>.s3.<region>.<suffix>`, with the DNS suffix of the region's partition.
 const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.region + '.' + \
@@ -120,6 +120,9 @@ pub struct OidcFederationSpec {
     /// Guard-rails for the IamRoleBindings that refer to this federation. What is absent here is refused.
     #[serde(default)]
     pub bindings: BindingRules,
+    /// What injected pods get beside their role and token. A binding may override each of these by its own `spec.pods`.
+    #[serde(default)]
+    pub pods: PodDefaults,
     /// Tags on everything that is made in AWS for this federation and its bindings, at most 40. Keys that start with
     /// `irsa-anywhere.dev/` or `aws:` are reserved.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -18,6 +18,7 @@ mod duration;
 mod federation;
 mod federation_status;
 mod guardrails;
+mod pods;
 mod publish;
 mod reference;
 mod schema;
@@ -37,6 +38,7 @@ pub use federation::{
 pub use federation_status::{KeyState, KeyStatus, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 pub use guardrails::{AllowedNamespaces, BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};
 pub use irsa_core::vocabulary;
+pub use pods::{InstanceMetadata, PodDefaults, PodOverrides, PodSessionName};
 pub use publish::{BucketAccess, ExternalPublish, Publish, S3Publish};
 pub use reference::api_reference;
 pub use signing_keys::{AdditionalKey, RevokedKey, SigningKeys};

@@ -11,6 +11,9 @@ pub(crate) const ACCOUNT_ID: &str = "self.matches('^[0-9]{12}$')";
 /// An AWS region of any partition: `eu-central-1`, `us-gov-west-1`, `eusc-de-east-1`, `us-isob-east-1`.
 pub(crate) const REGION: &str = "self.matches('^[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}$')";
 
+/// An AWS region, or the word that stands for none.
+pub(crate) const POD_REGION: &str = "self == 'None' || self.matches('^[a-z]{2,5}(-[a-z]+){1,3}-[0-9]{1,2}$')";
+
 /// ARN of an IAM role in any partition (`aws`, `aws-cn`, `aws-us-gov`, `aws-eusc`, `aws-iso`, `aws-iso-b`, …).
 pub(crate) const ROLE_ARN: &str =
     "self.matches('^arn:aws(-[a-z]+)*:iam::[0-9]{12}:role/([!-~]+/)?[A-Za-z0-9_+=,.@-]{1,64}$')";

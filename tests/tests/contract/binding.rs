@@ -154,6 +154,21 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             Some("Unsupported value"),
         ),
         (
+            "what pods get",
+            json!({"spec": {"pods": {"region": "us-gov-west-1", "sessionName": "None", "stsRegionalEndpoints": false, "instanceMetadata": "Keep"}}}),
+            None,
+        ),
+        (
+            "no region for pods",
+            json!({"spec": {"pods": {"region": "None"}}}),
+            None,
+        ),
+        (
+            "pods in a city",
+            json!({"spec": {"pods": {"region": "Frankfurt"}}}),
+            Some("spec.pods.region must be an AWS region such as eu-central-1, or None"),
+        ),
+        (
             "a field of the next version",
             json!({"spec": {"verify": "Never"}}),
             None,

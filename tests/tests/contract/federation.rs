@@ -164,6 +164,36 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
         .collect::<serde_json::Map<_, _>>();
     let rows: Vec<Row> = vec![
         (
+            "what pods get",
+            json!({"spec": {"pods": {"region": "eusc-de-east-1", "sessionName": "PodName", "stsRegionalEndpoints": true, "instanceMetadata": "Disabled"}}}),
+            None,
+        ),
+        (
+            "no region for pods",
+            json!({"spec": {"pods": {"region": "None"}}}),
+            None,
+        ),
+        (
+            "pods in no region",
+            json!({"spec": {"pods": {"region": "none"}}}),
+            Some("spec.pods.region must be an AWS region such as eu-central-1, or None"),
+        ),
+        (
+            "pods in a very long region",
+            json!({"spec": {"pods": {"region": format!("eu-{}-1", "a".repeat(40))}}}),
+            Some("32"),
+        ),
+        (
+            "pods named by their node",
+            json!({"spec": {"pods": {"sessionName": "NodeName"}}}),
+            Some("Unsupported value"),
+        ),
+        (
+            "no metadata",
+            json!({"spec": {"pods": {"instanceMetadata": "Off"}}}),
+            Some("Unsupported value"),
+        ),
+        (
             "inline without boundary",
             rules(json!({"inlinePolicies": "Allow"})),
             Some("needs spec.bindings.permissionsBoundary"),

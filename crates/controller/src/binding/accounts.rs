@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_core::{
     plan::binding::{Account, AccountKeys},
-    vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, SERVICE_ACCOUNT_FIELD_MANAGER},
+    vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_SETTINGS, SERVICE_ACCOUNT_FIELD_MANAGER},
 };
 use k8s_openapi::{api::core::v1::ServiceAccount, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{
@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 use crate::log;
 
-/// The annotations and labels that we ever set.
+/// The annotations and labels that we ever set, beside [`POD_SETTINGS`].
 const KEYS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, INJECT_LABEL, OWNER_LABEL];
 
 /// A ServiceAccount (or its metadata) in `irsa-core`'s terms.
@@ -53,6 +53,7 @@ fn owned_keys(entry: &ManagedFieldsEntry) -> BTreeSet<String> {
             .is_some()
     };
     KEYS.into_iter()
+        .chain(POD_SETTINGS)
         .filter(|key| owns("f:annotations", key) || owns("f:labels", key))
         .map(str::to_owned)
         .collect()

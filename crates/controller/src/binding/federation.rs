@@ -9,18 +9,23 @@ use std::{
     time::Duration,
 };
 
-use irsa_api::{OidcFederation, Publish};
+use irsa_api::{IamRoleBinding, OidcFederation, Publish};
 use irsa_aws::{AssumeRole, Connection};
 use irsa_core::{
     admission::Guardrails,
     naming::{Tags, default_role_path, partition_of, partition_of_region},
+    plan::binding::PodSettings,
     trust::TrustProvider,
     vocabulary::ConditionType,
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Resource, ResourceExt};
 
-use super::{guardrails::guardrails, inventory::Scope};
+use super::{
+    guardrails::guardrails,
+    inventory::Scope,
+    pods::{notices, pod_defaults},
+};
 
 /// What a binding uses of its federation. While it stays equal, no binding needs to be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +42,8 @@ pub(crate) struct Usage {
     pub(crate) tags: Tags,
     /// The audience of bindings that name none.
     pub(crate) default_audience: String,
+    /// What pods of its bindings get beside role and token, unless a binding says otherwise.
+    pub(crate) pods: PodSettings,
 }
 
 /// Whether bindings can be made true through a federation.
@@ -87,6 +94,51 @@ pub(crate) struct Known {
     pub(crate) reference: ObjectReference,
 }
 
+/// Which bindings of a federation a change of it concerns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Concerns {
+    /// None.
+    Nobody,
+    /// All.
+    Everybody,
+    /// Those whose pods get something else.
+    Pods {
+        /// What it said.
+        before: PodSettings,
+        /// What it says now.
+        after: PodSettings,
+    },
+}
+
+impl Concerns {
+    fn of(before: Option<&Usage>, now: &Usage) -> Self {
+        let Some(before) = before else {
+            return Self::Everybody;
+        };
+        if before == now {
+            return Self::Nobody;
+        }
+        let pods = now.pods.clone();
+        let otherwise_equal = Usage { pods, ..before.clone() } == *now;
+        if !otherwise_equal {
+            return Self::Everybody;
+        }
+        Self::Pods {
+            before: before.pods.clone(),
+            after: now.pods.clone(),
+        }
+    }
+
+    /// Whether this binding of the federation must look again.
+    pub(crate) fn include(&self, binding: &IamRoleBinding) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Everybody => true,
+            Self::Pods { before, after } => notices(binding, before, after),
+        }
+    }
+}
+
 /// The federations of the cluster as bindings know them, kept by the watch.
 #[derive(Debug, Default)]
 pub(crate) struct Federations {
@@ -99,15 +151,15 @@ impl Federations {
         self.lock().get(name).cloned()
     }
 
-    /// Takes note of a federation; says whether its bindings must look again.
-    pub(crate) fn observe(&self, federation: &OidcFederation) -> bool {
+    /// Takes note of a federation; says which of its bindings must look again.
+    pub(crate) fn observe(&self, federation: &OidcFederation) -> Concerns {
         let name = federation.name_any();
         let mut known = self.lock();
         let before = known.get(&name);
         let same_object = before.filter(|before| before.reference.uid == federation.uid());
         let proven = same_object.is_some_and(|before| matches!(before.usage.state, State::Usable(_)));
         let usage = usage_of(federation, proven);
-        let changed = before.is_none_or(|before| before.usage != usage);
+        let concerns = Concerns::of(before.map(|before| &before.usage), &usage);
         let interval = federation.spec.interval.get();
         known.insert(
             name,
@@ -117,7 +169,7 @@ impl Federations {
                 reference: federation.object_ref(&()),
             },
         );
-        changed
+        concerns
     }
 
     /// Forgets a federation; says whether it was known.
@@ -176,6 +228,7 @@ fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
     );
     Usage {
         state,
+        pods: pod_defaults(&spec.pods, &connection.region),
         connection,
         guardrails: guardrails(&spec.bindings, &spec.issuer, &partition, &spec.audiences),
         role_path: role_path(federation),
@@ -243,146 +296,4 @@ pub(crate) fn connection(federation: &OidcFederation) -> Connection {
 }
 
 #[cfg(test)]
-mod tests {
-    use irsa_api::BindingRules;
-    use irsa_core::admission::AllowedNamespaces;
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    const ARN: &str = "arn:aws-cn:iam::123456789012:oidc-provider/b.example/c";
-
-    fn federation(status: &Value) -> OidcFederation {
-        serde_json::from_value(json!({
-            "apiVersion": "irsa-anywhere.dev/v1alpha1",
-            "kind": "OidcFederation",
-            "metadata": {"name": "default", "uid": "u-1"},
-            "spec": {
-                "issuer": "https://b.example/c",
-                "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}},
-                "bindings": {"allowedNamespaces": {"from": "All"}},
-            },
-            "status": status,
-        }))
-        .unwrap()
-    }
-
-    fn status(ready: &str) -> Value {
-        json!({"providerArn": ARN, "conditions": [condition("Ready", ready)]})
-    }
-
-    fn condition(kind: &str, status: &str) -> Value {
-        json!({
-            "type": kind, "status": status, "reason": "R", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"
-        })
-    }
-
-    fn state_after(federations: &Federations, status: &Value) -> State {
-        federations.observe(&federation(status));
-        federations.get("default").unwrap().usage.state
-    }
-
-    #[test]
-    fn a_federation_becomes_usable_when_it_is_ready_and_stays_so_while_it_is_unwell() {
-        let federations = Federations::default();
-        assert_eq!(state_after(&federations, &json!({})), State::Unregistered);
-        assert!(matches!(
-            state_after(&federations, &status("False")),
-            State::Unproven(_)
-        ));
-        let State::Usable(provider) = state_after(&federations, &status("True")) else {
-            panic!("not usable")
-        };
-        assert_eq!(provider.trust, TrustProvider::new(ARN, "b.example/c"));
-        assert_eq!(
-            (provider.partition.as_str(), provider.account.as_str()),
-            ("aws-cn", "123456789012")
-        );
-        assert!(matches!(state_after(&federations, &status("False")), State::Usable(_)));
-        let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
-        assert_eq!(state_after(&federations, &stalled), State::Stalled);
-    }
-
-    #[test]
-    fn a_bare_policy_name_means_the_same_whatever_state_the_federation_is_in() {
-        let federations = Federations::default();
-        let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
-        let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
-        let mut patterns = Vec::new();
-        for status in [status("True"), stalled, json!({"providerArn": ARN})] {
-            for deleted in [None, Some(now.clone())] {
-                let mut federation = federation(&status);
-                federation.spec.bindings.allowed_managed_policies = vec!["AmazonS3ReadOnlyAccess".to_owned()];
-                federation.metadata.deletion_timestamp = deleted;
-                federations.observe(&federation);
-                let usage = federations.get("default").unwrap().usage;
-                patterns.push(usage.guardrails.allowed_managed_policies);
-            }
-        }
-        assert!(patterns.iter().all(|pattern| *pattern == patterns[0]), "{patterns:?}");
-    }
-
-    #[test]
-    fn only_what_bindings_use_wakes_them() {
-        let federations = Federations::default();
-        assert!(federations.observe(&federation(&status("True"))));
-        assert!(!federations.observe(&federation(&status("True"))));
-        assert!(
-            !federations.observe(&federation(&status("Unknown"))),
-            "unwell for a while"
-        );
-        let mut keys = status("True");
-        keys["published"] = json!({"discovery": {"url": "u", "sha256": "s"}, "jwks": {"url": "u", "sha256": "t"}});
-        assert!(!federations.observe(&federation(&keys)), "a rotation");
-        let mut changed = federation(&status("True"));
-        changed.spec.interval = irsa_api::Duration::from_secs(60);
-        assert!(!federations.observe(&changed), "another interval");
-        assert_eq!(federations.get("default").unwrap().interval.as_secs(), 60);
-        changed.spec.bindings.allow_retain = true;
-        assert!(federations.observe(&changed), "guard-rails");
-        changed.spec.tags.insert("team".to_owned(), "x".to_owned());
-        assert!(federations.observe(&changed), "tags");
-    }
-
-    #[test]
-    fn a_new_object_of_the_same_name_must_prove_itself_again() {
-        let federations = Federations::default();
-        federations.observe(&federation(&status("True")));
-        let mut again = federation(&status("False"));
-        again.metadata.uid = Some("u-2".to_owned());
-        federations.observe(&again);
-        assert!(matches!(
-            federations.get("default").unwrap().usage.state,
-            State::Unproven(_)
-        ));
-    }
-
-    #[test]
-    fn federations_that_went_unseen_are_forgotten() {
-        let federations = Federations::default();
-        federations.observe(&federation(&status("True")));
-        assert_eq!(
-            federations.keep_only(&HashSet::from(["default".to_owned()])),
-            Vec::<String>::new()
-        );
-        assert_eq!(federations.keep_only(&HashSet::new()), ["default"]);
-        assert!(federations.get("default").is_none());
-        assert!(!federations.forget("default"));
-    }
-
-    #[test]
-    fn absent_guard_rails_allow_nothing_and_defaults_come_from_the_issuer() {
-        let mut bare = federation(&status("True"));
-        bare.spec.bindings = BindingRules::default();
-        let federations = Federations::default();
-        federations.observe(&bare);
-        let usage = federations.get("default").unwrap().usage;
-        assert_eq!(usage.guardrails.allowed_namespaces, AllowedNamespaces::None);
-        assert!(!usage.guardrails.inline_policies);
-        let id = irsa_core::naming::federation_id("https://b.example/c");
-        assert_eq!(usage.role_path, format!("/irsa/{id}/"));
-        assert_eq!(usage.guardrails.role_name_prefix, format!("irsa-{id}-"));
-        assert_eq!(usage.default_audience, "sts.amazonaws.com");
-        assert_eq!(usage.connection.region, "eu-central-1");
-    }
-}
+mod tests;

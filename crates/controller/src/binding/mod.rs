@@ -22,6 +22,7 @@ mod home;
 mod inventory;
 mod memory;
 mod observe;
+mod pods;
 mod salvage;
 mod siblings;
 mod surroundings;

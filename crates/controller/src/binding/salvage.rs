@@ -1,8 +1,8 @@
 //! What can be saved of a binding that cannot be read: everything that decides over the role that it has.
 
 use irsa_api::{
-    DeletionPolicy, ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, IamRoleBindingStatus, RoleOptions,
-    RolePolicies, ServiceAccountMode, ServiceAccountRef,
+    DeletionPolicy, ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, IamRoleBindingStatus,
+    PodOverrides, RoleOptions, RolePolicies, ServiceAccountMode, ServiceAccountRef,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
@@ -56,6 +56,7 @@ pub(crate) fn salvage(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBindin
             existing_role: existing,
             policies: RolePolicies::default(),
             service_account_mode: ServiceAccountMode::default(),
+            pods: PodOverrides::default(),
             deletion_policy: spec.deletion_policy.0.unwrap_or_default(),
             suspend: false,
         },

@@ -16,6 +16,7 @@ use kube::ResourceExt;
 use super::{
     federation::{Provider, State, Usage},
     guardrails::whole_seconds,
+    pods::pods,
     siblings::role_name,
 };
 use crate::halt::Halt;
@@ -190,6 +191,7 @@ pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) 
         binding: binding.name_any(),
         role_arn: role_arn.to_owned(),
         audience: audience.clone(),
+        pods: pods(binding, &usage.pods),
         create: mode == ServiceAccountMode::Create,
     };
     let named = binding

@@ -200,8 +200,10 @@ async fn watch_federations(client: Client, federations: &Federations, waker: &Wa
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut listed = HashSet::new();
     let note = |federation: &Guarded<OidcFederation>| match &federation.0 {
-        Ok(federation) if federations.observe(federation) => waker.wake_users(&federation.name_any()),
-        Ok(_) => {}
+        Ok(federation) => {
+            let (concerns, name) = (federations.observe(federation), federation.name_any());
+            waker.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
+        }
         Err(invalid) => warn!(
             error = invalid.error,
             name = invalid.metadata.name,

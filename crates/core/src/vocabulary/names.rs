@@ -29,6 +29,23 @@ pub const INJECT_LABEL_VALUE: &str = "true";
 /// Label on a ServiceAccount that we created: the binding's name.
 pub const OWNER_LABEL: &str = "irsa-anywhere.dev/binding";
 
+/// Annotation on bound ServiceAccounts: the region that their pods get. Absent: none.
+pub const POD_REGION: &str = "irsa-anywhere.dev/region";
+/// Annotation on bound ServiceAccounts: where their pods' session name comes from. Absent: from the SDK.
+pub const POD_SESSION_NAME: &str = "irsa-anywhere.dev/session-name";
+/// Annotation on bound ServiceAccounts: whether their pods ask the region's own STS. The AWS webhook's annotation of the
+/// same name counts before it.
+pub const POD_STS_REGIONAL_ENDPOINTS: &str = "irsa-anywhere.dev/sts-regional-endpoints";
+/// Annotation on bound ServiceAccounts: whether their pods look for an instance's metadata. Absent: as the SDK does.
+pub const POD_INSTANCE_METADATA: &str = "irsa-anywhere.dev/instance-metadata";
+/// The annotations that tell injection what pods get beside role and token.
+pub const POD_SETTINGS: [&str; 4] = [
+    POD_REGION,
+    POD_SESSION_NAME,
+    POD_STS_REGIONAL_ENDPOINTS,
+    POD_INSTANCE_METADATA,
+];
+
 /// The AWS pod-identity webhook's annotation: the role that pods of this ServiceAccount get.
 pub const EKS_ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 /// The AWS pod-identity webhook's annotation: the token's audience.

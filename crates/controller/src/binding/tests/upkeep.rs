@@ -241,3 +241,40 @@ async fn an_account_as_we_left_it_wakes_nobody_and_a_changed_one_does() {
     assert!(memory.account_needs_look("ns", "app", Some(&seen(&bench))));
     assert!(!memory.account_needs_look("ns", "stranger", None));
 }
+
+#[tokio::test]
+async fn what_pods_get_is_on_the_account_follows_the_spec_and_is_written_once() {
+    let (bench, mut binding) = ready().await;
+    let annotations = |bench: &Bench| bench.kubernetes.account("app").unwrap()["metadata"]["annotations"].clone();
+    assert_eq!(annotations(&bench)["irsa-anywhere.dev/region"], "eu-central-1");
+    assert_eq!(annotations(&bench)["irsa-anywhere.dev/session-name"], "PodName");
+    bench.succeed(&mut binding).await;
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+
+    edit(&mut binding, |spec| {
+        spec["pods"] = json!({"region": "None", "sessionName": "None", "stsRegionalEndpoints": true, "instanceMetadata": "Disabled"});
+    });
+    bench.succeed(&mut binding).await;
+    let ours: Vec<String> = annotations(&bench)
+        .as_object()
+        .unwrap()
+        .keys()
+        .filter(|key| key.starts_with("irsa-anywhere.dev/"))
+        .cloned()
+        .collect();
+    assert_eq!(
+        ours,
+        [
+            "irsa-anywhere.dev/instance-metadata",
+            "irsa-anywhere.dev/sts-regional-endpoints"
+        ]
+    );
+    assert_eq!(bench.kubernetes.take_writes().len(), 1);
+    bench.succeed(&mut binding).await;
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+
+    bench
+        .kubernetes
+        .annotate("app", "kubectl", "irsa-anywhere.dev/instance-metadata", "Keep");
+    bench.end(&mut binding, Reason::AnnotationConflict, "kubectl").await;
+}

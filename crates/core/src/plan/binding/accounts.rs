@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::PodSettings;
 use crate::vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL};
 
 /// The keys that one apply sets. The apply's field manager owns exactly these, so a key left out is removed.
@@ -23,6 +24,8 @@ pub struct DesiredAccount {
     pub role_arn: String,
     /// The audience of injected tokens.
     pub audience: String,
+    /// What its pods get beside.
+    pub pods: PodSettings,
     /// Whether a missing ServiceAccount is created.
     pub create: bool,
 }
@@ -90,7 +93,7 @@ impl DesiredAccount {
         // The owner label must stay in each apply to one that we created, or the apply would remove it.
         let keys = self.keys(account.is_created_by(&self.binding));
         let wrong: Vec<&String> = keys.differing(account).collect();
-        if wrong.is_empty() {
+        if wrong.is_empty() && !keys.leaves_out_one_of(account) {
             return AccountPlan::Nothing;
         }
         let conflict = wrong
@@ -108,8 +111,9 @@ impl DesiredAccount {
     fn keys(&self, created_by_us: bool) -> AccountKeys {
         let entry = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let owner = created_by_us.then(|| entry(OWNER_LABEL, &self.binding));
+        let identity = [entry(EKS_ROLE_ARN, &self.role_arn), entry(EKS_AUDIENCE, &self.audience)];
         AccountKeys {
-            annotations: BTreeMap::from([entry(EKS_ROLE_ARN, &self.role_arn), entry(EKS_AUDIENCE, &self.audience)]),
+            annotations: self.pods.annotations().into_iter().chain(identity).collect(),
             labels: std::iter::once(entry(INJECT_LABEL, INJECT_LABEL_VALUE))
                 .chain(owner)
                 .collect(),
@@ -126,6 +130,12 @@ impl AccountKeys {
                 .map(|(key, _)| key)
         };
         wrong(&self.annotations, &account.annotations).chain(wrong(&self.labels, &account.labels))
+    }
+
+    /// Whether one of our annotations is wanted no more. The same that somebody else has set is his.
+    fn leaves_out_one_of(&self, account: &Account) -> bool {
+        let mut ours = account.ours.iter();
+        ours.any(|key| account.annotations.contains_key(key) && !self.annotations.contains_key(key))
     }
 }
 
@@ -169,6 +179,7 @@ impl Account {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::POD_REGION;
 
     const ARN: &str = "arn:aws:iam::123456789012:role/irsa/x/app";
 
@@ -178,6 +189,10 @@ mod tests {
             binding,
             role_arn,
             audience: "sts.amazonaws.com".to_owned(),
+            pods: PodSettings {
+                region: Some("eu-central-1".to_owned()),
+                ..PodSettings::default()
+            },
             create,
         }
     }
@@ -209,10 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_account_gets_both_annotations_and_the_label_once() {
+    fn an_existing_account_gets_our_annotations_and_the_label_once() {
         let account = applied();
         assert_eq!(account.annotations[EKS_ROLE_ARN], ARN);
         assert_eq!(account.annotations[EKS_AUDIENCE], "sts.amazonaws.com");
+        assert_eq!(account.annotations[POD_REGION], "eu-central-1");
         assert_eq!(
             account.labels,
             BTreeMap::from([(INJECT_LABEL.to_owned(), "true".to_owned())])
@@ -231,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_removed_key_is_put_back_and_the_owner_label_is_not_dropped() {
-        for key in [EKS_ROLE_ARN, EKS_AUDIENCE, INJECT_LABEL] {
+        for key in [EKS_ROLE_ARN, EKS_AUDIENCE, POD_REGION, INJECT_LABEL] {
             let mut account = created();
             account.annotations.remove(key);
             account.labels.remove(key);
@@ -240,7 +256,7 @@ mod tests {
                 panic!("{key} not put back")
             };
             assert_eq!(keys.labels[OWNER_LABEL], "app");
-            assert_eq!(keys.annotations.len() + keys.labels.len(), 4);
+            assert_eq!(keys.annotations.len() + keys.labels.len(), 5);
         }
     }
 
@@ -285,6 +301,30 @@ mod tests {
             panic!("not applied")
         };
         assert_eq!(keys.annotations[EKS_ROLE_ARN], format!("{ARN}2"));
+    }
+
+    #[test]
+    fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left() {
+        let without = DesiredAccount {
+            pods: PodSettings::default(),
+            ..desired(false)
+        };
+        let AccountPlan::Apply(keys) = without.plan(Some(&applied())) else {
+            panic!("it stays")
+        };
+        assert!(!keys.annotations.contains_key(POD_REGION));
+        assert_eq!(without.plan(Some(&after(keys))), AccountPlan::Nothing);
+        let mut by_hand = applied();
+        by_hand.ours.remove(POD_REGION);
+        by_hand.theirs = BTreeMap::from([(POD_REGION.to_owned(), "kubectl".to_owned())]);
+        assert_eq!(without.plan(Some(&by_hand)), AccountPlan::Nothing);
+        let other_region = "us-east-1".to_owned();
+        by_hand.annotations.insert(POD_REGION.to_owned(), other_region);
+        let conflict = AccountPlan::Conflict {
+            key: POD_REGION.to_owned(),
+            manager: "kubectl".to_owned(),
+        };
+        assert_eq!(desired(false).plan(Some(&by_hand)), conflict);
     }
 
     #[test]

@@ -11,11 +11,13 @@
 //! from.
 
 mod accounts;
+mod pods;
 mod role;
 mod step;
 mod steps;
 
 pub use accounts::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount};
+pub use pods::PodSettings;
 pub use role::{DesiredRole, Fingerprint, ObservedRole};
 pub use step::BindingStep;
 pub use steps::{Cause, Plan, RoleRefusal};
