@@ -4,7 +4,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE};
+use irsa_core::vocabulary::{
+    EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, POD_INSTANCE_METADATA, POD_REGION, POD_SESSION_NAME,
+    POD_STS_REGIONAL_ENDPOINTS,
+};
 use irsa_testkit::controlplane::{ApiReply, ControlPlane, SharedControlPlane};
 use serde_json::{Value, json};
 
@@ -12,6 +15,13 @@ static PLANE: SharedControlPlane = SharedControlPlane::new();
 
 pub(crate) const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
 pub(crate) const VOLUME: &str = "aws-iam-token";
+/// The volume's name where a pod has another volume of the first.
+pub(crate) const SECOND_VOLUME: &str = "irsa-anywhere-token";
+/// Where the token is mounted, as the AWS webhook does.
+pub(crate) const DIRECTORY: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
+/// Where it is mounted when something of the pod's own is in the way there.
+pub(crate) const SECOND_DIRECTORY: &str = "/irsa-anywhere.dev/serviceaccount";
+pub(crate) const REGION: &str = "eu-central-1";
 /// Admission learns of a changed ServiceAccount or policy by a watch.
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -88,6 +98,16 @@ impl Bench {
     }
 }
 
+/// Annotations of a ServiceAccount whose pods get all that there is.
+pub(crate) fn settings() -> [(&'static str, &'static str); 4] {
+    [
+        (POD_REGION, REGION),
+        (POD_SESSION_NAME, "PodName"),
+        (POD_STS_REGIONAL_ENDPOINTS, "true"),
+        (POD_INSTANCE_METADATA, "Disabled"),
+    ]
+}
+
 /// One container without environment.
 pub(crate) fn simple_pod(service_account: &str) -> Value {
     pod(
@@ -142,6 +162,16 @@ pub(crate) fn env(container: &Value) -> Vec<(&str, &str)> {
             )
         })
         .collect()
+}
+
+/// The value of a container's variable; of a field reference `field:` and its path.
+pub(crate) fn variable(container: &Value, name: &str) -> Option<String> {
+    let list = container["env"].as_array()?;
+    let found = list.iter().find(|item| item["name"] == name)?;
+    if let Some(field) = found.pointer("/valueFrom/fieldRef/fieldPath").and_then(Value::as_str) {
+        return Some(format!("field:{field}"));
+    }
+    Some(found["value"].as_str().unwrap_or_default().to_owned())
 }
 
 /// The container's mounts of the injected volume.

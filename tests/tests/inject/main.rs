@@ -10,6 +10,11 @@
 
 mod annotations;
 mod bench;
+mod effect;
+mod filesystem;
 mod pods;
+mod property;
+mod random;
 mod scope;
+mod settings;
 mod webhook_contract;

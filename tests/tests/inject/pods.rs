@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, ROLE_ARN, VOLUME, container, env, mounts, pod, simple_pod, volume};
+use crate::bench::{Bench, ROLE_ARN, VOLUME, container, env, mounts, pod, settings, simple_pod, volume};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn containers_init_containers_and_native_sidecars_are_all_injected_in_their_order() {
@@ -103,39 +103,11 @@ async fn a_pod_without_any_volume_or_mount_gets_them() {
     assert_eq!(env(container(&admitted, "app")).len(), 2);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_volume_or_mount_that_is_there_already_is_kept_and_not_added_again() {
-    let bench = Bench::new("own-volume").await;
-    bench.bind("app", &[]).await;
-    let own_volume = json!({"name": VOLUME, "projected": {"sources": [
-        {"serviceAccountToken": {"audience": "own", "expirationSeconds": 700, "path": "token"}},
-    ]}});
-    let own_mount = json!({"name": VOLUME, "mountPath": "/own"});
-    let spec = json!({
-        "volumes": [own_volume],
-        "containers": [
-            {"name": "mounted", "image": "app", "volumeMounts": [own_mount]},
-            {"name": "plain", "image": "app"},
-        ],
-    });
-    let admitted = bench.admit(&pod("app", spec)).await;
-    let volumes = admitted["spec"]["volumes"].as_array().unwrap();
-    assert_eq!(volumes.iter().filter(|volume| volume["name"] == VOLUME).count(), 1);
-    assert_eq!(
-        volume(&admitted).unwrap()["projected"]["sources"][0]["serviceAccountToken"]["audience"],
-        "own"
-    );
-    assert_eq!(mounts(container(&admitted, "mounted")), [&own_mount]);
-    assert_eq!(mounts(container(&admitted, "plain")).len(), 1);
-}
-
 /// What a reinvocation after another webhook sees.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_injected_pod_that_is_admitted_again_does_not_change() {
     let bench = Bench::new("again").await;
-    bench
-        .bind("app", &[("eks.amazonaws.com/sts-regional-endpoints", "true")])
-        .await;
+    bench.bind("app", &settings()).await;
     let spec = json!({
         "initContainers": [{"name": "migrate", "image": "app"}],
         "containers": [{"name": "app", "image": "app", "env": [{"name": "A", "value": "b"}]}],
@@ -164,19 +136,24 @@ async fn duplicate_variables_and_equal_port_numbers_do_not_keep_a_pod_from_being
 #[tokio::test(flavor = "multi_thread")]
 async fn a_very_large_pod_is_injected_too() {
     let bench = Bench::new("large").await;
-    bench
-        .bind("app", &[("eks.amazonaws.com/sts-regional-endpoints", "true")])
-        .await;
+    bench.bind("app", &settings()).await;
     let variables: Vec<_> = (0..100)
         .map(|index| json!({"name": format!("V{index}"), "value": "x"}))
         .collect();
-    let containers: Vec<_> = (0..40)
-        .map(|index| json!({"name": format!("c{index}"), "image": "app", "env": variables}))
+    let volumes: Vec<_> = (0..40)
+        .map(|index| json!({"name": format!("v{index}"), "emptyDir": {}}))
         .collect();
-    let admitted = bench.admit(&pod("app", json!({"containers": containers}))).await;
+    let own_mounts: Vec<_> = (0..40)
+        .map(|index| json!({"name": format!("v{index}"), "mountPath": format!("/srv/app/some/place/for/data/{index}")}))
+        .collect();
+    let containers: Vec<_> = (0..40)
+        .map(|index| json!({"name": format!("c{index}"), "image": "app", "env": variables, "volumeMounts": own_mounts}))
+        .collect();
+    let spec = json!({"containers": containers, "volumes": volumes});
+    let admitted = bench.admit(&pod("app", spec)).await;
     for index in 0..40 {
         let container = container(&admitted, &format!("c{index}"));
-        assert_eq!((env(container).len(), mounts(container).len()), (103, 1), "c{index}");
+        assert_eq!((env(container).len(), mounts(container).len()), (107, 1), "c{index}");
     }
 }
 

@@ -124,6 +124,7 @@ async fn token_expiration_is_the_pods_then_the_service_accounts_then_a_day_withi
         ("long", Some("604800")),
         ("nonsense", Some("one day")),
         ("negative", Some("-5")),
+        ("magic", Some("3607")),
     ];
     for (name, value) in accounts {
         let annotations: Vec<_> = value
@@ -147,6 +148,10 @@ async fn token_expiration_is_the_pods_then_the_service_accounts_then_a_day_withi
         (Some(""), "hour", 3_600),
         (Some("99999999999999999999999"), "hour", 3_600),
         (Some("7200"), "nonsense", 7_200),
+        // Of exactly 3607 an API server whose own audience it is makes a year.
+        (None, "magic", 3_608),
+        (Some("+3607"), "none", 3_608),
+        (Some("3606"), "none", 3_606),
     ];
     for (on_pod, account, seconds) in table {
         let mut pod = simple_pod(account);
