@@ -43,19 +43,27 @@ async fn run() -> Result<(), Problem> {
 
     step("A plain pod of ServiceAccount app, as it comes back from admission");
     let identity = world.pod_identity("default", "app").await?;
-    for name in ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"] {
-        say(&format!(
-            "{name}={}",
-            variable(&identity.pod, name).unwrap_or("(not set)")
-        ));
+    for (name, value) in identity.variables() {
+        let in_the_pod = variable(&identity.pod, &name).filter(|shown| !shown.is_empty());
+        say(&format!("{name}={}", in_the_pod.unwrap_or(&value)));
     }
     say(&format!(
         "and a token volume with audience {}, {} s",
         identity.audience, identity.expiration_seconds
     ));
 
-    step("An unmodified boto3 with that token lists a bucket");
+    step("An unmodified boto3 with these variables and nothing else lists a bucket");
     accepted(&world, &identity)?;
+    step("The same as AWS saw it: CloudTrail names the pod");
+    say(&format!("the pod's name          {}", identity.name()));
+    for call in world.calls_of_pods() {
+        say(&format!(
+            "{:<36} at {} {}",
+            call.operation,
+            call.host,
+            call.caller.unwrap_or_default()
+        ));
+    }
 
     step("The same claims, signed by somebody else");
     refused(&world, &identity.showing(&forged(&identity.token)?)?)?;
@@ -108,6 +116,14 @@ fn accepted(world: &World, identity: &PodIdentity) -> Result<(), Problem> {
     let answer = world.boto3_lists(identity, DATA_BUCKET)?;
     let answer = answer.map_err(|error| format!("AWS refused the pod: {error}"))?;
     print(&format!("{answer:#}"));
+    let session = format!("/{}", identity.name());
+    if !answer
+        .get("arn")
+        .and_then(|arn| arn.as_str())
+        .is_some_and(|arn| arn.ends_with(&session))
+    {
+        return Err(format!("the session is not named {}", identity.name()).into());
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use irsa_testkit::aws::Entry;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -46,6 +47,37 @@ impl PodIdentity {
             token: token.to_owned(),
             token_file: file_with(token)?,
         })
+    }
+}
+
+impl PodIdentity {
+    /// The pod's name.
+    pub fn name(&self) -> &str {
+        self.pod
+            .pointer("/metadata/name")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+
+    /// The variables that admission gave to the pod's container, as the kubelet fills them in; the token file is where it is
+    /// outside the pod.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let list = self.pod.pointer("/spec/containers/0/env").and_then(Value::as_array);
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let resolved = |variable: &Value| match variable
+            .pointer("/valueFrom/fieldRef/fieldPath")
+            .and_then(Value::as_str)
+        {
+            Some(field) => text(self.pod.pointer(&format!("/{}", field.replace('.', "/")))),
+            None => text(variable.get("value")),
+        };
+        list.into_iter()
+            .flatten()
+            .map(|variable| match text(variable.get("name")) {
+                name if name == "AWS_WEB_IDENTITY_TOKEN_FILE" => (name, self.token_file().display().to_string()),
+                name => (name, resolved(variable)),
+            })
+            .collect()
     }
 }
 
@@ -124,6 +156,19 @@ impl World {
         })
     }
 
+    /// What pods asked of AWS: calls for a role by a token, and calls of such sessions.
+    pub fn calls_of_pods(&self) -> Vec<Entry> {
+        let by_a_session = |entry: &Entry| {
+            entry
+                .caller
+                .as_deref()
+                .is_some_and(|caller| caller.contains(":assumed-role/irsa-"))
+        };
+        let mut calls = self.aws.requests();
+        calls.retain(|entry| entry.operation == "sts:AssumeRoleWithWebIdentity" || by_a_session(entry));
+        calls
+    }
+
     /// Lists a bucket with an unmodified boto3 that knows nothing but the variables of a pod. Its answer as JSON
     /// (`arn`, `keys`), or what it says went wrong.
     ///
@@ -135,8 +180,9 @@ impl World {
             .arg(bucket)
             .env_clear()
             .envs(self.aws.env_without_credentials(REGION))
-            .env("AWS_ROLE_ARN", &identity.role_arn)
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", identity.token_file())
+            .env_remove("AWS_REGION")
+            .env_remove("AWS_DEFAULT_REGION")
+            .envs(identity.variables())
             .stderr(Stdio::inherit())
             .output()?;
         let answer: Value = serde_json::from_slice(&output.stdout)?;

@@ -1,5 +1,7 @@
 //! The main job: from two YAML files to a pod identity that AWS accepts, and to nothing that it must not.
 
+use std::collections::BTreeSet;
+
 use irsa_testkit::controlplane::SigningKey;
 use irsa_tests::{
     tokens::Token,
@@ -38,6 +40,16 @@ async fn walk(key: SigningKey) {
     assert_eq!(by_boto3["keys"], json!(["hello.txt"]));
     let assumed = by_boto3["arn"].as_str().unwrap();
     assert!(assumed.contains(":assumed-role/irsa-"), "{assumed}");
+    assert!(
+        assumed.ends_with(&format!("/{}", identity.name())),
+        "the session names the pod: {assumed}"
+    );
+    let hosts: BTreeSet<String> = world.calls_of_pods().into_iter().map(|call| call.host).collect();
+    assert!(
+        hosts.contains("sts.eu-central-1.amazonaws.com"),
+        "the region is the federation's: {hosts:?}"
+    );
+    assert!(!hosts.contains("sts.amazonaws.com"), "{hosts:?}");
 
     let unbound = world.create_pod("default", "default").await;
     if let Ok(pod) = unbound {

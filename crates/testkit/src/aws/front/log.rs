@@ -34,6 +34,8 @@ pub struct Entry {
     pub error: Option<String>,
     /// Whether it changes anything.
     pub access: Access,
+    /// The host that was asked; a regional one names its region.
+    pub host: String,
     /// Whether it came without a signature.
     pub anonymous: bool,
     /// `User-Agent`, or empty.

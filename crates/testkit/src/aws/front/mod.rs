@@ -221,6 +221,7 @@ impl Front {
             status,
             error,
             access: operation.access,
+            host: call.host.clone(),
             user_agent: call.header("user-agent").unwrap_or_default().to_owned(),
             at: call.now,
         });
