@@ -136,6 +136,7 @@ impl World {
 
     async fn over(cluster: ControlPlane, aws: Arc<AwsDouble>, user: &str, policy: &str) -> Result<Self, Problem> {
         let credentials = aws.account(ACCOUNT).create_user(user, policy)?;
+        aws.demand_bucket_owner(&format!("arn:aws:iam::{ACCOUNT}:user/{user}"));
         cluster.apply_file(&repository().join("crds"), true).await?;
         let mut world = Self {
             cluster,

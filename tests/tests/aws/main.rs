@@ -13,4 +13,6 @@ mod documents;
 mod failures;
 mod gate;
 mod policy;
+mod public;
+mod requests;
 mod strangers;

@@ -8,7 +8,9 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod guards;
 mod links;
+mod manifests;
 mod pages;
 mod prometheus;
 mod runbooks;

@@ -14,6 +14,8 @@ mod logs;
 mod main_job;
 mod operator;
 mod reasons;
+mod rights;
+mod s3;
 mod scale;
 mod secrets;
 mod support;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, process::Command};
 
 use irsa_testkit::controlplane::SigningKey;
-use irsa_tests::world::{World, http_get as get};
+use irsa_tests::world::{World, http_get as get, objects::says};
 
 /// Names of the labels of a family, and their values.
 fn labels(metrics: &str, family: &str) -> BTreeSet<(String, String)> {
@@ -128,6 +128,26 @@ async fn it_ends_well_when_asked_to_and_its_log_tells_no_secret() {
     assert!(!log.contains("eyJhbGciOi"), "the log has a token");
     let ended = world.end_operator().await.unwrap();
     assert!(ended.success(), "{ended}");
+}
+
+#[tokio::test]
+async fn an_account_that_the_flag_does_not_name_is_never_written_to() {
+    let mut world = World::start_signing_with(SigningKey::generate_ec_p256().unwrap())
+        .await
+        .unwrap();
+    world
+        .start_operator_with(&["--allowed-accounts=999999999999"])
+        .await
+        .unwrap();
+    let samples = irsa_tests::world::repository().join("config/samples");
+    world.cluster.apply_file(&samples, true).await.unwrap();
+    let refused = |federation: &serde_json::Value| {
+        says(federation, "Ready", "WrongAccount") && federation.to_string().contains("--allowed-accounts")
+    };
+    let federation = ("oidcfederation", "default", "default");
+    world.wait_for("the wrong account", federation, refused).await.unwrap();
+    let called: Vec<String> = world.aws.requests().into_iter().map(|call| call.operation).collect();
+    assert!(called.iter().all(|call| call == "sts:GetCallerIdentity"), "{called:?}");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct Document {
     pub cache_control: Option<String>,
     /// `Content-Encoding`, which we never set: a reader who obeys it reads something else than the content.
     pub content_encoding: Option<String>,
+    /// `x-amz-server-side-encryption`: `AES256`, `aws:kms`, ….
+    pub encryption: Option<String>,
     /// User metadata, keys in lower case and without `x-amz-meta-`.
     pub metadata: BTreeMap<String, String>,
 }
@@ -123,7 +125,10 @@ pub trait DocumentStore: Send + Sync {
     /// Never for a missing object: see [`Lookup`]. `NoSuchBucket` is an error.
     fn document(&self, at: &ObjectRef) -> impl Future<Output = Result<Lookup<Document>, AwsError>> + Send;
 
-    /// Writes an object and returns its new entity tag.
+    /// Writes an object, encrypted with S3's own keys, and returns its new entity tag.
+    ///
+    /// Of what S3 can encrypt with, only its own keys (`AES256`) let anybody read an object: STS signs nothing when it
+    /// fetches. Asked for in the call, they beat the bucket's default and satisfy policies that demand encryption.
     ///
     /// # Errors
     /// [`Kind::PreconditionFailed`](crate::Kind::PreconditionFailed) when the precondition does not hold (for

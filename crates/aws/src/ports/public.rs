@@ -26,6 +26,9 @@ pub enum PublicReadError {
     /// Answered, but not with the document: 403 when the bucket is closed or the key is missing.
     #[error("HTTP status {0}")]
     Status(u16),
+    /// S3 has it under a key of KMS and hands it out to nobody who does not sign.
+    #[error("HTTP status 400, because the object is encrypted with a KMS key, which nobody can use without signing")]
+    KmsEncrypted,
     /// AWS does not say whether it follows redirects when it fetches keys, so neither do we.
     #[error("HTTP status {status} redirects to another place, which is refused")]
     Redirected {

@@ -20,6 +20,9 @@ use crate::{
     sanitize::sanitize,
 };
 
+/// The longest refusal that is read; S3's are a few hundred bytes long.
+const MAX_REFUSAL_BYTES: usize = 4096;
+
 /// Reads URLs anonymously. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct SdkPublicReader {
@@ -45,6 +48,7 @@ impl SdkPublicReader {
             200 => {}
             304 => return Ok(PublicRead::NotModified),
             status @ 300..=399 => return Err(PublicReadError::Redirected { status }),
+            400 if is_kms_encrypted(&mut answer).await => return Err(PublicReadError::KmsEncrypted),
             status => return Err(PublicReadError::Status(status)),
         }
         if let Some(encoding) = header(&answer, "content-encoding").filter(|encoding| encoding != "identity") {
@@ -74,6 +78,16 @@ impl SdkPublicReader {
     fn timed_out(&self) -> PublicReadError {
         PublicReadError::TimedOut(self.timeout.as_secs())
     }
+}
+
+/// Whether S3 says that it would have to ask KMS. It has no code of its own for it: `InvalidArgument`, "Requests specifying
+/// Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.".
+async fn is_kms_encrypted(answer: &mut HttpResponse) -> bool {
+    let body = read_body(answer.take_body(), MAX_REFUSAL_BYTES)
+        .await
+        .unwrap_or_default();
+    let text = String::from_utf8_lossy(&body);
+    text.contains("<Code>InvalidArgument</Code>") && text.contains("AWS KMS managed keys")
 }
 
 fn header(answer: &HttpResponse, name: &str) -> Option<String> {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use aws_sdk_s3::{
     config::{Builder, Region},
     primitives::ByteStream,
-    types::{BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration},
+    types::{
+        BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, ServerSideEncryption,
+    },
 };
 
 use super::{
@@ -79,6 +81,7 @@ impl DocumentStore for SdkAws {
             content_type: answer.content_type,
             cache_control: answer.cache_control,
             content_encoding: answer.content_encoding,
+            encryption: answer.server_side_encryption.map(|with| with.as_str().to_owned()),
             metadata: answer.metadata.unwrap_or_default().into_iter().collect(),
         }))
     }
@@ -100,6 +103,7 @@ impl DocumentStore for SdkAws {
             .expected_bucket_owner(&at.bucket.owner)
             .content_type(&document.content_type)
             .cache_control(&document.cache_control)
+            .server_side_encryption(ServerSideEncryption::Aes256)
             .set_metadata(Some(metadata))
             .body(ByteStream::from(document.bytes.clone()));
         let put = match precondition {

@@ -28,7 +28,7 @@ use super::{
     memory::{Full, Served},
     observe,
     public::{self, Expected},
-    report::{Comparison, fill_status, hold_aspects},
+    report::{Comparison, fill_status, hold_aspects, in_words},
     roles,
     servers::ApiServers,
     siblings,
@@ -348,7 +348,8 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             FederationStep::PutDocument { kind, .. } => tampering.as_ref().is_none_or(|it| !it.concerns(*kind)),
             _ => true,
         };
-        let what: Vec<String> = done.steps.iter().filter(told).map(ToString::to_string).collect();
+        let steps = done.steps.iter().filter(told);
+        let what: Vec<String> = steps.map(|step| in_words(step, &compared.found)).collect();
         if what.is_empty() {
             return;
         }

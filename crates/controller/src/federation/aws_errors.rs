@@ -3,10 +3,11 @@
 use irsa_aws::{AwsError, Kind, PublicAccessBlock};
 use irsa_core::{
     denial::Denial,
-    plan::federation::FederationStep,
+    plan::federation::{FederationStep, PublicRead},
     vocabulary::{ConditionType, Reason},
 };
 
+use super::s3_refusals::{is_by_bucket_policy, policy_kept};
 use crate::{
     binding::{denied, not_aws},
     halt::Halt,
@@ -103,7 +104,7 @@ fn explained(step: &FederationStep, error: &AwsError) -> Option<Halt> {
 }
 
 /// A refused `PutBucketPolicy`: the bucket's own Block Public Access if it could be read, and what may lie beyond it.
-pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>) -> Halt {
+pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>, statement: &PublicRead) -> Halt {
     let aspect = ConditionType::PubliclyReadable;
     match block {
         Some(block) if block.block_public_policy => Halt::new(
@@ -120,14 +121,15 @@ pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>)
                  (the operator does not read the last two)."
             ),
         ),
+        _ if is_by_bucket_policy(error) => policy_kept(error, statement),
         _ => {
-            let general = halt(aspect, error);
+            let kept = policy_kept(error, statement);
             let message = format!(
-                "{} It may also be Block Public Access of the account or of the organisation, which the operator does not \
-                 read.",
-                general.message
+                "Block Public Access of the account or of the organisation, which the operator does not read, may be the \
+                 cause, too. {}",
+                kept.message
             );
-            Halt { message, ..general }
+            Halt { message, ..kept }
         }
     }
 }
@@ -144,6 +146,11 @@ mod tests {
             message: message.to_owned(),
             kind,
         }
+    }
+
+    fn statement() -> PublicRead {
+        let issuer = irsa_core::issuer::IssuerUrl::parse("https://b.s3.eu-central-1.amazonaws.com").unwrap();
+        PublicRead::new(&issuer, "b", "eu-central-1")
     }
 
     #[test]
@@ -187,18 +194,24 @@ mod tests {
             block_public_policy: true,
             ..PublicAccessBlock::default()
         };
-        assert_eq!(policy_refused(&refused, Some(on)).reason, Reason::PublicAccessBlocked);
+        assert_eq!(
+            policy_refused(&refused, Some(on), &statement()).reason,
+            Reason::PublicAccessBlocked
+        );
         for block in [None, Some(PublicAccessBlock::default())] {
-            let halt = policy_refused(&refused, block);
+            let halt = policy_refused(&refused, block, &statement());
             assert_eq!(halt.reason, Reason::AccessDenied);
-            assert!(halt.message.contains("may also be"), "{}", halt.message);
+            assert!(halt.message.contains("may be the cause, too"), "{}", halt.message);
         }
         let told = error(
             "s3:PutBucketPolicy",
             Kind::AccessDenied,
             "blocked by the BlockPublicPolicy setting",
         );
-        assert_eq!(policy_refused(&told, None).reason, Reason::PublicAccessBlocked);
+        assert_eq!(
+            policy_refused(&told, None, &statement()).reason,
+            Reason::PublicAccessBlocked
+        );
     }
 
     #[test]

@@ -8,9 +8,9 @@ use irsa_core::plan::federation::{DocumentKind, FederationStep};
 use tracing::info;
 
 use super::{
-    aws_errors::{policy_refused, refused},
     cluster::{Records, StoredRecord},
     observe::object,
+    s3_refusals::explain,
     validate::Wanted,
 };
 use crate::{halt::Halt, leadership::Leadership, log};
@@ -54,16 +54,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
         }
         match self.call(step, done).await {
             Ok(()) => Ok(()),
-            Err(error)
-                if error.kind() == Kind::AccessDenied && matches!(step, FederationStep::PutBucketPolicy { .. }) =>
-            {
-                let block = match self.wanted.bucket(self.aws.caller()) {
-                    Some(bucket) => self.aws.public_access_block(&bucket).await.ok().flatten(),
-                    None => None,
-                };
-                Err(policy_refused(&error, block))
-            }
-            Err(error) => Err(refused(step, &error)),
+            Err(error) => Err(explain(self.aws, self.wanted, step, &error).await),
         }
     }
 

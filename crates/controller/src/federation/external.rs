@@ -7,7 +7,12 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 
-use super::{keys::named, memory::Served, public::is_network, validate::Wanted};
+use super::{
+    keys::named,
+    memory::Served,
+    public::{is_network, kms_encrypted},
+    validate::Wanted,
+};
 use crate::halt::Halt;
 
 /// Documents that do.
@@ -64,6 +69,10 @@ async fn read<P: PublicReader>(public: &P, url: String) -> Result<Served, Halt> 
 }
 
 fn unreadable(url: &str, error: &PublicReadError) -> Halt {
+    if matches!(error, PublicReadError::KmsEncrypted) {
+        let message = format!("{url} {}", kms_encrypted(error));
+        return Halt::new(ConditionType::PubliclyReadable, Reason::PublicAccessBlocked, message);
+    }
     let (reason, remedy) = if is_network(error) {
         (Reason::AwsUnavailable, "")
     } else {

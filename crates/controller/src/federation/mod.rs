@@ -22,6 +22,7 @@ mod observe;
 mod public;
 mod report;
 mod roles;
+mod s3_refusals;
 mod servers;
 mod siblings;
 mod tampering;

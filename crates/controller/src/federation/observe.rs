@@ -10,7 +10,7 @@ use irsa_core::{
     vocabulary::ConditionType,
 };
 
-use super::{aws_errors::halt, validate::Wanted};
+use super::{aws_errors::halt, s3_refusals::policy_kept, validate::Wanted};
 use crate::halt::Halt;
 
 /// Where a document is.
@@ -77,6 +77,12 @@ async fn published<A: DocumentStore>(
             bucket: ObservedBucket::Missing,
             ..ObservedFederation::default()
         }),
+        Err((ConditionType::PubliclyReadable, error)) if error.operation == "s3:GetBucketPolicy" => {
+            Err(match wanted.statement() {
+                Some(statement) => policy_kept(&error, &statement),
+                None => halt(ConditionType::PubliclyReadable, &error),
+            })
+        }
         Err((aspect, error)) => Err(halt(aspect, &error)),
     }
 }
@@ -134,6 +140,7 @@ fn observed(document: Document) -> ObservedDocument {
         content_type: document.content_type,
         cache_control: document.cache_control,
         content_encoding: document.content_encoding,
+        encryption: document.encryption,
         metadata: document.metadata,
     }
 }

@@ -127,6 +127,9 @@ impl Expected<'_> {
                 Reason::AwsUnavailable,
                 format!("{url} could not be read from here: {error}; check the proxies on the way."),
             ),
+            Trouble::Read(error @ PublicReadError::KmsEncrypted) => {
+                (Reason::PublicAccessBlocked, format!("{url} {}", kms_encrypted(error)))
+            }
             Trouble::Read(error) if self.fresh => (
                 Reason::Propagating,
                 format!("{url} cannot be read by everybody yet: {error}."),
@@ -139,10 +142,15 @@ impl Expected<'_> {
         Halt::new(ConditionType::PubliclyReadable, reason, message)
     }
 
-    fn remedy(&self, block: Option<PublicAccessBlock>) -> &'static str {
-        match (self.s3.access, block) {
+    fn remedy(&self, block: Option<PublicAccessBlock>) -> String {
+        let known = match (self.s3.access, block) {
             (BucketAccess::Unmanaged, _) => {
-                "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it."
+                let statement = self.wanted.statement().map(|statement| statement.to_json());
+                return format!(
+                    "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is \
+                     the bucket itself, by this statement in its policy: {}",
+                    statement.unwrap_or_default()
+                );
             }
             (BucketAccess::BucketPolicy, Some(block)) if block.restrict_public_buckets => {
                 "The bucket's Block Public Access has RestrictPublicBuckets on; switch it off on this bucket."
@@ -155,8 +163,17 @@ impl Expected<'_> {
                 "The bucket's Block Public Access is not set or could not be read; check it, the account's and the \
                  organisation's."
             }
-        }
+        };
+        known.to_owned()
     }
+}
+
+/// What to do about a document that nobody can read without a key of KMS, STS included.
+pub(super) fn kms_encrypted(error: &PublicReadError) -> String {
+    format!(
+        "cannot be read by everybody: {error}. AWS STS does not sign either: whoever stores it must have S3 encrypt it with \
+         its own keys (x-amz-server-side-encryption: AES256) and write it again."
+    )
 }
 
 enum Trouble {
@@ -175,6 +192,7 @@ pub(super) const fn is_network(error: &PublicReadError) -> bool {
         PublicReadError::Status(status) => !matches!(status, 401 | 403 | 404 | 410),
         PublicReadError::TimedOut(_) | PublicReadError::Unreachable(_) => true,
         PublicReadError::Redirected { .. }
+        | PublicReadError::KmsEncrypted
         | PublicReadError::TooLarge(_)
         | PublicReadError::Encoded(_)
         | PublicReadError::NotHttps => false,

@@ -43,6 +43,21 @@ impl Comparison {
     }
 }
 
+/// What a step was about, and what was wrong before where that is not plain.
+pub(super) fn in_words(step: &FederationStep, found: &ObservedFederation) -> String {
+    let before = match step {
+        FederationStep::PutDocument { kind, .. } => found.document(*kind),
+        _ => None,
+    };
+    match before.filter(|document| document.needs_a_key()) {
+        Some(document) => format!(
+            "{step} (it was encrypted with {}, and AWS STS can read only what is encrypted with S3's own keys)",
+            document.encryption.as_deref().unwrap_or_default()
+        ),
+        None => step.to_string(),
+    }
+}
+
 /// The status fields that are true now, also when a later step failed.
 pub(super) fn fill_status(
     status: &mut OidcFederationStatus,

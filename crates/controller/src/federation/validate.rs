@@ -141,7 +141,16 @@ impl Wanted {
 
     /// Our statement, where the bucket's policy is ours to change.
     pub(super) fn public_read(&self) -> Option<PublicRead> {
-        let s3 = self.s3.as_ref().filter(|s3| s3.access == BucketAccess::BucketPolicy)?;
+        let ours = self
+            .s3
+            .as_ref()
+            .is_some_and(|s3| s3.access == BucketAccess::BucketPolicy);
+        self.statement().filter(|_| ours)
+    }
+
+    /// The statement that makes both documents readable, whoever keeps the bucket's policy.
+    pub(super) fn statement(&self) -> Option<PublicRead> {
+        let s3 = self.s3.as_ref()?;
         Some(PublicRead::new(&self.issuer, &s3.bucket, &s3.region))
     }
 

@@ -19,6 +19,7 @@ use super::{
         Front,
         controls::{Controls, FaultRule, Throttle},
         in_process::Observer,
+        interlude::Interludes,
         listen,
         log::{Entry, Mark, RequestLog},
         proxy,
@@ -76,6 +77,7 @@ impl Builder {
             log: RequestLog::default(),
             dialer: Dialer::new(Arc::clone(&routes), client_config(&authority)?),
             observer: Observer::default(),
+            interludes: Interludes::default(),
         });
         let tls = server_config(&authority)?;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -280,6 +282,18 @@ impl AwsDouble {
     /// Removes all faults.
     pub fn clear_faults(&self) {
         self.front.controls.clear_faults();
+    }
+
+    /// Does something to S3 when the next call of `operation` (`s3:PutObject`) has arrived, before it has any effect: what
+    /// happens between two calls of a caller.
+    pub fn before(&self, operation: &str, act: impl FnOnce(&mut S3) + Send + 'static) {
+        self.front.interludes.add(operation, Box::new(act));
+    }
+
+    /// From now on the calls of this principal to S3 fail where they could name the bucket's owner
+    /// (`ExpectedBucketOwner`) and do not.
+    pub fn demand_bucket_owner(&self, arn: &str) {
+        self.front.interludes.demand_owner_of(arn);
     }
 
     /// Lets STS remember an issuer's keys for so long. The default is not at all.

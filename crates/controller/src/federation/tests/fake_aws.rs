@@ -96,6 +96,7 @@ impl FakeAws {
                 content_type: None,
                 cache_control: None,
                 content_encoding: None,
+                encryption: Some("AES256".to_owned()),
                 metadata: BTreeMap::new(),
             };
             world.objects.insert(key.to_owned(), document);
@@ -189,6 +190,7 @@ impl DocumentStore for FakeAws {
                 content_type: Some(document.content_type.clone()),
                 cache_control: Some(document.cache_control.clone()),
                 content_encoding: None,
+                encryption: Some("AES256".to_owned()),
                 metadata: document.metadata.clone(),
             };
             world.objects.insert(at.key.clone(), document);
@@ -275,6 +277,9 @@ impl PublicReader for FakeAws {
                     content_type: None,
                 })));
             }
+            if document.is_some_and(|document| document.encryption.as_deref() == Some("aws:kms")) {
+                return Err(error("kms", Kind::AccessDenied));
+            }
             Ok(document.map(|document| match if_none_match {
                 Some(etag) if etag == document.etag => PublicRead::NotModified,
                 _ => PublicRead::Document(PublicDocument {
@@ -284,8 +289,11 @@ impl PublicReader for FakeAws {
                 }),
             }))
         });
-        read.map_err(|_| PublicReadError::TimedOut(10))?
-            .ok_or(PublicReadError::Status(403))
+        read.map_err(|error| match error.operation {
+            "kms" => PublicReadError::KmsEncrypted,
+            _ => PublicReadError::TimedOut(10),
+        })?
+        .ok_or(PublicReadError::Status(403))
     }
 }
 

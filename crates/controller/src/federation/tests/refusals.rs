@@ -142,7 +142,9 @@ async fn a_blocked_policy_names_the_bucket_setting_only_when_it_was_read() {
     assert_eq!(condition(&federation, "PubliclyReadable").0, "False");
     bench.aws.world(|world| world.block = None);
     bench.aws.fail("PutBucketPolicy", Kind::AccessDenied, "not authorized");
-    let outcome = bench.end(&mut federation, Reason::AccessDenied, "may also be").await;
+    let outcome = bench
+        .end(&mut federation, Reason::AccessDenied, "may be the cause, too")
+        .await;
     assert!(!outcome.message.contains("BlockPublicPolicy"), "{}", outcome.message);
 }
 

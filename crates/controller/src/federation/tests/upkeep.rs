@@ -49,6 +49,22 @@ async fn whatever_somebody_changes_is_put_back_and_named() {
 }
 
 #[tokio::test]
+async fn a_document_that_was_encrypted_with_a_kms_key_is_noticed_within_a_minute_and_written_again_once() {
+    let (bench, mut federation) = Bench::ready().await;
+    let encrypt = |world: &mut World| world.objects.get_mut(JWKS).unwrap().encryption = Some("aws:kms".to_owned());
+    bench.aws.world(encrypt);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.aws.take_writes(), [format!("PutObject {JWKS}")]);
+    let events = bench.cluster.take_events();
+    assert_eq!(events[0].0, "DriftRepaired");
+    for part in ["key set", "aws:kms", "STS"] {
+        assert!(events[0].1.contains(part), "{}", events[0].1);
+    }
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.aws.take_writes(), [""; 0]);
+}
+
+#[tokio::test]
 async fn forged_keys_are_replaced_within_a_minute_and_named() {
     let (bench, mut federation) = Bench::ready().await;
     let forged = json!({ "keys": [key("a"), key("evil")] });

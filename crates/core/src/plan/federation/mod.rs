@@ -11,11 +11,13 @@
 //! **Crashes.** Each step is one idempotent or conditional call, and every prefix of a plan leaves something that the
 //! next plan starts from.
 
+mod denials;
 mod policy;
 mod provider;
 mod state;
 mod steps;
 
+pub use denials::{DenyingStatement, denying_statements};
 pub use policy::{PolicyChange, PublicRead, StatementError};
 pub use provider::ProviderMismatch;
 pub use state::{

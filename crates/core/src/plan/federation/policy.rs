@@ -57,6 +57,11 @@ impl PublicRead {
         &self.sid
     }
 
+    /// The statement as JSON, for somebody else to put it into the policy.
+    pub fn to_json(&self) -> String {
+        self.statement().to_string()
+    }
+
     fn statement(&self) -> Value {
         json!({
             "Sid": self.sid, "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": self.resources,
@@ -110,6 +115,11 @@ impl PublicRead {
         let alone = |statement: &Value| Policy::of(&json!({ "Version": VERSION, "Statement": [statement] }));
         alone(statement) == alone(&self.statement())
     }
+}
+
+/// The statements of a policy; `None` of what is none.
+pub(super) fn statements(policy: &str) -> Option<Vec<Value>> {
+    Document::read(policy).ok().map(|document| document.statements)
 }
 
 /// A policy document of which only the list of statements is understood.

@@ -24,6 +24,7 @@ pub(super) fn run(step: FederationStep, world: &mut ObservedFederation) {
                 content_type: Some(document.content_type),
                 cache_control: Some(document.cache_control),
                 content_encoding: None,
+                encryption: Some("AES256".to_owned()),
                 metadata: document.metadata,
             });
         }
@@ -106,16 +107,18 @@ fn any_desired() -> impl Strategy<Value = DesiredFederation> {
 
 fn any_document() -> impl Strategy<Value = Option<ObservedDocument>> {
     let ours = prop_oneof![Just(owner().metadata()), Just(BTreeMap::new())];
-    option::of(
-        ("[a-c]", option::of("[x-y]"), ours).prop_map(|(content, content_type, metadata)| ObservedDocument {
+    let encryption = option::of("AES256|aws:kms");
+    option::of(("[a-c]", option::of("[x-y]"), ours, encryption).prop_map(
+        |(content, content_type, metadata, encryption)| ObservedDocument {
             etag: format!("\"{content}\""),
             bytes: content.into_bytes(),
             content_type,
             cache_control: Some("max-age=300".to_owned()),
             content_encoding: None,
+            encryption,
             metadata,
-        }),
-    )
+        },
+    ))
 }
 
 fn any_observed() -> impl Strategy<Value = ObservedFederation> {

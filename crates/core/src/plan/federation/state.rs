@@ -12,6 +12,9 @@ use crate::{
     vocabulary::TAG_UID,
 };
 
+/// The one encryption that needs no key of anybody's but S3's own.
+const UNKEYED: &str = "AES256";
+
 /// One of the two documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DocumentKind {
@@ -142,6 +145,8 @@ pub struct ObservedDocument {
     pub cache_control: Option<String>,
     /// `Content-Encoding`; ours have none.
     pub content_encoding: Option<String>,
+    /// What it is encrypted with, as S3 says it (`AES256`, `aws:kms`).
+    pub encryption: Option<String>,
     /// User metadata.
     pub metadata: BTreeMap<String, String>,
 }
@@ -209,6 +214,13 @@ impl ObservedDocument {
             && self.content_type.as_ref() == Some(&desired.content_type)
             && self.cache_control.as_ref() == Some(&desired.cache_control)
             && self.content_encoding.is_none()
+            && !self.needs_a_key()
             && self.metadata == desired.metadata
+    }
+
+    /// Whether it is encrypted with a key of KMS or of a customer's: only who signs and may use that key can read it, and
+    /// STS does not sign [S3 user guide, "Using server-side encryption with AWS KMS keys"].
+    pub fn needs_a_key(&self) -> bool {
+        self.encryption.as_deref().is_some_and(|with| with != UNKEYED)
     }
 }

@@ -65,6 +65,7 @@ fn stored(document: &DesiredDocument, etag: &str) -> ObservedDocument {
         content_type: Some(document.content_type),
         cache_control: Some(document.cache_control),
         content_encoding: None,
+        encryption: Some("AES256".to_owned()),
         metadata: document.metadata,
     }
 }
@@ -140,10 +141,11 @@ fn a_new_federation_is_recorded_published_opened_and_registered_in_this_order() 
 #[test]
 fn a_document_is_written_again_when_anything_about_it_differs_and_only_over_what_was_seen() {
     type Change = fn(&mut ObservedDocument);
-    let changes: [Change; 5] = [
+    let changes: [Change; 6] = [
         |document| document.bytes.push(b' '),
         |document| document.content_type = None,
         |document| document.content_encoding = Some("gzip".to_owned()),
+        |document| document.encryption = Some("aws:kms".to_owned()),
         |document| document.cache_control = Some("no-store".to_owned()),
         |document| document.metadata.clear(),
     ];

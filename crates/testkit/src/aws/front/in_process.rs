@@ -89,6 +89,7 @@ impl InProcess {
             log: RequestLog::default(),
             dialer: Dialer::Front(front.clone()),
             observer: Observer::default(),
+            interludes: super::interlude::Interludes::default(),
         });
         Self { front }
     }

@@ -1,6 +1,9 @@
 //! The request log: what was asked of the double, by whom, and what it answered.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 use jiff::Timestamp;
 
@@ -40,11 +43,18 @@ pub struct Entry {
     pub anonymous: bool,
     /// `User-Agent`, or empty.
     pub user_agent: String,
+    /// Headers by lower-case name, as the service saw them, but for credentials.
+    pub headers: BTreeMap<String, String>,
     /// The double's time on arrival.
     pub at: Timestamp,
 }
 
 impl Entry {
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+
     /// A write that was answered with success: something changed.
     pub fn is_effective_write(&self) -> bool {
         self.access == Access::Write && self.status.is_some_and(|status| status < 300)

@@ -7,6 +7,7 @@ mod body;
 pub mod controls;
 mod hosts;
 pub mod in_process;
+pub(crate) mod interlude;
 mod listener;
 pub mod log;
 mod operation;
@@ -27,6 +28,7 @@ use self::{
     controls::{Controls, Fault},
     hosts::Endpoint,
     in_process::Observer,
+    interlude::Interludes,
     log::{Entry, RequestLog},
     operation::Operation,
 };
@@ -45,6 +47,9 @@ use super::{
 /// The largest body that S3 takes in one PutObject is 5 GB; the double's memory ends sooner (UNSOURCED).
 const BODY_LIMIT: usize = 64 << 20;
 
+/// Headers that the log leaves out.
+const SECRET_HEADERS: &[&str] = &["authorization", "cookie", "proxy-authorization", "x-amz-security-token"];
+
 /// No answer: the connection is closed.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is cut")]
@@ -58,6 +63,7 @@ pub(crate) struct Front {
     pub(crate) log: RequestLog,
     pub(crate) dialer: Dialer,
     pub(crate) observer: Observer,
+    pub(crate) interludes: Interludes,
 }
 
 /// An answer that is on its way.
@@ -179,7 +185,13 @@ impl Front {
 
     /// What the call does, told to whoever watches before anything else happens.
     async fn effect(&self, call: &Call, operation: &Operation) -> Outcome {
-        let outcome = self.dispatch(call).await;
+        if let Some(act) = self.interludes.take(&operation.name) {
+            act(&mut self.world.lock().s3);
+        }
+        let outcome = match self.interludes.check(call, operation) {
+            Ok(()) => self.dispatch(call).await,
+            Err(error) => Err(error),
+        };
         self.observer.tell(call, operation, &outcome);
         outcome
     }
@@ -223,6 +235,12 @@ impl Front {
             access: operation.access,
             host: call.host.clone(),
             user_agent: call.header("user-agent").unwrap_or_default().to_owned(),
+            headers: call
+                .headers
+                .iter()
+                .filter(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()))
+                .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+                .collect(),
             at: call.now,
         });
     }

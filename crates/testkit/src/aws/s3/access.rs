@@ -66,6 +66,14 @@ impl<'a> Scene<'a> {
                 context.insert(&format!("s3:{header}"), [value]);
             }
         }
+        // `x-amz-tagging` has the form of a query [S3-model PutObject.Tagging].
+        let tags = self.call.header("x-amz-tagging").unwrap_or_default();
+        let tags = tags.split('&').filter_map(|tag| tag.split_once('='));
+        let keys: Vec<&str> = tags.clone().map(|(key, _)| key).collect();
+        for (key, value) in tags {
+            context.insert(&format!("s3:RequestObjectTag/{key}"), [value]);
+        }
+        context.insert("s3:RequestObjectTagKeys", keys);
         for (parameter, key) in [
             ("prefix", "s3:prefix"),
             ("delimiter", "s3:delimiter"),

@@ -84,7 +84,8 @@ impl S3 {
 
     pub(super) fn remove_bucket(&mut self, scene: &Scene<'_>) -> Outcome {
         let bucket = self.admit(scene, "s3:DeleteBucket")?;
-        if !bucket.objects.is_empty() {
+        // Versions and delete markers count [S3-model DeleteBucket].
+        if !bucket.objects.is_empty() || !bucket.versions.is_empty() {
             return Err(errors::not_empty(scene.bucket));
         }
         let key = self.key_of(scene);

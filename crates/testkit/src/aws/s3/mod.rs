@@ -3,7 +3,7 @@
 //! Sources: [S3-model] botocore's service model, \[S3UG\] the S3 user guide, \[SAR\] the service authorization reference,
 //! \[EPR\] botocore's endpoint rules. What has none says UNSOURCED, what was seen on the wire says "observed".
 //!
-//! Not here: multipart uploads, copies, ranges, object versions, ACL documents. They answer
+//! Not here: multipart uploads, copies, ranges, ACL documents. They answer
 //! `NotImplemented` or, where S3 allows it (a range), the whole object.
 
 mod access;
@@ -17,6 +17,7 @@ mod listing;
 mod model;
 mod names;
 mod objects;
+mod versions;
 mod xml;
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ use access::Scene;
 use address::Address;
 
 pub use model::{Bucket, BucketOptions, BucketPolicy, Encryption, Object, Ownership, PublicAccessBlock};
+pub use versions::Version;
 
 /// The buckets of all accounts.
 ///
@@ -112,6 +114,11 @@ impl S3 {
     }
 
     fn on_object(&mut self, scene: &Scene<'_>) -> Outcome {
+        match (scene.call.method.as_str(), scene.query("versionId")) {
+            ("GET" | "HEAD", Some(version)) => return self.get_version(scene, version),
+            ("DELETE", Some(version)) => return self.delete_version(scene, version),
+            _ => {}
+        }
         if let Some((name, _)) = scene.call.query.iter().find(|(name, _)| is_subresource(name)) {
             return Err(errors::not_implemented(name));
         }

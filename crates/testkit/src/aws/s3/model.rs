@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::Value;
 
+use super::Version;
+
 /// The four Block Public Access settings, of a bucket or of an account.
 #[expect(clippy::struct_excessive_bools, reason = "four independent settings, as S3 has them")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -217,8 +219,12 @@ pub struct Bucket {
     pub policy: Option<BucketPolicy>,
     /// Tags; empty reads as NoSuchTagSet.
     pub tags: BTreeMap<String, String>,
-    /// `Enabled` or `Suspended`, once set. The double keeps no old versions.
+    /// `Enabled` or `Suspended`, once set.
     pub versioning: Option<String>,
+    /// Object Lock: how many days nobody may delete a version.
+    pub retention_days: Option<i64>,
+    /// Every version of a key that was written since versioning was enabled, the oldest first.
+    pub versions: BTreeMap<String, Vec<Version>>,
     /// Objects by key.
     pub objects: BTreeMap<String, Object>,
 }
@@ -248,6 +254,8 @@ impl Bucket {
             }),
             tags: options.tags,
             versioning: None,
+            retention_days: None,
+            versions: BTreeMap::new(),
             objects: BTreeMap::new(),
         }
     }

@@ -50,12 +50,19 @@ impl S3 {
         }
         let bucket = self.find(scene)?;
         conditions::check_put(scene.call, scene.key(), bucket.objects.get(scene.key()))?;
+        Self::check_lockable(scene, bucket)?;
         let object = build(scene, bucket, public_acl)?;
+        if let Encryption::Kms(Some(key)) = &object.encryption {
+            scene.gate.authorize("kms:GenerateDataKey", key, &scene.context())?;
+        }
 
         let mut headers = vec![("etag".to_owned(), object.etag.clone())];
         headers.extend(encryption_headers(&object.encryption));
         headers.extend(checksum_headers(&object));
-        self.bucket_mut(scene)?.objects.insert(scene.key().to_owned(), object);
+        let version = self
+            .bucket_mut(scene)?
+            .replace(scene.key(), Some(object), scene.call.now);
+        headers.extend(version.map(|id| ("x-amz-version-id".to_owned(), id)));
         Ok(Reply {
             headers,
             ..Reply::empty(StatusCode::OK)
@@ -112,19 +119,7 @@ impl S3 {
             self.authorize(scene, bucket, "s3:ListBucket", &scene.address.arn(scene.bucket))?;
             return Err(errors::no_such_key(scene.key()));
         };
-        // Observed wording; that SSE-KMS needs a signed caller: [S3UG UsingKMSEncryption].
-        if scene.call.caller == Caller::Anonymous && object.encryption != Encryption::S3 {
-            let message =
-                "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
-            return Err(errors::invalid_argument(message, "Authorization", "null"));
-        }
-        if !conditions::check_get(scene.call, object)? {
-            return Ok(Reply {
-                headers: validators(object),
-                ..Reply::empty(StatusCode::NOT_MODIFIED)
-            });
-        }
-        Ok(answer(scene, object))
+        serve(scene, object)
     }
 
     pub(super) fn delete_object(&mut self, scene: &Scene<'_>) -> Outcome {
@@ -138,10 +133,41 @@ impl S3 {
                 return Err(errors::precondition_failed("If-Match"));
             }
         }
-        self.bucket_mut(scene)?.objects.remove(scene.key());
+        let version = self.bucket_mut(scene)?.replace(scene.key(), None, scene.call.now);
+        let marker = |id| {
+            [
+                ("x-amz-version-id".to_owned(), id),
+                ("x-amz-delete-marker".to_owned(), "true".to_owned()),
+            ]
+        };
         // 204 whether or not it was there [S3-model DeleteObject].
-        Ok(Reply::empty(StatusCode::NO_CONTENT))
+        Ok(Reply {
+            headers: version.map(marker).into_iter().flatten().collect(),
+            ..Reply::empty(StatusCode::NO_CONTENT)
+        })
     }
+}
+
+/// What reads an object that the caller may read.
+pub(super) fn serve(scene: &Scene<'_>, object: &Object) -> Outcome {
+    // Observed wording; that SSE-KMS needs a signed caller: [S3UG UsingKMSEncryption].
+    if scene.call.caller == Caller::Anonymous && object.encryption != Encryption::S3 {
+        let message =
+            "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4.";
+        return Err(errors::invalid_argument(message, "Authorization", "null"));
+    }
+    // "If the object is encrypted with a customer managed key … kms:Decrypt" [S3UG UsingKMSEncryption]; AWS's own key
+    // (none named here) lets in everybody of the account. The key's policy is left out.
+    if let Encryption::Kms(Some(key)) = &object.encryption {
+        scene.gate.authorize("kms:Decrypt", key, &scene.context())?;
+    }
+    if !conditions::check_get(scene.call, object)? {
+        return Ok(Reply {
+            headers: validators(object),
+            ..Reply::empty(StatusCode::NOT_MODIFIED)
+        });
+    }
+    Ok(answer(scene, object))
 }
 
 fn build(scene: &Scene<'_>, bucket: &Bucket, public_acl: bool) -> Result<Object, AwsError> {

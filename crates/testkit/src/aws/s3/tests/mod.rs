@@ -4,6 +4,7 @@ mod buckets;
 mod configs;
 mod objects;
 mod public;
+mod versions;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};

@@ -1,0 +1,190 @@
+//! What S3 refused, and why, as far as it can be read: AWS's own sentence, and the text of the bucket's policy.
+
+use irsa_aws::{Aws, AwsError, Bucket, Kind, Lookup};
+use irsa_core::{
+    denial::{Denial, PolicyType},
+    plan::federation::{DenyingStatement, DocumentKind, FederationStep, PublicRead, denying_statements},
+    vocabulary::{ConditionType, Reason},
+};
+
+use super::{
+    aws_errors::{halt, policy_refused, refused},
+    observe::object,
+    validate::Wanted,
+};
+use crate::halt::Halt;
+
+/// Of what a bucket's policy may demand, what the operator sends and what it does not.
+const SENT: &str = "The operator writes the documents over TLS, encrypted with AES256 (AWS STS can read nothing under a KMS \
+                    key), without object tags and without an ACL";
+
+/// Why a step was refused; reads what tells more about it.
+pub(super) async fn explain<A: Aws>(aws: &A, wanted: &Wanted, step: &FederationStep, error: &AwsError) -> Halt {
+    let Some(bucket) = wanted.bucket(aws.caller()) else {
+        return refused(step, error);
+    };
+    match (error.kind(), step) {
+        (Kind::AccessDenied, FederationStep::PutBucketPolicy { policy }) => {
+            let block = aws.public_access_block(&bucket).await.ok().flatten();
+            let statement = wanted.statement().filter(|statement| policy.contains(statement.sid()));
+            match statement {
+                Some(statement) => policy_refused(error, block, &statement),
+                None => statement_stays(error, wanted),
+            }
+        }
+        (Kind::AccessDenied, FederationStep::DeleteBucketPolicy) => statement_stays(error, wanted),
+        (Kind::AccessDenied, FederationStep::PutDocument { .. }) if is_by_bucket_policy(error) => {
+            let policy = match wanted.public_read() {
+                Some(_) => aws.bucket_policy(&bucket).await.ok().flatten(),
+                // The operator need not have the right to read it.
+                None => None,
+            };
+            document_refused(error, policy.as_deref())
+        }
+        (
+            Kind::PreconditionFailed,
+            FederationStep::PutDocument {
+                kind, replaces: None, ..
+            },
+        ) => match hidden(aws, wanted, &bucket, *kind).await {
+            Some(error) => hidden_by_kms(*kind, &error),
+            None => refused(step, error),
+        },
+        _ => refused(step, error),
+    }
+}
+
+/// Whether the policy of the bucket itself denied it.
+pub(super) fn is_by_bucket_policy(error: &AwsError) -> bool {
+    let denial = Denial::read(&error.message);
+    error.operation.starts_with("s3:") && denial.explicit && denial.by == Some(PolicyType::Resource)
+}
+
+/// The bucket's policy may not be read or written by us: what it needs, for whoever may.
+pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> Halt {
+    let general = halt(ConditionType::PubliclyReadable, error);
+    if general.reason != Reason::AccessDenied {
+        return general;
+    }
+    let add = format!(
+        "set spec.publish.s3.access to Unmanaged, and have whoever keeps the bucket's policy add this statement: {}",
+        statement.to_json()
+    );
+    let message = if is_by_bucket_policy(error) {
+        format!("AWS refused {error}: the bucket's policy is somebody else's to keep. Leave it to them: {add}")
+    } else {
+        format!(
+            "{} Or leave the bucket's policy to somebody else: {add}",
+            general.message
+        )
+    };
+    Halt { message, ..general }
+}
+
+fn statement_stays(error: &AwsError, wanted: &Wanted) -> Halt {
+    let general = halt(ConditionType::PubliclyReadable, error);
+    let sid = wanted.statement().map(|statement| statement.sid().to_owned());
+    let message = format!(
+        "{} Or have whoever keeps the bucket's policy remove the statement {} from it, and set spec.publish.s3.access to \
+         Unmanaged.",
+        general.message,
+        sid.unwrap_or_default()
+    );
+    Halt { message, ..general }
+}
+
+/// The bucket's policy denies a document: which statements may be meant, if it could be read.
+fn document_refused(error: &AwsError, policy: Option<&str>) -> Halt {
+    let found: Vec<DenyingStatement> = policy
+        .map(|policy| denying_statements(policy, error.operation, &error.resource))
+        .unwrap_or_default();
+    let statements = if found.is_empty() {
+        "Its statements have not been read.".to_owned()
+    } else {
+        let named: Vec<String> = found.iter().map(ToString::to_string).collect();
+        format!("Statements that deny it: {}.", named.join(", "))
+    };
+    let message = format!(
+        "AWS refused {error}. {statements} {SENT}: satisfy the statement with that, or except the two documents from it."
+    );
+    Halt::new(ConditionType::Published, Reason::AccessDenied, message)
+}
+
+/// The refusal of a read that proves that the object is there, under a key of KMS: S3 asks KMS only for what exists.
+async fn hidden<A: Aws>(aws: &A, wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> Option<AwsError> {
+    match aws.document(&object(wanted, bucket, kind)).await {
+        Ok(Lookup::MissingOrForbidden(error)) if error.message.contains("kms:Decrypt") => Some(error),
+        _ => None,
+    }
+}
+
+fn hidden_by_kms(kind: DocumentKind, error: &AwsError) -> Halt {
+    let message = format!(
+        "The {kind} is in the bucket already, under a KMS key that the operator may not use ({error}), and AWS STS cannot read \
+         it either. Delete the object, or write it again with server-side encryption AES256."
+    );
+    Halt::new(ConditionType::Published, Reason::AccessDenied, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use irsa_core::issuer::IssuerUrl;
+
+    use super::*;
+
+    const BY_BUCKET_POLICY: &str = "with an explicit deny in a resource-based policy";
+
+    fn refusal(operation: &'static str, why: &str) -> AwsError {
+        AwsError {
+            operation,
+            resource: "arn:aws:s3:::b/openid/v1/jwks".to_owned(),
+            code: "AccessDenied".to_owned(),
+            message: format!("User: x is not authorized to perform: {operation} {why}"),
+            kind: Kind::AccessDenied,
+        }
+    }
+
+    fn statement() -> PublicRead {
+        let issuer = IssuerUrl::parse("https://b.s3.eu-central-1.amazonaws.com").unwrap();
+        PublicRead::new(&issuer, "b", "eu-central-1")
+    }
+
+    #[test]
+    fn a_denied_bucket_policy_comes_with_the_statement_to_paste_and_where() {
+        for why in [
+            "because no identity-based policy allows the s3:PutBucketPolicy action",
+            BY_BUCKET_POLICY,
+        ] {
+            let halt = policy_kept(&refusal("s3:PutBucketPolicy", why), &statement());
+            assert_eq!(halt.reason, Reason::AccessDenied);
+            for part in ["access to Unmanaged", &statement().to_json(), why] {
+                assert!(halt.message.contains(part), "{}", halt.message);
+            }
+        }
+        let by_bucket = policy_kept(&refusal("s3:PutBucketPolicy", BY_BUCKET_POLICY), &statement());
+        assert!(!by_bucket.message.contains("IAM policy"), "{}", by_bucket.message);
+        let mut bare = refusal("s3:PutBucketPolicy", "");
+        bare.message = "Access Denied".to_owned();
+        assert_eq!(policy_kept(&bare, &statement()).reason, Reason::BucketNotOurs);
+    }
+
+    #[test]
+    fn a_denied_document_names_the_statements_that_were_read_and_no_others() {
+        let error = refusal("s3:PutObject", BY_BUCKET_POLICY);
+        let policy = r#"{"Statement": [
+            {"Sid": "Tagged", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": "*",
+             "Condition": {"Null": {"s3:RequestObjectTag/team": "true"}}},
+            {"Sid": "Listed", "Effect": "Deny", "Principal": "*", "Action": "s3:ListBucket", "Resource": "*"}]}"#;
+        let read = document_refused(&error, Some(policy)).message;
+        assert!(
+            read.contains("\"Tagged\" (a condition on s3:RequestObjectTag/team)"),
+            "{read}"
+        );
+        assert!(!read.contains("Listed"), "{read}");
+        for policy in [None, Some(r#"{"Statement": []}"#)] {
+            let unread = document_refused(&error, policy).message;
+            assert!(unread.contains("AES256") && unread.contains("tags"), "{unread}");
+            assert!(!unread.contains("Statements that deny"), "{unread}");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Settings of the manifests that protect something, each by name: an API server takes the files without them just as well.
+
+use serde_json::{Value, json};
+
+use super::pages::read;
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn has(path: &str, settings: &[(&str, Value)]) {
+    let object = yaml(path);
+    for (pointer, wanted) in settings {
+        assert_eq!(object.pointer(pointer), Some(wanted), "{path}: {pointer}");
+    }
+}
+
+#[test]
+fn the_deployment_keeps_every_setting_that_confines_the_operator() {
+    let container = "/spec/template/spec/containers/0";
+    let confines = [
+        ("/spec/template/spec/securityContext/runAsNonRoot", json!(true)),
+        ("/spec/template/spec/securityContext/runAsUser", json!(65532)),
+        ("/spec/template/spec/securityContext/runAsGroup", json!(65532)),
+        (
+            "/spec/template/spec/securityContext/seccompProfile/type",
+            json!("RuntimeDefault"),
+        ),
+        ("/spec/template/spec/serviceAccountName", json!("irsa-anywhere")),
+    ];
+    has("config/manager/deployment.yaml", &confines);
+    let deployment = yaml("config/manager/deployment.yaml");
+    let of_container = [
+        ("/securityContext/allowPrivilegeEscalation", json!(false)),
+        ("/securityContext/readOnlyRootFilesystem", json!(true)),
+        ("/securityContext/capabilities", json!({"drop": ["ALL"]})),
+        ("/resources/limits/memory", json!("256Mi")),
+    ];
+    for (pointer, wanted) in of_container {
+        assert_eq!(
+            deployment.pointer(&format!("{container}{pointer}")),
+            Some(&wanted),
+            "{pointer}"
+        );
+    }
+    let pod = &deployment["spec"]["template"]["spec"];
+    for absent in [
+        "hostNetwork",
+        "hostPID",
+        "hostIPC",
+        "hostUsers",
+        "volumes",
+        "initContainers",
+    ] {
+        assert_eq!(pod.get(absent), None, "{absent}");
+    }
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_deployment_keeps_every_setting_that_keeps_the_operator_alive() {
+    has(
+        "config/manager/deployment.yaml",
+        &[
+            ("/spec/replicas", json!(2)),
+            (
+                "/spec/strategy/rollingUpdate",
+                json!({"maxSurge": 1, "maxUnavailable": 0}),
+            ),
+            (
+                "/spec/template/spec/priorityClassName",
+                json!("system-cluster-critical"),
+            ),
+            ("/spec/template/spec/terminationGracePeriodSeconds", json!(60)),
+            (
+                "/spec/template/spec/containers/0/livenessProbe/httpGet/path",
+                json!("/livez"),
+            ),
+            (
+                "/spec/template/spec/containers/0/readinessProbe/httpGet/path",
+                json!("/readyz"),
+            ),
+            // Flags have their defaults: the lease is on.
+            (
+                "/spec/template/spec/containers/0/env/0/valueFrom/fieldRef/fieldPath",
+                json!("metadata.namespace"),
+            ),
+            (
+                "/spec/template/spec/containers/0/env/1/valueFrom/fieldRef/fieldPath",
+                json!("metadata.name"),
+            ),
+        ],
+    );
+    let deployment = yaml("config/manager/deployment.yaml");
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(container.get("args"), None, "a flag that switches a guard off");
+    let spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
+        .as_array()
+        .unwrap();
+    let keys: Vec<&str> = spread.iter().filter_map(|one| one["topologyKey"].as_str()).collect();
+    assert_eq!(keys, ["kubernetes.io/hostname", "topology.kubernetes.io/zone"]);
+    let labels = &deployment["spec"]["template"]["metadata"]["labels"];
+    for one in spread {
+        assert_eq!(&one["labelSelector"]["matchLabels"], labels);
+    }
+    has(
+        "config/manager/disruption.yaml",
+        &[
+            ("/spec/maxUnavailable", json!(1)),
+            ("/spec/unhealthyPodEvictionPolicy", json!("AlwaysAllow")),
+            ("/spec/selector/matchLabels", labels.clone()),
+        ],
+    );
+}
+
+#[test]
+fn the_namespace_of_the_operator_enforces_the_restricted_standard() {
+    has(
+        "config/rbac/namespace.yaml",
+        &[(
+            "/metadata/labels/pod-security.kubernetes.io~1enforce",
+            json!("restricted"),
+        )],
+    );
+}
