@@ -32,13 +32,25 @@ use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, PodOverrid
         description = "Whether pods of the ServiceAccounts can assume the role."
     ),
     printcolumn(name = "Role ARN", type_ = "string", json_path = ".status.roleArn"),
-    // The whole list, as JSON: of `[*].name` the API server prints the first match only.
-    printcolumn(name = "Service Accounts", type_ = "string", json_path = ".spec.serviceAccounts"),
+    // Of `.spec.serviceAccounts[*].name` the API server prints the first match only.
+    printcolumn(
+        name = "Service Accounts",
+        type_ = "string",
+        json_path = ".status.serviceAccountNames",
+        description = "Whose pods may assume the role."
+    ),
     printcolumn(
         name = "Status",
         type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not, in a word; docs/runbooks has a page for each."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "What is wrong and what to do about it."
+        description = "What is wrong and what to do about it.",
+        priority = 1
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -95,6 +107,23 @@ pub struct IamRoleBindingSpec {
     /// federation's guard-rails allow it: otherwise the role's trust is closed all the same.
     #[serde(default)]
     pub suspend: bool,
+}
+
+/// So many ServiceAccounts a printer column names before it counts.
+const NAMED_IN_COLUMN: usize = 3;
+
+impl IamRoleBindingSpec {
+    /// The names of the ServiceAccounts for a printer column, as kubectl itself writes lists: the first three, then how many
+    /// more. `None` when there is none.
+    pub fn service_account_names(&self) -> Option<String> {
+        let names = self.service_accounts.iter().map(|account| account.name.as_str());
+        let named: Vec<&str> = names.take(NAMED_IN_COLUMN).collect();
+        let named = (!named.is_empty()).then(|| named.join(","))?;
+        Some(match self.service_accounts.len().saturating_sub(NAMED_IN_COLUMN) {
+            0 => named,
+            more => format!("{named} + {more} more..."),
+        })
+    }
 }
 
 /// Names the federation of a binding.
@@ -270,4 +299,25 @@ const fn default_session() -> Duration {
 
 const fn default_true() -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_names_three_service_accounts_and_counts_the_rest() {
+        let column = |count: usize| {
+            let accounts: Vec<Value> = (0..count)
+                .map(|number| serde_json::json!({"name": format!("sa{number}")}))
+                .collect();
+            let spec: IamRoleBindingSpec =
+                serde_json::from_value(serde_json::json!({"serviceAccounts": accounts})).unwrap();
+            spec.service_account_names()
+        };
+        assert_eq!(column(0), None);
+        assert_eq!(column(1).as_deref(), Some("sa0"));
+        assert_eq!(column(3).as_deref(), Some("sa0,sa1,sa2"));
+        assert_eq!(column(16).as_deref(), Some("sa0,sa1,sa2 + 13 more..."));
+    }
 }

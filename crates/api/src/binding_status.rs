@@ -32,6 +32,10 @@ pub struct IamRoleBindingStatus {
     /// Name of the role, given or computed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_name: Option<String>,
+    /// The names of the ServiceAccounts in one text, as far as they fit a column: `spec` has them all. A printer column cannot
+    /// join.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_names: Option<String>,
     /// The token subjects that the role trusts: `system:serviceaccount:<namespace>:<name>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]

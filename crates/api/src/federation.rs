@@ -51,8 +51,15 @@ const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.reg
     printcolumn(
         name = "Status",
         type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not, in a word; docs/runbooks has a page for each."
+    ),
+    printcolumn(
+        name = "Message",
+        type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].message",
-        description = "What is wrong and what to do about it."
+        description = "What is wrong and what to do about it.",
+        priority = 1
     ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]

@@ -32,6 +32,8 @@ pub trait Managed:
     fn set_status(&mut self, status: Self::Status);
     /// Whether `spec.suspend` is set.
     fn is_suspended(&self) -> bool;
+    /// Repeats in the status what a printer column cannot make of the spec.
+    fn echo(&self, _status: &mut Self::Status) {}
 
     /// What can be saved of an object that is not what the kind's type says; `text` is its JSON. `None` for a kind whose
     /// objects mean nothing without all of their spec.
@@ -163,6 +165,10 @@ impl Managed for IamRoleBinding {
 
     fn is_suspended(&self) -> bool {
         self.spec.suspend
+    }
+
+    fn echo(&self, status: &mut Self::Status) {
+        status.service_account_names = self.spec.service_account_names();
     }
 
     fn salvage(metadata: &ObjectMeta, text: &str) -> Option<Self> {

@@ -24,3 +24,4 @@ pub mod policy_document;
 pub mod published;
 pub mod trust;
 pub mod vocabulary;
+pub mod words;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use irsa_testkit::controlplane::{ControlPlane, SigningKey};
-use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World, repository};
+use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World, objects::is_ready, repository};
 use serde_json::{Value, json};
 
 async fn world() -> World {
@@ -225,4 +225,51 @@ async fn who_may_view_a_namespace_sees_its_bindings_and_who_may_edit_it_makes_no
         let federations = ("list", "irsa-anywhere.dev", "oidcfederations", "");
         assert!(!may(&cluster, user, federations).await, "{user} sees federations");
     }
+}
+
+#[tokio::test]
+async fn kubectl_names_the_service_accounts_and_the_reason_and_has_the_sentence_only_with_wide() {
+    let world = World::as_shipped(SigningKey::generate_ec_p256().unwrap())
+        .await
+        .unwrap();
+    let patch =
+        json!({"spec": {"serviceAccountMode": "Create", "serviceAccounts": [{"name": "app"}, {"name": "job"}]}});
+    world
+        .kubectl(&[
+            "patch",
+            "irb",
+            "app",
+            "-n",
+            "default",
+            "--type=merge",
+            "-p",
+            &patch.to_string(),
+        ])
+        .await
+        .unwrap();
+    let two =
+        |binding: &Value| is_ready(binding) && binding["status"]["subjects"].as_array().is_some_and(|s| s.len() == 2);
+    world
+        .wait_for("both", ("iamrolebinding", "default", "app"), two)
+        .await
+        .unwrap();
+    let row = async |kind: &str, output: &str| {
+        let printed = world
+            .kubectl(&["get", kind, "-n", "default", "-o", output])
+            .await
+            .unwrap();
+        printed.lines().nth(1).unwrap().to_owned()
+    };
+    let binding = row("irb", "custom-columns=NAMES:.status.serviceAccountNames").await;
+    assert_eq!(binding, "app,job");
+    let printed = world.kubectl(&["get", "irb", "-n", "default"]).await.unwrap();
+    assert!(
+        printed.contains("app,job") && printed.contains("Succeeded"),
+        "{printed}"
+    );
+    assert!(!printed.contains('[') && !printed.contains("may assume"), "{printed}");
+    assert!(row("irb", "wide").await.contains("may assume the role"));
+    let printed = world.kubectl(&["get", "oidcfed"]).await.unwrap();
+    assert!(printed.lines().all(|line| line.len() <= 120), "{printed}");
+    assert!(row("oidcfed", "wide").await.contains("is published and registered"));
 }

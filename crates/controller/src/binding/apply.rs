@@ -5,6 +5,7 @@ use irsa_aws::Connect;
 use irsa_core::{
     plan::binding::{BindingStep, Cause, Plan},
     vocabulary::{ConditionType, EventReason, Reason},
+    words::counted,
 };
 use kube::Resource;
 
@@ -269,7 +270,8 @@ fn role_in_words(wanted: &Wanted) -> String {
 
 fn policies_in_words(wanted: &Wanted) -> String {
     let (managed, inline) = (wanted.role.managed.len(), wanted.role.inline.len());
-    format!("The role has its {managed} managed and {inline} inline policies.")
+    let inline = counted(inline, "inline policy", "inline policies");
+    format!("The role has its {managed} managed and {inline}.")
 }
 
 pub(super) fn conclusion(binding: &IamRoleBinding, role: &str) -> String {

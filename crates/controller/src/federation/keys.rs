@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use irsa_api::{KeyState, KeyStatus, OidcFederation};
 use irsa_core::{
     history::{self, Advance, HistoryError, KnownKey, Observation, Transition},
-    jwks::{self, Thumbprint},
+    jwks::{self, KeySet, PublicKey, Thumbprint},
     vocabulary::{ConditionType, EventReason, KEY_HISTORY_PREFIX, Reason},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -140,6 +140,24 @@ pub(super) async fn announce(events: &Events, about: &ObjectReference, transitio
     }
 }
 
+/// A sentence about the published keys that verifiers other than AWS often cannot read, to go behind another.
+pub(super) fn p521_in_words(published: &KeySet) -> String {
+    let kids: Vec<&str> = published
+        .keys()
+        .iter()
+        .filter(|key| key.is_p521())
+        .map(PublicKey::kid)
+        .collect();
+    if kids.is_empty() {
+        return String::new();
+    }
+    format!(
+        " AWS takes keys on P-521, but many other verifiers do not, and some then read no key of the set at all \
+         (docs/keys.md): {}.",
+        named(&kids)
+    )
+}
+
 /// Kids in words, the first few of them.
 pub(super) fn named(kids: &[&str]) -> String {
     let shown: Vec<String> = kids
@@ -177,6 +195,11 @@ const fn in_words(event: EventReason) -> (&'static str, bool) {
         ),
         EventReason::KeyUnsupported => (
             "AWS does not take keys of this kind, so tokens signed with them get no AWS credentials",
+            true,
+        ),
+        EventReason::KeyHardlySupported => (
+            "AWS takes these P-521 keys, but many other verifiers do not, and some then read no key of the set at all; prefer \
+             P-256 (docs/keys.md)",
             true,
         ),
         EventReason::AllKeysReplaced => (

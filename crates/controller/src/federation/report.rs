@@ -7,6 +7,7 @@ use irsa_core::{
     history::Advance,
     plan::federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
     vocabulary::{ConditionType, Reason},
+    words::counted,
 };
 
 use super::{cluster::Seen, execute::Done, external::External, keys, validate::Wanted};
@@ -108,17 +109,23 @@ pub(super) fn hold_aspects(
     let passed = |aspect| failed.is_none_or(|failed| failed > aspect);
     let published = compared.advance.published.keys().len();
     if passed(ConditionType::KeysObserved) && seen.check_complete().is_ok() {
-        let known = compared.advance.keys.len();
+        let known = counted(compared.advance.keys.len(), "key", "keys");
         progress.holds(
             ConditionType::KeysObserved,
-            format!("The API servers' keys are known: {known}, of which {published} are published."),
+            format!(
+                "The API servers' keys are known: {known}, {published} published.{}",
+                keys::p521_in_words(&compared.advance.published),
+            ),
         );
     }
     if let Some(s3) = wanted.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
         let bucket = &s3.bucket;
         progress.holds(
             ConditionType::Published,
-            format!("Both documents are in the bucket {bucket}, with {published} keys."),
+            format!(
+                "Both documents are in the bucket {bucket}, with {}.",
+                counted(published, "key", "keys")
+            ),
         );
     }
     if failed.is_none() && compared.is_registered(done) {

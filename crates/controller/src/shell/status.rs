@@ -49,6 +49,7 @@ impl<L: Leadership> Shell<L> {
         }
         let objects = &self.metrics.objects;
         objects.concluded(object, outcome.reason, &conditions, &status, now);
+        object.echo(&mut status);
         status.conclude(
             to_kubernetes(&conditions),
             object.generation(),

@@ -1,6 +1,6 @@
 //! What guard-rails refuse, in a reason for machines and a sentence for people.
 
-use crate::vocabulary::Reason;
+use crate::{vocabulary::Reason, words::counted};
 
 /// Why a binding is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +16,9 @@ pub enum Refusal {
     },
     /// The namespace has as many roles as it may have.
     #[error(
-        "The namespace has {limit} roles already, which is the federation's spec.bindings.maxRolesPerNamespace; delete \
-         a binding or have the limit raised."
+        "The namespace has {} already, which is the federation's spec.bindings.maxRolesPerNamespace; delete \
+         a binding or have the limit raised.",
+        counted(usize::try_from(*limit).unwrap_or(usize::MAX), "role", "roles")
     )]
     TooManyRoles {
         /// The limit.

@@ -159,6 +159,9 @@ impl History {
             entry.announced = !served && (entry.announced || !was_current);
             // Of what was revoked, or is, `revoke` tells.
             let untold = !entry.revoked && !revoked.contains(key.thumbprint());
+            if !known && untold && key.is_p521() {
+                self.note(EventReason::KeyHardlySupported, Some(key.kid()));
+            }
             match key.kind() {
                 KeyKind::Unsupported if !known => self.note(EventReason::KeyUnsupported, Some(key.kid())),
                 KeyKind::Rsa | KeyKind::Ec if !was_current && untold => {
@@ -253,7 +256,8 @@ impl History {
                 .iter()
                 .filter(|(id, _)| fits.contains(*id))
                 .map(|(_, entry)| entry.key.clone()),
-        )?;
+        )?
+        .ranked(|key| self.entries.get(&id(key)).map(standing));
         // A leaked key goes even if none is left.
         if published.is_empty() && !self.entries.values().any(|entry| entry.revoked) {
             return Err(HistoryError::NothingToPublish);
@@ -305,6 +309,12 @@ fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKe
     }
 }
 
+/// Keys that are served before those that are announced before those that are retained: a verifier that takes the first key
+/// of the set and looks at no `kid` then takes one that signs.
+fn standing(entry: &RecordedKey) -> (bool, bool) {
+    (entry.retired_at.is_some(), entry.announced)
+}
+
 /// The entries that AWS reads: of each kind at most 100, those that are served before those that are announced before
 /// those that are retained, the older before the newer.
 fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet<EntryId> {
@@ -315,14 +325,7 @@ fn within_limits<'a>(entries: impl Iterator<Item = &'a RecordedKey>) -> BTreeSet
     of_kind
         .into_values()
         .flat_map(|mut entries| {
-            entries.sort_by_key(|entry| {
-                (
-                    entry.retired_at.is_some(),
-                    entry.announced,
-                    entry.first_seen,
-                    id(&entry.key),
-                )
-            });
+            entries.sort_by_key(|entry| (standing(entry), entry.first_seen, id(&entry.key)));
             entries.into_iter().take(MAX_KEYS_OF_A_KIND)
         })
         .map(|entry| id(&entry.key))

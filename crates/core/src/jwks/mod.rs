@@ -23,6 +23,9 @@ pub use self::{
 /// Keys of one kind that AWS reads from a set (IAM user guide, prerequisites of an OIDC provider: 100 RSA, 100 EC).
 pub const MAX_KEYS_OF_A_KIND: usize = 100;
 
+/// The algorithm of keys on P-521 (RFC 7518, section 3.4).
+pub const P521_ALGORITHM: &str = "ES512";
+
 /// What identifies a key, whatever its `kid`: SHA-256 of its `SubjectPublicKeyInfo`, in hexadecimal.
 ///
 /// For a key of an unsupported kind, whose encoding is not ours to know, SHA-256 of its public members.
@@ -90,13 +93,19 @@ impl PublicKey {
         &self.alg
     }
 
+    /// Whether it is an EC key on P-521. AWS takes it; of other verifiers many cannot, and some then read nothing of the
+    /// set at all.
+    pub fn is_p521(&self) -> bool {
+        self.kind == KeyKind::Ec && self.alg == P521_ALGORITHM
+    }
+
     /// The key as a JWK: public members only.
     pub fn to_jwk(&self) -> Value {
         Value::Object(self.members.clone())
     }
 }
 
-/// Keys, sorted by `kid` and thumbprint, none twice.
+/// Keys, sorted by `kid` and thumbprint unless they were [ranked](Self::ranked), none twice.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeySet(Vec<PublicKey>);
 
@@ -127,6 +136,13 @@ impl KeySet {
             Some((one, _)) => Err(JwksError::KidTaken { kid: one.kid.clone() }),
             None => Ok(Self(keys)),
         }
+    }
+
+    /// The same keys in this order; within a rank they stay sorted by `kid`.
+    #[must_use]
+    pub fn ranked<R: Ord>(mut self, rank: impl Fn(&PublicKey) -> R) -> Self {
+        self.0.sort_by_cached_key(rank);
+        self
     }
 
     /// The set as a JWKS: deterministic, whatever the order in which the keys came.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Audience, NonEmptySet, Subject};
+use crate::words::counted;
 
 /// Characters that a trust policy may have before the account's quota is raised (IAM quotas, "Role trust policy
 /// length").
@@ -65,8 +66,9 @@ impl TrustDocument {
 /// The rendered policy is over the account's quota.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the trust policy for {subjects} ServiceAccounts has {size} characters and the quota is {quota}; bind fewer \
-     ServiceAccounts or audiences, or raise the IAM quota \"Role trust policy length\""
+    "the trust policy for {} has {size} characters and the quota is {quota}; bind fewer \
+     ServiceAccounts or audiences, or raise the IAM quota \"Role trust policy length\"",
+    counted(*subjects, "ServiceAccount", "ServiceAccounts")
 )]
 pub struct TrustPolicyTooLarge {
     /// Characters of the rendered policy.

@@ -240,6 +240,8 @@ pub enum EventReason {
     AllKeysReplaced,
     /// An API server serves a key that AWS refuses.
     KeyUnsupported,
+    /// A key on P-521 was announced or is served: AWS takes it, many other verifiers do not.
+    KeyHardlySupported,
     /// The record of keys was lost and rebuilt.
     KeyHistoryLost,
     /// Another manager owns the annotation that we want to set.
@@ -252,7 +254,7 @@ pub enum EventReason {
 
 impl EventReason {
     /// Those that tell of signing keys.
-    pub const OF_KEYS: [Self; 8] = [
+    pub const OF_KEYS: [Self; 9] = [
         Self::KeyPublished,
         Self::KeyTakenUp,
         Self::KeyRetained,
@@ -260,6 +262,7 @@ impl EventReason {
         Self::KeyRevoked,
         Self::AllKeysReplaced,
         Self::KeyUnsupported,
+        Self::KeyHardlySupported,
         Self::KeyHistoryLost,
     ];
 
@@ -278,6 +281,7 @@ impl EventReason {
             Self::KeyRevoked => "KeyRevoked",
             Self::AllKeysReplaced => "AllKeysReplaced",
             Self::KeyUnsupported => "KeyUnsupported",
+            Self::KeyHardlySupported => "KeyHardlySupported",
             Self::KeyHistoryLost => "KeyHistoryLost",
             Self::AnnotationConflict => "AnnotationConflict",
             Self::Abandoned => "Abandoned",

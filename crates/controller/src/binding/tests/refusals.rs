@@ -160,7 +160,7 @@ async fn roles_beyond_the_limit_of_a_namespace_wait() {
         binding["spec"]["serviceAccounts"] = json!([{"name": "second"}]);
     });
     bench
-        .end(&mut second, Reason::QuotaExceeded, "has 1 roles already")
+        .end(&mut second, Reason::QuotaExceeded, "has 1 role already")
         .await;
 }
 

@@ -31,7 +31,7 @@ async fn a_key_that_is_no_longer_served_stays_until_its_time_is_up() {
     let (bench, mut federation) = Bench::ready().await;
     bench.cluster.serve(vec![server(ISSUER, &[key("b")])]);
     bench.succeed(&mut federation).await;
-    assert_eq!(bench.published_kids(), ["a", "b"]);
+    assert_eq!(bench.published_kids(), ["b", "a"], "the one that signs comes first");
     assert_eq!(
         bench.told(),
         ["KeyPublished", "KeyRetained", "AllKeysReplaced", "Applied"]
@@ -112,7 +112,7 @@ async fn a_lost_record_is_made_anew_from_what_status_and_bucket_agree_on() {
     bench.cluster.take_events();
     bench.cluster.change_record(|record| *record = None);
     bench.succeed(&mut federation).await;
-    assert_eq!(bench.published_kids(), ["a", "b"]);
+    assert_eq!(bench.published_kids(), ["b", "a"]);
     assert!(bench.told().contains(&"KeyHistoryLost".to_owned()));
 }
 
@@ -247,4 +247,54 @@ async fn an_announced_key_is_published_counted_and_shown_until_its_time_is_up_af
         let line = format!("key_transitions_total{{event=\"{event}\"}}");
         assert!(metrics.contains(&line), "{line}\n{metrics}");
     }
+}
+
+#[tokio::test]
+async fn documents_in_the_order_of_an_earlier_release_are_rewritten_once_and_nobody_is_accused() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.cluster.serve(vec![server(ISSUER, &[key("b")])]);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b", "a"]);
+    let by_kid = format!("{}\n", json!({"keys": [key("a"), key("b")]}));
+    bench.aws.overwrite(JWKS, by_kid.as_bytes());
+    let published = federation.status.as_mut().unwrap().published.as_mut().unwrap();
+    published.jwks.sha256 = irsa_core::documents::sha256_hex(by_kid.as_bytes());
+    let bench = bench.restarted();
+    bench.forget_traces();
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.published_kids(), ["b", "a"]);
+    assert_eq!(bench.aws.take_writes(), [format!("PutObject {JWKS}")]);
+    assert_eq!(bench.told(), ["Applied"]);
+    let bench = bench.restarted();
+    bench.succeed(&mut federation).await;
+    assert_eq!((bench.aws.take_writes(), bench.told()), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test]
+async fn a_p521_key_is_named_by_an_event_and_for_as_long_as_it_is_published_in_the_condition() {
+    let (bench, mut federation) = Bench::ready().await;
+    let says = |federation: &OidcFederation| {
+        let conditions = federation.conditions();
+        conditions
+            .iter()
+            .find(|condition| condition.type_ == "KeysObserved")
+            .unwrap()
+            .message
+            .clone()
+    };
+    assert_eq!(
+        says(&federation),
+        "The API servers' keys are known: 1 key, 1 published."
+    );
+    let coordinate = "A".repeat(88);
+    let odd = json!({"use": "sig", "kty": "EC", "crv": "P-521", "alg": "ES512", "kid": "wide",
+                     "x": coordinate, "y": coordinate});
+    bench.cluster.serve(vec![server(ISSUER, &[key("a"), odd])]);
+    bench.succeed(&mut federation).await;
+    assert_eq!(bench.told(), ["KeyPublished", "KeyHardlySupported", "Applied"]);
+    assert!(
+        says(&federation).contains("P-521") && says(&federation).contains(": wide."),
+        "{}",
+        says(&federation)
+    );
 }
