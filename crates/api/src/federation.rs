@@ -102,7 +102,8 @@ pub struct OidcFederationSpec {
     #[serde(default)]
     pub provider: ProviderOptions,
     /// The token audiences that the provider accepts (its client IDs), 1 to 100. IamRoleBindings choose among them; the
-    /// first is their default. None of them may be an audience of the API server itself (`--api-audiences`).
+    /// first is their default. None of them may be an audience of an API server itself (`--api-audiences`): the condition
+    /// `AudiencesSeparate` says so, and what that would let AWS accept.
     #[serde(default = "default_audiences")]
     #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 255)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

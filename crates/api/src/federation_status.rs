@@ -19,7 +19,9 @@ pub struct OidcFederationStatus {
     pub last_handled_reconcile_at: Option<String>,
     /// `Ready` is always present, `Reconciling` and `Stalled` only while true. `IssuerMatched`, `KeysObserved`,
     /// `Published`, `PubliclyReadable` and `ProviderRegistered` tell how far the work has come and why not further;
-    /// `RolesInventoried` how the roles of its bindings are checked, and which have no binding any more.
+    /// `RolesInventoried` how the roles of its bindings are checked, and which have no binding any more;
+    /// `AudiencesSeparate` whether an API server takes an audience of AWS for its own, and `InjectionActive` whether anything
+    /// injects pods: `Ready` does not depend on these three.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -75,6 +75,11 @@ impl<S> Progress<S> {
         self.aspects.push(halt.aspect());
     }
 
+    /// Whether an aspect is as it must be cannot be found out, and the pass goes on all the same.
+    pub(crate) fn cannot_tell(&mut self, aspect: ConditionType, reason: Reason, message: impl Into<String>) {
+        self.aspects.push(Aspect::unknown(aspect, reason, message));
+    }
+
     /// The report of a pass that ended like this.
     pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<S> {
         let outcome = match ended {

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod denial;
 pub mod documents;
 pub mod history;
+pub mod injection;
 pub mod inventory;
 pub mod issuer;
 pub mod issuer_flags;

@@ -102,6 +102,16 @@ impl World {
         Self::start_on(cluster(issuers, key)).await
     }
 
+    /// The same with other flags of the API server, too.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_configured(
+        configure: impl FnOnce(ControlPlaneBuilder) -> ControlPlaneBuilder,
+    ) -> Result<Self, Problem> {
+        Self::start_on(configure(cluster(&[ISSUER], SigningKey::generate_ec_p256()?))).await
+    }
+
     /// The same as [`Self::start_signing_with`], with a kube-controller-manager: a namespace that is deleted goes, with
     /// everything in it.
     ///

@@ -37,6 +37,15 @@ fn every_reason_that_is_not_done_has_a_runbook() {
 }
 
 #[test]
+fn every_reason_of_a_condition_that_ready_does_not_depend_on_has_a_runbook() {
+    let mut advisory = reasons(&[Class::Done]);
+    for verdict in [Reason::Succeeded, Reason::Suspended] {
+        assert!(advisory.remove(verdict.as_str()));
+    }
+    assert_eq!(headings("docs/runbooks/aspects.md"), advisory);
+}
+
+#[test]
 fn every_alert_has_a_runbook_and_leads_to_it() {
     let page = "docs/runbooks/alerts.md";
     let names: BTreeSet<String> = alerts().iter().map(|alert| alert.name.clone()).collect();
@@ -52,7 +61,7 @@ fn every_alert_has_a_runbook_and_leads_to_it() {
 
 #[test]
 fn every_runbook_says_what_it_means_how_to_see_it_what_to_do_and_what_pods_have() {
-    for page in ["stalled", "wait", "retry", "alerts"] {
+    for page in ["stalled", "wait", "retry", "aspects", "alerts"] {
         for section in sections(&read(&format!("docs/runbooks/{page}.md"))) {
             let mut rest = section.text.as_str();
             for part in ["Means", "See", "Do", "Pods"] {

@@ -14,7 +14,11 @@ async fn world() -> World {
 
 /// Whether a user may do something: `verb`, `group`, `resource` (with a subresource behind a slash, or a name behind a #),
 /// `namespace`.
-async fn may(cluster: &ControlPlane, user: &str, (verb, group, resource, namespace): (&str, &str, &str, &str)) -> bool {
+pub(crate) async fn may(
+    cluster: &ControlPlane,
+    user: &str,
+    (verb, group, resource, namespace): (&str, &str, &str, &str),
+) -> bool {
     let (resource, name) = resource.split_once('#').unwrap_or((resource, ""));
     let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
     let review = json!({
@@ -47,7 +51,14 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("patch", "", "serviceaccounts", "team"),
         ("watch", "", "namespaces", ""),
         ("update", "", "configmaps", OPERATOR_NAMESPACE),
-        ("list", "discovery.k8s.io", "endpointslices", "default"),
+        ("get", "discovery.k8s.io", "endpointslices#kubernetes", "default"),
+        (
+            "list",
+            "admissionregistration.k8s.io",
+            "mutatingadmissionpolicybindings",
+            "",
+        ),
+        ("create", "", "serviceaccounts/token#irsa-anywhere", OPERATOR_NAMESPACE),
         ("create", "events.k8s.io", "events", "team"),
         (
             "update",
@@ -60,6 +71,13 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
     let may_not = [
         // A token of anybody's would be everybody's role.
         ("create", "", "serviceaccounts/token", "team"),
+        ("create", "", "serviceaccounts/token#irsa-anywhere", "team"),
+        (
+            "create",
+            "",
+            "serviceaccounts/token#irsa-anywhere-canary",
+            OPERATOR_NAMESPACE,
+        ),
         ("impersonate", "", "serviceaccounts", "team"),
         ("get", "", "secrets", OPERATOR_NAMESPACE),
         ("list", "", "secrets", ""),
@@ -77,6 +95,7 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
         ("patch", "", "namespaces", ""),
         ("patch", "events.k8s.io", "events", "team"),
         ("list", "discovery.k8s.io", "endpointslices", "team"),
+        ("get", "discovery.k8s.io", "endpointslices#app", "default"),
         // Another component's lease is its life.
         ("update", "coordination.k8s.io", "leases#other", OPERATOR_NAMESPACE),
         (

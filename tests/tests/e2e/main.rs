@@ -7,12 +7,14 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod around;
 mod by_hand;
 mod config;
 mod deletion;
 mod logs;
 mod main_job;
 mod operator;
+mod overlays;
 mod reasons;
 mod rights;
 mod s3;

@@ -20,12 +20,15 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 2] = [
+const ELSEWHERE: [(Reason, &str); 5] = [
     (
         Reason::KeysUnusable,
         "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",
     ),
     (Reason::LargeAccount, "no verdict on an object; tests/tests/budget"),
+    (Reason::ApiAudienceShared, "no verdict on an object; around.rs"),
+    (Reason::InjectionMissing, "no verdict on an object; around.rs"),
+    (Reason::NotPermitted, "no verdict on an object; around.rs"),
 ];
 
 /// An object that must end with this reason and a sentence that has these parts.

@@ -17,7 +17,7 @@ use irsa_controller::{
     binding,
     clock::Clock,
     events::Events,
-    federation::{self, Answer, ApiServers, Reading, ServerView},
+    federation::{self, Answer, ApiServers, OwnAudiences, Reading, ServerView},
     leadership::OnlyReplica,
     metrics::Metrics,
     shell::Shell,
@@ -220,8 +220,15 @@ impl ApiServers for Outside {
                     jwks: json!({"keys": [key(&kid)]}).to_string().into_bytes(),
                 }),
             }],
-            complete: true,
+            shortfall: None,
         }
+    }
+
+    async fn audiences(&self) -> Vec<OwnAudiences> {
+        vec![OwnAudiences {
+            server: "server".to_owned(),
+            audiences: Ok([format!("https://{HOST}")].into()),
+        }]
     }
 }
 

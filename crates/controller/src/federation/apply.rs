@@ -58,7 +58,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         }
         let wanted = Step::Validate.of(|| validate(federation, &self.cluster))?;
         let looking = self.observe_cluster(&wanted, progress);
-        let seen = Step::Observe.run(looking).await?;
+        let seen = Step::Observe.run(looking).await;
+        Step::Observe
+            .run(Box::pin(self.look_around(federation, progress)))
+            .await;
+        let seen = seen?;
         let unchanged = self.find_unchanged(federation, &wanted, &seen);
         if let Some(ended) = Step::Observe.run(unchanged).await {
             progress.look_again = Some(DOCUMENT_CHECK);

@@ -14,12 +14,18 @@ use http::Request;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::{Api, Client, Config, api::ListParams};
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 use tracing::{debug, warn};
 
-use super::servers::{Answer, ApiServers, Reading, ServerError, ServerView};
+use super::{
+    account::Account,
+    servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
+};
 
 /// A name that every API server's certificate has, whatever its address.
 const TLS_NAME: &str = "kubernetes.default.svc";
+/// The EndpointSlice that the API servers keep of themselves.
+const SLICE: &str = "kubernetes";
 /// Longest that one API server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A set of 200 RSA keys has less than 100 KB.
@@ -27,7 +33,7 @@ const MAX_BYTES: usize = 1024 * 1024;
 
 /// Every API server by its own address.
 ///
-/// Addresses are those given to [`Self::new`]; without any, those of the EndpointSlices of `default/kubernetes`, which
+/// Addresses are those given to [`Self::new`]; without any, those of the EndpointSlice `default/kubernetes`, which
 /// the API servers keep themselves; without those, or where none of them can be reached from here, the normal
 /// connection, which is then known not to speak for all.
 pub struct ControlPlane {
@@ -35,6 +41,10 @@ pub struct ControlPlane {
     client: Client,
     given: Vec<String>,
     connections: Mutex<HashMap<String, Client>>,
+    /// Those that were last read.
+    asked: Mutex<Vec<(String, Client)>>,
+    /// The operator's own ServiceAccount.
+    account: OnceCell<Option<Account>>,
     /// Whether it was told that no address can be reached: it stays so, and is looked at each minute.
     told: AtomicBool,
 }
@@ -52,23 +62,38 @@ impl ControlPlane {
             client,
             given,
             connections: Mutex::default(),
+            asked: Mutex::default(),
+            account: OnceCell::new(),
             told: AtomicBool::new(false),
         }
     }
 
-    async fn addresses(&self) -> Vec<String> {
+    async fn addresses(&self) -> Result<Vec<String>, Shortfall> {
         if !self.given.is_empty() {
-            return self.given.clone();
+            return Ok(self.given.clone());
         }
         let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "default");
-        let of_the_api = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
-        match slices.list(&of_the_api).await {
-            Ok(slices) => slices.items.iter().flat_map(addresses_of).collect(),
-            Err(error) => {
-                debug!(%error, "cannot list the EndpointSlices of the API servers");
-                Vec::new()
+        // The API servers keep one of this name; where something else keeps them, the label finds them, if that is permitted.
+        let found = match slices.get_opt(SLICE).await {
+            Ok(Some(slice)) => Ok(vec![slice]),
+            Ok(None) => {
+                let of_the_api = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
+                slices.list(&of_the_api).await.map(|slices| slices.items)
             }
+            Err(error) => Err(error),
+        };
+        let found = found.map_err(|error| {
+            debug!(%error, "cannot read the EndpointSlice of the API servers");
+            match error {
+                kube::Error::Api(status) if status.is_forbidden() => Shortfall::Forbidden,
+                _ => Shortfall::NoAddress,
+            }
+        })?;
+        let addresses: Vec<String> = found.iter().flat_map(addresses_of).collect();
+        if addresses.is_empty() {
+            return Err(Shortfall::NoAddress);
         }
+        Ok(addresses)
     }
 
     /// A client with a connection pool of its own.
@@ -94,30 +119,68 @@ impl ControlPlane {
         };
         Answer { server: address, view }
     }
+
+    /// The answer of each; an error where these are not given and none can be reached.
+    async fn ask_all(&self, addresses: Vec<String>) -> Result<Vec<Answer>, Shortfall> {
+        let answers = join_all(addresses.into_iter().map(|address| self.ask(address))).await;
+        let unreachable = |answer: &Answer| matches!(answer.view, Err(ServerError::Unreachable(_)));
+        if let Some(first) = answers
+            .first()
+            .filter(|_| self.given.is_empty() && answers.iter().all(unreachable))
+        {
+            return Err(Shortfall::Unreachable(first.server.clone()));
+        }
+        let connected = |answer: &Answer| Some((answer.server.clone(), self.connection(&answer.server).ok()?));
+        self.remember(answers.iter().filter_map(connected).collect());
+        Ok(answers)
+    }
+
+    fn remember(&self, asked: Vec<(String, Client)>) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
 }
 
 impl ApiServers for ControlPlane {
     async fn read(&self) -> Reading {
-        let addresses = self.addresses().await;
-        let answers = join_all(addresses.into_iter().map(|address| self.ask(address))).await;
-        let unreachable = |answer: &Answer| matches!(answer.view, Err(ServerError::Unreachable(_)));
-        if !self.given.is_empty() || !answers.iter().all(unreachable) {
-            return Reading {
-                answers,
-                complete: true,
-            };
-        }
-        if let Some(first) = answers.first()
-            && !self.told.swap(true, Ordering::Relaxed)
-        {
-            warn!(server = %first, "no API server can be reached by its own address; set --api-server-endpoints");
+        let shortfall = match self.addresses().await {
+            Ok(addresses) => match self.ask_all(addresses).await {
+                Ok(answers) => {
+                    return Reading {
+                        answers,
+                        shortfall: None,
+                    };
+                }
+                Err(shortfall) => shortfall,
+            },
+            Err(shortfall) => shortfall,
+        };
+        if !self.told.swap(true, Ordering::Relaxed) {
+            warn!(why = %shortfall, "only the API server behind the normal connection is asked for its keys");
         }
         let server = "the API server".to_owned();
+        self.remember(vec![(server.clone(), self.client.clone())]);
         let view = view(&self.client).await;
         Reading {
             answers: vec![Answer { server, view }],
-            complete: false,
+            shortfall: Some(shortfall),
         }
+    }
+
+    async fn audiences(&self) -> Vec<OwnAudiences> {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let account = self.account.get_or_try_init(|| Account::of(&self.client)).await;
+        let answers = asked.into_iter().map(|(server, client)| {
+            let account = account.clone();
+            async move {
+                let audiences = match account {
+                    Ok(Some(account)) => account.own_audiences(&client).await,
+                    Ok(None) => Err(AudienceError::NoServiceAccount),
+                    Err(error) => Err(error),
+                };
+                OwnAudiences { server, audiences }
+            }
+        });
+        join_all(answers).await
     }
 }
 
@@ -184,8 +247,17 @@ mod tests {
 
     use super::*;
 
+    const SLICES: &str = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices";
+
+    /// What the normal connection answers about EndpointSlices: of the one, and of the list.
+    #[derive(Clone, Copy)]
+    struct Slices {
+        one: u16,
+        list: u16,
+    }
+
     /// The normal connection: an API server that knows these addresses of API servers.
-    fn normal(addresses: &[&str]) -> Client {
+    fn normal(addresses: &[&str], slices: Slices) -> Client {
         let endpoints: Vec<Value> = addresses
             .iter()
             .map(|address| json!({"addresses": [address]}))
@@ -195,23 +267,59 @@ mod tests {
             "endpoints": endpoints,
         });
         let service = tower::service_fn(move |request: Request<Body>| {
-            let answer = match request.uri().path() {
-                "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices" => {
-                    json!({"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": [slice]})
-                }
-                "/.well-known/openid-configuration" => json!({"issuer": "https://i.example"}),
-                path => json!({ "served": path }),
+            let (status, answer) = match request.uri().path() {
+                SLICES => (
+                    slices.list,
+                    json!({"kind": "EndpointSliceList", "apiVersion": "discovery.k8s.io/v1", "metadata": {}, "items": [slice]}),
+                ),
+                path if path.starts_with(SLICES) => (slices.one, slice.clone()),
+                "/.well-known/openid-configuration" => (200, json!({"issuer": "https://i.example"})),
+                path => (200, json!({ "served": path })),
             };
-            let response = Response::new(Body::from(answer.to_string().into_bytes()));
+            let answer = match status {
+                200 => answer,
+                code => json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+                               "reason": if code == 403 { "Forbidden" } else { "NotFound" }}),
+            };
+            let response = Response::builder().status(status);
+            let response = response.body(Body::from(answer.to_string().into_bytes())).unwrap();
             async move { Ok::<_, Infallible>(response) }
         });
         Client::new(service, "default")
     }
 
     fn control_plane(addresses: &[&str], given: &[&str]) -> ControlPlane {
+        behind(normal(addresses, Slices { one: 200, list: 403 }), given)
+    }
+
+    fn behind(normal: Client, given: &[&str]) -> ControlPlane {
         let config = Config::new("https://127.0.0.1:1".parse().unwrap());
         let given = given.iter().map(|address| (*address).to_owned()).collect();
-        ControlPlane::new(config, normal(addresses), given)
+        ControlPlane::new(config, normal, given)
+    }
+
+    #[tokio::test]
+    async fn what_keeps_it_from_asking_every_api_server_is_said() {
+        for (slices, expected) in [
+            (Slices { one: 403, list: 200 }, Shortfall::Forbidden),
+            (Slices { one: 404, list: 403 }, Shortfall::Forbidden),
+            (Slices { one: 404, list: 404 }, Shortfall::NoAddress),
+            // Found under another name, and nobody listens there.
+            (
+                Slices { one: 404, list: 200 },
+                Shortfall::Unreachable("127.0.0.1:1".to_owned()),
+            ),
+            (
+                Slices { one: 200, list: 403 },
+                Shortfall::Unreachable("127.0.0.1:1".to_owned()),
+            ),
+        ] {
+            let reading = behind(normal(&["127.0.0.1"], slices), &[]).read().await;
+            assert_eq!(reading.shortfall, Some(expected));
+            assert!(!reading.all_answered());
+        }
+        let empty = control_plane(&[], &[]).read().await;
+        assert_eq!(empty.shortfall, Some(Shortfall::NoAddress));
     }
 
     #[tokio::test]
@@ -219,7 +327,7 @@ mod tests {
         // Nobody listens on port 1.
         for addresses in [&[][..], &["127.0.0.1", "127.0.0.2"]] {
             let reading = control_plane(addresses, &[]).read().await;
-            assert!(!reading.complete);
+            assert!(reading.shortfall.is_some());
             let views: Vec<_> = reading.views().collect();
             assert_eq!(views.len(), 1);
             assert_eq!(views[0].issuer, "https://i.example");
@@ -230,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn an_address_that_was_given_is_not_given_up_for_another() {
         let reading = control_plane(&[], &["127.0.0.1:1"]).read().await;
-        assert!(reading.complete && !reading.all_answered());
+        assert!(reading.shortfall.is_none() && !reading.all_answered());
         let (server, error) = reading.failure().unwrap();
         assert_eq!(server, "127.0.0.1:1");
         assert_eq!(*error, ServerError::Unreachable("no connection".to_owned()));

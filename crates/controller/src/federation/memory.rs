@@ -3,13 +3,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use irsa_core::plan::binding::Fingerprint;
 use tokio::time::Instant;
 
+use super::around::Around;
 use crate::{halt::Halt, object::ObjectKey};
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
@@ -43,6 +44,7 @@ pub(super) struct Memory {
     full: Mutex<HashMap<ObjectKey, Full>>,
     applied: Mutex<HashMap<ObjectKey, (Fingerprint, Instant)>>,
     let_go: Mutex<HashSet<ObjectKey>>,
+    around: Mutex<HashMap<ObjectKey, Arc<Around>>>,
 }
 
 impl Memory {
@@ -85,6 +87,16 @@ impl Memory {
         applied.insert(federation, (fingerprint, at));
     }
 
+    /// What surrounded it when that was last looked at.
+    pub(super) fn around(&self, federation: &ObjectKey) -> Option<Arc<Around>> {
+        lock(&self.around).get(federation).cloned()
+    }
+
+    /// What surrounds it now.
+    pub(super) fn saw_around(&self, federation: ObjectKey, around: Arc<Around>) {
+        lock(&self.around).insert(federation, around);
+    }
+
     /// Nothing of the federation is to be removed any more: it may go.
     pub(super) fn let_go(&self, federation: ObjectKey) {
         lock(&self.let_go).insert(federation);
@@ -104,6 +116,7 @@ impl Memory {
     pub(super) fn forget(&self, federation: &ObjectKey) {
         self.doubt(federation);
         lock(&self.applied).remove(federation);
+        lock(&self.around).remove(federation);
     }
 }
 

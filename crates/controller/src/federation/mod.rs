@@ -8,7 +8,10 @@
 //! conditional request per document, no call to S3 or IAM). When anything differs, and once per interval, a full pass
 //! follows. Neither writes anything in an unchanged world.
 
+mod account;
 mod apply;
+mod around;
+mod audiences;
 mod aws_errors;
 mod cleanup;
 mod cluster;
@@ -39,7 +42,7 @@ use kube::runtime::reflector::Store;
 use self::memory::Memory;
 pub use self::{
     control_plane::ControlPlane,
-    servers::{Answer, ApiServers, Reading, ServerError, ServerView},
+    servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
     watch::{Parts, run},
 };
 use crate::{

@@ -110,13 +110,18 @@ pub(super) fn hold_aspects(
     let published = compared.advance.published.keys().len();
     if passed(ConditionType::KeysObserved) && seen.check_complete().is_ok() {
         let known = counted(compared.advance.keys.len(), "key", "keys");
-        progress.holds(
-            ConditionType::KeysObserved,
-            format!(
-                "The API servers' keys are known: {known}, {published} published.{}",
-                keys::p521_in_words(&compared.advance.published),
-            ),
+        let message = format!(
+            "The API servers' keys are known: {known}, {published} published.{}",
+            keys::p521_in_words(&compared.advance.published),
         );
+        match &seen.reading.shortfall {
+            None => progress.holds(ConditionType::KeysObserved, message),
+            Some(shortfall) => {
+                let message =
+                    format!("{message} Only the API server behind the normal connection was asked: {shortfall}.");
+                progress.cannot_tell(ConditionType::KeysObserved, shortfall.reason(), message);
+            }
+        }
     }
     if let Some(s3) = wanted.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
         let bucket = &s3.bucket;

@@ -1,6 +1,8 @@
 //! What the cluster's API servers say: their issuer and their keys.
 
-use std::{fmt, future::Future};
+use std::{collections::BTreeSet, fmt, future::Future};
+
+use irsa_core::vocabulary::Reason;
 
 /// One API server's discovery document and keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +41,60 @@ pub struct Answer {
 pub struct Reading {
     /// One answer for each API server that was asked.
     pub answers: Vec<Answer>,
-    /// Whether these are all the API servers there are. A load balancer's answer is one server's, not everybody's.
-    pub complete: bool,
+    /// Why these may not be all the API servers there are, if so. A load balancer's answer is one server's, not everybody's.
+    pub shortfall: Option<Shortfall>,
+}
+
+/// Why only the API server behind the normal connection was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Shortfall {
+    /// 403.
+    #[error(
+        "the operator may not read the EndpointSlice default/kubernetes; apply config/rbac, or set --api-server-endpoints"
+    )]
+    Forbidden,
+    /// There is none, or none that says anything.
+    #[error("the EndpointSlice default/kubernetes names no address; set --api-server-endpoints")]
+    NoAddress,
+    /// None of its addresses answers.
+    #[error(
+        "the address {0} of the EndpointSlice default/kubernetes cannot be reached, nor any other; set --api-server-endpoints"
+    )]
+    Unreachable(String),
+}
+
+impl Shortfall {
+    /// The reason of the condition that says so.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Forbidden => Reason::NotPermitted,
+            Self::NoAddress | Self::Unreachable(_) => Reason::ApiServerUnavailable,
+        }
+    }
+}
+
+/// Why the audiences of an API server's own tokens are not known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AudienceError {
+    /// No answer, or none that can be understood.
+    #[error("cannot be asked: {0}")]
+    Unreachable(String),
+    /// The operator may not ask for a token of its own ServiceAccount.
+    #[error("does not let the operator ask for a token of its own ServiceAccount")]
+    Forbidden,
+    /// Only a ServiceAccount can ask for a token of its own.
+    #[error("knows the operator as a user who is no ServiceAccount")]
+    NoServiceAccount,
+}
+
+/// The audiences of an API server (`--api-audiences`; without it, its issuers): those of a token for which nobody asked for
+/// an audience, and those that it accepts itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnAudiences {
+    /// Its address.
+    pub server: String,
+    /// The audiences.
+    pub audiences: Result<BTreeSet<String>, AudienceError>,
 }
 
 /// The API servers of the cluster.
@@ -48,6 +102,9 @@ pub trait ApiServers: Send + Sync + 'static {
     /// Asks every one of them, each on a connection of its own: one pooled connection sticks to one server, and in the
     /// middle of a rollout they differ.
     fn read(&self) -> impl Future<Output = Reading> + Send;
+
+    /// Asks those that [`Self::read`] last asked for their own audiences.
+    fn audiences(&self) -> impl Future<Output = Vec<OwnAudiences>> + Send;
 }
 
 impl Reading {
@@ -58,7 +115,7 @@ impl Reading {
 
     /// Whether every API server answered.
     pub(super) fn all_answered(&self) -> bool {
-        self.complete && !self.answers.is_empty() && self.answers.iter().all(|answer| answer.view.is_ok())
+        self.shortfall.is_none() && !self.answers.is_empty() && self.answers.iter().all(|answer| answer.view.is_ok())
     }
 
     /// The first API server that did not, and why.

@@ -100,12 +100,18 @@ struct ReasonLabels {
     reason: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ConditionLabels {
+    condition: &'static str,
+}
+
 /// The gauges. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Objects {
     states: Family<StateLabels, Gauge>,
     reasons: Family<ReasonLabels, Gauge>,
     published_keys: Gauge,
+    failing: Family<ConditionLabels, Gauge>,
     moments: Moments,
     known: Arc<Mutex<HashMap<(Kind, ObjectKey), Known>>>,
 }
@@ -121,6 +127,15 @@ impl Objects {
                 drop(self.reasons.get_or_create(&ReasonLabels { kind, reason }));
             }
         }
+        for condition in ConditionType::ADVISORY_ASPECTS {
+            let condition = condition.as_str();
+            drop(self.failing.get_or_create(&ConditionLabels { condition }));
+        }
+        registry.register(
+            "failing_conditions",
+            "Federations of which a condition that Ready does not depend on says False",
+            self.failing.clone(),
+        );
         registry.register("objects", "Objects by state", self.states.clone());
         registry.register(
             "object_reasons",
@@ -242,6 +257,10 @@ impl Objects {
             self.reasons.get_or_create(&ReasonLabels { kind, reason }).inc_by(by);
         }
         self.published_keys.inc_by(by * known.published_keys);
+        for condition in &known.failing {
+            let condition = condition.as_str();
+            self.failing.get_or_create(&ConditionLabels { condition }).inc_by(by);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, ObjectKey), Known>> {

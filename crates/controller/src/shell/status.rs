@@ -89,8 +89,27 @@ impl<L: Leadership> Shell<L> {
         Ok(())
     }
 
-    /// An event when `Ready` flips to or from True, or is False for another reason than before.
+    /// Tells of the conditions that are now others.
     async fn announce<K: Managed>(&self, object: &K, before: &[outcome::Condition], after: &[outcome::Condition]) {
+        self.announce_ready(object, before, after).await;
+        for kind in K::ASPECTS {
+            let Some((event, lost)) = kind.lost().zip(find(after, *kind)) else {
+                continue;
+            };
+            let was = find(before, *kind).map(|before| before.status);
+            if lost.status == Status::False && was != Some(Status::False) {
+                self.events.warning(&object.object_ref(&()), event, &lost.message).await;
+            }
+        }
+    }
+
+    /// An event when `Ready` flips to or from True, or is False for another reason than before.
+    async fn announce_ready<K: Managed>(
+        &self,
+        object: &K,
+        before: &[outcome::Condition],
+        after: &[outcome::Condition],
+    ) {
         let (before, Some(after)) = (ready(before), ready(after)) else {
             return;
         };
@@ -111,7 +130,9 @@ impl<L: Leadership> Shell<L> {
 }
 
 fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
-    conditions
-        .iter()
-        .find(|condition| condition.kind == ConditionType::Ready.as_str())
+    find(conditions, ConditionType::Ready)
+}
+
+fn find(conditions: &[outcome::Condition], kind: ConditionType) -> Option<&outcome::Condition> {
+    conditions.iter().find(|condition| condition.kind == kind.as_str())
 }

@@ -23,6 +23,10 @@ pub enum ConditionType {
     ProviderRegistered,
     /// Federation: all roles of its bindings are compared in full in each interval.
     RolesInventoried,
+    /// Federation: no API server takes a token for AWS as one for itself, nor hands one out that AWS would take.
+    AudiencesSeparate,
+    /// Federation: something gives pods of bound ServiceAccounts their variables and token.
+    InjectionActive,
     /// Binding: the federation it refers to can be used.
     FederationReady,
     /// Binding: the federation's guard-rails allow what it asks for.
@@ -48,6 +52,8 @@ impl ConditionType {
             Self::PubliclyReadable => "PubliclyReadable",
             Self::ProviderRegistered => "ProviderRegistered",
             Self::RolesInventoried => "RolesInventoried",
+            Self::AudiencesSeparate => "AudiencesSeparate",
+            Self::InjectionActive => "InjectionActive",
             Self::FederationReady => "FederationReady",
             Self::Admitted => "Admitted",
             Self::RoleSynced => "RoleSynced",
@@ -57,14 +63,28 @@ impl ConditionType {
     }
 
     /// The aspects of an `OidcFederation`, in the order in which its steps run.
-    pub const FEDERATION_ASPECTS: [Self; 6] = [
+    pub const FEDERATION_ASPECTS: [Self; 8] = [
         Self::IssuerMatched,
         Self::KeysObserved,
         Self::Published,
         Self::PubliclyReadable,
         Self::ProviderRegistered,
         Self::RolesInventoried,
+        Self::AudiencesSeparate,
+        Self::InjectionActive,
     ];
+
+    /// The aspects of an `OidcFederation` that say nothing about AWS: `Ready` does not depend on them.
+    pub const ADVISORY_ASPECTS: [Self; 3] = [Self::RolesInventoried, Self::AudiencesSeparate, Self::InjectionActive];
+
+    /// The event that warns when this condition turns to False, for those that have one of their own.
+    pub const fn lost(self) -> Option<EventReason> {
+        match self {
+            Self::AudiencesSeparate => Some(EventReason::ApiAudienceShared),
+            Self::InjectionActive => Some(EventReason::InjectionMissing),
+            _ => None,
+        }
+    }
 
     /// The aspects of an `IamRoleBinding`, in the order in which its steps run.
     pub const BINDING_ASPECTS: [Self; 5] = [
@@ -205,6 +225,12 @@ reasons! {
     Suspended => Done,
     /// The account has far more roles than ours: not all of it is listed for their sake.
     LargeAccount => Done,
+    /// An API server has an audience of the federation among its own (`--api-audiences`).
+    ApiAudienceShared => Done,
+    /// Neither a policy nor a webhook injects pods.
+    InjectionMissing => Done,
+    /// It could not be found out, because the operator's rights in the cluster do not reach that far.
+    NotPermitted => Done,
 }
 
 impl fmt::Display for Reason {
@@ -246,6 +272,10 @@ pub enum EventReason {
     KeyHistoryLost,
     /// Another manager owns the annotation that we want to set.
     AnnotationConflict,
+    /// An API server has an audience of the federation among its own.
+    ApiAudienceShared,
+    /// Neither a policy nor a webhook injects pods any more.
+    InjectionMissing,
     /// Cleanup was given up on request; what was left is named.
     Abandoned,
     /// Everything we made was removed.
@@ -284,6 +314,8 @@ impl EventReason {
             Self::KeyHardlySupported => "KeyHardlySupported",
             Self::KeyHistoryLost => "KeyHistoryLost",
             Self::AnnotationConflict => "AnnotationConflict",
+            Self::ApiAudienceShared => "ApiAudienceShared",
+            Self::InjectionMissing => "InjectionMissing",
             Self::Abandoned => "Abandoned",
             Self::Deleted => "Deleted",
         }

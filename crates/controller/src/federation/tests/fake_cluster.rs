@@ -10,7 +10,7 @@ use http::{Method, Request, Response, StatusCode};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
-use super::super::servers::{Answer, ApiServers, Reading, ServerError, ServerView};
+use super::super::servers::{Answer, ApiServers, OwnAudiences, Reading, ServerError, ServerView, Shortfall};
 
 #[derive(Debug, Default)]
 struct World {
@@ -20,6 +20,12 @@ struct World {
     version: u64,
     servers: Vec<Result<ServerView, ServerError>>,
     bindings: Vec<Value>,
+    shortfall: Option<Shortfall>,
+    own_audiences: Option<Vec<OwnAudiences>>,
+    /// What is answered about a kind of admission, if not the shipped policy and binding.
+    admission: BTreeMap<String, (u16, Vec<Value>)>,
+    /// How often the API servers' audiences and the kinds of admission were asked for.
+    looks: usize,
 }
 
 /// One cluster.
@@ -87,6 +93,27 @@ impl FakeCluster {
         }
     }
 
+    /// Only some of the API servers are asked, for this.
+    pub(super) fn fall_short(&self, why: Shortfall) {
+        self.world.lock().unwrap().shortfall = Some(why);
+    }
+
+    /// The API servers' own audiences; each has only its issuer without this.
+    pub(super) fn serve_audiences(&self, answers: Vec<OwnAudiences>) {
+        self.world.lock().unwrap().own_audiences = Some(answers);
+    }
+
+    /// From now on a kind of admission is answered like this.
+    pub(super) fn serve_admission(&self, kind: &str, status: u16, items: Vec<Value>) {
+        let mut world = self.world.lock().unwrap();
+        world.admission.insert(kind.to_owned(), (status, items));
+    }
+
+    /// How often it was looked around since the last time.
+    pub(super) fn take_looks(&self) -> usize {
+        std::mem::take(&mut self.world.lock().unwrap().looks)
+    }
+
     /// The bindings that the API server lists, whether the watch has shown them yet or not.
     pub(super) fn list_bindings(&self, bindings: Vec<Value>) {
         self.world.lock().unwrap().bindings = bindings;
@@ -105,15 +132,30 @@ impl FakeCluster {
 
 impl ApiServers for FakeCluster {
     async fn read(&self) -> Reading {
-        let servers = self.world.lock().unwrap().servers.clone();
+        let (servers, shortfall) = {
+            let world = self.world.lock().unwrap();
+            (world.servers.clone(), world.shortfall.clone())
+        };
         let answers = servers.into_iter().enumerate().map(|(number, view)| Answer {
             server: format!("server-{number}"),
             view,
         });
         Reading {
             answers: answers.collect(),
-            complete: true,
+            shortfall,
         }
+    }
+
+    async fn audiences(&self) -> Vec<OwnAudiences> {
+        let mut world = self.world.lock().unwrap();
+        world.looks += 1;
+        let separate = || {
+            vec![OwnAudiences {
+                server: "server-0".to_owned(),
+                audiences: Ok(["https://issuer".to_owned()].into()),
+            }]
+        };
+        world.own_audiences.clone().unwrap_or_else(separate)
     }
 }
 
@@ -128,6 +170,9 @@ impl World {
             let list = json!({"kind": "IamRoleBindingList", "apiVersion": "irsa-anywhere.dev/v1alpha1", "metadata": {},
                               "items": self.bindings});
             return (StatusCode::OK, list);
+        }
+        if let Some(kind) = path.strip_prefix("/apis/admissionregistration.k8s.io/") {
+            return self.admission(kind);
         }
         let name = path.strip_prefix("/api/v1/namespaces/irsa/configmaps").unwrap();
         let name = name.trim_start_matches('/').to_owned();
@@ -145,6 +190,21 @@ impl World {
                 )
             }
             _ => self.write(method, body),
+        }
+    }
+
+    fn admission(&self, kind: &str) -> (StatusCode, Value) {
+        let as_shipped = match kind {
+            "v1/mutatingadmissionpolicies" => vec![json!({"metadata": {"name": "inject"}})],
+            "v1/mutatingadmissionpolicybindings" => vec![json!({"metadata": {"name": "inject"}, "spec": {
+                "policyName": "inject",
+                "paramRef": {"selector": {"matchLabels": {"irsa-anywhere.dev/inject": "true"}}}}})],
+            _ => Vec::new(),
+        };
+        match self.admission.get(kind) {
+            Some((200, items)) => (StatusCode::OK, json!({ "items": items })),
+            Some((status, _)) => failure(StatusCode::from_u16(*status).unwrap(), "NotServed"),
+            None => (StatusCode::OK, json!({ "items": as_shipped })),
         }
     }
 

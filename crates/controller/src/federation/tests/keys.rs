@@ -286,9 +286,11 @@ async fn a_p521_key_is_named_by_an_event_and_for_as_long_as_it_is_published_in_t
         says(&federation),
         "The API servers' keys are known: 1 key, 1 published."
     );
-    let coordinate = "A".repeat(88);
-    let odd = json!({"use": "sig", "kty": "EC", "crv": "P-521", "alg": "ES512", "kid": "wide",
-                     "x": coordinate, "y": coordinate});
+    let odd = json!({
+        "use": "sig", "kty": "EC", "crv": "P-521", "alg": "ES512", "kid": "wide",
+        "x": "AATmpDxiWU1bK1axSKBHeCgJAraAPf1QoQ-RNBCwPje0CGm4XJr031IMNvrFAeevcUNJfrxGKgJo649SLF4h3AsX",
+        "y": "AOHWmoz7_xs-WYNVaHAOueEVzKUAeWtJYGcsuxO5137gSoZLcdqa889Va5CmwJgZlwr3XLrJJX7oW9BE0kzwRsAh",
+    });
     bench.cluster.serve(vec![server(ISSUER, &[key("a"), odd])]);
     bench.succeed(&mut federation).await;
     assert_eq!(bench.told(), ["KeyPublished", "KeyHardlySupported", "Applied"]);

@@ -1,6 +1,7 @@
 //! Federations against S3, IAM, Kubernetes and API servers in memory: every wait, every refusal, keys, drift, tampering,
 //! deletion, and what each costs.
 
+mod around;
 mod coexistence;
 mod fake_aws;
 mod fake_cluster;
@@ -80,7 +81,7 @@ impl Bench {
     async fn ready() -> (Self, OidcFederation) {
         let bench = Self::new();
         let mut federation = federation();
-        bench.succeed(&mut federation).await;
+        Box::pin(bench.succeed(&mut federation)).await;
         bench.forget_traces();
         (bench, federation)
     }

@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) state: ObjectState,
     pub(super) reason: Option<Reason>,
     pub(super) published_keys: i64,
+    /// The advisory conditions that say False.
+    pub(super) failing: Vec<ConditionType>,
     pub(super) public_read: Option<Timestamp>,
     pub(super) due: Option<Timestamp>,
     keys: Keys,
@@ -58,6 +60,7 @@ impl Known {
             state: ObjectState::Unreadable,
             reason: None,
             published_keys: 0,
+            failing: Vec::new(),
             public_read: None,
             due: None,
             keys: Keys::default(),
@@ -97,6 +100,8 @@ impl Known {
         self.state = ObjectState::of(conditions);
         self.reason = Some(reason);
         self.published_keys = status.published_keys();
+        let fails = |kind: &ConditionType| find(conditions, *kind).is_some_and(|it| it.status == Status::False);
+        self.failing = ConditionType::ADVISORY_ASPECTS.into_iter().filter(fails).collect();
         let flipped = |kind, to| {
             let found = find(conditions, kind)?;
             (found.status == to).then_some(found.last_transition)

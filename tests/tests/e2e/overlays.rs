@@ -1,0 +1,92 @@
+//! `config/` through kustomize: what an overlay renames and moves still works.
+
+use std::{fs, time::Duration};
+
+use irsa_testkit::controlplane::ControlPlane;
+use irsa_tests::world::{pods::variable, repository};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::config::may;
+
+/// An overlay over `config/default` with these lines. It lies in the repository, because kustomize follows relative paths only.
+fn overlay(lines: &str) -> TempDir {
+    fs::create_dir_all(repository().join("target")).unwrap();
+    let directory = TempDir::new_in(repository().join("target")).unwrap();
+    let text = format!(
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../config/default]\n{lines}"
+    );
+    fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
+    directory
+}
+
+/// Whether a pod of the ServiceAccount would come out with variables. A new policy takes a moment to be seen.
+async fn is_injected(cluster: &ControlPlane) -> bool {
+    let account = json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": "app", "namespace": "default", "labels": {"irsa-anywhere.dev/inject": "true"},
+                     "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/app"}},
+    });
+    cluster.apply_yaml(&account.to_string()).await.unwrap();
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"},
+        "spec": {"serviceAccountName": "app", "containers": [{"name": "app", "image": "app"}]},
+    });
+    let client = cluster.client().unwrap();
+    for _ in 0..100 {
+        let reply = client
+            .post("/api/v1/namespaces/default/pods?dryRun=All", &pod)
+            .await
+            .unwrap();
+        assert!(reply.is_success(), "{}", reply.message());
+        if variable(&reply.body, "AWS_ROLE_ARN").is_some() {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    false
+}
+
+#[tokio::test]
+async fn an_overlay_that_renames_or_moves_everything_still_injects_and_has_the_operators_rights() {
+    for (lines, namespace, account) in [
+        ("namePrefix: plat-\n", "irsa-anywhere-system", "plat-irsa-anywhere"),
+        ("namespace: platform\n", "platform", "irsa-anywhere"),
+        (
+            "namePrefix: plat-\nnamespace: platform\n",
+            "platform",
+            "plat-irsa-anywhere",
+        ),
+        ("nameSuffix: -b\n", "irsa-anywhere-system", "irsa-anywhere-b"),
+    ] {
+        let cluster = ControlPlane::builder().start().await.unwrap();
+        cluster.apply_file(&repository().join("crds"), true).await.unwrap();
+        let overlay = overlay(lines);
+        cluster.apply_file(overlay.path(), true).await.unwrap();
+        assert!(is_injected(&cluster).await, "{lines}: no pod is injected");
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        let own_token = format!("serviceaccounts/token#{account}");
+        for question in [
+            ("get", "discovery.k8s.io", "endpointslices#kubernetes", "default"),
+            ("create", "", own_token.as_str(), namespace),
+            ("list", "admissionregistration.k8s.io", "mutatingadmissionpolicies", ""),
+            ("update", "", "configmaps", namespace),
+            ("update", "coordination.k8s.io", "leases#irsa-anywhere", namespace),
+            ("patch", "irsa-anywhere.dev", "oidcfederations/status", ""),
+        ] {
+            assert!(may(&cluster, &user, question).await, "{lines}: may not {question:?}");
+        }
+        let deployment = cluster
+            .kubectl(&[
+                "get",
+                "deployments",
+                "-n",
+                namespace,
+                "-o",
+                "jsonpath={.items[0].spec.template.spec.serviceAccountName}",
+            ])
+            .await
+            .unwrap();
+        assert_eq!(deployment.stdout, account, "{lines}");
+    }
+}
