@@ -8,6 +8,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod config;
 mod guards;
 mod links;
 mod manifests;

@@ -1,10 +1,11 @@
-//! `config/` through kustomize: what an overlay renames and moves still works.
+//! `config/` through kustomize: what an overlay renames and moves still works, and what is built is what
+//! the files say.
 
-use std::{fs, time::Duration};
+use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use irsa_testkit::controlplane::ControlPlane;
 use irsa_tests::world::{pods::variable, repository};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::config::may;
@@ -89,4 +90,66 @@ async fn an_overlay_that_renames_or_moves_everything_still_injects_and_has_the_o
             .unwrap();
         assert_eq!(deployment.stdout, account, "{lines}");
     }
+}
+
+/// The objects of a text, by kind, namespace and name.
+fn objects(text: &str) -> BTreeMap<String, Value> {
+    let mut objects = BTreeMap::new();
+    for document in text.split("\n---\n") {
+        let Ok(object) = serde_saphyr::from_str::<Value>(document) else {
+            panic!("no YAML:\n{document}");
+        };
+        let part = |path: &str| {
+            object
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let key = [part("/kind"), part("/metadata/namespace"), part("/metadata/name")].join(" ");
+        assert_eq!(objects.insert(key.clone(), object), None, "{key} is there twice");
+    }
+    objects
+}
+
+/// The files that a kustomization names.
+fn files(directory: &Path) -> Vec<String> {
+    let kustomization = fs::read_to_string(directory.join("kustomization.yaml")).unwrap();
+    let kustomization: Value = serde_saphyr::from_str(&kustomization).unwrap();
+    let listed = kustomization["resources"].as_array().unwrap().iter();
+    listed.map(|file| file.as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_kustomize_builds_of_a_directory_is_what_its_files_say() {
+    let cluster = ControlPlane::builder().start().await.unwrap();
+    let mut compared = 0;
+    for entry in fs::read_dir(repository().join("config")).unwrap() {
+        let directory = entry.unwrap().path();
+        if !directory.join("kustomization.yaml").exists() {
+            continue;
+        }
+        let built = cluster
+            .kubectl(&["kustomize", directory.to_str().unwrap()])
+            .await
+            .unwrap();
+        assert!(built.success, "{}", built.stderr);
+        let files: Vec<_> = files(&directory).into_iter().map(|file| directory.join(file)).collect();
+        // What is made of other directories is compared there.
+        if files.iter().any(|file| file.is_dir()) {
+            continue;
+        }
+        let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+        let mut plain = objects(&texts.join("\n---\n"));
+        let mut built = objects(&built.stdout);
+        // The one thing that a kustomization here changes.
+        for object in plain.values_mut().chain(built.values_mut()) {
+            if let Some(image) = object.pointer_mut("/spec/template/spec/containers/0/image") {
+                *image = Value::Null;
+            }
+        }
+        assert_eq!(built, plain, "{}", directory.display());
+        compared += plain.len();
+    }
+    assert!(compared > 15, "{compared} objects were compared");
 }
