@@ -8,7 +8,7 @@ use irsa_testkit::{
 };
 use irsa_tests::{
     admin,
-    world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says, repository},
+    world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::says, pods::variable, repository},
 };
 use serde_json::{Value, json};
 
@@ -213,4 +213,51 @@ async fn any_order_converges_also_when_aws_is_down_at_first() {
         .unwrap();
     world.federation_ready("default").await.unwrap();
     world.binding_ready("default", "app").await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_federation_says_of_pods_reaches_the_next_pod_and_costs_one_write() {
+    let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    world.request_pass(&[FEDERATION, BINDING], "settled").await.unwrap();
+    let mark = world.mark().await.unwrap();
+    let pods = json!({"spec": {"pods": {"region": "us-east-1", "sessionName": "None"}}});
+    world
+        .kubectl(&[
+            "patch",
+            "oidcfederation",
+            "default",
+            "--type=merge",
+            "-p",
+            &pods.to_string(),
+        ])
+        .await
+        .unwrap();
+    let annotations = |account: &Value| account["metadata"]["annotations"].clone();
+    world
+        .wait_for(
+            "the region on the account",
+            ("serviceaccount", "default", "app"),
+            |account| {
+                annotations(account)["irsa-anywhere.dev/region"] == "us-east-1"
+                    && annotations(account).get("irsa-anywhere.dev/session-name").is_none()
+            },
+        )
+        .await
+        .unwrap();
+    // Admission learns of it by a watch of its own.
+    let mut pod = world.create_pod("default", "app").await.unwrap();
+    for _ in 0..100 {
+        if variable(&pod, "AWS_REGION") == Some("us-east-1") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        pod = world.create_pod("default", "app").await.unwrap();
+    }
+    assert_eq!(variable(&pod, "AWS_REGION"), Some("us-east-1"));
+    assert_eq!(variable(&pod, "AWS_DEFAULT_REGION"), Some("us-east-1"));
+    assert_eq!(variable(&pod, "AWS_ROLE_SESSION_NAME"), None);
+    world.request_pass(&[FEDERATION, BINDING], "after").await.unwrap();
+    let counts = world.counts_since(&mark).await.unwrap();
+    assert!(counts.aws_writes.is_empty(), "{counts:#?}");
+    assert_eq!(counts.kubernetes_writes["patch serviceaccounts"], 1, "{counts:#?}");
 }

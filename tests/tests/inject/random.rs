@@ -66,6 +66,8 @@ fn paths() -> Vec<String> {
             "/data/",
             "/own",
             "/tmp/../own",
+            "/data/../var/run/secrets",
+            "/data/../irsa-anywhere.dev",
             "own",
             "/$(HOME)",
         ]
