@@ -55,14 +55,10 @@ async fn run() -> Result<(), Problem> {
     step("An unmodified boto3 with these variables and nothing else lists a bucket");
     accepted(&world, &identity)?;
     step("The same as AWS saw it: CloudTrail names the pod");
-    say(&format!("the pod's name          {}", identity.name()));
+    say(&format!("The pod is named {}.", identity.name()));
     for call in world.calls_of_pods() {
-        say(&format!(
-            "{:<36} at {} {}",
-            call.operation,
-            call.host,
-            call.caller.unwrap_or_default()
-        ));
+        let caller = call.caller.map(|caller| format!(" as {caller}")).unwrap_or_default();
+        say(&format!("{} at {}{caller}", call.operation, call.host));
     }
 
     step("The same claims, signed by somebody else");

@@ -207,3 +207,21 @@ async fn pods_as_kubectl_and_deployments_make_them_are_injected() {
     assert!(volume(&admitted).is_some());
     assert_eq!(env(&admitted["spec"]["containers"][0]).len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ephemeral_container_gets_nothing_and_changes_nothing() {
+    let bench = Bench::new("ephemeral").await;
+    bench.bind("app", &settings()).await;
+    let client = bench.plane.client().unwrap();
+    let pods = "/api/v1/namespaces/ephemeral/pods";
+    let made = client.post(pods, &simple_pod("app")).await.unwrap();
+    assert!(made.is_success(), "{}", made.message());
+    let name = made.body["metadata"]["name"].as_str().unwrap();
+    let debug = json!({"spec": {"ephemeralContainers": [{"name": "debug", "image": "shell"}]}});
+    let path = format!("{pods}/{name}/ephemeralcontainers");
+    let reply = client.merge_patch(&path, &debug).await.unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    assert!(env(&reply.body["spec"]["ephemeralContainers"][0]).is_empty());
+    assert_eq!(reply.body["spec"]["containers"], made.body["spec"]["containers"]);
+    assert_eq!(reply.body["spec"]["volumes"], made.body["spec"]["volumes"]);
+}
