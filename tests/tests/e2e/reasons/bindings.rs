@@ -178,7 +178,7 @@ pub(super) async fn provoke(bench: &mut Bench) {
             ),
             case("inline", "app", Reason::InlineNotAllowed, &["spec.policies.inline"]),
             case("full", "c", Reason::QuotaExceeded, &["2 roles", "maxRolesPerNamespace"]),
-            case("denied", "denied", Reason::AccessDenied, &["iam:", "IAM policy"]),
+            case("denied", "denied", Reason::AccessDenied, &["iam:", "Deny"]),
             case("settling", "app", Reason::Propagating, &["everywhere yet"]),
             case("kept", "app", Reason::Succeeded, &[]),
         ])

@@ -150,7 +150,7 @@ pub(super) async fn provoke(bench: &mut Bench) {
                 "",
                 "denied",
                 Reason::AccessDenied,
-                &["OpenIDConnectProvider", "clusters/denied", "IAM policy"],
+                &["OpenIDConnectProvider", "clusters/denied", "narrow that Deny"],
             ),
             case(
                 "",
