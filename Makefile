@@ -121,10 +121,30 @@ check-demo: demo ## The demo works, and fails when there is no operator
 	  echo "the demo succeeded without the operator" >&2; exit 1; fi; \
 	case $$complaint in *"not ready after"*) ;; *) echo "without the operator the demo failed otherwise: $$complaint" >&2; exit 1;; esac
 
+# Each part with the tests that are about it: the judgement with its unit tests, the controller's decisions with its fakes, the
+# adapters with the tests over the wire.
 .PHONY: mutants
-mutants: prerequisites ## Mutation test of the judgement that matters most (half an hour)
+mutants: mutants-core mutants-controller mutants-aws ## Mutation test of judgement, decisions and adapters (hours; or one part of it)
+
+.PHONY: mutants-core
+mutants-core: prerequisites ## Mutation test of the judgement that matters most (half an hour)
 	@hack/tools.sh mutants
-	$(CARGO) mutants --package irsa-core --timeout 60 --output target \
+	$(CARGO) mutants --package irsa-core --timeout 60 --output target/mutants-core \
 	  --file 'crates/core/src/trust/**' --file 'crates/core/src/jwks/**' --file 'crates/core/src/compare/**' \
 	  --file 'crates/core/src/plan/**' --file 'crates/core/src/history/**' --file crates/core/src/documents.rs \
-	  --file crates/core/src/json.rs --file 'crates/core/src/admission/**' -- --lib
+	  --file crates/core/src/json.rs --file crates/core/src/denial.rs --file 'crates/core/src/admission/**' -- --lib
+
+CONTROLLER = crates/controller/src
+.PHONY: mutants-controller
+mutants-controller: prerequisites ## Mutation test of the controller's decisions
+	@hack/tools.sh mutants
+	$(CARGO) mutants --package irsa-controller --timeout 120 --output target/mutants-controller \
+	  --file '$(CONTROLLER)/binding/{validate,guardrails,withhold,siblings,existing,gone,home,salvage,aws_errors}.rs' \
+	  --file '$(CONTROLLER)/federation/{validate,cluster,tampering,external,home,siblings,public,s3_refusals,aws_errors}.rs' \
+	  --file '$(CONTROLLER)/{backoff,conditions,halt,births}.rs' --file '$(CONTROLLER)/leadership/{lease,claim,gate}.rs' -- --lib
+
+.PHONY: mutants-aws
+mutants-aws: prerequisites ## Mutation test of the adapters, with the tests over the wire
+	@hack/tools.sh mutants
+	$(CARGO) mutants --package irsa-aws --test-package irsa-aws,irsa-tests --timeout 240 --output target/mutants-aws \
+	  --file 'crates/aws/src/**' -- --lib --test aws

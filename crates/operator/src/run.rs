@@ -4,7 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::Shared};
 use irsa_api::{IamRoleBinding, OidcFederation};
-use irsa_aws::{Rate, SdkConnect, Settings};
+use irsa_aws::{Rate, SdkConnect, Settings, WriteGate};
 use irsa_controller::{
     binding,
     events::Events,
@@ -50,13 +50,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let right = Arc::new(replica.right());
     let gate = write_gate(Arc::clone(&right));
     let client = gated_client(&config, gate.clone())?;
-    let connect = SdkConnect::new(Settings {
-        ca_bundle: args.ca_bundle.clone(),
-        allowed_accounts: args.accounts(),
-        rate: Rate::of(args.aws_calls_per_second.into()),
-        gate,
-        ..Settings::default()
-    })?;
+    let connect = SdkConnect::new(settings(&args, gate))?;
 
     let metrics = Metrics::default();
     let registry = metrics::registry(&metrics, &connect, replica.metrics());
@@ -187,6 +181,17 @@ where
     }
 }
 
+/// How AWS is reached, as the flags say.
+fn settings(args: &Args, gate: WriteGate) -> Settings {
+    Settings {
+        ca_bundle: args.ca_bundle.clone(),
+        allowed_accounts: args.accounts(),
+        rate: Rate::of(args.aws_calls_per_second.into()),
+        gate,
+        ..Settings::default()
+    }
+}
+
 /// The UID of the namespace kube-system: what identifies a cluster over its whole life.
 async fn cluster_uid(client: &Client) -> String {
     let api: Api<Namespace> = Api::all(client.clone());
@@ -214,4 +219,30 @@ fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static
             _ = interrupt.recv() => info!("SIGINT: finishing what has begun"),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use irsa_aws::gate::Closed;
+
+    use super::*;
+
+    #[test]
+    fn what_the_flags_say_of_aws_reaches_it() {
+        let flags = [
+            "irsa-anywhere",
+            "--ca-bundle=/etc/ca.pem",
+            "--allowed-accounts=123456789012",
+            "--aws-calls-per-second=7",
+        ];
+        let closed = WriteGate::new(|| Err(Closed));
+        let settings = settings(&Args::try_parse_from(flags).unwrap(), closed);
+        assert_eq!(settings.ca_bundle, Some("/etc/ca.pem".into()));
+        assert_eq!(settings.allowed_accounts, ["123456789012".to_owned()].into());
+        assert_eq!(settings.rate, Rate::of(7.0));
+        assert_ne!(settings.rate, Rate::default());
+        assert!(settings.gate.ask().is_err(), "the gate is the one that was given");
+        assert!(settings.credentials.is_none(), "the SDK's own chain");
+    }
 }

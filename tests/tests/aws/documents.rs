@@ -1,15 +1,15 @@
 //! Objects: conditional, of the expected owner, and never overwritten unseen.
 
 use irsa_aws::{
-    Bucket, Document, DocumentStore, Kind, Lookup, NewDocument, ObjectRef, Precondition, PublicAccessBlock, PublicRead,
-    PublicReadError, PublicReader,
+    Bucket, Connect, Document, DocumentStore, Kind, Lookup, NewDocument, ObjectRef, Precondition, PublicAccessBlock,
+    PublicRead, PublicReadError, PublicReader, SdkConnect,
 };
 use irsa_testkit::aws::s3::{BucketOptions, Object};
 use irsa_tests::world::{ISSUER_BUCKET, REGION};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::bench::{Bench, bucket, document, jwks};
+use crate::bench::{Bench, bucket, document, here, jwks};
 
 #[tokio::test]
 async fn an_object_is_written_over_nothing_unseen_and_reads_back_as_it_was_written() {
@@ -54,7 +54,10 @@ async fn an_object_is_written_over_nothing_unseen_and_reads_back_as_it_was_writt
 #[tokio::test]
 async fn an_object_too_long_to_be_ours_is_seen_without_its_content_and_can_be_written_over() {
     let bench = Bench::start().await;
-    let aws = bench.connect().await;
+    let mut settings = bench.settings();
+    // A megabyte takes its time on a busy machine.
+    settings.timeouts = irsa_aws::Timeouts::default();
+    let aws = SdkConnect::new(settings).unwrap().connect(&here()).await.unwrap();
     let long = NewDocument {
         bytes: vec![b' '; Document::MAX_BYTES + 1],
         ..document("one")

@@ -51,6 +51,21 @@ async fn every_fault_has_its_class_and_ends_in_time_and_every_attempt_is_counted
 }
 
 #[tokio::test]
+async fn a_call_ends_at_its_own_time_limit_however_long_an_attempt_may_take() {
+    let bench = Bench::start().await;
+    let mut settings = bench.settings();
+    settings.timeouts.read = Duration::from_mins(10);
+    settings.timeouts.attempt = Duration::from_mins(10);
+    settings.timeouts.operation = Duration::from_secs(2);
+    let aws = SdkConnect::new(settings).unwrap().connect(&here()).await.unwrap();
+    bench.double.add_fault(FaultRule::new(READ, usize::MAX, Fault::Hang));
+    let arn = provider_arn();
+    let answer = timeout(Duration::from_mins(2), aws.provider(&arn)).await;
+    let refused = answer.expect("never ends").unwrap_err();
+    assert_eq!((refused.kind(), refused.code.as_str()), (Kind::Unavailable, "Timeout"));
+}
+
+#[tokio::test]
 async fn a_fault_that_passes_is_ridden_out() {
     let bench = Bench::start().await;
     let sdk = bench.sdk();

@@ -83,7 +83,7 @@ fn rights_of(role: &Value) -> Vec<Right> {
 /// The rights of every role that is bound to the operator.
 async fn granted(world: &World) -> Vec<Right> {
     let mut rights = Vec::new();
-    for (bindings, roles) in [("clusterrolebindings", "clusterrole"), ("rolebindings", "role")] {
+    for bindings in ["clusterrolebindings", "rolebindings"] {
         let listed = world.kubectl(&["get", bindings, "-A", "-o", "json"]).await.unwrap();
         let listed: Value = serde_json::from_str(&listed).unwrap();
         for binding in listed["items"].as_array().unwrap() {
@@ -93,8 +93,9 @@ async fn granted(world: &World) -> Vec<Right> {
                 .is_some_and(|subjects| subjects.contains(&subject))
             {
                 let namespace = binding["metadata"]["namespace"].as_str().unwrap_or("default");
-                let name = binding["roleRef"]["name"].as_str().unwrap();
-                let role = world.get(roles, namespace, name).await.unwrap().unwrap();
+                let role = &binding["roleRef"];
+                let (kind, name) = (role["kind"].as_str().unwrap(), role["name"].as_str().unwrap());
+                let role = world.get(kind, namespace, name).await.unwrap().unwrap();
                 rights.extend(rights_of(&role));
             }
         }

@@ -96,12 +96,17 @@ impl About<'_> {
             return self.error("NotLeader", &closed.to_string(), Kind::Unavailable);
         }
         let timed_out = find::<ConnectorError>(error).is_some_and(ConnectorError::is_timeout)
-            || chain(error).any(|link| link.to_string().contains("timeout occurred"));
+            || chain(error).any(|link| is_time_limit(&link.to_string()));
         if timed_out {
             return self.error("Timeout", "no answer in time", Kind::Unavailable);
         }
         self.error("Unreachable", &root_cause(error), Kind::Unavailable)
     }
+}
+
+/// Whether the SDK gave up by one of its own limits: "operation timeout (all attempts including retries) occurred after 1s".
+fn is_time_limit(message: &str) -> bool {
+    message.contains(" timeout ") && message.contains(" occurred after ")
 }
 
 /// The message of the innermost error: the outer ones only say that something failed.

@@ -300,7 +300,21 @@ fn operation_of(request: &HttpRequest) -> Option<Operation> {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::http::StatusCode;
+
     use super::*;
+
+    fn answered(length: usize) -> HttpConnectorFuture {
+        let ok = StatusCode::try_from(200).unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::new(ok, SdkBody::from(vec![b' '; length]))))
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_goes_on_and_on_is_given_up() {
+        assert!(whole(answered(MAX_ANSWER)).await.is_ok());
+        let endless = whole(answered(MAX_ANSWER + 1)).await.unwrap_err();
+        assert!(crate::sdk::call::find::<TooLong>(&endless).is_some(), "{endless}");
+    }
 
     fn form(body: &'static str) -> HttpRequest {
         let mut request = HttpRequest::new(SdkBody::from(body));

@@ -77,7 +77,7 @@ async fn published<A: DocumentStore>(
             bucket: ObservedBucket::Missing,
             ..ObservedFederation::default()
         }),
-        Err((ConditionType::PubliclyReadable, error)) if error.operation == "s3:GetBucketPolicy" => {
+        Err((ConditionType::PubliclyReadable, error)) if error.operation.ends_with("GetBucketPolicy") => {
             Err(match wanted.statement() {
                 Some(statement) => policy_kept(&error, &statement),
                 None => halt(ConditionType::PubliclyReadable, &error),

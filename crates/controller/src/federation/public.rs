@@ -148,7 +148,7 @@ impl Expected<'_> {
                 let statement = self.wanted.statement().map(|statement| statement.to_json());
                 return format!(
                     "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is \
-                     the bucket itself, by this statement in its policy: {}",
+                     the bucket itself, by this statement in its policy: {}.",
                     statement.unwrap_or_default()
                 );
             }

@@ -57,7 +57,7 @@ pub(super) async fn explain<A: Aws>(aws: &A, wanted: &Wanted, step: &FederationS
 /// Whether the policy of the bucket itself denied it.
 pub(super) fn is_by_bucket_policy(error: &AwsError) -> bool {
     let denial = Denial::read(&error.message);
-    error.operation.starts_with("s3:") && denial.explicit && denial.by == Some(PolicyType::Resource)
+    denial.explicit && denial.by == Some(PolicyType::Resource)
 }
 
 /// The bucket's policy may not be read or written by us: what it needs, for whoever may.
@@ -67,7 +67,7 @@ pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> Halt {
         return general;
     }
     let add = format!(
-        "set spec.publish.s3.access to Unmanaged, and have whoever keeps the bucket's policy add this statement: {}",
+        "set spec.publish.s3.access to Unmanaged, and have whoever keeps the bucket's policy add this statement: {}.",
         statement.to_json()
     );
     let message = if is_by_bucket_policy(error) {

@@ -106,6 +106,23 @@ async fn what_somebody_else_publishes_is_judged_and_the_issuer_registered_only_o
 }
 
 #[tokio::test]
+async fn that_somebody_else_publishes_under_a_key_of_kms_is_told_with_the_way_out() {
+    let bench = Bench::new();
+    bench.aws.overwrite(DISCOVERY, b"{}");
+    bench.aws.world(|world| {
+        world.policy = Some(DISCOVERY.to_owned());
+        world.objects.get_mut(DISCOVERY).unwrap().encryption = Some("aws:kms".to_owned());
+    });
+    let mut federation = external();
+    let ended = bench.end(&mut federation, Reason::PublicAccessBlocked, "AES256").await;
+    assert!(
+        ended.message.contains("KMS") && ended.message.contains("STS"),
+        "{}",
+        ended.message
+    );
+}
+
+#[tokio::test]
 async fn a_revoked_key_that_somebody_else_still_publishes_is_told() {
     let bench = Bench::new();
     publish_elsewhere(&bench, &[key("a"), key("b")]);

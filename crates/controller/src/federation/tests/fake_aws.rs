@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) swapped: BTreeMap<String, Vec<u8>>,
     /// Whether the bucket is not there.
     pub(super) no_bucket: bool,
+    /// Why no object can be read, though it may be there.
+    pub(super) hidden: Option<String>,
     calls: Vec<String>,
     failing: Option<(&'static str, AwsError)>,
     versions: u32,
@@ -159,6 +161,13 @@ impl CallerIdentity for FakeAws {
 impl DocumentStore for FakeAws {
     async fn document(&self, at: &ObjectRef) -> Result<Lookup<Document>, AwsError> {
         self.call("GetObject", &at.key, |world| {
+            if let Some(message) = &world.hidden {
+                let refused = error("s3:GetObject", Kind::AccessDenied);
+                return Ok(Lookup::MissingOrForbidden(AwsError {
+                    message: message.clone(),
+                    ..refused
+                }));
+            }
             let found = world.objects.get(&at.key).cloned();
             Ok(found.map_or_else(
                 || Lookup::MissingOrForbidden(error("s3:GetObject", Kind::AccessDenied)),

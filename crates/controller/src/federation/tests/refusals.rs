@@ -149,6 +149,49 @@ async fn a_blocked_policy_names_the_bucket_setting_only_when_it_was_read() {
 }
 
 #[tokio::test]
+async fn a_document_that_is_there_and_cannot_be_read_is_explained_by_what_the_read_was_refused_for() {
+    let (bench, mut federation) = Bench::ready().await;
+    let bench = bench.restarted();
+    for (why, fragment) in [
+        (
+            "not authorized to perform: kms:Decrypt on resource: k",
+            "under a KMS key",
+        ),
+        ("not authorized to perform: s3:GetObject", "allow s3:GetObject"),
+    ] {
+        bench.aws.world(|world| world.hidden = Some(why.to_owned()));
+        bench.end(&mut federation, Reason::AccessDenied, fragment).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_policy_that_is_somebody_elses_comes_with_the_statement_to_add_or_to_remove() {
+    const DENIED: &str = "not authorized, with an explicit deny in a resource-based policy";
+    let bench = Bench::new();
+    let mut federation = federation();
+    for call in ["PutBucketPolicy", "GetBucketPolicy"] {
+        bench.aws.fail(call, Kind::AccessDenied, DENIED);
+        bench.pass(&mut federation).await;
+        let ready = federation
+            .conditions()
+            .iter()
+            .find(|one| one.type_ == "PubliclyReadable");
+        let message = &ready.unwrap().message;
+        assert!(
+            message.contains("\"Action\":\"s3:GetObject\"") && message.contains("Unmanaged"),
+            "{message}"
+        );
+    }
+    bench.aws.recover();
+    bench.succeed(&mut federation).await;
+    bench.aws.fail("DeleteBucketPolicy", Kind::AccessDenied, DENIED);
+    let stays = bench.cleanup(&federation).await.unwrap_err().message;
+    assert!(stays.contains("remove the statement IrsaAnywherePublicRead"), "{stays}");
+    bench.aws.recover();
+    bench.cleanup(&federation).await.unwrap();
+}
+
+#[tokio::test]
 async fn documents_that_nobody_may_read_are_waited_for_and_then_explained() {
     let bench = Bench::new();
     let mut federation = federation();
