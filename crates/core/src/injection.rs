@@ -84,11 +84,16 @@ pub fn carrier(admission: &Admission) -> Result<Carrier, NoCarrier> {
 }
 
 fn selects_label(binding: &Value) -> bool {
-    let labels = binding.pointer("/spec/paramRef/selector/matchLabels");
-    labels
-        .and_then(|labels| labels.get(INJECT_LABEL))
-        .and_then(Value::as_str)
-        == Some(INJECT_LABEL_VALUE)
+    let label = binding.pointer("/spec/paramRef/selector/matchLabels");
+    let label = label.and_then(|labels| labels.get(INJECT_LABEL));
+    let expressions = list(binding, "/spec/paramRef/selector/matchExpressions");
+    let includes = |expression: &Value| {
+        let mut values = list(expression, "/values").iter();
+        text(expression, "/key") == INJECT_LABEL
+            && text(expression, "/operator") == "In"
+            && values.any(|value| value == INJECT_LABEL_VALUE)
+    };
+    label.is_some_and(|value| value == INJECT_LABEL_VALUE) || expressions.iter().any(includes)
 }
 
 fn injects(configuration: &Value) -> bool {
@@ -151,6 +156,11 @@ mod tests {
     #[test]
     fn a_policy_counts_by_its_bindings_selector_whatever_both_are_called() {
         let bound = judged(&[policy("plat-x")], &[binding("b", "plat-x", INJECT_LABEL)], &[]);
+        assert_eq!(bound, Ok(Carrier::Policy("b".to_owned())));
+        let mut by_values = binding("b", "plat-x", "other/label");
+        by_values["spec"]["paramRef"]["selector"] = json!({"matchExpressions": [
+            {"key": INJECT_LABEL, "operator": "In", "values": ["true", "manual"]}]});
+        let bound = judged(&[policy("plat-x")], &[by_values], &[]);
         assert_eq!(bound, Ok(Carrier::Policy("b".to_owned())));
         let anothers = judged(&[policy("x")], &[binding("b", "x", "other/label")], &[]);
         assert_eq!(anothers, Err(NoCarrier::Nothing));

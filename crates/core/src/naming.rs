@@ -10,5 +10,7 @@ mod tags;
 
 pub use arn::{ArnError, PolicyArn, account_of, partition_of, partition_of_region};
 pub use provider::{FederationOwner, federation_tags};
-pub use role::{RoleName, RoleNameError, default_role_name_prefix, default_role_path, federation_id};
+pub use role::{
+    RoleName, RoleNameError, default_role_federation, default_role_name_prefix, default_role_path, federation_id,
+};
 pub use tags::{Owner, Ownership, TagError, Tags, role_tags};

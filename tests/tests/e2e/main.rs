@@ -16,6 +16,7 @@ mod main_job;
 mod operator;
 mod overlays;
 mod reasons;
+mod restored;
 mod rights;
 mod s3;
 mod scale;

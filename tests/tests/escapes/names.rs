@@ -65,7 +65,7 @@ async fn a_service_account_of_the_same_name_is_not_the_same_in_another_namespace
     // The annotation and the label by hand: the pod is injected, and AWS does not care.
     let path = format!("/api/v1/namespaces/{}/serviceaccounts/app", tenant.namespace);
     let annotated = json!({"metadata": {
-        "annotations": {"eks.amazonaws.com/role-arn": role.arn}, "labels": {"irsa-anywhere.dev/inject": "true"},
+        "annotations": {"eks.amazonaws.com/role-arn": role.arn}, "labels": {"irsa-anywhere.dev/inject": "manual"},
     }});
     tenant.call(Method::PATCH, &path, Some(&annotated)).await.unwrap();
     let pod = stage.world.pod_identity(&tenant.namespace, "app").await.unwrap();

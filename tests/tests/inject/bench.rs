@@ -5,7 +5,7 @@ use std::{
 };
 
 use irsa_core::vocabulary::{
-    EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, POD_INSTANCE_METADATA, POD_REGION, POD_SESSION_NAME,
+    CONFIRMED_FOR, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, POD_INSTANCE_METADATA, POD_REGION, POD_SESSION_NAME,
     POD_STS_REGIONAL_ENDPOINTS,
 };
 use irsa_testkit::controlplane::{ApiReply, ControlPlane, SharedControlPlane};
@@ -53,6 +53,7 @@ impl Bench {
         all.extend(annotations.iter().map(|(key, value)| ((*key).to_owned(), json!(value))));
         self.service_account(name, json!({INJECT_LABEL: INJECT_LABEL_VALUE}), Value::Object(all))
             .await;
+        self.confirm(name).await;
         self.until(name, true).await;
     }
 
@@ -64,6 +65,15 @@ impl Bench {
         let path = format!("/api/v1/namespaces/{}/serviceaccounts", self.namespace);
         let reply = self.plane.client().unwrap().post(&path, &account).await.unwrap();
         assert!(reply.is_success(), "{}", reply.message());
+    }
+
+    /// As the operator does once a binding has looked at the ServiceAccount.
+    pub(crate) async fn confirm(&self, name: &str) {
+        let account = format!("/api/v1/namespaces/{}/serviceaccounts/{name}", self.namespace);
+        let uid = self.plane.client().unwrap().get(&account).await.unwrap().body["metadata"]["uid"].clone();
+        assert!(uid.is_string(), "{name}");
+        self.patch_service_account(name, &json!({"metadata": {"annotations": {CONFIRMED_FOR: uid}}}))
+            .await;
     }
 
     pub(crate) async fn patch_service_account(&self, name: &str, patch: &Value) {

@@ -1,4 +1,4 @@
-use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE};
+use irsa_core::vocabulary::{CONFIRMED_FOR, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL, INJECT_LABEL_VALUE};
 use serde_json::json;
 
 use crate::bench::{Bench, ROLE_ARN, container, env, mounts, pod, simple_pod, volume};
@@ -37,6 +37,37 @@ async fn pods_of_unbound_service_accounts_are_untouched() {
     }
 }
 
+/// The case `restored-serviceaccount.yaml` of the shared cases, and the same with a confirmation of the object that it was
+/// copied from.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_restored_is_injected_only_once_it_is_confirmed_for_this_object() {
+    let bench = Bench::new("restored").await;
+    let labels = || json!({INJECT_LABEL: INJECT_LABEL_VALUE});
+    bench
+        .service_account("unmarked", labels(), json!({EKS_ROLE_ARN: ROLE_ARN}))
+        .await;
+    let elsewhere = json!({EKS_ROLE_ARN: ROLE_ARN, CONFIRMED_FOR: "0e8a3c0a-8f0e-4d6e-9f3b-3c7f0b1e2d4c"});
+    bench.service_account("copied", labels(), elsewhere).await;
+    bench.bind("witness", &[]).await;
+    for account in ["unmarked", "copied"] {
+        let admitted = bench.admit(&simple_pod(account)).await;
+        assert!(volume(&admitted).is_none(), "{account}: {admitted:#}");
+        assert!(env(container(&admitted, "app")).is_empty(), "{account}");
+        bench.confirm(account).await;
+        bench.until(account, true).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_sets_the_role_by_hand_says_so_by_the_label_and_confirms_nothing() {
+    let bench = Bench::new("manual").await;
+    let labels = json!({INJECT_LABEL: INJECT_LABEL_MANUAL});
+    bench
+        .service_account("app", labels, json!({EKS_ROLE_ARN: ROLE_ARN}))
+        .await;
+    bench.until("app", true).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_account_of_the_same_name_in_another_namespace_is_untouched() {
     let bench = Bench::new("same-name-here").await;
@@ -70,6 +101,7 @@ async fn a_pod_that_names_no_service_account_gets_what_default_is_bound_to() {
         "labels": {INJECT_LABEL: INJECT_LABEL_VALUE}, "annotations": {EKS_ROLE_ARN: ROLE_ARN},
     }});
     bench.patch_service_account("default", &bound).await;
+    bench.confirm("default").await;
     bench.until("default", true).await;
     let mut nameless = simple_pod("default");
     nameless["spec"].as_object_mut().unwrap().remove("serviceAccountName");
@@ -110,8 +142,8 @@ async fn the_rendered_configuration_names_what_the_operator_writes() {
     let binding = bench.plane.client().unwrap().get(path).await.unwrap().body;
     let param = &binding["spec"]["paramRef"];
     assert_eq!(
-        param["selector"]["matchLabels"],
-        json!({INJECT_LABEL: INJECT_LABEL_VALUE})
+        param["selector"]["matchExpressions"],
+        json!([{"key": INJECT_LABEL, "operator": "In", "values": [INJECT_LABEL_VALUE, INJECT_LABEL_MANUAL]}])
     );
     assert_eq!(param["parameterNotFoundAction"], "Allow");
 }

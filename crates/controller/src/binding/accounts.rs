@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_core::{
     plan::binding::{Account, AccountKeys},
-    vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_SETTINGS, SERVICE_ACCOUNT_FIELD_MANAGER},
+    vocabulary::{
+        CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_SETTINGS, RESTORED,
+        SERVICE_ACCOUNT_FIELD_MANAGER,
+    },
 };
 use k8s_openapi::{api::core::v1::ServiceAccount, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{
@@ -15,8 +18,10 @@ use serde_json::{Map, Value, json};
 
 use crate::log;
 
-/// The annotations and labels that we ever set, beside [`POD_SETTINGS`].
-const KEYS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, INJECT_LABEL, OWNER_LABEL];
+/// The annotations that we ever set, beside [`POD_SETTINGS`].
+const ANNOTATIONS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, CONFIRMED_FOR, RESTORED];
+/// The labels that we ever set.
+const LABELS: [&str; 2] = [INJECT_LABEL, OWNER_LABEL];
 
 /// A ServiceAccount (or its metadata) in `irsa-core`'s terms.
 pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
@@ -52,11 +57,10 @@ fn owned_keys(entry: &ManagedFieldsEntry) -> BTreeSet<String> {
             .and_then(|keys| keys.get(format!("f:{key}")))
             .is_some()
     };
-    KEYS.into_iter()
-        .chain(POD_SETTINGS)
-        .filter(|key| owns("f:annotations", key) || owns("f:labels", key))
-        .map(str::to_owned)
-        .collect()
+    let annotations = ANNOTATIONS.into_iter().chain(POD_SETTINGS);
+    let annotations = annotations.filter(|key| owns("f:annotations", key));
+    let labels = LABELS.into_iter().filter(|key| owns("f:labels", key));
+    annotations.chain(labels).map(str::to_owned).collect()
 }
 
 fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
@@ -72,7 +76,18 @@ pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<
     Ok(api.get_opt(name).await?.as_ref().map(account_of))
 }
 
-/// Applies our keys to the ServiceAccount with this UID; without one, creates it.
+/// What an apply is tied to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target<'a> {
+    /// There is none yet.
+    New,
+    /// This object, whatever has become of it since.
+    Existing(&'a Account),
+    /// Exactly this state of this object, whose keys others own: by force.
+    Taken(&'a Account),
+}
+
+/// Applies our keys; returns the ServiceAccount as it is then.
 ///
 /// # Assumptions
 /// A creation can meet an object that somebody made since it was found missing. If that has any field, ours is then not
@@ -80,14 +95,20 @@ pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<
 pub(crate) async fn apply(
     api: &Api<ServiceAccount>,
     name: &str,
-    uid: Option<&str>,
+    target: Target<'_>,
     keys: &AccountKeys,
-) -> kube::Result<()> {
+) -> kube::Result<Account> {
+    let (uid, version) = match target {
+        Target::New => (None, None),
+        Target::Existing(account) => (Some(&account.uid), None),
+        Target::Taken(account) => (Some(&account.uid), Some(&account.resource_version)),
+    };
     // An empty map would own the map itself.
     let section = |keys: &BTreeMap<String, String>| (!keys.is_empty()).then(|| json!(keys));
     let members = [
         ("name", Some(json!(name))),
         ("uid", uid.map(|uid| json!(uid))),
+        ("resourceVersion", version.map(|version| json!(version))),
         ("annotations", section(&keys.annotations)),
         ("labels", section(&keys.labels)),
     ];
@@ -96,12 +117,31 @@ pub(crate) async fn apply(
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
     let patch = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata });
-    api.patch(
-        name,
-        &PatchParams::apply(SERVICE_ACCOUNT_FIELD_MANAGER),
-        &Patch::Apply(patch),
-    )
-    .await?;
+    let parameters = PatchParams {
+        force: matches!(target, Target::Taken(_)),
+        ..PatchParams::apply(SERVICE_ACCOUNT_FIELD_MANAGER)
+    };
+    let applied = api.patch(name, &parameters, &Patch::Apply(patch)).await?;
+    log::changed(format_args!("ServiceAccount {name}"));
+    Ok(account_of(&applied))
+}
+
+/// Removes all our keys from exactly this state of this object, whoever else owns them.
+pub(crate) async fn strip(api: &Api<ServiceAccount>, name: &str, account: &Account) -> kube::Result<()> {
+    let annotations: Vec<&str> = ANNOTATIONS.into_iter().chain(POD_SETTINGS).collect();
+    let nothing = |keys: &[&str], present: &BTreeMap<String, String>| -> Map<String, Value> {
+        let present = keys.iter().filter(|key| present.contains_key(**key));
+        present.map(|key| ((*key).to_owned(), Value::Null)).collect()
+    };
+    let patch = json!({"metadata": {
+        "uid": account.uid, "resourceVersion": account.resource_version,
+        "annotations": nothing(&annotations, &account.annotations), "labels": nothing(&LABELS, &account.labels),
+    }});
+    let parameters = PatchParams {
+        field_manager: Some(SERVICE_ACCOUNT_FIELD_MANAGER.to_owned()),
+        ..PatchParams::default()
+    };
+    api.patch(name, &parameters, &Patch::Merge(patch)).await?;
     log::changed(format_args!("ServiceAccount {name}"));
     Ok(())
 }

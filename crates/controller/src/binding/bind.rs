@@ -5,13 +5,19 @@ use std::collections::BTreeSet;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{Account, AccountKeys, AccountPlan, AccountRemoval},
-    vocabulary::{ConditionType, EventReason, Reason},
+    plan::binding::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount},
+    vocabulary::{ConditionType, EKS_ROLE_ARN, EventReason, Reason},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
 
-use super::{Bindings, accounts, aws_errors::kubernetes_halt, federation::Usage, validate};
+use super::{
+    Bindings,
+    accounts::{self, Target},
+    aws_errors::kubernetes_halt,
+    federation::Usage,
+    validate,
+};
 use crate::{
     halt::{Halt, Progress},
     leadership::{Leadership, Permit},
@@ -31,7 +37,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let namespace = binding.namespace().unwrap_or_default();
         let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);
         let role_arn = progress.status.role_arn.clone().unwrap_or_default();
-        let desired = validate::accounts(binding, &role_arn, usage);
+        let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids());
         let mut trouble = None;
         for (name, desired) in &desired {
             self.memory.expect_account(&namespace, name, desired.clone());
@@ -39,10 +45,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 .await
                 .map_err(|error| kubernetes_halt(name, &error));
             let synced = match observed {
-                Ok(observed) => {
-                    self.sync_account(&api, name, desired.plan(observed.as_ref()), observed.as_ref())
-                        .await
-                }
+                Ok(observed) => self.sync_account(binding, &api, name, desired, observed).await,
                 Err(halt) => Err(halt),
             };
             trouble = trouble.or(synced.err());
@@ -71,34 +74,85 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
     async fn sync_account(
         &self,
+        binding: &IamRoleBinding,
         api: &Api<ServiceAccount>,
         name: &str,
-        plan: AccountPlan,
-        observed: Option<&Account>,
+        desired: &DesiredAccount,
+        observed: Option<Account>,
     ) -> Result<(), Halt> {
+        let plan = desired.plan(observed.as_ref());
+        let Some(made) = self.change_account(api, name, &plan, observed.as_ref()).await? else {
+            return Ok(());
+        };
+        // The UID of one that was created is known only now; what was taken over to be removed can be.
+        if !matches!(plan, AccountPlan::Apply(_))
+            && let AccountPlan::Apply(keys) = desired.plan(Some(&made))
+        {
+            self.apply_account(api, name, Target::Existing(&made), &keys).await?;
+        }
+        if let AccountPlan::TakeOver {
+            replaces: Some(role), ..
+        } = &plan
+        {
+            let note = format!(
+                "ServiceAccount {name} was restored with the role {role} of another cluster; it has this binding's now."
+            );
+            let about = binding.object_ref(&());
+            self.shell.events.normal(&about, EventReason::TakenOver, &note).await;
+        }
+        Ok(())
+    }
+
+    /// Does to a ServiceAccount what is planned; returns it as it is then, if that took a write.
+    async fn change_account(
+        &self,
+        api: &Api<ServiceAccount>,
+        name: &str,
+        plan: &AccountPlan,
+        observed: Option<&Account>,
+    ) -> Result<Option<Account>, Halt> {
         let halt = |reason, message| Err(Halt::new(ConditionType::ServiceAccountsSynced, reason, message));
-        let (keys, uid) = match plan {
-            AccountPlan::Nothing => return Ok(()),
-            AccountPlan::Create(keys) => (keys, None),
-            AccountPlan::Apply(keys) => (keys, observed.map(|account| account.uid.as_str())),
-            AccountPlan::Missing => {
+        let (keys, target) = match (plan, observed) {
+            (AccountPlan::Create(keys), _) => (keys, Target::New),
+            (AccountPlan::Apply(keys), Some(account)) => (keys, Target::Existing(account)),
+            (AccountPlan::TakeOver { keys, .. }, Some(account)) if self.memory.may_take_over(&account.uid) => {
+                (keys, Target::Taken(account))
+            }
+            (AccountPlan::TakeOver { .. }, _) => {
+                let message = format!(
+                    "Somebody puts {EKS_ROLE_ARN} of a restored ServiceAccount back each time, on {name}; take it out of \
+                     what is applied there. It is not overwritten any more."
+                );
+                return halt(Reason::AnnotationConflict, message);
+            }
+            (AccountPlan::Missing, _) => {
                 let message = format!(
                     "The ServiceAccount {name} does not exist; create it, or set spec.serviceAccountMode: Create."
                 );
                 return halt(Reason::ServiceAccountNotFound, message);
             }
-            AccountPlan::Conflict { key, manager } => {
+            (AccountPlan::Conflict { key, manager }, _) => {
                 let message = format!(
                     "The field manager {manager} keeps another value of {key} on ServiceAccount {name}; remove it \
                      there. It is not overwritten."
                 );
                 return halt(Reason::AnnotationConflict, message);
             }
+            (AccountPlan::Nothing | AccountPlan::Apply(_), _) => return Ok(None),
         };
+        self.apply_account(api, name, target, keys).await.map(Some)
+    }
+
+    async fn apply_account(
+        &self,
+        api: &Api<ServiceAccount>,
+        name: &str,
+        target: Target<'_>,
+        keys: &AccountKeys,
+    ) -> Result<Account, Halt> {
         let _permit = self.permit()?;
-        accounts::apply(api, name, uid, &keys)
-            .await
-            .map_err(|error| kubernetes_halt(name, &error))
+        let applied = accounts::apply(api, name, target, keys).await;
+        applied.map_err(|error| kubernetes_halt(name, &error))
     }
 
     /// Says so once: when the condition does not say so yet. What no condition says, because of another ServiceAccount's
@@ -135,7 +189,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             AccountRemoval::Nothing => return Ok(()),
             AccountRemoval::Clear => {
                 let _permit = self.permit()?;
-                accounts::apply(api, name, Some(&account.uid), &AccountKeys::default()).await
+                let cleared = accounts::apply(api, name, Target::Existing(&account), &AccountKeys::default()).await;
+                cleared.map(|_| ())
+            }
+            AccountRemoval::Strip => {
+                let _permit = self.permit()?;
+                accounts::strip(api, name, &account).await
             }
             AccountRemoval::Delete => {
                 let _permit = self.permit()?;

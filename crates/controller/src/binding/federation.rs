@@ -4,7 +4,7 @@
 //! bindings see a federation as [`Usage`] only, and are woken when that changes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -13,7 +13,7 @@ use irsa_api::{IamRoleBinding, OidcFederation, Publish};
 use irsa_aws::{AssumeRole, Connection};
 use irsa_core::{
     admission::Guardrails,
-    naming::{Tags, default_role_path, partition_of, partition_of_region},
+    naming::{Tags, default_role_path, federation_id, partition_of, partition_of_region},
     plan::binding::PodSettings,
     trust::TrustProvider,
     vocabulary::ConditionType,
@@ -92,6 +92,8 @@ pub(crate) struct Known {
     pub(crate) interval: Duration,
     /// Where events about what a binding left behind go.
     pub(crate) reference: ObjectReference,
+    /// Its id, which is in the paths and names of its roles unless its spec chooses others.
+    pub(crate) id: String,
 }
 
 /// Which bindings of a federation a change of it concerns.
@@ -167,9 +169,15 @@ impl Federations {
                 usage,
                 interval,
                 reference: federation.object_ref(&()),
+                id: federation_id(&federation.spec.issuer),
             },
         );
         concerns
+    }
+
+    /// The ids of all.
+    pub(crate) fn ids(&self) -> BTreeSet<String> {
+        self.lock().values().map(|known| known.id.clone()).collect()
     }
 
     /// Forgets a federation; says whether it was known.

@@ -15,6 +15,9 @@ use crate::object::ObjectKey;
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
 const SETTLE: Duration = Duration::from_secs(10);
 
+/// Times that one ServiceAccount is taken over by a process.
+const MAX_TAKEOVERS: u8 = 3;
+
 /// What is remembered. One lock each: they are never needed together.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
@@ -22,6 +25,7 @@ pub(crate) struct Memory {
     accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
     let_go: Mutex<HashSet<ObjectKey>>,
     unseen: Mutex<HashSet<ObjectKey>>,
+    taken_over: Mutex<HashMap<String, u8>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +93,15 @@ impl Memory {
     /// Whether a binding that is gone had been let go; asked once.
     pub(crate) fn was_let_go(&self, binding: &ObjectKey) -> bool {
         lock(&self.let_go).remove(binding)
+    }
+
+    /// Whether a ServiceAccount may be taken over once more; counts it. Who puts back what was there each time wants it so.
+    pub(crate) fn may_take_over(&self, uid: &str) -> bool {
+        let mut taken_over = lock(&self.taken_over);
+        let times = taken_over.entry(uid.to_owned()).or_default();
+        let may = *times < MAX_TAKEOVERS;
+        *times = times.saturating_add(1);
+        may
     }
 
     /// A ServiceAccount must be like this from now on.

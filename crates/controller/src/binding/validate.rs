@@ -183,8 +183,14 @@ impl Wanted {
     }
 }
 
-/// What the binding wants of each of its ServiceAccounts once the role exists; none with mode `None`.
-pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) -> BTreeMap<String, DesiredAccount> {
+/// What the binding wants of each of its ServiceAccounts once the role exists; none with mode `None`. `federations` are the
+/// ids of those of this cluster.
+pub(crate) fn accounts(
+    binding: &IamRoleBinding,
+    role_arn: &str,
+    usage: &Usage,
+    federations: BTreeSet<String>,
+) -> BTreeMap<String, DesiredAccount> {
     let mode = binding.spec.service_account_mode;
     let audience = binding.spec.audiences.first().unwrap_or(&usage.default_audience);
     let desired = DesiredAccount {
@@ -193,6 +199,7 @@ pub(crate) fn accounts(binding: &IamRoleBinding, role_arn: &str, usage: &Usage) 
         audience: audience.clone(),
         pods: pods(binding, &usage.pods),
         create: mode == ServiceAccountMode::Create,
+        federations,
     };
     let named = binding
         .spec

@@ -26,6 +26,19 @@ pub fn default_role_name_prefix(issuer: &str) -> String {
     format!("irsa-{}-", federation_id(issuer))
 }
 
+/// The id of the federation that made a role of this ARN, if both its path and its name are such as a federation gives
+/// when its spec names neither. A role with a path or a prefix of somebody's own choice tells nothing.
+pub fn default_role_federation(arn: &str) -> Option<&str> {
+    let (scope, resource) = arn.rsplit_once(':')?;
+    let mut scope = scope.split(':');
+    let is_role = scope.next() == Some("arn") && scope.nth(1) == Some("iam");
+    let mut path = resource.strip_prefix("role/irsa/")?.split('/');
+    let (id, name) = (path.next()?, path.next()?);
+    let is_id = id.len() == ID_DIGITS && id.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    let follows = name.strip_prefix("irsa-")?.strip_prefix(id)?.starts_with('-');
+    (is_role && is_id && follows && path.next().is_none()).then_some(id)
+}
+
 /// A role name that IAM takes. IAM compares names without case; [`RoleName::same_as`] does too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleName(String);
@@ -102,6 +115,29 @@ mod tests {
     fn a_binding_names_its_role() {
         let name = RoleName::of_binding("irsa-100680ad-", "payments", "app").unwrap();
         assert_eq!(name.as_str(), "irsa-100680ad-payments.app");
+    }
+
+    #[test]
+    fn a_role_tells_the_federation_that_made_it_where_path_and_name_both_do() {
+        let arn = |tail: &str| format!("arn:aws:iam::123456789012:role/irsa/100680ad/{tail}");
+        let path = default_role_path("https://example.com");
+        let name = RoleName::of_binding(&default_role_name_prefix("https://example.com"), "ns", "app").unwrap();
+        let made = format!("arn:aws-cn:iam::123456789012:role{path}{name}");
+        assert_eq!(default_role_federation(&made), Some("100680ad"));
+        for other in [
+            arn("irsa-0a1b2c3d-ns.app"),
+            arn("app"),
+            arn("irsa-100680adx"),
+            arn("irsa-100680ad-ns.app/more"),
+            made.replace(":role/", ":user/"),
+            made.replace(":iam:", ":sts:"),
+            made.replace("100680ad", "100680aD"),
+            made.replace("100680ad", "100680a"),
+            "arn:aws:iam::123456789012:role/app".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(default_role_federation(&other), None, "{other}");
+        }
     }
 
     #[test]

@@ -26,6 +26,16 @@ pub const FORCE_DELETE: &str = "irsa-anywhere.dev/force-delete";
 pub const INJECT_LABEL: &str = "irsa-anywhere.dev/inject";
 /// Value of [`INJECT_LABEL`].
 pub const INJECT_LABEL_VALUE: &str = "true";
+/// Value of [`INJECT_LABEL`] for people who set the role by hand: such a ServiceAccount needs no [`CONFIRMED_FOR`].
+pub const INJECT_LABEL_MANUAL: &str = "manual";
+/// Annotation on bound ServiceAccounts: the ServiceAccount's own UID. Without it, or with another, as after a restore,
+/// the injection policy does nothing: a binding of this cluster has not confirmed what the annotations say.
+pub const CONFIRMED_FOR: &str = "irsa-anywhere.dev/confirmed-for";
+/// Annotation on a ServiceAccount that was restored with our keys: they are all ours, whoever the API server says wrote
+/// them, and all go when the binding does.
+pub const RESTORED: &str = "irsa-anywhere.dev/restored";
+/// Value of [`RESTORED`].
+pub const RESTORED_VALUE: &str = "true";
 /// Label on a ServiceAccount that we created: the binding's name.
 pub const OWNER_LABEL: &str = "irsa-anywhere.dev/binding";
 

@@ -276,6 +276,8 @@ pub enum EventReason {
     ApiAudienceShared,
     /// Neither a policy nor a webhook injects pods any more.
     InjectionMissing,
+    /// A ServiceAccount that was restored from another cluster has this binding's role now.
+    TakenOver,
     /// Cleanup was given up on request; what was left is named.
     Abandoned,
     /// Everything we made was removed.
@@ -316,6 +318,7 @@ impl EventReason {
             Self::AnnotationConflict => "AnnotationConflict",
             Self::ApiAudienceShared => "ApiAudienceShared",
             Self::InjectionMissing => "InjectionMissing",
+            Self::TakenOver => "TakenOver",
             Self::Abandoned => "Abandoned",
             Self::Deleted => "Deleted",
         }

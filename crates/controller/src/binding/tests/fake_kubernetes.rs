@@ -34,9 +34,13 @@ impl FakeKubernetes {
             let world = Arc::clone(&world);
             async move {
                 let (parts, body) = request.into_parts();
+                let force = parts.uri.query().is_some_and(|query| query.contains("force=true"));
                 let body = body.collect_bytes().await.unwrap();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let answer = world.lock().unwrap().answer(&parts.method, parts.uri.path(), &body);
+                let answer = world
+                    .lock()
+                    .unwrap()
+                    .answer(&parts.method, parts.uri.path(), &body, force);
                 Ok::<_, Infallible>(response(answer))
             }
         });
@@ -71,6 +75,15 @@ impl FakeKubernetes {
         }
     }
 
+    /// Our manager owns nothing of it any more, as when another applies all of it by force.
+    pub(super) fn disown(&self, name: &str) {
+        let mut world = self.world.lock().unwrap();
+        let account = world.accounts.get_mut(name).unwrap();
+        if let Some(entries) = account["metadata"]["managedFields"].as_array_mut() {
+            entries.retain(|entry| entry["manager"] != MANAGER);
+        }
+    }
+
     pub(super) fn account(&self, name: &str) -> Option<Value> {
         self.world.lock().unwrap().accounts.get(name).cloned()
     }
@@ -100,7 +113,7 @@ fn failure(status: StatusCode, reason: &str) -> (StatusCode, Value) {
 }
 
 impl World {
-    fn answer(&mut self, method: &Method, path: &str, body: &Value) -> (StatusCode, Value) {
+    fn answer(&mut self, method: &Method, path: &str, body: &Value, force: bool) -> (StatusCode, Value) {
         if path.starts_with("/apis/events.k8s.io/") {
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             self.events.push((
@@ -127,7 +140,10 @@ impl World {
         if *method == Method::DELETE {
             self.delete(name, body)
         } else {
-            self.apply(name, &body["metadata"])
+            // Only a merge patch says what is to be removed.
+            let merges = body.get("apiVersion").is_none();
+            let change = if merges { Self::merge } else { Self::apply };
+            change(self, name, &body["metadata"], force)
         }
     }
 
@@ -144,7 +160,25 @@ impl World {
         (StatusCode::OK, found)
     }
 
-    fn apply(&mut self, name: &str, wanted: &Value) -> (StatusCode, Value) {
+    /// Removes what is null, whoever owns it.
+    fn merge(&mut self, name: &str, changes: &Value, _: bool) -> (StatusCode, Value) {
+        let Some(account) = self.accounts.get_mut(name) else {
+            return failure(StatusCode::NOT_FOUND, "NotFound");
+        };
+        let metadata = &mut account["metadata"];
+        if changes["uid"] != metadata["uid"] || changes["resourceVersion"] != metadata["resourceVersion"] {
+            return failure(StatusCode::CONFLICT, "Conflict");
+        }
+        for section in ["annotations", "labels"] {
+            let gone = changes[section].as_object().cloned().unwrap_or_default();
+            if let Some(present) = metadata[section].as_object_mut() {
+                present.retain(|key, _| !gone.contains_key(key));
+            }
+        }
+        (StatusCode::OK, account.clone())
+    }
+
+    fn apply(&mut self, name: &str, wanted: &Value, force: bool) -> (StatusCode, Value) {
         self.version += 1;
         let version = self.version.to_string();
         let account = match self.accounts.get_mut(name) {
@@ -158,6 +192,15 @@ impl World {
             Some(account) => account,
         };
         let metadata = &mut account["metadata"];
+        if wanted
+            .get("resourceVersion")
+            .is_some_and(|version| *version != metadata["resourceVersion"])
+        {
+            return failure(StatusCode::CONFLICT, "Conflict");
+        }
+        if !force && is_held(metadata, wanted) {
+            return failure(StatusCode::CONFLICT, "Conflict");
+        }
         let mut fields = Map::new();
         for section in ["annotations", "labels"] {
             let owned = owned_before(metadata, section);
@@ -172,11 +215,31 @@ impl World {
         metadata["resourceVersion"] = json!(version);
         let mut entries = metadata["managedFields"].as_array().cloned().unwrap_or_default();
         entries.retain(|entry| entry["manager"] != MANAGER);
+        for entry in entries.iter_mut().filter(|_| force) {
+            if let Some(theirs) = entry["fieldsV1"]["f:metadata"]["f:annotations"].as_object_mut() {
+                let ours = &fields["f:annotations"];
+                theirs.retain(|key, _| ours.get(key).is_none());
+            }
+        }
         let owns = json!({"f:metadata": fields});
         entries.push(json!({"manager": MANAGER, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": owns}));
         metadata["managedFields"] = Value::Array(entries);
         (StatusCode::OK, account.clone())
     }
+}
+
+/// Whether another manager owns an annotation whose value would change.
+fn is_held(metadata: &Value, wanted: &Value) -> bool {
+    let entries = metadata["managedFields"].as_array().into_iter().flatten();
+    let others: Vec<&Value> = entries.filter(|entry| entry["manager"] != MANAGER).collect();
+    let wanted = wanted["annotations"].as_object().into_iter().flatten();
+    let mut changed = wanted.filter(|(key, value)| metadata["annotations"][key.as_str()] != **value);
+    changed.any(|(key, _)| {
+        let field = format!("f:{key}");
+        others
+            .iter()
+            .any(|entry| !entry["fieldsV1"]["f:metadata"]["f:annotations"][&field].is_null())
+    })
 }
 
 fn owned_before(metadata: &Value, section: &str) -> Vec<String> {

@@ -7,6 +7,7 @@ mod fake_kubernetes;
 mod inventory;
 mod lifecycle;
 mod refusals;
+mod restored;
 mod upkeep;
 mod withhold;
 

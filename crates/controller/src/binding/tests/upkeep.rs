@@ -265,6 +265,7 @@ async fn what_pods_get_is_on_the_account_follows_the_spec_and_is_written_once() 
     assert_eq!(
         ours,
         [
+            "irsa-anywhere.dev/confirmed-for",
             "irsa-anywhere.dev/instance-metadata",
             "irsa-anywhere.dev/sts-regional-endpoints"
         ]

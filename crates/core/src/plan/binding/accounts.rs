@@ -1,10 +1,21 @@
 //! What a binding does to its ServiceAccounts: annotations and a label that have pods injected, by server-side apply of
-//! these keys only, never by force.
+//! these keys only. Force is used for two things alone: for what this operator wrote on another object and a restore
+//! brought here, and for a role annotation that is empty.
+//!
+//! **Confirmation.** Each ServiceAccount carries its own UID in [`CONFIRMED_FOR`], and the injection policy wants the two
+//! to be equal. A restore makes a new UID, so that what was copied from another cluster, another role included, counts
+//! for nothing until the binding of this cluster has looked at it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PodSettings;
-use crate::vocabulary::{EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL};
+use crate::{
+    naming::default_role_federation,
+    vocabulary::{
+        CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL, POD_SETTINGS,
+        RESTORED, RESTORED_VALUE,
+    },
+};
 
 /// The keys that one apply sets. The apply's field manager owns exactly these, so a key left out is removed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -28,6 +39,8 @@ pub struct DesiredAccount {
     pub pods: PodSettings,
     /// Whether a missing ServiceAccount is created.
     pub create: bool,
+    /// Ids of this cluster's federations ([`crate::naming::federation_id`]): a role of theirs is no other cluster's.
+    pub federations: BTreeSet<String>,
 }
 
 /// A ServiceAccount as the API server shows it.
@@ -56,10 +69,17 @@ pub enum AccountPlan {
     Nothing,
     /// It does not exist and is not ours to create.
     Missing,
-    /// Create it with these keys.
+    /// Create it with these keys. Its UID is known only then, so that a second look confirms it.
     Create(AccountKeys),
     /// Apply these keys.
     Apply(AccountKeys),
+    /// Apply these keys by force: what other managers own of them was restored, or is empty.
+    TakeOver {
+        /// All of ours.
+        keys: AccountKeys,
+        /// The role that the ServiceAccount was restored with, if it is another.
+        replaces: Option<String>,
+    },
     /// Somebody else set a key to another value. It is left alone.
     Conflict {
         /// The annotation or label.
@@ -76,6 +96,8 @@ pub enum AccountRemoval {
     Nothing,
     /// Give up our keys, by an apply without any.
     Clear,
+    /// Remove our keys, whoever else owns them: the ServiceAccount was restored with them.
+    Strip,
     /// Delete it: we created it and nobody else uses it.
     Delete,
 }
@@ -90,28 +112,50 @@ impl DesiredAccount {
                 AccountPlan::Missing
             };
         };
-        // The owner label must stay in each apply to one that we created, or the apply would remove it.
-        let keys = self.keys(account.is_created_by(&self.binding));
+        let keys = self.keys_for(account);
         let wrong: Vec<&String> = keys.differing(account).collect();
         if wrong.is_empty() && !keys.leaves_out_one_of(account) {
             return AccountPlan::Nothing;
         }
-        let conflict = wrong
-            .iter()
-            .find_map(|key| account.other_manager(key).map(|manager| ((*key).clone(), manager)));
-        match conflict {
-            Some((key, manager)) => AccountPlan::Conflict {
+        let restored = account.is_restored(&self.federations);
+        let held = |key: &String| account.other_manager(key).map(|manager| (key.clone(), manager));
+        let nobodys = |key: &str| restored || key == CONFIRMED_FOR || key == RESTORED || account.is_blank(key);
+        let conflict = wrong.iter().filter(|key| !nobodys(key)).find_map(|key| held(key));
+        if let Some((key, manager)) = conflict {
+            return AccountPlan::Conflict {
                 key,
                 manager: manager.to_owned(),
-            },
-            None => AccountPlan::Apply(keys),
+            };
         }
+        if wrong.iter().any(|key| held(key).is_some()) {
+            let before = account.annotations.get(EKS_ROLE_ARN);
+            let replaces = before.filter(|arn| !arn.is_empty() && **arn != self.role_arn).cloned();
+            return AccountPlan::TakeOver { keys, replaces };
+        }
+        AccountPlan::Apply(keys)
+    }
+
+    /// What an existing ServiceAccount must carry.
+    fn keys_for(&self, account: &Account) -> AccountKeys {
+        // The owner label must stay in each apply to one that we created, or the apply would remove it.
+        let mut keys = self.keys(account.is_created_by(&self.binding));
+        keys.annotate(CONFIRMED_FOR, &account.uid);
+        let restored = account.is_restored(&self.federations);
+        if restored || account.ours.contains(RESTORED) {
+            keys.annotate(RESTORED, RESTORED_VALUE);
+        }
+        // An apply cannot remove what others own. Taken over as empty it is ours, and the next apply leaves it out.
+        let leftover = |key: &&str| restored && account.annotations.contains_key(*key);
+        for key in POD_SETTINGS.into_iter().filter(leftover) {
+            keys.annotations.entry(key.to_owned()).or_default();
+        }
+        keys
     }
 
     fn keys(&self, created_by_us: bool) -> AccountKeys {
         let entry = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        let owner = created_by_us.then(|| entry(OWNER_LABEL, &self.binding));
         let identity = [entry(EKS_ROLE_ARN, &self.role_arn), entry(EKS_AUDIENCE, &self.audience)];
+        let owner = created_by_us.then(|| entry(OWNER_LABEL, &self.binding));
         AccountKeys {
             annotations: self.pods.annotations().into_iter().chain(identity).collect(),
             labels: std::iter::once(entry(INJECT_LABEL, INJECT_LABEL_VALUE))
@@ -122,6 +166,10 @@ impl DesiredAccount {
 }
 
 impl AccountKeys {
+    fn annotate(&mut self, key: &str, value: &str) {
+        self.annotations.insert(key.to_owned(), value.to_owned());
+    }
+
     fn differing<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = &'a String> {
         let wrong = |wanted: &'a BTreeMap<String, String>, present: &'a BTreeMap<String, String>| {
             wanted
@@ -150,6 +198,28 @@ impl Account {
         self.theirs.get(key).map(String::as_str).or_else(untracked)
     }
 
+    /// Whether an annotation is there and says nothing.
+    fn is_blank(&self, key: &str) -> bool {
+        self.annotations.get(key).is_some_and(String::is_empty)
+    }
+
+    /// Whether what is on it was written by this operator for another object: another cluster's, or one of this cluster
+    /// before it was restored. Known by a confirmation of another UID; and where that is lacking, by our label together
+    /// with a role whose path and name both follow from an issuer that no federation of this cluster has. Such a role
+    /// trusts the other issuer only, so whoever set it here by hand has nothing to lose.
+    fn is_restored(&self, federations: &BTreeSet<String>) -> bool {
+        if self.ours.contains(EKS_ROLE_ARN) {
+            return false;
+        }
+        if let Some(uid) = self.annotations.get(CONFIRMED_FOR).filter(|uid| !uid.is_empty()) {
+            return *uid != self.uid;
+        }
+        let labelled = self.labels.get(INJECT_LABEL).map(String::as_str) == Some(INJECT_LABEL_VALUE);
+        let role = self.annotations.get(EKS_ROLE_ARN).map(String::as_str);
+        let federation = role.and_then(default_role_federation);
+        labelled && federation.is_some_and(|id| !federations.contains(id))
+    }
+
     fn is_created_by(&self, binding: &str) -> bool {
         self.ours.contains(OWNER_LABEL) && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
     }
@@ -170,6 +240,8 @@ impl Account {
         }
         if self.is_created_by(binding) && !self.shared {
             AccountRemoval::Delete
+        } else if self.ours.contains(RESTORED) {
+            AccountRemoval::Strip
         } else {
             AccountRemoval::Clear
         }
@@ -177,182 +249,4 @@ impl Account {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::vocabulary::POD_REGION;
-
-    const ARN: &str = "arn:aws:iam::123456789012:role/irsa/x/app";
-
-    fn desired(create: bool) -> DesiredAccount {
-        let (binding, role_arn) = ("app".to_owned(), ARN.to_owned());
-        DesiredAccount {
-            binding,
-            role_arn,
-            audience: "sts.amazonaws.com".to_owned(),
-            pods: PodSettings {
-                region: Some("eu-central-1".to_owned()),
-                ..PodSettings::default()
-            },
-            create,
-        }
-    }
-
-    /// A ServiceAccount after `keys` were applied by us.
-    fn after(keys: AccountKeys) -> Account {
-        let ours = keys.annotations.keys().chain(keys.labels.keys()).cloned().collect();
-        Account {
-            uid: "u".to_owned(),
-            ours,
-            annotations: keys.annotations,
-            labels: keys.labels,
-            ..Account::default()
-        }
-    }
-
-    fn applied() -> Account {
-        let AccountPlan::Apply(keys) = desired(false).plan(Some(&Account::default())) else {
-            panic!("not applied")
-        };
-        after(keys)
-    }
-
-    fn created() -> Account {
-        let AccountPlan::Create(keys) = desired(true).plan(None) else {
-            panic!("not created")
-        };
-        after(keys)
-    }
-
-    #[test]
-    fn an_existing_account_gets_our_annotations_and_the_label_once() {
-        let account = applied();
-        assert_eq!(account.annotations[EKS_ROLE_ARN], ARN);
-        assert_eq!(account.annotations[EKS_AUDIENCE], "sts.amazonaws.com");
-        assert_eq!(account.annotations[POD_REGION], "eu-central-1");
-        assert_eq!(
-            account.labels,
-            BTreeMap::from([(INJECT_LABEL.to_owned(), "true".to_owned())])
-        );
-        assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
-        assert_eq!(desired(true).plan(Some(&account)), AccountPlan::Nothing);
-    }
-
-    #[test]
-    fn a_missing_account_is_created_only_when_asked() {
-        assert_eq!(desired(false).plan(None), AccountPlan::Missing);
-        let account = created();
-        assert_eq!(account.labels[OWNER_LABEL], "app");
-        assert_eq!(desired(true).plan(Some(&account)), AccountPlan::Nothing);
-    }
-
-    #[test]
-    fn a_removed_key_is_put_back_and_the_owner_label_is_not_dropped() {
-        for key in [EKS_ROLE_ARN, EKS_AUDIENCE, POD_REGION, INJECT_LABEL] {
-            let mut account = created();
-            account.annotations.remove(key);
-            account.labels.remove(key);
-            account.ours.remove(key);
-            let AccountPlan::Apply(keys) = desired(true).plan(Some(&account)) else {
-                panic!("{key} not put back")
-            };
-            assert_eq!(keys.labels[OWNER_LABEL], "app");
-            assert_eq!(keys.annotations.len() + keys.labels.len(), 5);
-        }
-    }
-
-    #[test]
-    fn another_value_that_nobody_is_on_record_for_is_a_conflict_too() {
-        let mut account = applied();
-        account.ours.clear();
-        assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
-        account.annotations.insert(EKS_ROLE_ARN.to_owned(), "other".to_owned());
-        let conflict = AccountPlan::Conflict {
-            key: EKS_ROLE_ARN.to_owned(),
-            manager: "before-first-apply".to_owned(),
-        };
-        assert_eq!(desired(false).plan(Some(&account)), conflict);
-    }
-
-    #[test]
-    fn another_managers_other_value_is_a_conflict_and_its_equal_value_is_fine() {
-        let mut account = applied();
-        account.ours.clear();
-        account.theirs = BTreeMap::from([(EKS_ROLE_ARN.to_owned(), "helm".to_owned())]);
-        assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
-        account
-            .annotations
-            .insert(EKS_ROLE_ARN.to_owned(), "arn:aws:iam::1:role/other".to_owned());
-        let conflict = AccountPlan::Conflict {
-            key: EKS_ROLE_ARN.to_owned(),
-            manager: "helm".to_owned(),
-        };
-        assert_eq!(desired(false).plan(Some(&account)), conflict);
-        account.annotations.remove(EKS_AUDIENCE);
-        assert_eq!(desired(false).plan(Some(&account)), conflict);
-    }
-
-    #[test]
-    fn our_own_old_value_is_replaced() {
-        let moved = DesiredAccount {
-            role_arn: format!("{ARN}2"),
-            ..desired(false)
-        };
-        let AccountPlan::Apply(keys) = moved.plan(Some(&applied())) else {
-            panic!("not applied")
-        };
-        assert_eq!(keys.annotations[EKS_ROLE_ARN], format!("{ARN}2"));
-    }
-
-    #[test]
-    fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left() {
-        let without = DesiredAccount {
-            pods: PodSettings::default(),
-            ..desired(false)
-        };
-        let AccountPlan::Apply(keys) = without.plan(Some(&applied())) else {
-            panic!("it stays")
-        };
-        assert!(!keys.annotations.contains_key(POD_REGION));
-        assert_eq!(without.plan(Some(&after(keys))), AccountPlan::Nothing);
-        let mut by_hand = applied();
-        by_hand.ours.remove(POD_REGION);
-        by_hand.theirs = BTreeMap::from([(POD_REGION.to_owned(), "kubectl".to_owned())]);
-        assert_eq!(without.plan(Some(&by_hand)), AccountPlan::Nothing);
-        let other_region = "us-east-1".to_owned();
-        by_hand.annotations.insert(POD_REGION.to_owned(), other_region);
-        let conflict = AccountPlan::Conflict {
-            key: POD_REGION.to_owned(),
-            manager: "kubectl".to_owned(),
-        };
-        assert_eq!(desired(false).plan(Some(&by_hand)), conflict);
-    }
-
-    #[test]
-    fn only_what_this_binding_did_is_undone() {
-        assert_eq!(applied().removal("app", ARN), AccountRemoval::Clear);
-        assert_eq!(applied().removal("app", "another role"), AccountRemoval::Nothing);
-        let mut taken_over = applied();
-        taken_over.ours.clear();
-        assert_eq!(taken_over.removal("app", ARN), AccountRemoval::Nothing);
-        let mut bare = applied();
-        bare.annotations.clear();
-        assert_eq!(bare.removal("app", ARN), AccountRemoval::Nothing);
-    }
-
-    #[test]
-    fn an_account_is_deleted_only_when_we_made_it_and_nobody_else_uses_it() {
-        assert_eq!(created().removal("app", ARN), AccountRemoval::Delete);
-        assert_eq!(
-            Account {
-                shared: true,
-                ..created()
-            }
-            .removal("app", ARN),
-            AccountRemoval::Clear
-        );
-        assert_eq!(created().removal("other", ARN), AccountRemoval::Clear);
-        let mut labelled_by_hand = applied();
-        labelled_by_hand.labels.insert(OWNER_LABEL.to_owned(), "app".to_owned());
-        assert_eq!(labelled_by_hand.removal("app", ARN), AccountRemoval::Clear);
-    }
-}
+mod tests;
