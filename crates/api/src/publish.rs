@@ -6,7 +6,7 @@ use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{Adoption, schema};
 
 /// Where the documents are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,11 @@ pub struct S3Publish {
     /// `Unmanaged`: someone else does, by a policy from Terraform or with CloudFront in front of a private bucket.
     #[serde(default)]
     pub access: BucketAccess,
+    /// Whether documents that somebody else put under our keys are taken over. `IfTagged`: those on which an AWS administrator
+    /// has set the user metadata `irsa-anywhere-adopt` to the value that the condition Published names, and only while no
+    /// key of theirs would get lost. Ours are always taken up again.
+    #[serde(default)]
+    pub adopt: Adoption,
     /// The Cache-Control header of both documents. Short, because a new signing key is of no use until caches expire.
     #[serde(default = "default_cache_control")]
     #[schemars(length(max = 128))]

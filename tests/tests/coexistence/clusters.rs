@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::{BINDING, FEDERATION, account_app, apply, binding, federation, iam, patch, s3};
 
 /// The value of the adoption tag that a message asks for.
-fn adoption(message: &str) -> String {
+pub(super) fn adoption(message: &str) -> String {
     let (_, rest) = message.split_once("irsa-anywhere.dev/adopt=").unwrap();
     rest.chars()
         .take_while(|c| c.is_ascii_hexdigit() || "-/".contains(*c))
         .collect()
 }
 
-async fn message(world: &World, object: (&str, &str, &str), reason: &str) -> String {
+pub(super) async fn message(world: &World, object: (&str, &str, &str), reason: &str) -> String {
     let waits = world
         .wait_for(reason, object, |object| says(object, "Ready", reason))
         .await

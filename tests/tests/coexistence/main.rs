@@ -10,6 +10,7 @@
 
 mod bucket;
 mod clusters;
+mod handover;
 mod retain;
 mod terraform;
 

@@ -104,6 +104,15 @@ fn objects(world: &World) -> Value {
     })
 }
 
+/// The ServiceAccount's own UID differs from run to run.
+fn annotations(metadata: &Value) -> Value {
+    let mut annotations = metadata["annotations"].clone();
+    if let Some(confirmed) = annotations.get_mut("irsa-anywhere.dev/confirmed-for") {
+        *confirmed = (*confirmed == metadata["uid"]).into();
+    }
+    annotations
+}
+
 /// An object of the cluster without what differs from run to run; null when there is none.
 pub(crate) async fn object(world: &World, path: &str) -> Value {
     let reply = world.cluster.client().unwrap().get(path).await.unwrap();
@@ -145,7 +154,7 @@ async fn cluster(world: &World) -> Value {
     let account = object(world, "/api/v1/namespaces/default/serviceaccounts/app").await;
     all.insert(
         "account".to_owned(),
-        json!([account["metadata"]["annotations"], account["metadata"]["labels"]]),
+        json!([annotations(&account["metadata"]), account["metadata"]["labels"]]),
     );
     let record = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/configmaps/irsa-anywhere-keys-default");
     let recorded = !object(world, &record).await.is_null();

@@ -8,11 +8,11 @@ use irsa_core::{
     documents::{self, CONTENT_TYPE},
     history::KeyRecord,
     issuer::{IssuerUrl, bucket_host},
-    jwks::{self, KeySet, PublicKey},
+    jwks::{self, KeySet, PublicKey, Thumbprint},
     naming::{FederationOwner, federation_tags},
     plan::federation::{
-        DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, PublicRead,
-        Removable,
+        DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
+        PublicRead, Removable,
     },
     vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
 };
@@ -176,6 +176,7 @@ impl Wanted {
         let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
             .map_err(|error| invalid(&format!("spec.tags: {error}.")))?;
         Ok(DesiredFederation {
+            handover: self.handover(federation),
             owner: self.owner.clone(),
             record,
             documents: self.s3.as_ref().map(|s3| DesiredDocuments {
@@ -191,6 +192,15 @@ impl Wanted {
                 tags,
             },
         })
+    }
+
+    fn handover(&self, federation: &OidcFederation) -> Handover {
+        let revoked = &federation.spec.signing_keys.revoke;
+        let revoked = revoked.iter().map(|key| Thumbprint::from_hex(key.thumbprint.clone()));
+        Handover {
+            adopt: self.s3.as_ref().is_some_and(|s3| s3.adopt == Adoption::IfTagged),
+            revoked: revoked.collect(),
+        }
     }
 
     fn document(&self, s3: &S3Publish, bytes: Vec<u8>) -> DesiredDocument {

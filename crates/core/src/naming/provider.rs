@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::tags::{MAX_TAGS, TagError, Tags, adoption, check, is_offered};
 use crate::vocabulary::{
-    OBJECT_METADATA_CLUSTER, OBJECT_METADATA_FEDERATION, TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TAG_UID,
+    OBJECT_METADATA_ADOPT, OBJECT_METADATA_CLUSTER, OBJECT_METADATA_FEDERATION, TAG_CLUSTER, TAG_FEDERATION, TAG_NAME,
+    TAG_NAMESPACE, TAG_UID,
 };
 
 /// Whose a provider or a document is: both must be equal.
@@ -24,7 +25,8 @@ impl FederationOwner {
             && ![TAG_NAMESPACE, TAG_NAME].iter().any(|key| tags.contains_key(*key))
     }
 
-    /// The value of the adoption tag with which an AWS administrator hands a provider to this owner.
+    /// The value of the adoption tag, or metadata, with which an AWS administrator hands a provider or a document to this
+    /// owner.
     pub fn adoption(&self) -> String {
         adoption(&self.cluster, &self.federation)
     }
@@ -46,6 +48,11 @@ impl FederationOwner {
     pub fn owns_document(&self, metadata: &BTreeMap<String, String>) -> bool {
         metadata.get(OBJECT_METADATA_CLUSTER) == Some(&self.cluster)
             && metadata.get(OBJECT_METADATA_FEDERATION) == Some(&self.federation)
+    }
+
+    /// Whether an AWS administrator hands the object with this user metadata to this owner, whoever else it names.
+    pub fn is_offered_document(&self, metadata: &BTreeMap<String, String>) -> bool {
+        metadata.get(OBJECT_METADATA_ADOPT) == Some(&self.adoption())
     }
 
     /// The user metadata of this owner's objects.

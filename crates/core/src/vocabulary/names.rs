@@ -80,6 +80,9 @@ pub const TAG_PREFIX: &str = "irsa-anywhere.dev/";
 pub const OBJECT_METADATA_CLUSTER: &str = "irsa-anywhere-cluster";
 /// User metadata on S3 objects: the federation that wrote it.
 pub const OBJECT_METADATA_FEDERATION: &str = "irsa-anywhere-federation";
+/// User metadata on S3 objects: set by an administrator on documents that a federation may take over; the value says
+/// which, as that of [`TAG_ADOPT`] does.
+pub const OBJECT_METADATA_ADOPT: &str = "irsa-anywhere-adopt";
 /// Sid of the one bucket-policy statement that we keep; the federation's issuer id is appended.
 pub const BUCKET_STATEMENT_SID_PREFIX: &str = "IrsaAnywherePublicRead";
 

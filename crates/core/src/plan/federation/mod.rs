@@ -8,21 +8,26 @@
 //! **Ownership.** All of it is judged before the first step: a foreign document, statement or provider means that
 //! nothing is written at all.
 //!
+//! **Hand-over.** Documents that are taken over are replaced, never deleted first, and only by a key set that has every key
+//! of theirs. The statement that lets the public read them comes before: an object that is replaced loses its ACL.
+//!
 //! **Crashes.** Each step is one idempotent or conditional call, and every prefix of a plan leaves something that the
 //! next plan starts from.
 
 mod denials;
+mod handover;
 mod policy;
 mod provider;
 mod state;
 mod steps;
 
 pub use denials::{DenyingStatement, denying_statements};
+pub use handover::{ForeignDocuments, ForeignKeys};
 pub use policy::{PolicyChange, PublicRead, StatementError};
 pub use provider::ProviderMismatch;
 pub use state::{
-    DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Management, ObservedBucket,
-    ObservedDocument, ObservedFederation, ObservedProvider, Removable,
+    DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
+    ObservedBucket, ObservedDocument, ObservedFederation, ObservedProvider, Removable,
 };
 pub use steps::{FederationPlan, FederationRefusal, FederationStep};
 

@@ -7,6 +7,7 @@ use std::{
 
 use super::PublicRead;
 use crate::{
+    jwks::Thumbprint,
     naming::{FederationOwner, Tags},
     plan::binding::Fingerprint,
     vocabulary::TAG_UID,
@@ -44,6 +45,17 @@ pub struct DesiredFederation {
     pub documents: Option<DesiredDocuments>,
     /// The provider.
     pub provider: DesiredProvider,
+    /// What may become of documents that somebody else published under our keys.
+    pub handover: Handover,
+}
+
+/// Whether documents that somebody else published are taken over, and what must not get lost then.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Handover {
+    /// Whether those are taken that an AWS administrator offers by their metadata.
+    pub adopt: bool,
+    /// Keys that need not be kept, because they are revoked.
+    pub revoked: BTreeSet<Thumbprint>,
 }
 
 /// Everything that is published.

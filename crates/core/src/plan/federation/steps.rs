@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    DesiredDocument, DesiredFederation, DocumentKind, Management, ObservedBucket, ObservedFederation, ObservedProvider,
-    PolicyChange, Removable, StatementError,
+    DesiredDocument, DesiredFederation, DocumentKind, ForeignDocuments, Management, ObservedBucket, ObservedFederation,
+    ObservedProvider, PolicyChange, Removable, StatementError,
     provider::{is_ours, registration},
 };
 use crate::{
@@ -158,12 +158,9 @@ pub struct FederationPlan {
 /// Why nothing of a plan may be done: something there is somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FederationRefusal {
-    /// An object under our key.
-    #[error(
-        "Another {0} is in the bucket already, and this operator did not write it: choose an issuer with another path, or \
-         delete the object if nobody needs it."
-    )]
-    ForeignDocument(DocumentKind),
+    /// Objects under our keys.
+    #[error("{0}")]
+    ForeignDocuments(ForeignDocuments),
     /// A statement under our Sid, or a policy that cannot be merged with.
     #[error("{0}; remove it, or set spec.publish.s3.access to Unmanaged and make the documents readable yourself.")]
     Statement(StatementError),
@@ -185,7 +182,7 @@ impl FederationRefusal {
     /// The reason that conditions carry.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::ForeignDocument(_) | Self::Statement(_) => Reason::BucketShared,
+            Self::ForeignDocuments(_) | Self::Statement(_) => Reason::BucketShared,
             Self::ForeignProvider { .. } => Reason::ForeignProvider,
         }
     }
@@ -193,7 +190,7 @@ impl FederationRefusal {
     /// The condition that it concerns.
     pub const fn aspect(&self) -> ConditionType {
         match self {
-            Self::ForeignDocument(_) => ConditionType::Published,
+            Self::ForeignDocuments(_) => ConditionType::Published,
             Self::Statement(_) => ConditionType::PubliclyReadable,
             Self::ForeignProvider { .. } => ConditionType::ProviderRegistered,
         }
@@ -222,11 +219,18 @@ impl FederationPlan {
         let publishing = [DocumentKind::Jwks, DocumentKind::Discovery]
             .into_iter()
             .filter_map(|kind| publish(kind, desired, observed));
+        let exposure = exposure(desired, observed)?;
+        // An object that is replaced loses the ACL by which it may have been public.
+        let (before, after) = match ForeignDocuments::of(desired, observed) {
+            Some(_) => (exposure, None),
+            None => (None, exposure),
+        };
         let steps = saving(desired, observed)
             .into_iter()
             .chain(bucket(desired, observed))
+            .chain(before)
             .chain(publishing)
-            .chain(exposure(desired, observed)?)
+            .chain(after)
             .chain(registration(desired, observed.provider.as_ref()))
             .collect();
         let cause = if applied == Some(desired.fingerprint()) {
@@ -278,13 +282,8 @@ impl FederationPlan {
 
 /// Nothing at all is written while something is somebody else's.
 fn check_ownership(desired: &DesiredFederation, observed: &ObservedFederation) -> Result<(), FederationRefusal> {
-    for kind in [DocumentKind::Jwks, DocumentKind::Discovery] {
-        let foreign = observed
-            .document(kind)
-            .is_some_and(|document| !desired.owner.owns_document(&document.metadata));
-        if foreign && !observed.established {
-            return Err(FederationRefusal::ForeignDocument(kind));
-        }
+    if let Some(foreign) = ForeignDocuments::of(desired, observed).filter(|foreign| !foreign.may_be_taken()) {
+        return Err(FederationRefusal::ForeignDocuments(foreign));
     }
     match (&observed.provider, desired.provider.management) {
         (Some(provider), Management::Managed { adopt }) if !may_take(desired, provider, adopt) => {

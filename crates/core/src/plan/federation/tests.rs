@@ -54,6 +54,7 @@ pub(super) fn desired() -> DesiredFederation {
             thumbprints: Vec::new(),
             tags: federation_tags(&owner(), "u-1", &Tags::from([("team".to_owned(), "p".to_owned())])).unwrap(),
         },
+        handover: Handover::default(),
     }
 }
 
@@ -259,10 +260,12 @@ fn what_is_somebody_elses_stops_the_whole_plan() {
         observed.established = false;
         observed.discovery.as_mut().unwrap().metadata = BTreeMap::new();
     });
+    let refusal = refuse(&stranger);
     assert_eq!(
-        refuse(&stranger),
-        FederationRefusal::ForeignDocument(DocumentKind::Discovery)
+        (refusal.reason(), refusal.aspect()),
+        (Reason::BucketShared, ConditionType::Published)
     );
+    assert!(refusal.to_string().contains("discovery document"), "{refusal}");
     let provider = changed(|observed| {
         let tags = &mut observed.provider.as_mut().unwrap().tags;
         tags.insert(TAG_CLUSTER.to_owned(), "other".to_owned());

@@ -1,7 +1,11 @@
 //! What others offer, keep or publish.
 
 use super::*;
-use crate::vocabulary::TAG_ADOPT;
+use crate::{
+    documents,
+    jwks::{self, KeySet, samples},
+    vocabulary::{OBJECT_METADATA_ADOPT, TAG_ADOPT},
+};
 
 /// A provider of another cluster that an administrator offers to this federation.
 fn offered() -> ObservedProvider {
@@ -99,4 +103,128 @@ fn where_somebody_else_publishes_nothing_is_published() {
             record: "record".to_owned()
         }]
     );
+}
+
+fn keys(keys: &[jwks::PublicKey]) -> Vec<u8> {
+    documents::jwks(&KeySet::of(keys.iter().cloned()).unwrap())
+}
+
+/// What publishes these keys, and takes over what is offered.
+fn adopting(published: &[jwks::PublicKey]) -> DesiredFederation {
+    let mut wanted = desired();
+    wanted.handover.adopt = true;
+    wanted.documents.as_mut().unwrap().jwks.bytes = keys(published);
+    wanted
+}
+
+/// A hand-made set-up with these keys, of which so much is offered.
+fn by_hand(published: &[jwks::PublicKey], offered: &[DocumentKind]) -> ObservedFederation {
+    changed(|observed| {
+        observed.established = false;
+        observed.bucket_policy = None;
+        for (kind, document) in [
+            (DocumentKind::Jwks, observed.jwks.as_mut().unwrap()),
+            (DocumentKind::Discovery, observed.discovery.as_mut().unwrap()),
+        ] {
+            document.metadata = BTreeMap::new();
+            if offered.contains(&kind) {
+                document
+                    .metadata
+                    .insert(OBJECT_METADATA_ADOPT.to_owned(), owner().adoption());
+            }
+        }
+        observed.jwks.as_mut().unwrap().bytes = keys(published);
+    })
+}
+
+const BOTH: [DocumentKind; 2] = [DocumentKind::Jwks, DocumentKind::Discovery];
+
+#[test]
+fn documents_made_by_hand_are_refused_with_what_hands_them_over_and_how_their_keys_compare() {
+    let (one, two) = (samples::numbered(1), samples::numbered(2));
+    let wanted = adopting(&[one.clone(), two.clone()]);
+    let message = |there: &[jwks::PublicKey]| {
+        let refusal = FederationPlan::apply(&wanted, &by_hand(there, &[]), None).unwrap_err();
+        assert_eq!(refusal.reason(), Reason::BucketShared);
+        let message = refusal.to_string();
+        let metadata = format!("{OBJECT_METADATA_ADOPT}={}", owner().adoption());
+        assert!(
+            message.contains(&metadata) && message.contains("spec.publish.s3.adopt"),
+            "{message}"
+        );
+        message
+    };
+    assert!(message(&[one.clone(), two.clone()]).contains("exactly those"));
+    assert!(message(std::slice::from_ref(&one)).contains("lacks keys"));
+    let more = message(&[one.clone(), samples::numbered(3)]);
+    assert!(more.contains("no API server here serves: key-3"), "{more}");
+    let renamed = message(&[samples::numbered_as(1, "other"), two.clone()]);
+    assert!(renamed.contains("other"), "{renamed}");
+    let mut broken = by_hand(&[], &[]);
+    broken.jwks.as_mut().unwrap().bytes = b"<html>".to_vec();
+    let refusal = FederationPlan::apply(&wanted, &broken, None).unwrap_err().to_string();
+    assert!(refusal.contains("no key set that can be read"), "{refusal}");
+}
+
+#[test]
+fn documents_are_taken_only_where_all_are_offered_and_wanted() {
+    let one = [samples::numbered(1)];
+    let taken = |wanted: &DesiredFederation, offered: &[DocumentKind]| {
+        FederationPlan::apply(wanted, &by_hand(&one, offered), None).is_ok()
+    };
+    assert!(taken(&adopting(&one), &BOTH));
+    let mut unasked = adopting(&one);
+    unasked.handover.adopt = false;
+    assert!(!taken(&unasked, &BOTH));
+    assert!(!taken(&adopting(&one), &[DocumentKind::Jwks]));
+    assert!(!taken(&adopting(&one), &[DocumentKind::Discovery]));
+    let mut to_another = by_hand(&one, &BOTH);
+    let metadata = &mut to_another.jwks.as_mut().unwrap().metadata;
+    metadata.insert(OBJECT_METADATA_ADOPT.to_owned(), format!("{}0", owner().adoption()));
+    assert!(FederationPlan::apply(&adopting(&one), &to_another, None).is_err());
+}
+
+#[test]
+fn no_key_gets_lost_by_a_hand_over() {
+    let (one, old) = (samples::numbered(1), samples::numbered(2));
+    let there = by_hand(&[one.clone(), old.clone()], &BOTH);
+    let refusal = FederationPlan::apply(&adopting(std::slice::from_ref(&one)), &there, None).unwrap_err();
+    let message = refusal.to_string();
+    assert!(
+        message.contains("key-2") && message.contains("spec.signingKeys.additional"),
+        "{message}"
+    );
+    assert!(FederationPlan::apply(&adopting(&[one.clone(), old.clone()]), &there, None).is_ok());
+    let mut dropped = adopting(std::slice::from_ref(&one));
+    dropped.handover.revoked.insert(old.thumbprint().clone());
+    assert!(
+        FederationPlan::apply(&dropped, &there, None).is_ok(),
+        "a person wants it to go"
+    );
+}
+
+#[test]
+fn what_is_taken_over_is_readable_first_then_replaced_and_ours_after_every_step() {
+    let one = [samples::numbered(1)];
+    let (wanted, mut world) = (adopting(&one), by_hand(&one, &BOTH));
+    let steps = FederationPlan::apply(&wanted, &world, None).unwrap().steps;
+    let aspects: Vec<ConditionType> = steps.iter().map(FederationStep::aspect).collect();
+    assert_eq!(
+        aspects,
+        [
+            ConditionType::PubliclyReadable,
+            ConditionType::Published,
+            ConditionType::Published
+        ]
+    );
+    for step in steps {
+        assert!(!matches!(step, FederationStep::DeleteDocument { .. }));
+        super::super::properties::run(step, &mut world);
+        assert!(world.jwks.is_some() && world.discovery.is_some());
+        assert!(FederationPlan::apply(&wanted, &world, None).is_ok());
+    }
+    assert_eq!(world.jwks.as_ref().unwrap().metadata, owner().metadata());
+    let mut later = wanted;
+    later.handover = Handover::default();
+    assert_eq!(FederationPlan::apply(&later, &world, None).unwrap().steps, []);
 }
