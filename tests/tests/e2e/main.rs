@@ -7,6 +7,7 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod another_cluster;
 mod around;
 mod by_hand;
 mod config;

@@ -21,6 +21,7 @@ pub struct ControlPlaneBuilder {
     controller_manager: bool,
     default_service_accounts: bool,
     extra_flags: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 impl Default for ControlPlaneBuilder {
@@ -35,6 +36,7 @@ impl Default for ControlPlaneBuilder {
             controller_manager: false,
             default_service_accounts: true,
             extra_flags: Vec::new(),
+            environment: Vec::new(),
         }
     }
 }
@@ -95,6 +97,12 @@ impl ControlPlaneBuilder {
         self
     }
 
+    /// Variables of every API server's process, such as the proxy by which it reaches issuers of others.
+    pub fn environment(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.environment.extend(variables);
+        self
+    }
+
     /// Finds or builds the binaries, starts etcd and the API server, and waits until the API server is ready.
     ///
     /// # Errors
@@ -118,6 +126,7 @@ impl ControlPlaneBuilder {
             jwks_uri: self.jwks_uri,
             audit: self.audit,
             extra_flags: self.extra_flags,
+            environment: self.environment,
             admin_token: random_token(),
         };
         let keys = Keys {

@@ -28,6 +28,7 @@ pub(super) struct ServerSettings {
     pub(super) jwks_uri: Option<String>,
     pub(super) audit: bool,
     pub(super) extra_flags: Vec<String>,
+    pub(super) environment: Vec<(String, String)>,
     pub(super) admin_token: String,
 }
 
@@ -130,7 +131,7 @@ impl ApiServer {
             directory: &self.directory,
             program: &settings.binary,
             arguments: &arguments,
-            environment: &[],
+            environment: &settings.environment,
         })?;
         let client = self.client.clone();
         wait_until(
