@@ -11,6 +11,7 @@ pub mod conditions;
 pub mod events;
 pub mod federation;
 mod halt;
+pub mod instances;
 pub mod leadership;
 mod log;
 pub mod metrics;

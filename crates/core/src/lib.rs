@@ -13,6 +13,7 @@ pub mod denial;
 pub mod documents;
 pub mod history;
 pub mod injection;
+pub mod instance;
 pub mod inventory;
 pub mod issuer;
 pub mod issuer_flags;

@@ -9,6 +9,7 @@ use irsa_controller::{
     binding,
     events::Events,
     federation::{self, ControlPlane},
+    instances::Instances,
     leadership::{gated_client, write_gate},
     metrics::Metrics,
     shell::Shell,
@@ -122,6 +123,7 @@ async fn controllers(
         )
     };
     let inventories = binding::Inventories::default();
+    let instances = Instances::new(means.client.clone(), args.operator_namespace.clone());
     let federations = federation::Parts {
         shell: shell("irsa-anywhere-federation"),
         public: means.connect.public_reader(),
@@ -131,6 +133,7 @@ async fn controllers(
         namespace: args.operator_namespace.clone(),
         concurrency: args.concurrency,
         inventories: inventories.clone(),
+        instances: instances.clone(),
     };
     let bindings = binding::Parts {
         shell: shell("irsa-anywhere-binding"),
@@ -138,6 +141,7 @@ async fn controllers(
         cluster,
         limits: binding::Limits::default(),
         inventories,
+        instances,
         concurrency: args.concurrency,
     };
     let federations = tokio::spawn(federation::run(federations, stop.clone()));

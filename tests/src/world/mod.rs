@@ -144,6 +144,25 @@ impl World {
         Self::over(cluster, Arc::clone(&self.aws), user, &operator_policy_for(issuer)?).await
     }
 
+    /// A copy of the cluster in the same account, as a snapshot of its machines makes one: the same kube-system UID, the same
+    /// keys, API servers of its own. Its operator has the same credentials and is not started.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn copy(&mut self) -> Result<Self, Problem> {
+        Ok(Self {
+            cluster: self.cluster.copy().await?,
+            aws: Arc::clone(&self.aws),
+            credentials: self.credentials.clone(),
+            proxy: None,
+            environment: self.environment.clone(),
+            user: self.user.clone(),
+            operator: None,
+            operator_directory: tempfile::tempdir()?,
+            starts: 0,
+        })
+    }
+
     async fn over(cluster: ControlPlane, aws: Arc<AwsDouble>, user: &str, policy: &str) -> Result<Self, Problem> {
         let credentials = aws.account(ACCOUNT).create_user(user, policy)?;
         aws.demand_bucket_owner(&format!("arn:aws:iam::{ACCOUNT}:user/{user}"));

@@ -10,6 +10,7 @@
 
 mod bucket;
 mod clusters;
+mod copies;
 mod handover;
 mod retain;
 mod terraform;

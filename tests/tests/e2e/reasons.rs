@@ -20,7 +20,11 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 5] = [
+const ELSEWHERE: [(Reason, &str); 6] = [
+    (
+        Reason::ClusterCopied,
+        "takes a second control plane; tests/tests/coexistence/copies.rs",
+    ),
     (
         Reason::KeysUnusable,
         "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",

@@ -18,6 +18,7 @@ use irsa_controller::{
     clock::Clock,
     events::Events,
     federation::{self, Answer, ApiServers, OwnAudiences, Reading, ServerView},
+    instances::Instances,
     leadership::OnlyReplica,
     metrics::Metrics,
     shell::Shell,
@@ -87,6 +88,7 @@ impl Operator {
             Shell::new(client.clone(), Arc::new(OnlyReplica), metrics.clone(), events, started).with_clock(clock)
         };
         let inventories = binding::Inventories::default();
+        let instances = Instances::new(client.clone(), OPERATOR_NAMESPACE.to_owned());
         let federations = federation::Parts {
             shell: shell("irsa-anywhere-federation"),
             public: connect.public_reader(),
@@ -96,6 +98,7 @@ impl Operator {
             namespace: OPERATOR_NAMESPACE.to_owned(),
             concurrency: 4,
             inventories: inventories.clone(),
+            instances: instances.clone(),
         };
         let bindings = binding::Parts {
             shell: shell("irsa-anywhere-binding"),
@@ -103,6 +106,7 @@ impl Operator {
             cluster: CLUSTER.to_owned(),
             limits: binding::Limits::default(),
             inventories,
+            instances,
             concurrency: 4,
         };
         Self(vec![

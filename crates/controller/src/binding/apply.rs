@@ -174,7 +174,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             progress.status.role_id = Some(id);
         }
         let status = &mut progress.status;
-        let writing = self.write_role(&around.known.usage, aws, &wanted.role.name, steps, |role| {
+        let writing = self.write_role(binding, &around.known.usage, aws, &wanted.role.name, steps, |role| {
             status.role_arn = Some(role.arn);
             status.role_id = Some(role.id);
         });

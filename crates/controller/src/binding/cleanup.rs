@@ -96,7 +96,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 InPlace::Missing | InPlace::NotOurs => unseen = Some(name),
                 InPlace::Ours(found) => {
                     let steps = Plan::remove(&owner, &found.role);
-                    self.write_role(&known.usage, &aws, name, &steps, |_| ()).await?;
+                    self.write_role(binding, &known.usage, &aws, name, &steps, |_| ())
+                        .await?;
                 }
             }
         }

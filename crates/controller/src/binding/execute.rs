@@ -1,10 +1,32 @@
 //! Steps become calls: one call each, each with the right to write asked for first.
 
-use irsa_aws::{NewRole, Role, Roles};
-use irsa_core::{naming::RoleName, plan::binding::BindingStep};
+use irsa_api::IamRoleBinding;
+use irsa_aws::{Connect, NewRole, Role, Roles};
+use irsa_core::{
+    naming::RoleName,
+    plan::binding::BindingStep,
+    vocabulary::{ConditionType, Reason},
+};
 
-use super::aws_errors::refused;
+use super::{Bindings, aws_errors::refused};
 use crate::{halt::Halt, leadership::Leadership, log};
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's.
+    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), Halt> {
+        if matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
+            return Ok(());
+        }
+        let checked = self.instances.check(&binding.spec.federation_ref.name, None).await;
+        checked.map_err(|halt| {
+            let reason = match halt.reason {
+                Reason::ClusterCopied => Reason::FederationNotReady,
+                other => other,
+            };
+            Halt::new(ConditionType::FederationReady, reason, halt.message)
+        })
+    }
+}
 
 /// Does the steps in order and stops at the first that fails. `created` is told the role as soon as a step has created
 /// it, so that it is known whatever fails later.

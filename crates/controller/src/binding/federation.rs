@@ -16,7 +16,7 @@ use irsa_core::{
     naming::{Tags, default_role_path, federation_id, partition_of, partition_of_region},
     plan::binding::PodSettings,
     trust::TrustProvider,
-    vocabulary::ConditionType,
+    vocabulary::{ConditionType, Reason},
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Resource, ResourceExt};
@@ -32,6 +32,8 @@ use super::{
 pub(crate) struct Usage {
     /// Whether it can be used.
     pub(crate) state: State,
+    /// Whether another instance of the cluster may work on its things.
+    pub(crate) copied: bool,
     /// How its account is reached.
     pub(crate) connection: Connection,
     /// What its bindings may do.
@@ -236,6 +238,7 @@ fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
     );
     Usage {
         state,
+        copied: is_copied(federation),
         pods: pod_defaults(&spec.pods, &connection.region),
         connection,
         guardrails: guardrails(&spec.bindings, &spec.issuer, &partition, &spec.audiences),
@@ -257,6 +260,14 @@ fn state(federation: &OidcFederation, proven: bool) -> State {
         Some(provider) => State::Unproven(provider),
         None => State::Unregistered,
     }
+}
+
+fn is_copied(federation: &OidcFederation) -> bool {
+    let conditions = federation.status.iter().flat_map(|status| &status.conditions);
+    let ready = conditions
+        .into_iter()
+        .find(|one| one.type_ == ConditionType::Ready.as_str());
+    ready.is_some_and(|ready| ready.reason == Reason::ClusterCopied.as_str())
 }
 
 fn is_true(federation: &OidcFederation, kind: ConditionType) -> bool {

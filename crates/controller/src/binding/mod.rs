@@ -53,6 +53,7 @@ pub use self::{
 use crate::{
     births::Births,
     halt::Progress,
+    instances::Instances,
     leadership::Leadership,
     object::ObjectKey,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -75,6 +76,7 @@ pub struct Bindings<C, L> {
     memory: Memory,
     inventories: Inventories,
     births: Births,
+    instances: Instances,
 }
 
 impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {

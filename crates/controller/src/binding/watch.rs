@@ -33,6 +33,7 @@ use super::{
 };
 use crate::{
     births::Births,
+    instances::Instances,
     leadership::Leadership,
     object::{ObjectKey, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -53,6 +54,8 @@ pub struct Parts<C, L> {
     pub limits: Limits,
     /// Where inventories of roles are kept.
     pub inventories: Inventories,
+    /// What is known of other instances of the cluster; shared with the controller of federations.
+    pub instances: Instances,
     /// Bindings looked at at a time, at least 1.
     pub concurrency: u16,
 }
@@ -87,6 +90,7 @@ pub async fn run<C: Connect, L: Leadership>(
         memory: Memory::default(),
         inventories: parts.inventories,
         births: Births::from_now_on(),
+        instances: parts.instances,
     });
 
     let everything_known = async {

@@ -180,7 +180,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
             return Ok(None);
         };
-        let writing = self.write_role(usage, aws, name, &judged.steps, |_| ());
+        let writing = self.write_role(binding, usage, aws, name, &judged.steps, |_| ());
         let writes = !judged.steps.is_empty();
         self.births.during(&ObjectKey::of(binding), writes, writing).await?;
         if !judged.steps.is_empty() {

@@ -44,7 +44,7 @@ use crate::{
 };
 
 /// How often the documents and the API servers' keys are looked at.
-const DOCUMENT_CHECK: Duration = Duration::from_mins(1);
+pub(super) const DOCUMENT_CHECK: Duration = Duration::from_mins(1);
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// The five steps. Returns what is now true, in a sentence.
@@ -73,6 +73,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let (aws, compared) = Step::Observe
             .run(self.compare(federation, &wanted, &seen, progress))
             .await?;
+        if let Some(halt) = self
+            .stand_back(federation, &wanted, &seen, &aws, &compared, progress)
+            .await
+        {
+            return Err(halt);
+        }
         let plan = Step::Plan.of(|| self.plan(federation, &compared))?;
         let working = self.execute(federation, &wanted, &seen, &aws, &compared, &plan, progress);
         let written = Step::Execute.run(working).await?;
@@ -184,8 +190,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if found.bucket == ObservedBucket::Missing {
             record.made_bucket = wanted.s3.as_ref().map(|s3| s3.bucket.clone());
         }
+        let instance = self
+            .judge_instance(federation, wanted, seen.record.as_ref(), &found, &advance.keys)
+            .await;
+        record.instance = Some(instance.instance().clone());
         let record = record.to_json();
-        let desired = wanted.desired(federation, aws.caller(), &advance.published, record)?;
+        let mark = Some(instance.instance().shown());
+        let desired = wanted.desired(federation, aws.caller(), &advance.published, record, mark)?;
         let external = match wanted.s3 {
             Some(_) => None,
             None => Some(External::check(&self.public, wanted, &advance.keys).await),
@@ -195,10 +206,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             desired,
             found,
             external,
+            instance,
         })
     }
 
-    fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, Halt> {
+    pub(super) fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, Halt> {
         let Comparison { desired, found, .. } = compared;
         let key = ObjectKey::of(federation);
         let applied = self.memory.applied(&key).or_else(|| made_before(federation, desired));

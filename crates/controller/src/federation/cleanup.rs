@@ -6,7 +6,7 @@ use irsa_core::{
     history::KeyRecord,
     outcome::Outcome,
     plan::federation::{FederationPlan, FederationStep, ObservedFederation},
-    vocabulary::{ConditionType, EventReason, Reason},
+    vocabulary::{CLAIM, ConditionType, EventReason, Reason},
 };
 use kube::{
     Api, Resource, ResourceExt,
@@ -145,6 +145,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         // The record is written before anything in AWS: without it and without an account nothing was made.
         let record = self.records().load(&wanted.record_name).await?.text;
         if account || record.is_some() {
+            let claim = federation.annotations().get(CLAIM);
+            self.instances
+                .check(&federation.name_any(), claim.map(String::as_str))
+                .await?;
             // One that cannot be read says nothing of a bucket, which then stays.
             let record = record.and_then(|text| KeyRecord::from_json(&text).ok());
             self.remove_from_aws(federation, &wanted, record.as_ref()).await?;
@@ -187,6 +191,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if self.births.is_removed(&ObjectKey::of(federation)) {
             found.provider = None;
         }
+        self.check_mark(federation, record, &found)?;
         let removable = wanted.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;

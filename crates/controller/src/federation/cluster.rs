@@ -25,8 +25,8 @@ const DATA_KEY: &str = "keys.json";
 
 /// The stored record.
 #[derive(Debug, Clone, Default)]
-pub(super) struct StoredRecord {
-    pub(super) text: Option<String>,
+pub(crate) struct StoredRecord {
+    pub(crate) text: Option<String>,
     config_map: Option<ConfigMap>,
 }
 
@@ -131,18 +131,18 @@ fn unusable(message: String) -> Halt {
 }
 
 /// The record's ConfigMap.
-pub(super) struct Records {
+pub(crate) struct Records {
     api: Api<ConfigMap>,
 }
 
 impl Records {
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
+    pub(crate) fn new(client: Client, namespace: &str) -> Self {
         Self {
             api: Api::namespaced(client, namespace),
         }
     }
 
-    pub(super) async fn load(&self, name: &str) -> Result<StoredRecord, Halt> {
+    pub(crate) async fn load(&self, name: &str) -> Result<StoredRecord, Halt> {
         let found = self.api.get_opt(name).await;
         let config_map = found.map_err(|error| kubernetes_halt("read", name, &error))?;
         let text = config_map

@@ -72,28 +72,7 @@ impl ControlPlane {
         if !self.given.is_empty() {
             return Ok(self.given.clone());
         }
-        let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), "default");
-        // The API servers keep one of this name; where something else keeps them, the label finds them, if that is permitted.
-        let found = match slices.get_opt(SLICE).await {
-            Ok(Some(slice)) => Ok(vec![slice]),
-            Ok(None) => {
-                let of_the_api = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
-                slices.list(&of_the_api).await.map(|slices| slices.items)
-            }
-            Err(error) => Err(error),
-        };
-        let found = found.map_err(|error| {
-            debug!(%error, "cannot read the EndpointSlice of the API servers");
-            match error {
-                kube::Error::Api(status) if status.is_forbidden() => Shortfall::Forbidden,
-                _ => Shortfall::NoAddress,
-            }
-        })?;
-        let addresses: Vec<String> = found.iter().flat_map(addresses_of).collect();
-        if addresses.is_empty() {
-            return Err(Shortfall::NoAddress);
-        }
-        Ok(addresses)
+        server_addresses(&self.client).await
     }
 
     /// A client with a connection pool of its own.
@@ -182,6 +161,32 @@ impl ApiServers for ControlPlane {
         });
         join_all(answers).await
     }
+}
+
+/// The addresses of the API servers, as they keep them themselves.
+pub(crate) async fn server_addresses(client: &Client) -> Result<Vec<String>, Shortfall> {
+    let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), "default");
+    // The API servers keep one of this name; where something else keeps them, the label finds them, if that is permitted.
+    let found = match slices.get_opt(SLICE).await {
+        Ok(Some(slice)) => Ok(vec![slice]),
+        Ok(None) => {
+            let of_the_api = ListParams::default().labels("kubernetes.io/service-name=kubernetes");
+            slices.list(&of_the_api).await.map(|slices| slices.items)
+        }
+        Err(error) => Err(error),
+    };
+    let found = found.map_err(|error| {
+        debug!(%error, "cannot read the EndpointSlice of the API servers");
+        match error {
+            kube::Error::Api(status) if status.is_forbidden() => Shortfall::Forbidden,
+            _ => Shortfall::NoAddress,
+        }
+    })?;
+    let addresses: Vec<String> = found.iter().flat_map(addresses_of).collect();
+    if addresses.is_empty() {
+        return Err(Shortfall::NoAddress);
+    }
+    Ok(addresses)
 }
 
 async fn view(client: &Client) -> Result<ServerView, ServerError> {

@@ -45,6 +45,7 @@ pub(super) struct Memory {
     applied: Mutex<HashMap<ObjectKey, (Fingerprint, Instant)>>,
     let_go: Mutex<HashSet<ObjectKey>>,
     around: Mutex<HashMap<ObjectKey, Arc<Around>>>,
+    challenges: Mutex<HashMap<ObjectKey, (String, Instant)>>,
 }
 
 impl Memory {
@@ -95,6 +96,17 @@ impl Memory {
     /// What surrounds it now.
     pub(super) fn saw_around(&self, federation: ObjectKey, around: Arc<Around>) {
         lock(&self.around).insert(federation, around);
+    }
+
+    /// For how long a challenge has been seen to stand.
+    pub(super) fn challenge_stands(&self, federation: &ObjectKey, challenge: &str) -> Duration {
+        let mut challenges = lock(&self.challenges);
+        let now = (challenge.to_owned(), Instant::now());
+        let known = challenges.entry(federation.clone()).or_insert_with(|| now.clone());
+        if known.0 != challenge {
+            *known = now;
+        }
+        known.1.elapsed()
     }
 
     /// Nothing of the federation is to be removed any more: it may go.

@@ -19,6 +19,7 @@ mod control_plane;
 mod execute;
 mod external;
 mod home;
+mod instance;
 mod keys;
 mod memory;
 mod observe;
@@ -40,6 +41,7 @@ use irsa_core::outcome::Outcome;
 use kube::runtime::reflector::Store;
 
 use self::memory::Memory;
+pub(crate) use self::{cluster::Records, control_plane::server_addresses};
 pub use self::{
     control_plane::ControlPlane,
     servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
@@ -49,6 +51,7 @@ use crate::{
     binding::Inventories,
     births::Births,
     halt::Progress,
+    instances::Instances,
     leadership::Leadership,
     object::ObjectKey,
     shell::{Cleanup, Guarded, Reconciler, Report, Shell},
@@ -72,6 +75,7 @@ pub struct Federations<C, P, A, L> {
     /// What the controller of bindings has found of their roles.
     inventories: Inventories,
     births: Births,
+    instances: Instances,
 }
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {

@@ -5,6 +5,7 @@ use irsa_aws::Caller;
 use irsa_core::{
     documents::sha256_hex,
     history::Advance,
+    instance::Move,
     plan::federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
     vocabulary::{ConditionType, Reason},
     words::counted,
@@ -20,6 +21,8 @@ pub(super) struct Comparison {
     pub(super) found: ObservedFederation,
     /// What somebody else publishes, where that is so.
     pub(super) external: Option<Result<External, Halt>>,
+    /// Whether this cluster is the only one that works on all that.
+    pub(super) instance: Move,
 }
 
 impl Comparison {

@@ -14,7 +14,7 @@ use irsa_core::{
         DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
         PublicRead, Removable,
     },
-    vocabulary::{ConditionType, KEY_HISTORY_PREFIX, Reason},
+    vocabulary::{ConditionType, KEY_HISTORY_PREFIX, OBJECT_METADATA_INSTANCE, Reason},
 };
 use kube::ResourceExt;
 
@@ -171,6 +171,7 @@ impl Wanted {
         caller: &Caller,
         keys: &KeySet,
         record: String,
+        mark: Option<&str>,
     ) -> Result<DesiredFederation, Halt> {
         let spec = &federation.spec;
         let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
@@ -180,7 +181,7 @@ impl Wanted {
             owner: self.owner.clone(),
             record,
             documents: self.s3.as_ref().map(|s3| DesiredDocuments {
-                jwks: self.document(s3, documents::jwks(keys)),
+                jwks: marked(self.document(s3, documents::jwks(keys)), mark),
                 discovery: self.document(s3, documents::discovery(&self.issuer, keys)),
                 public_read: self.public_read(),
             }),
@@ -211,6 +212,13 @@ impl Wanted {
             metadata: self.owner.metadata(),
         }
     }
+}
+
+/// The key set carries the mark of the cluster's instance.
+fn marked(mut document: DesiredDocument, mark: Option<&str>) -> DesiredDocument {
+    let mark = mark.map(|mark| (OBJECT_METADATA_INSTANCE.to_owned(), mark.to_owned()));
+    document.metadata.extend(mark);
+    document
 }
 
 fn written(status: &OidcFederationStatus) -> BTreeMap<DocumentKind, String> {

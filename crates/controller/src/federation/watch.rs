@@ -22,6 +22,7 @@ use super::{Federations, memory::Memory, servers::ApiServers};
 use crate::{
     binding::Inventories,
     births::Births,
+    instances::Instances,
     leadership::Leadership,
     object::{Managed, ObjectKey, reference_to, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
@@ -47,6 +48,8 @@ pub struct Parts<C, P, A, L> {
     pub concurrency: u16,
     /// What the controller of bindings has found of their roles.
     pub inventories: Inventories,
+    /// What is known of other instances of the cluster; shared with the controller of bindings.
+    pub instances: Instances,
 }
 
 /// Runs the controller until `stop`; passes that have begun are finished.
@@ -78,6 +81,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         memory: Memory::default(),
         inventories: parts.inventories,
         births: Births::from_now_on(),
+        instances: parts.instances,
     });
     let bindings_known = async {
         if let Err(error) = bindings.wait_until_ready().await {

@@ -273,6 +273,7 @@ impl History {
                 cluster: observed.cluster.to_owned(),
                 keys: self.entries.into_values().collect(),
                 made_bucket: observed.record.and_then(|record| record.made_bucket.clone()),
+                instance: observed.record.and_then(|record| record.instance.clone()),
             },
             published,
             keys,

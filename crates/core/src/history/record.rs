@@ -4,7 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::jwks::{self, PublicKey};
+use crate::{
+    instance::Instance,
+    jwks::{self, PublicKey},
+};
 
 const VERSION: u32 = 1;
 
@@ -18,6 +21,8 @@ pub struct KeyRecord {
     /// The bucket that was created for the documents, noted before it is: CreateBucket takes no mark of ownership. Lost
     /// with the record, the bucket is somebody else's, and stays.
     pub made_bucket: Option<String>,
+    /// What tells this cluster from a copy of it.
+    pub instance: Option<Instance>,
 }
 
 /// A key of the record.
@@ -54,6 +59,8 @@ struct Stored {
     keys: Vec<StoredKey>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     made_bucket: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    instance: Option<Instance>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -76,6 +83,7 @@ impl KeyRecord {
             cluster: cluster.into(),
             keys: Vec::new(),
             made_bucket: None,
+            instance: None,
         }
     }
 
@@ -110,6 +118,7 @@ impl KeyRecord {
             cluster: stored.cluster,
             keys: keys.collect::<Result<_, _>>()?,
             made_bucket: stored.made_bucket,
+            instance: stored.instance,
         })
     }
 
@@ -127,6 +136,7 @@ impl KeyRecord {
             cluster: self.cluster.clone(),
             keys: keys.collect(),
             made_bucket: self.made_bucket.clone(),
+            instance: self.instance.clone(),
         };
         // A struct of strings, numbers and JSON values: there is nothing in it that JSON cannot say.
         serde_json::to_string(&stored).unwrap_or_default()

@@ -22,6 +22,8 @@ pub const BINDING_FINALIZER: &str = "irsa-anywhere.dev/binding";
 pub const RECONCILE_REQUESTED_AT: &str = "irsa-anywhere.dev/reconcile-requested-at";
 /// Ends a deletion whose AWS cleanup cannot work; counts only once cleanup has failed.
 pub const FORCE_DELETE: &str = "irsa-anywhere.dev/force-delete";
+/// On a federation whose cluster may have been copied: the mark of the other instance, which a person declares void.
+pub const CLAIM: &str = "irsa-anywhere.dev/claim";
 /// Label on bound ServiceAccounts; the injection policy selects on it.
 pub const INJECT_LABEL: &str = "irsa-anywhere.dev/inject";
 /// Value of [`INJECT_LABEL`].
@@ -83,6 +85,9 @@ pub const OBJECT_METADATA_FEDERATION: &str = "irsa-anywhere-federation";
 /// User metadata on S3 objects: set by an administrator on documents that a federation may take over; the value says
 /// which, as that of [`TAG_ADOPT`] does.
 pub const OBJECT_METADATA_ADOPT: &str = "irsa-anywhere-adopt";
+/// User metadata on the key set in S3: the mark of the instance of the cluster that wrote it. A copy of the cluster has the
+/// same UID.
+pub const OBJECT_METADATA_INSTANCE: &str = "irsa-anywhere-instance";
 /// Sid of the one bucket-policy statement that we keep; the federation's issuer id is appended.
 pub const BUCKET_STATEMENT_SID_PREFIX: &str = "IrsaAnywherePublicRead";
 

@@ -175,6 +175,8 @@ reasons! {
     ClusterChanged => Stalled,
     /// An older federation has the same issuer and account.
     DuplicateIssuer => Stalled,
+    /// Another instance of this cluster, a copy or the original, may work on the same things in AWS.
+    ClusterCopied => Wait,
     /// The API servers serve keys that cannot or must not be published, or none at all.
     KeysUnusable => Wait,
     /// The API servers sign tokens as another issuer.

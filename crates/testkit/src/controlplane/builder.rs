@@ -138,6 +138,7 @@ impl ControlPlaneBuilder {
             settings,
             keys,
             default_service_accounts: self.default_service_accounts && !self.controller_manager,
+            data: None,
         })
         .await
     }

@@ -91,3 +91,19 @@ pub(super) fn kubeconfig(server: &str, ca: &str, token: &str) -> String {
 pub(super) fn write(path: &Path, contents: &str) -> Result<(), ControlPlaneError> {
     fs::write(path, contents).map_err(ControlPlaneError::io(format!("writing {}", path.display())))
 }
+
+/// Copies a directory with all that is in it.
+pub(super) fn copy_tree(from: &Path, to: &Path) -> Result<(), ControlPlaneError> {
+    let failed = |path: &Path| ControlPlaneError::io(format!("copying {}", path.display()));
+    fs::create_dir_all(to).map_err(failed(to))?;
+    for entry in fs::read_dir(from).map_err(failed(from))? {
+        let entry = entry.map_err(failed(from))?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target).map_err(failed(&target))?;
+        }
+    }
+    Ok(())
+}

@@ -23,6 +23,8 @@ pub(super) struct Parts {
     pub(super) settings: ServerSettings,
     pub(super) keys: Keys,
     pub(super) default_service_accounts: bool,
+    /// The data of an etcd to begin with.
+    pub(super) data: Option<PathBuf>,
 }
 
 /// A running kube-apiserver (or several) and etcd. Dropping it stops everything and removes its files.
@@ -52,12 +54,16 @@ impl ControlPlane {
             settings,
             keys,
             default_service_accounts,
+            data,
         } = parts;
         let directory = tempfile::Builder::new()
             .prefix("control-plane-")
             .tempdir()
             .map_err(ControlPlaneError::io("creating a temporary directory"))?;
         let pki = Pki::generate()?;
+        if let Some(data) = data {
+            files::copy_tree(&data, &etcd_data(directory.path()))?;
+        }
         let (etcd, etcd_url) = start_etcd(&assets.etcd, &directory.path().join("etcd")).await?;
         let first = directory.path().join("apiserver-0");
         let server = ApiServer::create(first, &settings, &pki, &etcd_url, keys).await?;
@@ -213,6 +219,27 @@ impl ControlPlane {
         Ok(index)
     }
 
+    /// Another control plane on a copy of this one's etcd, with the same keys and API servers of its own, as one gets from a
+    /// snapshot of machines. The API servers are stopped meanwhile, so that nothing is written.
+    pub async fn copy(&mut self) -> Result<Self, ControlPlaneError> {
+        for server in &mut self.servers {
+            server.stop().await;
+        }
+        let keys = self.first()?.keys().clone();
+        let copied = Self::launch(Parts {
+            assets: self.assets.clone(),
+            settings: self.settings.clone(),
+            keys,
+            default_service_accounts: self.default_service_accounts,
+            data: Some(etcd_data(self.directory.path())),
+        })
+        .await;
+        for server in &mut self.servers {
+            server.start(&self.settings, &self.etcd_url).await?;
+        }
+        copied
+    }
+
     /// A proxy in front of one API server, to see its calls and to make them fail.
     pub async fn proxy(&self, index: usize) -> Result<ApiProxy, ControlPlaneError> {
         let server = self.servers.get(index).ok_or(ControlPlaneError::NoSuchServer(index))?;
@@ -268,4 +295,8 @@ impl ControlPlane {
         self.controller_manager = Some(process);
         Ok(())
     }
+}
+
+fn etcd_data(directory: &Path) -> PathBuf {
+    directory.join("etcd").join("data")
 }

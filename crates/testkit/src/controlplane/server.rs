@@ -155,6 +155,10 @@ impl ApiServer {
         }
     }
 
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     pub(super) fn set_keys(&mut self, keys: Keys) {
         self.keys = keys;
     }

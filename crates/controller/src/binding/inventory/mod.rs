@@ -180,6 +180,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Does steps to a role. What listings said of it counts no longer, however far the steps come.
     pub(super) async fn write_role<A: Aws>(
         &self,
+        binding: &IamRoleBinding,
         usage: &Usage,
         aws: &A,
         name: &RoleName,
@@ -189,6 +190,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if steps.is_empty() {
             return Ok(());
         }
+        self.check_alone(binding, steps).await?;
         let room = self.inventories.room(&Scope::of(usage));
         let _touch = Touch::new(&room, name);
         execute(aws, self.shell.leadership.as_ref(), name, steps, created).await

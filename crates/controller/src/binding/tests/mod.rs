@@ -1,6 +1,7 @@
 //! Bindings against IAM and Kubernetes in memory: every wait, every refusal, drift, deletion, and what each costs.
 
 mod coexistence;
+mod copies;
 mod escapes;
 mod fake_aws;
 mod fake_kubernetes;
@@ -38,6 +39,7 @@ use crate::{
     births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
+    instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
@@ -98,6 +100,7 @@ impl<L: Leadership> Bench<L> {
             memory: Memory::default(),
             inventories: Inventories::default(),
             births: Births::default(),
+            instances: Instances::default(),
         };
         controller.federations.observe(&federation());
         Self {

@@ -3,6 +3,7 @@
 
 mod around;
 mod coexistence;
+mod copies;
 mod fake_aws;
 mod fake_cluster;
 mod keys;
@@ -35,6 +36,7 @@ use crate::{
     births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
+    instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
@@ -112,6 +114,7 @@ impl<L: Leadership> Bench<L> {
             memory: Memory::default(),
             inventories: Inventories::default(),
             births: Births::default(),
+            instances: Instances::default(),
         };
         Self {
             aws,

@@ -15,6 +15,7 @@
 //! next plan starts from.
 
 mod denials;
+mod doubt;
 mod handover;
 mod policy;
 mod provider;

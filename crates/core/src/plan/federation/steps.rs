@@ -300,7 +300,7 @@ fn may_take(desired: &DesiredFederation, provider: &ObservedProvider, adopt: boo
     is_ours(desired, provider) || (adopt && desired.owner.is_offered(&provider.tags))
 }
 
-fn saving(desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
+pub(super) fn saving(desired: &DesiredFederation, observed: &ObservedFederation) -> Option<FederationStep> {
     let stored = observed.record.as_ref() == Some(&desired.record);
     (!stored).then(|| FederationStep::SaveRecord {
         record: desired.record.clone(),

@@ -1,0 +1,143 @@
+//! Whether this is the only instance of the cluster, as both controllers ask it: the one of federations finds out, the one
+//! of bindings must not change a role of somebody else's meanwhile.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use irsa_core::{
+    history::KeyRecord,
+    instance::{Look, Standing},
+    vocabulary::{CLAIM, ConditionType, KEY_HISTORY_PREFIX, Reason},
+};
+use kube::Client;
+use tokio::sync::OnceCell;
+
+use crate::{
+    federation::{Records, server_addresses},
+    halt::Halt,
+};
+
+/// What is known of each federation. Clones share it.
+#[derive(Clone, Default)]
+pub struct Instances(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    cluster: Option<(Client, String)>,
+    servers: OnceCell<BTreeSet<String>>,
+    known: Mutex<HashMap<String, Verdict>>,
+}
+
+/// What the last look at a federation found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody else works on its things.
+    Alone,
+    /// Somebody may.
+    Doubtful {
+        /// In a sentence.
+        message: String,
+        /// The mark that a claim must name.
+        contender: String,
+    },
+}
+
+impl Instances {
+    /// Asks `client`; records are in `namespace`.
+    pub fn new(client: Client, namespace: String) -> Self {
+        Self(Arc::new(Inner {
+            cluster: Some((client, namespace)),
+            ..Inner::default()
+        }))
+    }
+
+    /// The addresses of the API servers when this process began to look; none when they cannot be known.
+    pub(crate) async fn servers(&self) -> &BTreeSet<String> {
+        let ask = async || match &self.0.cluster {
+            Some((client, _)) => server_addresses(client).await.into_iter().flatten().collect(),
+            None => BTreeSet::new(),
+        };
+        self.0.servers.get_or_init(ask).await
+    }
+
+    /// Whether this process has found itself alone.
+    pub(crate) fn is_alone(&self, federation: &str) -> bool {
+        self.known(federation) == Some(Verdict::Alone)
+    }
+
+    /// Takes note of what a pass found.
+    pub(crate) fn conclude(&self, federation: &str, verdict: Verdict) {
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(federation.to_owned(), verdict);
+    }
+
+    /// Whether what is there in AWS may be changed or deleted. Before the first pass of this process what the cluster itself
+    /// shows must do: a restart must not keep anybody waiting whose federation is unwell.
+    ///
+    /// # Errors
+    /// [`Reason::ClusterCopied`].
+    pub(crate) async fn check(&self, federation: &str, claim: Option<&str>) -> Result<(), Halt> {
+        let verdict = match self.known(federation) {
+            Some(verdict) => verdict,
+            None => self.look(federation).await?,
+        };
+        match verdict {
+            Verdict::Doubtful { message, contender } if claim != Some(&contender) => {
+                Err(Halt::new(ConditionType::Published, Reason::ClusterCopied, message))
+            }
+            Verdict::Alone | Verdict::Doubtful { .. } => Ok(()),
+        }
+    }
+
+    async fn look(&self, federation: &str) -> Result<Verdict, Halt> {
+        let Some((client, namespace)) = &self.0.cluster else {
+            return Ok(Verdict::Alone);
+        };
+        let records = Records::new(client.clone(), namespace);
+        let stored = records.load(&format!("{KEY_HISTORY_PREFIX}{federation}")).await?;
+        // One that cannot be read is told of by its federation, and nothing is known of a copy by it.
+        let record = stored.text.and_then(|text| KeyRecord::from_json(&text).ok());
+        let instance = record.and_then(|record| record.instance);
+        let look = Look {
+            record: instance.as_ref(),
+            servers: self.servers().await,
+            continuous: false,
+            seen: None,
+            waited: false,
+            claim: None,
+        };
+        Ok(match (look.standing(), &instance) {
+            (Standing::Doubtful | Standing::Contested, Some(instance)) => {
+                let contender = instance.contender().to_owned();
+                Verdict::Doubtful {
+                    message: format!(
+                        "This cluster may be a copy: whether another one works on the same things in AWS is being found out. \
+                         {CLAIM}={contender} on the OidcFederation ends the wait."
+                    ),
+                    contender,
+                }
+            }
+            _ => Verdict::Alone,
+        })
+    }
+
+    fn known(&self, federation: &str) -> Option<Verdict> {
+        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(federation).cloned()
+    }
+}
+
+#[cfg(test)]
+impl Instances {
+    /// A process that finds the API servers there.
+    pub(crate) fn behind(servers: &[&str], client: Client, namespace: &str) -> Self {
+        let servers = servers.iter().map(|server| (*server).to_owned()).collect();
+        Self(Arc::new(Inner {
+            cluster: Some((client, namespace.to_owned())),
+            servers: OnceCell::new_with(Some(servers)),
+            known: Mutex::default(),
+        }))
+    }
+}
