@@ -126,6 +126,12 @@ async fn every_right_of_the_operator_is_used_and_no_call_of_it_is_forbidden() {
         .wait_for("the announced key", FEDERATION, published)
         .await
         .unwrap();
+    // Where no policy injects, webhooks are looked for.
+    let policies = ["delete", "mutatingadmissionpolicybindings", "--all"];
+    world.kubectl(&policies).await.unwrap();
+    world.end_operator().await.unwrap();
+    world.start_operator_as_shipped().await.unwrap();
+    world.request_pass(&[FEDERATION], "not injected").await.unwrap();
     for (kind, name) in [
         ("iamrolebinding", "made"),
         ("iamrolebinding", "app"),
