@@ -83,6 +83,11 @@ moto: prerequisites control-plane operator ## The main job against moto, an AWS 
 	@crates/testkit/python/venv.sh moto >/dev/null
 	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test moto
 
+.PHONY: clients
+clients: prerequisites control-plane operator ## Unmodified AWS SDKs of five languages with the environment of an injected pod and no other network
+	@hack/clients.sh >/dev/null
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test clients -- --nocapture
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence

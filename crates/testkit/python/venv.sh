@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, once, and prints
-# the path of its interpreter.
+# Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, or with `clients` that of
+# the pods' programs, once, and prints the path of its interpreter.
 #
 # It lives in the cache directory, outside what `cargo clean` removes, and is made again when its requirements change.
 set -eu
@@ -10,8 +10,9 @@ cache=${IRSA_ANYWHERE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/irsa-anywhere}
 case ${1:-boto3} in
 boto3) venv=$cache/venv requirements=$here/requirements.txt ;;
 moto) venv=$cache/venv-moto requirements=$here/moto.txt ;;
+clients) venv=$cache/venv-clients requirements=$here/clients.txt ;;
 *)
-    echo "usage: $0 [moto]" >&2
+    echo "usage: $0 [moto|clients]" >&2
     exit 2
     ;;
 esac
