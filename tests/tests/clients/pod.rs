@@ -62,19 +62,18 @@ pub(crate) struct Pod {
 
 impl Pod {
     pub(crate) fn of(world: &World, identity: &PodIdentity) -> Self {
-        let pod = &identity.pod;
-        let variables = pod["spec"]["containers"][0]["env"].as_array().unwrap();
-        let environment: Vec<_> = variables.iter().map(|variable| resolve(pod, variable)).collect();
-        let token_path = environment
-            .iter()
-            .find(|(name, _)| name == "AWS_WEB_IDENTITY_TOKEN_FILE");
+        let token_path = variable(&identity.pod, TOKEN_FILE).unwrap().to_owned();
+        let in_the_pod = |(name, value): (String, String)| match name.as_str() {
+            TOKEN_FILE => (name, token_path.clone()),
+            _ => (name, value),
+        };
         Self {
-            name: pod["metadata"]["name"].as_str().unwrap().to_owned(),
+            name: identity.pod["metadata"]["name"].as_str().unwrap().to_owned(),
+            environment: identity.variables().into_iter().map(in_the_pod).collect(),
             proxy: world.aws.proxy_url(),
             ca: world.aws.ca_bundle().to_owned(),
             token: identity.token_file().to_owned(),
-            token_path: token_path.unwrap().1.clone(),
-            environment,
+            token_path,
         }
     }
 
