@@ -3,7 +3,10 @@
 //! Each is an object of its own. The recorder of kube-runtime makes a series of all that have one reason and shows the note
 //! of the first: of two keys that are revoked a minute apart nobody would read the name of the second.
 
-use irsa_core::vocabulary::EventReason;
+use irsa_core::{
+    refusal::Request,
+    vocabulary::{EVENTS_FIELD_MANAGER, EventReason},
+};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
@@ -12,8 +15,20 @@ use k8s_openapi::{
 use kube::{Api, Client, api::PostParams};
 use tracing::warn;
 
+use crate::{
+    kube_errors::{CLUSTER_ROLE, refusal},
+    log::chain,
+};
+
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
+
+const REQUEST: Request<'static> = Request {
+    action: "create",
+    object: "an Event",
+    role: CLUSTER_ROLE,
+    remedy: Some("that rule must let it"),
+};
 
 /// Publishes events. Cheap to clone.
 #[derive(Clone)]
@@ -66,8 +81,21 @@ impl Events {
             ..Event::default()
         };
         let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        if let Err(error) = events.create(&PostParams::default(), &event).await {
-            warn!(%error, reason = reason.as_str(), "could not publish an event");
+        let parameters = PostParams {
+            field_manager: Some(EVENTS_FIELD_MANAGER.to_owned()),
+            ..PostParams::default()
+        };
+        if let Err(error) = events.create(&parameters, &event).await {
+            let refusal = refusal(&error);
+            let message = refusal.in_words(&REQUEST);
+            let error = chain(&error);
+            warn!(
+                event = reason.as_str(),
+                reason = refusal.reason().as_str(),
+                message,
+                error,
+                "an event is lost"
+            );
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Why a pass over an object stops, and how a pass is reported.
 
-use std::time::Duration;
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use irsa_core::{
-    outcome::{Aspect, Outcome},
+    outcome::{Aspect, Others, Outcome},
     vocabulary::{Class, ConditionType, Reason},
 };
 
 use crate::{leadership::NotLeader, object::Managed, shell::Report};
 
 /// A pass stops here: what is in the way, and which aspect it concerns.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Halt {
     /// The aspect.
     pub(crate) aspect: ConditionType,
@@ -18,6 +18,31 @@ pub(crate) struct Halt {
     pub(crate) reason: Reason,
     /// What is wrong and what to do.
     pub(crate) message: String,
+    /// What it was seen by, for the log alone: a condition must stay still where an error's words do not.
+    pub(crate) source: Option<Source>,
+}
+
+/// The error behind a halt.
+pub(crate) type Source = Arc<dyn Error + Send + Sync>;
+
+/// Two are the same when they say the same, whatever error it was seen by.
+impl PartialEq for Halt {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |halt: &Self| (halt.aspect, halt.reason);
+        said(self) == said(other) && self.message == other.message
+    }
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Halt {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
 }
 
 impl Halt {
@@ -26,6 +51,15 @@ impl Halt {
             aspect,
             reason,
             message: message.into(),
+            source: None,
+        }
+    }
+
+    /// The same with the error that it was seen by.
+    pub(crate) fn because(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self {
+            source: Some(Arc::new(source)),
+            ..self
         }
     }
 
@@ -49,7 +83,11 @@ pub(crate) struct Progress<S> {
     pub(crate) status: S,
     /// Look again after this at the latest.
     pub(crate) look_again: Option<Duration>,
+    /// Nothing has changed since an earlier pass found out the aspects that this one does not look at.
+    pub(crate) unchanged: bool,
     aspects: Vec<Aspect>,
+    /// Found by a look of its own, whatever the step said that stopped the pass.
+    looked_at: Option<Aspect>,
 }
 
 impl<S> Progress<S> {
@@ -61,8 +99,23 @@ impl<S> Progress<S> {
         Self {
             status: object.status().cloned().unwrap_or_default(),
             look_again: None,
+            unchanged: false,
             aspects: Vec::new(),
+            looked_at: None,
         }
+    }
+
+    /// Whether this pass has found out anything about an aspect.
+    pub(crate) fn has(&self, kind: ConditionType) -> bool {
+        self.aspects.iter().any(|aspect| aspect.kind == kind)
+    }
+
+    /// What a look of its own found, which nothing else in the pass overrules.
+    pub(crate) fn looked(&mut self, found: Result<(ConditionType, String), &Halt>) {
+        self.looked_at = Some(match found {
+            Ok((aspect, message)) => Aspect::holds(aspect, message),
+            Err(halt) => halt.aspect(),
+        });
     }
 
     /// One aspect is as it must be.
@@ -82,20 +135,29 @@ impl<S> Progress<S> {
 
     /// The report of a pass that ended like this.
     pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<S> {
+        let mut source = None;
         let outcome = match ended {
             Ok(message) => Outcome {
-                reason: Reason::Succeeded,
-                message,
                 aspects: self.aspects,
+                ..Outcome::new(Reason::Succeeded, message)
             },
             Err(halt) => {
                 // What stands in the way may show late that an aspect does not hold after all.
                 let others = self.aspects.into_iter().filter(|aspect| aspect.kind != halt.aspect);
-                let aspects = others.chain([halt.aspect()]).collect();
+                let aspects: Vec<Aspect> = others.chain([halt.aspect()]).collect();
+                let looked_at = self.looked_at;
+                let is_overruled = |aspect: &Aspect| looked_at.as_ref().is_some_and(|found| found.kind == aspect.kind);
+                let kept = aspects.into_iter().filter(|aspect| !is_overruled(aspect));
+                let aspects = kept.chain(looked_at.clone()).collect();
+                source = halt.source;
                 Outcome {
-                    reason: halt.reason,
-                    message: halt.message,
                     aspects,
+                    others: if self.unchanged {
+                        Others::Stand
+                    } else {
+                        Others::NotChecked
+                    },
+                    ..Outcome::new(halt.reason, halt.message)
                 }
             }
         };
@@ -103,6 +165,7 @@ impl<S> Progress<S> {
             outcome,
             status: self.status,
             look_again: self.look_again,
+            source,
         }
     }
 }
@@ -118,7 +181,9 @@ mod tests {
         let mut progress = Progress {
             status: IamRoleBindingStatus::default(),
             look_again: None,
+            unchanged: false,
             aspects: Vec::new(),
+            looked_at: None,
         };
         progress.holds(ConditionType::FederationReady, "yes");
         progress

@@ -12,8 +12,11 @@ pub mod events;
 pub mod federation;
 mod halt;
 pub mod instances;
+mod kube_errors;
 pub mod leadership;
 mod log;
 pub mod metrics;
 pub mod object;
 pub mod shell;
+
+pub use log::chain;

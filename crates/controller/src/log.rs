@@ -79,6 +79,18 @@ pub(crate) fn pass_span<K: Managed>(object: &K) -> Span {
     error_span!("pass", kind = K::KIND.as_str(), object, reconcile)
 }
 
+/// An error with its causes, each once: several libraries repeat what their cause says.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut told: Vec<String> = Vec::new();
+    for cause in causes.map(ToString::to_string) {
+        if told.last().is_none_or(|before| !before.contains(&cause)) {
+            told.push(cause);
+        }
+    }
+    told.join(": ")
+}
+
 tokio::task_local! {
     static CHANGES: RefCell<Vec<String>>;
 }

@@ -20,7 +20,7 @@ mod written;
 
 use std::{sync::Arc, time::Duration};
 
-use irsa_core::outcome::Outcome;
+use irsa_core::{outcome::Outcome, refusal::Request};
 use jiff::Timestamp;
 use kube::Client;
 
@@ -34,6 +34,7 @@ use crate::{
     backoff::Backoff,
     clock::Clock,
     events::Events,
+    kube_errors::{self, CLUSTER_ROLE},
     leadership::{Leadership, NotLeader, Permit},
     metrics::Metrics,
     object::{Managed, ObjectKey},
@@ -48,6 +49,8 @@ pub struct Report<S> {
     pub status: S,
     /// Look again no later than this, whatever the verdict's class asks for.
     pub look_again: Option<Duration>,
+    /// The error behind the verdict, for the log.
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl<S> Report<S> {
@@ -57,6 +60,7 @@ impl<S> Report<S> {
             outcome,
             status,
             look_again: None,
+            source: None,
         }
     }
 }
@@ -186,15 +190,30 @@ impl<L: Leadership> Shell<L> {
     }
 }
 
+/// What the shell writes itself.
+const fn request(action: &'static str, object: &'static str) -> Request<'static> {
+    Request {
+        action,
+        object,
+        role: CLUSTER_ROLE,
+        remedy: Some("that rule must let it"),
+    }
+}
+
 /// Why a pass could not even be concluded.
 #[derive(Debug, thiserror::Error)]
 pub enum PassError {
     /// Another replica leads.
     #[error(transparent)]
     NotLeader(#[from] NotLeader),
-    /// The Kubernetes API refused or could not be reached.
-    #[error("kubernetes API")]
-    Kubernetes(#[from] kube::Error),
+    /// The Kubernetes API refused a write of the shell's own, or could not be reached.
+    #[error("{}", kube_errors::refusal(source).in_words(.request))]
+    Kubernetes {
+        /// What was asked for.
+        request: Request<'static>,
+        /// The answer.
+        source: kube::Error,
+    },
     /// The pass was cut off.
     #[error("the pass took longer than {0:?}")]
     TimedOut(Duration),

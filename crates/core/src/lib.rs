@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod plan;
 pub mod policy_document;
 pub mod published;
+pub mod refusal;
 pub mod trust;
 pub mod vocabulary;
 pub mod words;

@@ -115,17 +115,33 @@ pub struct Outcome {
     pub reason: Reason,
     /// What is wrong and what to do, or what is now true.
     pub message: String,
-    /// The aspects that this pass looked at. An aspect left out keeps its last condition.
+    /// The aspects that this pass looked at.
     pub aspects: Vec<Aspect>,
+    /// What becomes of the others.
+    pub others: Others,
+}
+
+/// What becomes of aspects that a pass did not look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    /// An earlier pass confirmed them, and nothing that it rested on has changed: they keep their condition.
+    Stand,
+    /// Nobody vouches for them: they become Unknown, whatever was said of them before.
+    NotChecked,
 }
 
 impl Outcome {
-    /// An outcome with this verdict and no aspects yet.
+    /// An outcome with this verdict and no aspects yet: of a pass that ended early, unless it succeeded.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        let others = match reason {
+            Reason::Succeeded => Others::Stand,
+            _ => Others::NotChecked,
+        };
         Self {
             reason,
             message: message.into(),
             aspects: Vec::new(),
+            others,
         }
     }
 
@@ -158,7 +174,9 @@ pub struct Circumstances<'a> {
 /// The conditions that follow from an outcome, `Ready` first.
 pub fn conclude(outcome: &Outcome, given: &Circumstances<'_>) -> Vec<Condition> {
     if outcome.reason.class() == Class::Retry && rides_out(given) {
-        return given.previous.to_vec();
+        let ready = given.find(ConditionType::Ready).cloned();
+        let aspects = given.aspects.iter().map(|kind| ridden_out(*kind, outcome, given));
+        return ready.into_iter().chain(aspects).collect();
     }
     let judged = judge(outcome, given);
     let mut conditions = vec![given.condition(ConditionType::Ready, judged.ready, &judged.reason, &judged.message)];
@@ -279,10 +297,38 @@ fn aspect_condition(kind: ConditionType, outcome: &Outcome, given: &Circumstance
     if let Some(aspect) = outcome.aspects.iter().find(|aspect| aspect.kind == kind) {
         return given.condition(kind, aspect.status, aspect.reason.as_str(), &aspect.message);
     }
-    given
-        .find(kind)
-        .cloned()
-        .unwrap_or_else(|| given.condition(kind, Status::Unknown, Reason::Progressing.as_str(), "Not checked yet."))
+    let unknown = |reason: Reason, message: &str| given.condition(kind, Status::Unknown, reason.as_str(), message);
+    let stands = match outcome.reason {
+        Reason::Suspended => false,
+        _ => outcome.others == Others::Stand || kind.is_found_elsewhere(),
+    };
+    match given.find(kind) {
+        Some(previous) if stands => previous.clone(),
+        None if stands || outcome.reason == Reason::Progressing => unknown(Reason::Progressing, "Not checked yet."),
+        _ if outcome.reason == Reason::Suspended => {
+            unknown(Reason::Suspended, "Not checked while spec.suspend is true.")
+        }
+        _ => unknown(Reason::NotChecked, &not_checked(outcome.reason)),
+    }
+}
+
+fn not_checked(because: Reason) -> String {
+    format!("Not checked: the last pass ended with {because} before it came to this.")
+}
+
+/// An aspect of a healthy object in our own trouble. What one of several tries could not confirm stays Unknown until the trouble
+/// is over: each try fails somewhere else, and a status that follows them would be written with every one.
+fn ridden_out(kind: ConditionType, outcome: &Outcome, given: &Circumstances<'_>) -> Condition {
+    let next = aspect_condition(kind, outcome, given);
+    let same_trouble = |previous: &&Condition| {
+        previous.status == Status::Unknown
+            && previous.observed_generation == given.generation
+            && (previous.reason == outcome.reason.as_str() || previous.message == not_checked(outcome.reason))
+    };
+    match given.find(kind).filter(same_trouble) {
+        Some(previous) if next.status != Status::False => previous.clone(),
+        _ => next,
+    }
 }
 
 impl Circumstances<'_> {

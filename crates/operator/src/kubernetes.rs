@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use axum::http::{HeaderValue, header};
+use irsa_api::vocabulary::USER_AGENT;
 use kube::{Client, Config};
 
 /// A request that is no watch is answered within this or given up: kube has no limit of its own.
@@ -13,7 +15,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// # Errors
 /// When there is neither.
 pub(crate) async fn config() -> Result<Config, kube::config::InferConfigError> {
-    Ok(bounded(Config::infer().await?))
+    Ok(introduced(bounded(Config::infer().await?)))
+}
+
+/// How the operator introduces itself, to Kubernetes and to AWS: as kubectl and the controllers of Kubernetes do.
+pub(crate) fn user_agent() -> String {
+    let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{USER_AGENT} ({os}/{architecture})")
+}
+
+/// With our name in each request: kube sends none, and the audit log would show nobody.
+fn introduced(mut config: Config) -> Config {
+    if let Ok(value) = HeaderValue::from_str(&user_agent()) {
+        config.headers.push((header::USER_AGENT, value));
+    }
+    config
 }
 
 /// A client for the lease alone: nobody is asked before it writes, and whoever uses it retries in time by himself.
@@ -40,6 +56,17 @@ fn bounded(mut config: Config) -> Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_request_names_the_operator_and_its_version() {
+        let config = introduced(Config::new("https://10.0.0.1:6443".parse().unwrap()));
+        let [(name, value)] = config.headers.as_slice() else {
+            panic!("{:?}", config.headers)
+        };
+        assert_eq!(name, "user-agent");
+        let expected = concat!("irsa-anywhere/", env!("CARGO_PKG_VERSION"), " (");
+        assert!(value.to_str().unwrap().starts_with(expected), "{value:?}");
+    }
 
     #[test]
     fn the_api_server_is_never_reached_through_a_proxy() {

@@ -6,7 +6,7 @@ use futures::{FutureExt, future::Shared};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Rate, SdkConnect, Settings, WriteGate};
 use irsa_controller::{
-    binding,
+    binding, chain,
     events::Events,
     federation::{self, ControlPlane},
     instances::Instances,
@@ -180,7 +180,7 @@ where
 {
     let api: Api<K> = Api::all(client.clone());
     while let Err(error) = api.list_metadata(&ListParams::default().limit(1)).await {
-        warn!(%error, kind = %K::kind(&()), "the API server does not serve this kind yet");
+        warn!(error = chain(&error), kind = %K::kind(&()), "the API server does not serve this kind yet");
         tokio::time::sleep(RETRY).await;
     }
 }
@@ -192,6 +192,7 @@ fn settings(args: &Args, gate: WriteGate) -> Settings {
         allowed_accounts: args.accounts(),
         rate: Rate::of(args.aws_calls_per_second.into()),
         gate,
+        user_agent: kubernetes::user_agent(),
         ..Settings::default()
     }
 }
@@ -207,7 +208,7 @@ async fn cluster_uid(client: &Client) -> String {
         {
             Ok(Some(uid)) => return uid,
             Ok(None) => warn!("the namespace kube-system has no UID"),
-            Err(error) => warn!(%error, "cannot read the namespace kube-system"),
+            Err(error) => warn!(error = chain(&error), "cannot read the namespace kube-system"),
         }
         tokio::time::sleep(RETRY).await;
     }

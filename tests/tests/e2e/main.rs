@@ -17,6 +17,7 @@ mod main_job;
 mod operator;
 mod overlays;
 mod reasons;
+mod refusals;
 mod restored;
 mod rights;
 mod s3;

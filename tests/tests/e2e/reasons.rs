@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 6] = [
+const ELSEWHERE: [(Reason, &str); 9] = [
     (
         Reason::ClusterCopied,
         "takes a second control plane; tests/tests/coexistence/copies.rs",
@@ -28,6 +28,15 @@ const ELSEWHERE: [(Reason, &str); 6] = [
     (
         Reason::KeysUnusable,
         "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",
+    ),
+    (Reason::AdmissionDenied, "tests/tests/e2e/refusals.rs"),
+    (
+        Reason::NamespaceTerminating,
+        "the binding goes with its namespace; crates/core/src/refusal/tests.rs",
+    ),
+    (
+        Reason::NotChecked,
+        "no verdict on an object; crates/controller/src/federation/tests/early_ends.rs",
     ),
     (Reason::LargeAccount, "no verdict on an object; tests/tests/budget"),
     (Reason::ApiAudienceShared, "no verdict on an object; around.rs"),

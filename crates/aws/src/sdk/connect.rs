@@ -68,7 +68,7 @@ impl SdkConnect {
         Self(Arc::new(Inner {
             http,
             wire,
-            public: SdkPublicReader::new(public, &settings.timeouts),
+            public: SdkPublicReader::new(public, &settings.timeouts, settings.user_agent.clone()),
             attempts: Attempts::default(),
             limiters: Limiters::new(settings.rate),
             connections: Mutex::default(),
@@ -117,6 +117,7 @@ impl Inner {
             self.settings.timeouts.attempt,
             self.limiters.of(""),
             self.settings.gate.clone(),
+            self.settings.user_agent.clone(),
         ));
         let config = self.configure(connection, Arc::clone(&meter)).await;
         let caller = who_am_i(&aws_sdk_sts::Client::new(&config)).await?;

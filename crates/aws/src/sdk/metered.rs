@@ -42,17 +42,25 @@ pub(crate) struct Meter {
     gate: WriteGate,
     strangers: Arc<Limiter>,
     account: OnceLock<Arc<Limiter>>,
+    user_agent: String,
 }
 
 impl Meter {
     /// `strangers` is the limiter of those whose account is not known yet.
-    pub(crate) fn new(attempts: Attempts, timeout: Duration, strangers: Arc<Limiter>, gate: WriteGate) -> Self {
+    pub(crate) fn new(
+        attempts: Attempts,
+        timeout: Duration,
+        strangers: Arc<Limiter>,
+        gate: WriteGate,
+        user_agent: String,
+    ) -> Self {
         Self {
             attempts,
             timeout,
             gate,
             strangers,
             account: OnceLock::new(),
+            user_agent,
         }
     }
 
@@ -157,7 +165,8 @@ struct Metered {
 }
 
 impl HttpConnector for Metered {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        introduce(&mut request, &self.meter.user_agent);
         let operation = operation_of(&request);
         if operation.is_none() && !is_signed(&request) {
             // Not AWS's API: instance metadata, a container's credentials.
@@ -170,6 +179,20 @@ impl HttpConnector for Metered {
             answer.unwrap_or_else(|closed| Err(ConnectorError::user(closed.into())))
         })
     }
+}
+
+/// Puts our name before the SDK's own. Here and not by an interceptor, so that clients which fetch credentials say it too; the
+/// signature leaves this header out.
+fn introduce(request: &mut HttpRequest, user_agent: &str) {
+    if user_agent.is_empty() {
+        return;
+    }
+    let sdk = request.headers().get("user-agent").unwrap_or_default();
+    let both = format!("{user_agent} {sdk}");
+    // What is no header value was refused by nobody until now, and is worth no failed call.
+    let _ = request
+        .headers_mut()
+        .try_insert("user-agent", both.trim_end().to_owned());
 }
 
 /// The answer with its body read, so that the time limit covers it and a throttling code can be seen in it.
@@ -314,6 +337,25 @@ mod tests {
         assert!(whole(answered(MAX_ANSWER)).await.is_ok());
         let endless = whole(answered(MAX_ANSWER + 1)).await.unwrap_err();
         assert!(crate::sdk::call::find::<TooLong>(&endless).is_some(), "{endless}");
+    }
+
+    #[test]
+    fn our_name_comes_before_the_sdks() {
+        let agent = |ours: &str, sdk: Option<&'static str>| {
+            let mut request = HttpRequest::get("https://iam.amazonaws.com/").unwrap();
+            if let Some(sdk) = sdk {
+                request.headers_mut().insert("user-agent", sdk);
+            }
+            introduce(&mut request, ours);
+            request.headers().get("user-agent").map(str::to_owned)
+        };
+        let ours = "irsa-anywhere/1.2 (linux/x86_64)";
+        assert_eq!(
+            agent(ours, Some("aws-sdk-rust/1.3")).unwrap(),
+            format!("{ours} aws-sdk-rust/1.3")
+        );
+        assert_eq!(agent(ours, None).unwrap(), ours);
+        assert_eq!(agent("", Some("aws-sdk-rust/1.3")).unwrap(), "aws-sdk-rust/1.3");
     }
 
     fn form(body: &'static str) -> HttpRequest {

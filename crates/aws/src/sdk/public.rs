@@ -28,13 +28,19 @@ const MAX_REFUSAL_BYTES: usize = 4096;
 pub struct SdkPublicReader {
     connector: SharedHttpConnector,
     timeout: Duration,
+    user_agent: String,
 }
 
 impl SdkPublicReader {
-    pub(super) fn new(connector: SharedHttpConnector, timeouts: &Timeouts) -> Self {
+    pub(super) fn new(connector: SharedHttpConnector, timeouts: &Timeouts, user_agent: String) -> Self {
         Self {
             connector,
             timeout: timeouts.public_read,
+            user_agent: if user_agent.is_empty() {
+                "irsa-anywhere".to_owned()
+            } else {
+                user_agent
+            },
         }
     }
 
@@ -103,7 +109,7 @@ impl PublicReader for SdkPublicReader {
         let headers = request.headers_mut();
         let broken = |error: &dyn std::fmt::Display| PublicReadError::Unreachable(error.to_string());
         headers
-            .try_insert("user-agent", "irsa-anywhere")
+            .try_insert("user-agent", self.user_agent.clone())
             .map_err(|error| broken(&error))?;
         if let Some(etag) = if_none_match {
             headers

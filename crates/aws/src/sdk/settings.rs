@@ -23,6 +23,9 @@ pub struct Settings {
     pub timeouts: Timeouts,
     /// Asked for each attempt of a write, when the limiter has let it pass. Default: always open.
     pub gate: WriteGate,
+    /// Name and version, `name/1.2 (platform)`, that requests to AWS and anonymous reads begin their User-Agent with: what
+    /// CloudTrail and access logs show. Default: none.
+    pub user_agent: String,
 }
 
 /// The way out to the Internet.

@@ -5,10 +5,14 @@ use irsa_core::{
     denial::Denial,
     naming::RoleName,
     plan::binding::BindingStep,
+    refusal::Request,
     vocabulary::{ConditionType, Reason},
 };
 
-use crate::halt::Halt;
+use crate::{
+    halt::Halt,
+    kube_errors::{self, CLUSTER_ROLE},
+};
 
 /// A call that failed for a reason that has nothing to do with what it was about.
 pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
@@ -103,26 +107,15 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
 }
 
 /// The Kubernetes API refused something about a ServiceAccount, or could not be reached.
-pub(crate) fn kubernetes_halt(account: &str, error: &kube::Error) -> Halt {
-    let aspect = ConditionType::ServiceAccountsSynced;
-    match error {
-        kube::Error::Api(status) if status.is_forbidden() => {
-            let message = format!(
-                "The Kubernetes API does not let the operator change the ServiceAccount {account}: {}; extend the \
-                 operator's ClusterRole.",
-                status.message.trim_end_matches('.')
-            );
-            Halt::new(aspect, Reason::AccessDenied, message)
-        }
-        kube::Error::Api(status) if status.is_conflict() => {
-            let message = format!("The ServiceAccount {account} was changed by somebody else at the same moment.");
-            Halt::new(aspect, Reason::WriteConflict, message)
-        }
-        _ => {
-            let message = format!("The Kubernetes API could not be asked about the ServiceAccount {account}.");
-            Halt::new(aspect, Reason::ApiServerUnavailable, message)
-        }
-    }
+pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -> Halt {
+    let object = format!("the ServiceAccount {account}");
+    let request = Request {
+        action,
+        object: &object,
+        role: CLUSTER_ROLE,
+        remedy: Some("have the ServiceAccount meet that rule"),
+    };
+    kube_errors::halt(ConditionType::ServiceAccountsSynced, &request, error)
 }
 
 #[cfg(test)]
@@ -226,20 +219,5 @@ mod tests {
             assert_eq!(halt.reason, Reason::AwsUnavailable);
             assert!(halt.message.contains("AWS_ENDPOINT_URL"), "{}", halt.message);
         }
-    }
-
-    #[test]
-    fn trouble_with_the_kubernetes_api_has_its_class() {
-        let api = |code: u16, reason: &str| {
-            let status = kube::core::Status {
-                code,
-                reason: reason.to_owned(),
-                ..kube::core::Status::default()
-            };
-            kubernetes_halt("app", &kube::Error::Api(Box::new(status))).reason
-        };
-        assert_eq!(api(403, "Forbidden"), Reason::AccessDenied);
-        assert_eq!(api(409, "Conflict"), Reason::WriteConflict);
-        assert_eq!(api(500, "InternalError"), Reason::ApiServerUnavailable);
     }
 }

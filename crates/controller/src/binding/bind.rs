@@ -10,6 +10,7 @@ use irsa_core::{
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
+use tracing::debug;
 
 use super::{
     Bindings,
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     halt::{Halt, Progress},
     leadership::{Leadership, Permit},
+    log::chain,
     object::Managed,
 };
 
@@ -43,17 +45,17 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.memory.expect_account(&namespace, name, desired.clone());
             let observed = accounts::read(&api, name)
                 .await
-                .map_err(|error| kubernetes_halt(name, &error));
+                .map_err(|error| kubernetes_halt("read", name, error));
             let synced = match observed {
                 Ok(observed) => self.sync_account(binding, &api, name, desired, observed).await,
                 Err(halt) => Err(halt),
             };
-            trouble = trouble.or(synced.err());
+            trouble = first_of(trouble, synced);
         }
         let bound: BTreeSet<String> = desired.keys().cloned().collect();
         let before = bound_before(binding);
         for name in before.difference(&bound) {
-            trouble = trouble.or(self.unbind_account(binding, &api, name, &role_arn).await.err());
+            trouble = first_of(trouble, self.unbind_account(binding, &api, name, &role_arn).await);
         }
         let left = if trouble.is_some() {
             subjects_before(binding)
@@ -151,8 +153,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         keys: &AccountKeys,
     ) -> Result<Account, Halt> {
         let _permit = self.permit()?;
+        let action = if matches!(target, Target::New) {
+            "create"
+        } else {
+            "change"
+        };
         let applied = accounts::apply(api, name, target, keys).await;
-        applied.map_err(|error| kubernetes_halt(name, &error))
+        applied.map_err(|error| kubernetes_halt(action, name, error))
     }
 
     /// Says so once: when the condition does not say so yet. What no condition says, because of another ServiceAccount's
@@ -183,25 +190,25 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .release_account(&binding.namespace().unwrap_or_default(), name);
         let observed = accounts::read(api, name)
             .await
-            .map_err(|error| kubernetes_halt(name, &error))?;
+            .map_err(|error| kubernetes_halt("read", name, error))?;
         let Some(account) = observed else { return Ok(()) };
-        let undone = match account.removal(&binding.name_any(), role_arn) {
+        let (action, undone) = match account.removal(&binding.name_any(), role_arn) {
             AccountRemoval::Nothing => return Ok(()),
             AccountRemoval::Clear => {
                 let _permit = self.permit()?;
                 let cleared = accounts::apply(api, name, Target::Existing(&account), &AccountKeys::default()).await;
-                cleared.map(|_| ())
+                ("change", cleared.map(|_| ()))
             }
             AccountRemoval::Strip => {
                 let _permit = self.permit()?;
-                accounts::strip(api, name, &account).await
+                ("change", accounts::strip(api, name, &account).await)
             }
             AccountRemoval::Delete => {
                 let _permit = self.permit()?;
-                accounts::delete(api, name, &account).await
+                ("delete", accounts::delete(api, name, &account).await)
             }
         };
-        undone.map_err(|error| kubernetes_halt(name, &error))
+        undone.map_err(|error| kubernetes_halt(action, name, error))
     }
 
     fn permit(&self) -> Result<Permit, Halt> {
@@ -209,6 +216,20 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .permit()
             .map_err(|error| Halt::not_leader(ConditionType::ServiceAccountsSynced, error))
     }
+}
+
+/// The first trouble is the verdict; of the others the log tells.
+fn first_of(trouble: Option<Halt>, ended: Result<(), Halt>) -> Option<Halt> {
+    let (Some(first), Err(another)) = (&trouble, &ended) else {
+        return trouble.or(ended.err());
+    };
+    debug!(
+        reason = another.reason.as_str(),
+        error = chain(another),
+        "beside {}",
+        first.reason
+    );
+    trouble
 }
 
 /// Names of the ServiceAccounts that a binding may have touched: those in its status.

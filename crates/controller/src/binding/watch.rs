@@ -35,6 +35,7 @@ use crate::{
     births::Births,
     instances::Instances,
     leadership::Leadership,
+    log::chain,
     object::{ObjectKey, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
@@ -234,7 +235,7 @@ async fn watch_federations(client: Client, federations: &Federations, waker: &Wa
                     waker.wake_users(&federation.name_any());
                 }
             }
-            Err(error) => debug!(%error, "the watch of federations was interrupted"),
+            Err(error) => debug!(error = chain(&error), "the watch of federations was interrupted"),
         }
     }
 }
@@ -258,7 +259,7 @@ async fn watch_namespaces(
     while let Some(namespace) = relabelled.next().await {
         match namespace {
             Ok(namespace) => waker.wake_namespace(&namespace.name_any()),
-            Err(error) => debug!(%error, "the watch of namespaces was interrupted"),
+            Err(error) => debug!(error = chain(&error), "the watch of namespaces was interrupted"),
         }
     }
 }
@@ -273,7 +274,7 @@ async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
             Ok(Event::Delete(account)) => (account, false),
             Ok(Event::Init | Event::InitDone) => continue,
             Err(error) => {
-                debug!(%error, "the watch of ServiceAccounts was interrupted");
+                debug!(error = chain(&error), "the watch of ServiceAccounts was interrupted");
                 continue;
             }
         };

@@ -73,6 +73,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                     trouble.reason
                 },
                 message: format!("{sentence} {}", trouble.message),
+                source: trouble.source,
                 ..halt
             },
         }

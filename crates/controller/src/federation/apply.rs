@@ -5,11 +5,11 @@ use std::time::Duration;
 use irsa_api::{OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
-    documents::{self, sha256_hex},
+    documents,
     history::Advance,
     plan::{
-        binding::{Cause, Fingerprint},
-        federation::{DesiredFederation, DocumentKind, FederationPlan, FederationStep, ObservedBucket},
+        binding::Cause,
+        federation::{FederationPlan, FederationStep, ObservedBucket},
     },
     published::judge_external,
     vocabulary::{ConditionType, EventReason, Reason},
@@ -25,10 +25,11 @@ use super::{
     external::External,
     home::check_home,
     keys,
+    last_look::public_in_words,
     memory::{Full, Served},
     observe,
     public::{self, Expected},
-    report::{Comparison, fill_status, hold_aspects, in_words},
+    report::{Comparison, fill_status, hold_aspects, in_words, made_before},
     roles,
     servers::ApiServers,
     siblings,
@@ -57,7 +58,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             roles::note(&findings, federation.spec.interval.get(), progress);
         }
         let wanted = Step::Validate.of(|| validate(federation, &self.cluster))?;
-        let looking = self.observe_cluster(&wanted, progress);
+        let looking = self.observe_cluster(federation, &wanted, progress);
         let seen = Step::Observe.run(looking).await;
         Step::Observe
             .run(Box::pin(self.look_around(federation, progress)))
@@ -66,6 +67,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let unchanged = self.find_unchanged(federation, &wanted, &seen);
         if let Some(ended) = Step::Observe.run(unchanged).await {
             progress.look_again = Some(DOCUMENT_CHECK);
+            progress.unchanged = true;
             return ended;
         }
         self.memory.doubt(&ObjectKey::of(federation));
@@ -93,12 +95,14 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     /// pass, so that the issuer can be switched while everything else is ready.
     async fn observe_cluster(
         &self,
+        federation: &OidcFederation,
         wanted: &Wanted,
         progress: &mut Progress<OidcFederationStatus>,
     ) -> Result<Seen, Halt> {
         let reading = self.servers.read().await;
         let stored = self.records().load(&wanted.record_name).await?;
         let seen = Seen::new(reading, stored)?;
+        self.memory.see(ObjectKey::of(federation), seen.clone());
         match seen.check_issuer(wanted) {
             Ok(()) => progress.holds(
                 ConditionType::IssuerMatched,
@@ -252,7 +256,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let key = ObjectKey::of(federation);
         let executed = self.births.during(&key, plan.steps.iter().any(creates), executed).await;
         self.announce(federation, compared, plan.cause, &done).await;
-        let failed = executed.as_ref().err().map(|halt| halt.aspect);
+        // A bucket is opened before the first document is put into it: what was not done decides, not what was refused.
+        let undone = plan.steps.iter().filter(|step| !done.steps.contains(step));
+        let undone = undone.map(FederationStep::aspect).min();
+        let failed = executed
+            .as_ref()
+            .err()
+            .map(|halt| undone.map_or(halt.aspect, |undone| undone.min(halt.aspect)));
         fill_status(&mut progress.status, wanted, compared, &done, failed);
         hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
@@ -278,7 +288,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                     progress.holds(readable, "Anybody can read both documents.");
                     Ok(external.served.clone())
                 }
-                Some(Err(halt)) => Err(halt.clone()),
+                Some(Err(halt)) => {
+                    progress.note(halt);
+                    Err(halt.clone())
+                }
                 None => Err(Halt::new(readable, Reason::Progressing, "Nothing is published yet.")),
             };
         };
@@ -295,8 +308,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             known: &compared.advance.keys,
             fresh: written.steps.iter().any(opened),
         };
-        let served = expected.check(&self.public, aws, &bucket).await?;
-        progress.holds(readable, "Anybody can read both documents, byte for byte.");
+        let served = expected.check(&self.public, aws, &bucket).await;
+        let served = served.inspect_err(|halt| progress.note(halt))?;
+        progress.holds(readable, public_in_words());
         Ok(served)
     }
 
@@ -328,7 +342,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         ended
     }
 
-    fn count_public_read(&self, federation: &OidcFederation) {
+    pub(super) fn count_public_read(&self, federation: &OidcFederation) {
         let objects = &self.shell.metrics.objects;
         objects.read_publicly(ObjectKey::of(federation), self.shell.now());
     }
@@ -387,21 +401,6 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 fn verdict(wanted: &Wanted, seen: &Seen, advance: &Advance) -> Result<(), Halt> {
     seen.check(wanted)?;
     keys::check_any_left(advance)
-}
-
-/// A federation that was ready before this process started has been made what its spec says by an earlier one, unless
-/// its keys have changed meanwhile.
-fn made_before(federation: &OidcFederation, desired: &DesiredFederation) -> Option<Fingerprint> {
-    let ready = federation.conditions().iter().any(|condition| {
-        condition.type_ == ConditionType::Ready.as_str()
-            && condition.status == "True"
-            && condition.observed_generation == Some(federation.generation())
-    });
-    let same = match desired.document(DocumentKind::Jwks) {
-        Some(jwks) => federation.status.as_ref()?.published.as_ref()?.jwks.sha256 == sha256_hex(&jwks.bytes),
-        None => true,
-    };
-    (ready && same).then(|| desired.fingerprint())
 }
 
 fn is_about_provider(step: &FederationStep) -> bool {

@@ -6,6 +6,7 @@ use irsa_core::{
     history::KeyRecord,
     outcome::Outcome,
     plan::federation::{FederationPlan, FederationStep, ObservedFederation},
+    refusal::Request,
     vocabulary::{CLAIM, ConditionType, EventReason, Reason},
 };
 use kube::{
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     halt::{Halt, Progress},
+    kube_errors::{self, CLUSTER_ROLE},
     leadership::Leadership,
     object::ObjectKey,
     shell::{Cleanup, Lenient},
@@ -114,9 +116,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             // Without the CRD there are none.
             Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
             Err(error) => {
-                let message = format!("The IamRoleBindings of the cluster could not be listed: {error}.");
-                let aspect = ConditionType::ProviderRegistered;
-                return Err(Halt::new(aspect, Reason::ApiServerUnavailable, message));
+                let request = Request {
+                    action: "list",
+                    object: "the IamRoleBindings of the cluster",
+                    role: CLUSTER_ROLE,
+                    remedy: None,
+                };
+                return Err(kube_errors::halt(ConditionType::ProviderRegistered, &request, error));
             }
         };
         let refers = |binding: &&User| {

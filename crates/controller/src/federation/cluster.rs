@@ -6,6 +6,7 @@ use irsa_core::{
     history::KeyRecord,
     issuer_flags::mismatch,
     jwks::{self, KeySet},
+    refusal::Request,
     vocabulary::{ConditionType, FIELD_MANAGER, Reason},
 };
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -18,7 +19,11 @@ use super::{
     servers::{Reading, ServerError},
     validate::Wanted,
 };
-use crate::{halt::Halt, log};
+use crate::{
+    halt::Halt,
+    kube_errors::{self, ROLE},
+    log,
+};
 
 /// The one key of the ConfigMap.
 const DATA_KEY: &str = "keys.json";
@@ -144,7 +149,7 @@ impl Records {
 
     pub(crate) async fn load(&self, name: &str) -> Result<StoredRecord, Halt> {
         let found = self.api.get_opt(name).await;
-        let config_map = found.map_err(|error| kubernetes_halt("read", name, &error))?;
+        let config_map = found.map_err(|error| kubernetes_halt("read", name, error))?;
         let text = config_map
             .as_ref()
             .and_then(|found| found.data.as_ref()?.get(DATA_KEY).cloned());
@@ -164,13 +169,11 @@ impl Records {
         config_map.metadata.name = Some(name.to_owned());
         config_map.metadata.managed_fields = None;
         config_map.data = Some([(DATA_KEY.to_owned(), record.to_owned())].into());
-        let saved = match &before.config_map {
-            Some(_) => self.api.replace(name, &parameters, &config_map).await,
-            None => self.api.create(&parameters, &config_map).await,
+        let (action, saved) = match &before.config_map {
+            Some(_) => ("change", self.api.replace(name, &parameters, &config_map).await),
+            None => ("create", self.api.create(&parameters, &config_map).await),
         };
-        saved
-            .map(|_| ())
-            .map_err(|error| kubernetes_halt("write", name, &error))
+        saved.map(|_| ()).map_err(|error| kubernetes_halt(action, name, error))
     }
 
     /// Deletes the record; one that is gone already is fine.
@@ -181,28 +184,18 @@ impl Records {
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-            Err(error) => Err(kubernetes_halt("delete", name, &error)),
+            Err(error) => Err(kubernetes_halt("delete", name, error)),
         }
     }
 }
 
-fn kubernetes_halt(action: &str, name: &str, error: &kube::Error) -> Halt {
-    let (reason, message) = match error {
-        kube::Error::Api(status) if status.is_forbidden() => (
-            Reason::AccessDenied,
-            format!(
-                "The Kubernetes API does not let the operator {action} the ConfigMap {name}; extend the Role in its \
-                 namespace."
-            ),
-        ),
-        kube::Error::Api(status) if status.is_conflict() || status.code == 409 => (
-            Reason::WriteConflict,
-            format!("The ConfigMap {name} was changed by somebody else at the same moment."),
-        ),
-        _ => (
-            Reason::ApiServerUnavailable,
-            format!("The Kubernetes API could not be asked to {action} the ConfigMap {name}."),
-        ),
+fn kubernetes_halt(action: &str, name: &str, error: kube::Error) -> Halt {
+    let object = format!("the ConfigMap {name}");
+    let request = Request {
+        action,
+        object: &object,
+        role: ROLE,
+        remedy: Some("that rule must let it"),
     };
-    Halt::new(ConditionType::KeysObserved, reason, message)
+    kube_errors::halt(ConditionType::KeysObserved, &request, error)
 }

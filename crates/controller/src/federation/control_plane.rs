@@ -21,6 +21,7 @@ use super::{
     account::Account,
     servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
 };
+use crate::log::chain;
 
 /// A name that every API server's certificate has, whatever its address.
 const TLS_NAME: &str = "kubernetes.default.svc";
@@ -176,7 +177,10 @@ pub(crate) async fn server_addresses(client: &Client) -> Result<Vec<String>, Sho
         Err(error) => Err(error),
     };
     let found = found.map_err(|error| {
-        debug!(%error, "cannot read the EndpointSlice of the API servers");
+        debug!(
+            error = chain(&error),
+            "cannot read the EndpointSlice of the API servers"
+        );
         match error {
             kube::Error::Api(status) if status.is_forbidden() => Shortfall::Forbidden,
             _ => Shortfall::NoAddress,
@@ -216,7 +220,7 @@ async fn get(client: &Client, path: &str) -> Result<String, ServerError> {
         Err(kube::Error::Api(status)) if status.code == 404 => Err(ServerError::NotServed),
         Err(kube::Error::Api(status)) => Err(ServerError::Unreachable(format!("HTTP status {}", status.code))),
         Err(error) => {
-            debug!(%error, path, "an API server cannot be read");
+            debug!(error = chain(&error), path, "an API server cannot be read");
             Err(ServerError::Unreachable("no connection".to_owned()))
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use irsa_core::plan::binding::Fingerprint;
 use tokio::time::Instant;
 
-use super::around::Around;
+use super::{around::Around, cluster::Seen};
 use crate::{halt::Halt, object::ObjectKey};
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
@@ -46,9 +46,20 @@ pub(super) struct Memory {
     let_go: Mutex<HashSet<ObjectKey>>,
     around: Mutex<HashMap<ObjectKey, Arc<Around>>>,
     challenges: Mutex<HashMap<ObjectKey, (String, Instant)>>,
+    seen: Mutex<HashMap<ObjectKey, Seen>>,
 }
 
 impl Memory {
+    /// What this pass has seen of the cluster, for a look at the end of one that ends early.
+    pub(super) fn see(&self, federation: ObjectKey, seen: Seen) {
+        lock(&self.seen).insert(federation, seen);
+    }
+
+    /// What this pass has seen of the cluster; nothing where it did not come that far.
+    pub(super) fn take_seen(&self, federation: &ObjectKey) -> Option<Seen> {
+        lock(&self.seen).remove(federation)
+    }
+
     /// The last full pass, if AWS was then as it must be.
     pub(super) fn full(&self, federation: &ObjectKey) -> Option<Full> {
         lock(&self.full).get(federation).cloned()

@@ -21,6 +21,7 @@ mod external;
 mod home;
 mod instance;
 mod keys;
+mod last_look;
 mod memory;
 mod observe;
 mod public;
@@ -93,6 +94,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
     async fn apply(&self, federation: &OidcFederation) -> Report<OidcFederationStatus> {
         let mut progress = Progress::of(federation);
         let ended = self.make_true(federation, &mut progress).await;
+        let ended = self.look_anyway(federation, ended, &mut progress).await;
         progress.report(ended)
     }
 

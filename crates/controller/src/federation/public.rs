@@ -1,10 +1,10 @@
 //! The two documents as anybody gets them.
 
 use futures::future::join;
-use irsa_api::{BucketAccess, S3Publish};
+use irsa_api::{BucketAccess, PublishedDocument, PublishedDocuments, S3Publish};
 use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
 use irsa_core::{
-    documents,
+    documents::{self, sha256_hex},
     history::KnownKey,
     plan::federation::{DesiredFederation, DocumentKind},
     published::is_known,
@@ -61,7 +61,12 @@ impl Expected<'_> {
                 } else {
                     None
                 };
-                Err(self.halt(&url, &trouble, block))
+                Err(halt(
+                    &url,
+                    &trouble,
+                    self.fresh,
+                    &remedy(self.wanted, self.s3.access, block),
+                ))
             }
         }
     }
@@ -87,7 +92,7 @@ impl Expected<'_> {
                     (true, _) => Trouble::Older,
                     // Nobody can verify a token by it.
                     _ if documents::is_markup(&document.bytes) => Trouble::NoDocument(document.content_type),
-                    (false, kind) => Trouble::Foreign(kind),
+                    (false, kind) => Trouble::Foreign(kind, "while the bucket has the right ones"),
                 };
                 Err((url, trouble))
             }
@@ -95,77 +100,130 @@ impl Expected<'_> {
             Err(error) => Err((url, Trouble::Read(error))),
         }
     }
+}
 
-    fn halt(&self, url: &str, trouble: &Trouble, block: Option<PublicAccessBlock>) -> Halt {
-        let (reason, message) = match trouble {
-            Trouble::Older => (
-                Reason::Propagating,
-                format!("{url} still shows another version, as a cache in front of the bucket may for a while."),
+/// What was published last, by its digests: for a pass that ended before it knew what must be there now.
+pub(super) struct LastPublished<'a> {
+    pub(super) wanted: &'a Wanted,
+    pub(super) access: BucketAccess,
+    pub(super) published: &'a PublishedDocuments,
+    /// The cluster's keys, where they are known.
+    pub(super) known: Option<&'a [KnownKey]>,
+}
+
+impl LastPublished<'_> {
+    /// Reads both documents anonymously.
+    ///
+    /// # Errors
+    /// What is in the way, as far as it can be known without AWS.
+    pub(super) async fn check<P: PublicReader>(&self, public: &P) -> Result<(), Halt> {
+        let PublishedDocuments { discovery, jwks } = self.published;
+        let (discovery, jwks) = join(
+            self.read(public, DocumentKind::Discovery, discovery),
+            self.read(public, DocumentKind::Jwks, jwks),
+        )
+        .await;
+        discovery.and(jwks)
+    }
+
+    async fn read<P: PublicReader>(
+        &self,
+        public: &P,
+        kind: DocumentKind,
+        published: &PublishedDocument,
+    ) -> Result<(), Halt> {
+        let url = &published.url;
+        let trouble = match public.read(url, None).await {
+            Ok(PublicRead::Document(document)) if sha256_hex(&document.bytes) == published.sha256 => return Ok(()),
+            Ok(PublicRead::Document(document)) => match (kind, self.known) {
+                (DocumentKind::Discovery, _) if documents::leads_to(&document.bytes, &self.wanted.issuer) => {
+                    Trouble::Older
+                }
+                (DocumentKind::Jwks, Some(known)) if is_known(&document.bytes, known) => Trouble::Older,
+                _ if documents::is_markup(&document.bytes) => Trouble::NoDocument(document.content_type),
+                (DocumentKind::Jwks, None) => Trouble::Unjudged,
+                _ => Trouble::Foreign(kind, "and not what was published last"),
+            },
+            Ok(PublicRead::NotModified) => Trouble::Older,
+            Err(error) => Trouble::Read(error),
+        };
+        Err(halt(url, &trouble, false, &remedy(self.wanted, self.access, None)))
+    }
+}
+
+fn halt(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> Halt {
+    let (reason, message) = match trouble {
+        Trouble::Older => (
+            Reason::Propagating,
+            format!("{url} still shows another version, as a cache in front of the bucket may for a while."),
+        ),
+        Trouble::NoDocument(content_type) => (
+            Reason::AwsUnavailable,
+            format!(
+                "{url} was answered here with a page instead of a document ({}): check the proxies on the way, and what is in \
+                 front of the bucket.",
+                content_type.as_deref().unwrap_or("without a content type")
             ),
-            Trouble::Foreign(kind) => {
-                let what = match kind {
-                    DocumentKind::Jwks => "keys that are not this cluster's, or revoked ones",
-                    DocumentKind::Discovery => "a discovery document that names another issuer or other keys",
-                };
-                (
-                    Reason::PublicAccessBlocked,
-                    format!(
-                        "{url} serves {what}, while the bucket has the right ones. Whoever serves that address could get \
-                         AWS credentials of every bound ServiceAccount: find out who it is."
-                    ),
-                )
-            }
-            Trouble::NoDocument(content_type) => (
-                Reason::AwsUnavailable,
-                format!(
-                    "{url} was answered here with a page instead of a document ({}), while the bucket has the right document: \
-                     check the proxies on the way, and what is in front of the bucket.",
-                    content_type.as_deref().unwrap_or("without a content type")
-                ),
-            ),
-            Trouble::Read(error) if is_network(error) => (
-                Reason::AwsUnavailable,
-                format!("{url} could not be read from here: {error}; check the proxies on the way."),
-            ),
-            Trouble::Read(error @ PublicReadError::KmsEncrypted) => {
-                (Reason::PublicAccessBlocked, format!("{url} {}", kms_encrypted(error)))
-            }
-            Trouble::Read(error) if self.fresh => (
-                Reason::Propagating,
-                format!("{url} cannot be read by everybody yet: {error}."),
-            ),
-            Trouble::Read(error) => (
+        ),
+        Trouble::Unjudged => (
+            Reason::Propagating,
+            format!("{url} shows something else than what was published last, and the cluster's keys are not known."),
+        ),
+        Trouble::Foreign(kind, instead) => {
+            let what = match kind {
+                DocumentKind::Jwks => "keys that are not this cluster's, or revoked ones",
+                DocumentKind::Discovery => "a discovery document that names another issuer or other keys",
+            };
+            (
                 Reason::PublicAccessBlocked,
-                format!("{url} cannot be read by everybody: {error}. {}", self.remedy(block)),
-            ),
-        };
-        Halt::new(ConditionType::PubliclyReadable, reason, message)
-    }
+                format!(
+                    "{url} serves {what}, {instead}. Whoever serves that address could get \
+                     AWS credentials of every bound ServiceAccount: find out who it is."
+                ),
+            )
+        }
+        Trouble::Read(error) if is_network(error) => (
+            Reason::AwsUnavailable,
+            format!("{url} could not be read from here: {error}; check the proxies on the way."),
+        ),
+        Trouble::Read(error @ PublicReadError::KmsEncrypted) => {
+            (Reason::PublicAccessBlocked, format!("{url} {}", kms_encrypted(error)))
+        }
+        Trouble::Read(error) if fresh => (
+            Reason::Propagating,
+            format!("{url} cannot be read by everybody yet: {error}."),
+        ),
+        Trouble::Read(error) => (
+            Reason::PublicAccessBlocked,
+            format!("{url} cannot be read by everybody: {error}. {remedy}"),
+        ),
+    };
+    Halt::new(ConditionType::PubliclyReadable, reason, message)
+}
 
-    fn remedy(&self, block: Option<PublicAccessBlock>) -> String {
-        let known = match (self.s3.access, block) {
-            (BucketAccess::Unmanaged, _) => {
-                let statement = self.wanted.statement().map(|statement| statement.to_json());
-                return format!(
-                    "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is \
-                     the bucket itself, by this statement in its policy: {}.",
-                    statement.unwrap_or_default()
-                );
-            }
-            (BucketAccess::BucketPolicy, Some(block)) if block.restrict_public_buckets => {
-                "The bucket's Block Public Access has RestrictPublicBuckets on; switch it off on this bucket."
-            }
-            (BucketAccess::BucketPolicy, Some(_)) => {
-                "The bucket's own Block Public Access allows it; the account's or the organisation's, which the operator \
-                 does not read, or another statement of the bucket's policy may refuse it."
-            }
-            (BucketAccess::BucketPolicy, None) => {
-                "The bucket's Block Public Access is not set or could not be read; check it, the account's and the \
-                 organisation's."
-            }
-        };
-        known.to_owned()
-    }
+/// Who could open the documents, and how.
+fn remedy(wanted: &Wanted, access: BucketAccess, block: Option<PublicAccessBlock>) -> String {
+    let known = match (access, block) {
+        (BucketAccess::Unmanaged, _) => {
+            let statement = wanted.statement().map(|statement| statement.to_json());
+            return format!(
+                "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is the \
+                 bucket itself, by this statement in its policy: {}.",
+                statement.unwrap_or_default()
+            );
+        }
+        (BucketAccess::BucketPolicy, Some(block)) if block.restrict_public_buckets => {
+            "The bucket's Block Public Access has RestrictPublicBuckets on; switch it off on this bucket."
+        }
+        (BucketAccess::BucketPolicy, Some(_)) => {
+            "The bucket's own Block Public Access allows it; the account's or the organisation's, which the operator does not \
+             read, or another statement of the bucket's policy may refuse it."
+        }
+        (BucketAccess::BucketPolicy, None) => {
+            "The bucket's Block Public Access is not set or could not be read; check it, the account's and the organisation's."
+        }
+    };
+    known.to_owned()
 }
 
 /// What to do about a document that nobody can read without a key of KMS, STS included.
@@ -179,8 +237,10 @@ pub(super) fn kms_encrypted(error: &PublicReadError) -> String {
 enum Trouble {
     /// What we published once, or something just as good.
     Older,
+    /// Something else, of which nothing more is known.
+    Unjudged,
     /// Something that lets others in.
-    Foreign(DocumentKind),
+    Foreign(DocumentKind, &'static str),
     /// A page that says nothing to anybody who verifies tokens, with its content type.
     NoDocument(Option<String>),
     Read(PublicReadError),

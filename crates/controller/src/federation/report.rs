@@ -1,18 +1,24 @@
 //! From what a pass has found and done to the status and its aspects.
 
-use irsa_api::{OidcFederationStatus, PublishedDocument, PublishedDocuments};
+use irsa_api::{OidcFederation, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 use irsa_aws::Caller;
 use irsa_core::{
     documents::sha256_hex,
     history::Advance,
     instance::Move,
-    plan::federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
+    plan::{
+        binding::Fingerprint,
+        federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
+    },
     vocabulary::{ConditionType, Reason},
     words::counted,
 };
 
 use super::{cluster::Seen, execute::Done, external::External, keys, validate::Wanted};
-use crate::halt::{Halt, Progress};
+use crate::{
+    halt::{Halt, Progress},
+    object::Managed,
+};
 
 /// What must be, and what there is.
 pub(super) struct Comparison {
@@ -142,4 +148,19 @@ pub(super) fn hold_aspects(
             format!("The OIDC provider exists in account {}.", caller.account),
         );
     }
+}
+
+/// A federation that was ready before this process started has been made what its spec says by an earlier one, unless
+/// its keys have changed meanwhile.
+pub(super) fn made_before(federation: &OidcFederation, desired: &DesiredFederation) -> Option<Fingerprint> {
+    let ready = federation.conditions().iter().any(|condition| {
+        condition.type_ == ConditionType::Ready.as_str()
+            && condition.status == "True"
+            && condition.observed_generation == Some(federation.generation())
+    });
+    let same = match desired.document(DocumentKind::Jwks) {
+        Some(jwks) => federation.status.as_ref()?.published.as_ref()?.jwks.sha256 == sha256_hex(&jwks.bytes),
+        None => true,
+    };
+    (ready && same).then(|| desired.fingerprint())
 }

@@ -24,6 +24,7 @@ use crate::{
     births::Births,
     instances::Instances,
     leadership::Leadership,
+    log::chain,
     object::{Managed, ObjectKey, reference_to, slim},
     shell::{Guarded, Shell, error_policy, reconcile},
 };
@@ -184,7 +185,7 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
                 }
             }
             Ok(_) => {}
-            Err(error) => debug!(%error, "the watch of bindings was interrupted"),
+            Err(error) => debug!(error = chain(&error), "the watch of bindings was interrupted"),
         }
     }
 }

@@ -3,18 +3,29 @@
 use std::time::Duration;
 
 use irsa_aws::gate::within;
+use irsa_core::{refusal::Request, vocabulary::LEASE_FIELD_MANAGER};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
+use crate::{
+    kube_errors::{ROLE, refusal},
+    log::chain,
+};
+
 use super::{
     Claim, ElectionMetrics,
     lease::{Election, Step, Terms},
 };
 
-const FIELD_MANAGER: &str = "irsa-anywhere-leader";
+const REQUEST: Request<'static> = Request {
+    action: "read or write",
+    object: "the Lease",
+    role: ROLE,
+    remedy: Some("that rule must let it"),
+};
 /// Longest that giving the Lease free may take; the others take it anyhow once it has expired.
 const RELEASE: Duration = Duration::from_secs(5);
 
@@ -146,7 +157,11 @@ impl Elector {
         let end = Instant::now() + RELEASE;
         match timeout_at(end, self.try_release()).await {
             Ok(Ok(())) => info!(lease = self.name, "gave the lease free"),
-            Ok(Err(error)) => warn!(%error, lease = self.name, "could not give the lease free; it expires"),
+            Ok(Err(error)) => warn!(
+                error = chain(&error),
+                lease = self.name,
+                "could not give the lease free; it expires"
+            ),
             Err(_) => warn!(lease = self.name, "could not give the lease free in time; it expires"),
         }
     }
@@ -216,13 +231,31 @@ impl Elector {
 
     fn failed(&self, error: &RoundError) {
         self.metrics.failed();
-        warn!(%error, lease = self.name, "could not read or write the lease");
+        let lease = self.name.as_str();
+        let error_chain = chain(error);
+        match error {
+            RoundError::Kubernetes(refused) => {
+                let refusal = refusal(refused);
+                let reason = refusal.reason().as_str();
+                let message = refusal.in_words(&REQUEST);
+                warn!(
+                    reason,
+                    message,
+                    error = error_chain,
+                    lease,
+                    "could not read or write the lease"
+                );
+            }
+            RoundError::TimedOut(_) | RoundError::NothingWritten => {
+                warn!(error = error_chain, lease, "could not read or write the lease");
+            }
+        }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum RoundError {
-    #[error("{0}")]
+    #[error("the Kubernetes API")]
     Kubernetes(#[from] kube::Error),
     #[error("no answer in time")]
     TimedOut(#[from] tokio::time::error::Elapsed),
@@ -237,7 +270,7 @@ fn is_raced(status: &kube::core::Status) -> bool {
 
 fn parameters() -> PostParams {
     PostParams {
-        field_manager: Some(FIELD_MANAGER.to_owned()),
+        field_manager: Some(LEASE_FIELD_MANAGER.to_owned()),
         ..PostParams::default()
     }
 }

@@ -1,6 +1,9 @@
 //! Our finalizer: the only thing of an object's metadata that we write.
 
-use irsa_core::vocabulary::{Class, FORCE_DELETE, Reason};
+use irsa_core::{
+    refusal::Request,
+    vocabulary::{Class, FIELD_MANAGER, FORCE_DELETE, Reason},
+};
 use jiff::{SignedDuration, Timestamp};
 use kube::{
     ResourceExt,
@@ -8,7 +11,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{PassError, Shell};
+use super::{PassError, Shell, request};
 use crate::{leadership::Leadership, log, object::Managed};
 
 /// How long a cleanup has to fail for reasons that pass by themselves before force counts.
@@ -37,7 +40,8 @@ impl<L: Leadership> Shell<L> {
         }
         let mut finalizers = object.finalizers().to_vec();
         finalizers.push(K::FINALIZER.to_owned());
-        self.set_finalizers(object, &finalizers).await
+        self.set_finalizers(object, &finalizers, request("put its finalizer on", "this object"))
+            .await
     }
 
     /// Takes our finalizer off. An object that is gone already is as good.
@@ -48,20 +52,34 @@ impl<L: Leadership> Shell<L> {
             .filter(|finalizer| *finalizer != K::FINALIZER)
             .cloned()
             .collect();
-        match self.set_finalizers(object, &others).await {
-            Err(PassError::Kubernetes(kube::Error::Api(status))) if status.is_not_found() => Ok(()),
+        let removing = request("take its finalizer off", "this object");
+        match self.set_finalizers(object, &others, removing).await {
+            Err(PassError::Kubernetes {
+                source: kube::Error::Api(status),
+                ..
+            }) if status.is_not_found() => Ok(()),
             result => result,
         }
     }
 
-    async fn set_finalizers<K: Managed>(&self, object: &K, finalizers: &[String]) -> Result<(), PassError> {
+    async fn set_finalizers<K: Managed>(
+        &self,
+        object: &K,
+        finalizers: &[String],
+        request: Request<'static>,
+    ) -> Result<(), PassError> {
         let patch = json!({
             "metadata": { "finalizers": finalizers, "resourceVersion": object.resource_version() },
         });
         let _permit = self.permit()?;
         let api = object.own_api(&self.client);
-        api.patch_metadata(&object.name_any(), &PatchParams::default(), &Patch::Merge(patch))
-            .await?;
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.to_owned()),
+            ..PatchParams::default()
+        };
+        api.patch_metadata(&object.name_any(), &parameters, &Patch::Merge(patch))
+            .await
+            .map_err(|source| PassError::Kubernetes { request, source })?;
         log::changed("finalizers");
         Ok(())
     }

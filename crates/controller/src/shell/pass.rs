@@ -16,6 +16,8 @@ use tracing::{Instrument, warn};
 
 use super::{Cleanup, Guarded, PassError, Reconciler, Report, finalizer::is_abandoned, told::Verdict};
 use crate::{
+    halt::Source,
+    kube_errors,
     log::{self, Step},
     metrics::PassResult,
     object::{Managed, ObjectKey},
@@ -54,14 +56,14 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
     let (ended, changes) = log::noting_changes(limited).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
-        Ok(ended) => Verdict::Concluded(ended.reason, &ended.message),
+        Ok(ended) => Verdict::Concluded(ended.reason, &ended.message, ended.source.as_deref()),
         Err(error) => Verdict::Failed(error),
     };
     Step::Conclude.of(|| shell.told.tell(key.clone(), &verdict, &changes));
     let ended = ended.inspect_err(|error| match error {
         // Somebody else's figures tell of it.
         PassError::NotLeader(_) => objects.gone(R::Kind::KIND, &key),
-        PassError::Kubernetes(_) | PassError::TimedOut(_) => {
+        PassError::Kubernetes { .. } | PassError::TimedOut(_) => {
             objects.failed(R::Kind::KIND, key.clone(), shell.now());
         }
     })?;
@@ -90,6 +92,8 @@ pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, _: &PassError,
 struct Ended {
     reason: Reason,
     message: String,
+    /// The error behind it.
+    source: Option<Source>,
     /// Nothing of ours is left of the object.
     gone: bool,
     /// When to look again; without a time, when something happens.
@@ -101,6 +105,7 @@ impl Ended {
         Self {
             reason: Reason::Succeeded,
             message: "Nothing of ours is left of it.".to_owned(),
+            source: None,
             gone: true,
             look_again: None,
         }
@@ -131,7 +136,9 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
     }
     let shell = reconciler.shell();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
-    Step::Finalizer.run(shell.ensure_finalizer(object)).await?;
+    if let Err(error) = Step::Finalizer.run(shell.ensure_finalizer(object)).await {
+        return refused(reconciler, object, error).await;
+    }
     let begun = Step::Status.run(begin(reconciler, object)).await?;
     let object = begun.as_ref().unwrap_or(object);
     let report = tokio::time::timeout(shell.deadline, reconciler.apply(object)).await;
@@ -157,6 +164,23 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     Ok(Some(shell.written.freshest(object)))
 }
 
+/// A write of the shell's own that the Kubernetes API refused: said in the status where somebody must do something about it.
+async fn refused<R: Reconciler>(reconciler: &R, object: &R::Kind, error: PassError) -> Result<Ended, PassError> {
+    let PassError::Kubernetes { request, source } = error else {
+        return Err(error);
+    };
+    let Some((reason, message)) = kube_errors::verdict(&request, &source) else {
+        return Err(PassError::Kubernetes { request, source });
+    };
+    let begun = Step::Status.run(begin(reconciler, object)).await?;
+    let object = begun.as_ref().unwrap_or(object);
+    let report = Report {
+        source: Some(Arc::new(source)),
+        ..Report::new(Outcome::new(reason, message), current_status(object))
+    };
+    conclude(reconciler, object, report).await
+}
+
 async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str) -> Result<Ended, PassError> {
     let deadline = reconciler.shell().deadline;
     let report = tokio::time::timeout(deadline, Step::Validate.run(reconciler.unreadable(object, error))).await;
@@ -166,6 +190,7 @@ async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str
     Ok(Ended {
         reason: Reason::InvalidSpec,
         message: format!("The object cannot be read and is left alone: {error}"),
+        source: None,
         gone: false,
         look_again: None,
     })
@@ -196,7 +221,10 @@ async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended
     match Step::Cleanup.run(clean_up(reconciler, object)).await {
         Cleanup::Finished => {
             if object.has_finalizer() {
-                Step::Finalizer.run(shell.remove_finalizer(object)).await?;
+                let removed = Step::Finalizer.run(shell.remove_finalizer(object)).await;
+                if let Err(error) = removed {
+                    return refused(reconciler, object, error).await;
+                }
             }
             Ok(Ended::gone())
         }
@@ -213,6 +241,7 @@ async fn conclude<R: Reconciler>(
         outcome,
         status,
         look_again,
+        source,
     } = report;
     let interval = reconciler.interval(object);
     let concluding = reconciler.shell().conclude(object, &outcome, status, interval);
@@ -226,6 +255,7 @@ async fn conclude<R: Reconciler>(
     Ok(Ended {
         reason: outcome.reason,
         message: outcome.message,
+        source,
         gone: false,
         look_again,
     })

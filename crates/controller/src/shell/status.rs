@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{PassError, Shell};
+use super::{PassError, Shell, request};
 use crate::{
     conditions::{from_kubernetes, to_kubernetes},
     leadership::Leadership,
@@ -73,7 +73,12 @@ impl<L: Leadership> Shell<L> {
             { "op": "test", "path": "/metadata/uid", "value": object.uid() },
             { "op": "add", "path": "/status", "value": status },
         ]);
-        let patch = Patch::Json::<()>(serde_json::from_value(steps).map_err(kube::Error::SerdeError)?);
+        let failed = |source| PassError::Kubernetes {
+            request: request("write the status of", "this object"),
+            source,
+        };
+        let patch = serde_json::from_value(steps).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+        let patch = Patch::Json::<()>(patch);
         let parameters = PatchParams {
             field_manager: Some(STATUS_FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
@@ -83,7 +88,7 @@ impl<L: Leadership> Shell<L> {
             Ok(answer) => self.written.remember::<K>(&answer),
             // Written: the API server answered with the object, which cannot be read now either.
             Err(kube::Error::SerdeError(_)) => {}
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failed(error)),
         }
         log::changed("status");
         Ok(())

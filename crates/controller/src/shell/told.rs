@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -9,12 +10,12 @@ use irsa_core::vocabulary::{Class, Reason};
 use tracing::{debug, error, info, warn};
 
 use super::PassError;
-use crate::object::ObjectKey;
+use crate::{kube_errors::refusal, log::chain, object::ObjectKey};
 
 /// How a pass came out, in words.
 pub(super) enum Verdict<'a> {
-    /// It concluded.
-    Concluded(Reason, &'a str),
+    /// It concluded; with the error behind it, if there is one.
+    Concluded(Reason, &'a str, Option<&'a (dyn Error + Send + Sync)>),
     /// It could not even conclude.
     Failed(&'a PassError),
 }
@@ -35,27 +36,34 @@ impl Told {
             None => self.lock().remove(&key),
         };
         let news = trouble != before;
+        let error = verdict.error();
         match verdict {
-            Verdict::Failed(problem) if news && trouble.is_some() => {
-                error!(changed, error = chain(problem), "the pass could not be concluded");
+            Verdict::Failed(_) if news && trouble.is_some() => {
+                error!(reason = trouble, changed, error, "the pass could not be concluded");
             }
-            Verdict::Failed(problem) => {
-                debug!(changed, error = chain(problem), "the pass could not be concluded again");
-            }
-            Verdict::Concluded(reason, message) if news && trouble.is_some() => {
-                warn!(
-                    reason = reason.as_str(),
-                    changed, message, "the object is not as it should be"
+            Verdict::Failed(_) => {
+                debug!(
+                    reason = trouble,
+                    changed, error, "the pass could not be concluded again"
                 );
             }
-            Verdict::Concluded(reason, message) if !changes.is_empty() => {
-                info!(reason = reason.as_str(), changed, message, "the pass changed something");
+            Verdict::Concluded(reason, message, _) if news && trouble.is_some() => {
+                warn!(
+                    reason = reason.as_str(),
+                    changed, message, error, "the object is not as it should be"
+                );
             }
-            Verdict::Concluded(reason, message) if news => {
+            Verdict::Concluded(reason, message, _) if !changes.is_empty() => {
+                info!(
+                    reason = reason.as_str(),
+                    changed, message, error, "the pass changed something"
+                );
+            }
+            Verdict::Concluded(reason, message, _) if news => {
                 info!(reason = reason.as_str(), message, "the object is as it should be again");
             }
-            Verdict::Concluded(reason, message) => {
-                debug!(reason = reason.as_str(), message, "the pass changed nothing");
+            Verdict::Concluded(reason, message, _) => {
+                debug!(reason = reason.as_str(), message, error, "the pass changed nothing");
             }
         }
     }
@@ -71,25 +79,27 @@ impl Told {
 }
 
 impl Verdict<'_> {
+    /// The error behind it, with its causes.
+    fn error(&self) -> Option<String> {
+        match self {
+            Self::Concluded(_, _, source) => source.map(|source| chain(source)),
+            Self::Failed(problem) => Some(chain(*problem)),
+        }
+    }
+
     /// What is worth telling once; a pass whose changes are settling is in no trouble.
     fn trouble(&self) -> Option<&'static str> {
         match self {
-            Self::Concluded(reason, _) => match reason.class() {
+            Self::Concluded(reason, ..) => match reason.class() {
                 Class::Done | Class::Settling => None,
                 Class::Stalled | Class::Wait | Class::Retry => Some(reason.as_str()),
             },
             // A replica that waits for its turn is in none either.
             Self::Failed(PassError::NotLeader(_)) => None,
-            Self::Failed(PassError::Kubernetes(_)) => Some("the Kubernetes API"),
+            Self::Failed(PassError::Kubernetes { source, .. }) => Some(refusal(source).reason().as_str()),
             Self::Failed(PassError::TimedOut(_)) => Some("the deadline"),
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
@@ -149,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_pass_ends_with_one_line_and_one_that_changed_nothing_with_none_that_anybody_sees() {
-        let done = || Verdict::Concluded(Reason::Succeeded, "x");
+        let done = || Verdict::Concluded(Reason::Succeeded, "x", None);
         assert_eq!(
             levels(&[
                 (done(), &["CreateRole", "status"]),
@@ -162,9 +172,9 @@ mod tests {
 
     #[test]
     fn trouble_is_told_when_it_comes_when_it_changes_and_when_it_goes_and_not_with_each_retry() {
-        let throttled = || Verdict::Concluded(Reason::Throttled, "x");
-        let denied = || Verdict::Concluded(Reason::AccessDenied, "x");
-        let done = || Verdict::Concluded(Reason::Succeeded, "x");
+        let throttled = || Verdict::Concluded(Reason::Throttled, "x", None);
+        let denied = || Verdict::Concluded(Reason::AccessDenied, "x", None);
+        let done = || Verdict::Concluded(Reason::Succeeded, "x", None);
         assert_eq!(
             levels(&[
                 (throttled(), &[]),

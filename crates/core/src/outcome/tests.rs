@@ -135,13 +135,14 @@ fn settling_keeps_ready_after_the_first_success() {
 }
 
 #[test]
-fn our_own_trouble_changes_nothing_on_a_healthy_object_until_the_last_good_check_is_too_old() {
+fn our_own_trouble_leaves_a_healthy_object_ready_until_the_last_good_check_is_too_old() {
     let mut story = Story::new();
     story.pass(Reason::Succeeded);
-    let healthy = story.conditions.clone();
+    let ready = story.get(ConditionType::Ready).cloned();
     story.now = at(30 * 60);
     story.pass(Reason::Throttled);
-    assert_eq!(story.conditions, healthy);
+    assert_eq!(story.get(ConditionType::Ready).cloned(), ready);
+    assert_eq!(story.flag(), None);
 
     story.now = at(30 * 60 + 1);
     story.pass(Reason::Throttled);
@@ -215,12 +216,76 @@ fn suspending_a_stalled_object_keeps_it_stalled() {
     assert_eq!(story.flag(), Some("Stalled"));
 }
 
+/// A pass that found both aspects good.
+fn good() -> Outcome {
+    let outcome = Outcome::new(Reason::Succeeded, "ok");
+    ASPECTS
+        .iter()
+        .fold(outcome, |outcome, kind| outcome.with(Aspect::holds(*kind, "good")))
+}
+
 #[test]
-fn an_aspect_that_was_not_looked_at_keeps_its_condition() {
+fn an_aspect_that_an_early_end_left_out_is_unknown_whatever_was_said_of_it_before() {
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::Succeeded) {
+        for before in [Aspect::holds(ConditionType::Published, "there"), {
+            Aspect::fails(ConditionType::Published, Reason::BucketShared, "theirs")
+        }] {
+            let mut story = Story::new();
+            story.pass_with(&Outcome::new(Reason::Succeeded, "ok").with(before.clone()));
+            story.pass(*reason);
+            let published = story.get(ConditionType::Published).unwrap();
+            assert_eq!(published.status, Status::Unknown, "{reason}");
+            assert_ne!(published.message, before.message, "{reason}");
+        }
+    }
+}
+
+#[test]
+fn what_an_earlier_pass_confirmed_stands_where_nothing_has_changed() {
     let mut story = Story::new();
-    story.pass_with(&Outcome::new(Reason::Succeeded, "ok").with(Aspect::holds(ConditionType::Published, "there")));
-    story.pass(Reason::AccessDenied);
-    assert_eq!(story.get(ConditionType::Published).unwrap().status, Status::True);
+    story.pass_with(&good());
+    let before = story.get(ConditionType::Published).cloned();
+    let waits = Outcome {
+        others: Others::Stand,
+        ..Outcome::new(Reason::IssuerMismatch, "flags")
+    };
+    story.pass_with(&waits);
+    assert_eq!(story.get(ConditionType::Published).cloned(), before);
+    story.pass(Reason::Succeeded);
+    assert_eq!(story.get(ConditionType::Published).cloned(), before);
+}
+
+#[test]
+fn one_stretch_of_our_own_trouble_takes_each_aspect_back_once_wherever_each_try_fails() {
+    let trouble = |kind, message: &str| {
+        Outcome::new(Reason::Throttled, message).with(Aspect::unknown(kind, Reason::Throttled, message))
+    };
+    let [first, second] = [ConditionType::IssuerMatched, ConditionType::Published];
+    let mut story = Story::new();
+    story.pass_with(&good());
+    story.pass_with(&trouble(second, "at the second").with(Aspect::holds(first, "good")));
+    assert_eq!(story.get(first).unwrap().status, Status::True);
+    assert_eq!(story.get(second).unwrap().status, Status::Unknown);
+    story.pass_with(&trouble(first, "at the first"));
+    let taken_back = story.conditions.clone();
+    assert_eq!(story.ready(), (Status::True, "Succeeded"));
+    for outcome in [
+        trouble(second, "at the second, otherwise").with(Aspect::holds(first, "good")),
+        trouble(first, "at the first, otherwise"),
+    ] {
+        story.now = at(60);
+        story.pass_with(&outcome);
+        assert_eq!(story.conditions, taken_back, "written again");
+    }
+    let gone = Aspect::fails(second, Reason::PublicAccessBlocked, "gone");
+    story.pass_with(&trouble(first, "at the first").with(gone));
+    assert_eq!(
+        story.get(second).unwrap().status,
+        Status::False,
+        "what is seen is said at once"
+    );
+    story.pass_with(&good());
+    assert_eq!(story.get(second).unwrap().status, Status::True);
 }
 
 #[test]

@@ -5,12 +5,19 @@ pub const GROUP: &str = "irsa-anywhere.dev";
 /// The served version.
 pub const VERSION: &str = "v1alpha1";
 
-/// Field manager of everything but status and ServiceAccounts.
+/// What requests to Kubernetes and AWS, and the anonymous reads, begin their User-Agent with.
+pub const USER_AGENT: &str = concat!("irsa-anywhere/", env!("CARGO_PKG_VERSION"));
+
+/// Field manager of our finalizer on our own kinds, and of the record of keys. The others begin with it.
 pub const FIELD_MANAGER: &str = "irsa-anywhere";
 /// Field manager of status writes.
 pub const STATUS_FIELD_MANAGER: &str = "irsa-anywhere-status";
 /// Field manager of the keys that we put on ServiceAccounts, so that they can be told from anybody else's.
 pub const SERVICE_ACCOUNT_FIELD_MANAGER: &str = "irsa-anywhere-serviceaccount";
+/// Field manager of the Lease.
+pub const LEASE_FIELD_MANAGER: &str = "irsa-anywhere-leader";
+/// Field manager of events.
+pub const EVENTS_FIELD_MANAGER: &str = "irsa-anywhere-events";
 
 /// Finalizer of an `OidcFederation`: its provider and documents must go before the object does.
 pub const FEDERATION_FINALIZER: &str = "irsa-anywhere.dev/federation";

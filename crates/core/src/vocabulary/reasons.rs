@@ -62,6 +62,11 @@ impl ConditionType {
         }
     }
 
+    /// Whether another controller finds it out, in its own time: what it said last counts until it says something else.
+    pub const fn is_found_elsewhere(self) -> bool {
+        matches!(self, Self::RolesInventoried)
+    }
+
     /// The aspects of an `OidcFederation`, in the order in which its steps run.
     pub const FEDERATION_ASPECTS: [Self; 8] = [
         Self::IssuerMatched,
@@ -203,8 +208,13 @@ reasons! {
     ProviderMismatch => Wait,
     /// The role that somebody else keeps is missing or does not trust the ServiceAccounts.
     RoleMismatch => Wait,
-    /// An AWS quota is used up.
+    /// A quota is used up: AWS's, the guard-rails', or a ResourceQuota of the namespace.
     QuotaExceeded => Wait,
+    /// A rule of the cluster (a ValidatingAdmissionPolicy, an admission webhook, the API server's own validation) refuses what
+    /// the operator must write in Kubernetes.
+    AdmissionDenied => Wait,
+    /// The namespace is being deleted, and nothing can be made in it any more.
+    NamespaceTerminating => Wait,
     /// The federation is being deleted and bindings still refer to it.
     BindingsRemain => Wait,
     /// Steps are being executed.
@@ -219,6 +229,8 @@ reasons! {
     ApiServerUnavailable => Retry,
     /// Somebody else wrote at the same moment.
     WriteConflict => Retry,
+    /// Of an aspect only: the last pass ended before it came to it.
+    NotChecked => Retry,
     /// The last good check is older than three intervals.
     Unconfirmed => Retry,
     /// All is as the spec asks.

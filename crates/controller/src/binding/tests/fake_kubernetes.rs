@@ -19,6 +19,8 @@ struct World {
     events: Vec<(String, String, String)>,
     version: u64,
     down: bool,
+    /// What writes of ServiceAccounts are refused with.
+    refusal: Option<(u16, &'static str, &'static str)>,
 }
 
 /// The API of one namespace, `ns`.
@@ -60,6 +62,11 @@ impl FakeKubernetes {
     /// From now on requests about ServiceAccounts fail, or no more.
     pub(super) fn set_down(&self, down: bool) {
         self.world.lock().unwrap().down = down;
+    }
+
+    /// From now on writes of ServiceAccounts are refused with this code, reason and message.
+    pub(super) fn refuse(&self, refusal: Option<(u16, &'static str, &'static str)>) {
+        self.world.lock().unwrap().refusal = refusal;
     }
 
     /// Somebody else sets an annotation, as its owner.
@@ -135,6 +142,11 @@ impl World {
                 || failure(StatusCode::NOT_FOUND, "NotFound"),
                 |found| (StatusCode::OK, found),
             );
+        }
+        if let Some((code, reason, message)) = self.refusal {
+            let (status, mut body) = failure(StatusCode::from_u16(code).unwrap(), reason);
+            body["message"] = json!(message);
+            return (status, body);
         }
         self.writes.push(format!("{method} {name}"));
         if *method == Method::DELETE {

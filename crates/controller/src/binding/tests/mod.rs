@@ -2,6 +2,7 @@
 
 mod coexistence;
 mod copies;
+mod early_ends;
 mod escapes;
 mod fake_aws;
 mod fake_kubernetes;

@@ -145,6 +145,9 @@ impl Connect for FakeAws {
     type Aws = Self;
 
     async fn connect(&self, connection: &Connection) -> Result<Self, AwsError> {
+        if let Some(("Connect", error)) = &self.world.lock().unwrap().failing {
+            return Err(error.clone());
+        }
         match &connection.account_id {
             Some(account) if account != ACCOUNT => Err(error("sts:GetCallerIdentity", Kind::WrongAccount)),
             _ => Ok(self.clone()),

@@ -26,6 +26,8 @@ struct World {
     admission: BTreeMap<String, (u16, Vec<Value>)>,
     /// How often the API servers' audiences and the kinds of admission were asked for.
     looks: usize,
+    /// What every request about a ConfigMap is refused with.
+    refusal: Option<(u16, &'static str)>,
 }
 
 /// One cluster.
@@ -124,6 +126,11 @@ impl FakeCluster {
         std::mem::take(&mut self.world.lock().unwrap().writes)
     }
 
+    /// From now on every request about a ConfigMap is refused with this code and message.
+    pub(super) fn refuse(&self, refusal: Option<(u16, &'static str)>) {
+        self.world.lock().unwrap().refusal = refusal;
+    }
+
     /// Reason and note of the events since the last time.
     pub(super) fn take_events(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.world.lock().unwrap().events)
@@ -173,6 +180,11 @@ impl World {
         }
         if let Some(kind) = path.strip_prefix("/apis/admissionregistration.k8s.io/") {
             return self.admission(kind);
+        }
+        if let Some((code, message)) = self.refusal {
+            let (status, mut body) = failure(StatusCode::from_u16(code).unwrap(), "");
+            body["message"] = json!(message);
+            return (status, body);
         }
         let name = path.strip_prefix("/api/v1/namespaces/irsa/configmaps").unwrap();
         let name = name.trim_start_matches('/').to_owned();

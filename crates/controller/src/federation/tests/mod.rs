@@ -4,6 +4,7 @@
 mod around;
 mod coexistence;
 mod copies;
+mod early_ends;
 mod fake_aws;
 mod fake_cluster;
 mod keys;

@@ -1,0 +1,114 @@
+//! The documents as anybody gets them, at the end of a pass that ended before it came to them.
+//!
+//! That look needs no right in AWS, and what it sees is what pods live from: it must not wait until somebody has mended the
+//! operator's credentials.
+
+use irsa_api::{OidcFederation, OidcFederationStatus, PublishedDocuments};
+use irsa_aws::{Connect, PublicReader};
+use irsa_core::{
+    history::KnownKey,
+    vocabulary::{Class, ConditionType},
+};
+
+use super::{
+    Federations,
+    cluster::Seen,
+    external::External,
+    keys,
+    public::LastPublished,
+    servers::ApiServers,
+    validate::{Wanted, locate},
+};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    log::Step,
+    object::ObjectKey,
+};
+
+const READABLE: ConditionType = ConditionType::PubliclyReadable;
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    /// Looks at the documents unless the pass has done so. What it finds is the aspect's condition whatever ended the pass;
+    /// where that was our own trouble and the documents are gone, that they are gone is the verdict.
+    pub(super) async fn look_anyway(
+        &self,
+        federation: &OidcFederation,
+        ended: Result<String, Halt>,
+        progress: &mut Progress<OidcFederationStatus>,
+    ) -> Result<String, Halt> {
+        let seen = self.memory.take_seen(&ObjectKey::of(federation));
+        let halt = match ended {
+            Err(halt) if !progress.unchanged && !progress.has(READABLE) => halt,
+            ended => return ended,
+        };
+        // What was never published before is not missed yet; what this pass has published counts instead of what was.
+        let published_before = federation.status.as_ref().and_then(|status| status.published.as_ref());
+        let published = published_before.and(progress.status.published.as_ref());
+        let looking = self.last_look(federation, seen.as_ref(), published);
+        let Some(found) = Step::Conclude.run(looking).await else {
+            return Err(halt);
+        };
+        let ours = |halt: &Halt| matches!(halt.reason.class(), Class::Retry | Class::Settling);
+        // A refusal about the same aspect knows more of why they cannot be read than a look from outside.
+        if found.is_err() && halt.aspect == READABLE && !ours(&halt) {
+            return Err(halt);
+        }
+        progress.looked(found.as_ref().map(|message| (READABLE, message.clone())));
+        let Err(gone) = found else {
+            self.count_public_read(federation);
+            return Err(halt);
+        };
+        if ours(&gone) || !ours(&halt) {
+            return Err(halt);
+        }
+        progress.note(&halt);
+        let message = format!("{} Besides: {}", gone.message, halt.message);
+        Err(Halt {
+            message,
+            source: halt.source,
+            ..gone
+        })
+    }
+
+    /// `None` where nobody has published anything yet, or it is not known what.
+    async fn last_look(
+        &self,
+        federation: &OidcFederation,
+        seen: Option<&Seen>,
+        published: Option<&PublishedDocuments>,
+    ) -> Option<Result<String, Halt>> {
+        let wanted = locate(federation, &self.cluster).ok()?;
+        let known = seen.and_then(|seen| self.known_keys(federation, &wanted, seen));
+        match &wanted.s3 {
+            Some(s3) => {
+                let last = LastPublished {
+                    wanted: &wanted,
+                    access: s3.access,
+                    published: published?,
+                    known: known.as_deref(),
+                };
+                Some(last.check(&self.public).await.map(|()| public_in_words()))
+            }
+            None => {
+                let external = External::check(&self.public, &wanted, &known?).await;
+                let external = external.map(|_| "Anybody can read both documents.".to_owned());
+                // Of what they say another aspect tells; this one is about whether they can be read.
+                match external {
+                    Err(halt) if halt.aspect != READABLE => None,
+                    found => Some(found),
+                }
+            }
+        }
+    }
+
+    fn known_keys(&self, federation: &OidcFederation, wanted: &Wanted, seen: &Seen) -> Option<Vec<KnownKey>> {
+        let advance = keys::advance(federation, wanted, seen, None, self.shell.now());
+        advance.ok().map(|advance| advance.keys)
+    }
+}
+
+/// What is so when both are as they must be.
+pub(super) fn public_in_words() -> String {
+    "Anybody can read both documents, byte for byte.".to_owned()
+}

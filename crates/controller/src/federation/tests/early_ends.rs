@@ -1,0 +1,251 @@
+//! Every early end of a pass: what each aspect says afterwards is of this pass, and of no other.
+
+use irsa_aws::Kind;
+use irsa_core::{outcome::Others, vocabulary::Class};
+
+use super::*;
+
+/// What a condition says that no pass of these tests writes.
+const BEFORE: &str = "said by an earlier pass";
+
+/// As an earlier pass may have left it: every aspect good, or every one bad, each in that pass's words.
+fn as_before(federation: &mut OidcFederation, good: bool) {
+    for condition in &mut federation.status.as_mut().unwrap().conditions {
+        if ["Ready", "RolesInventoried"].contains(&condition.type_.as_str()) {
+            continue;
+        }
+        condition.message = BEFORE.to_owned();
+        condition.status = if good { "True" } else { "False" }.to_owned();
+        condition.reason = if good { "Succeeded" } else { "AccessDenied" }.to_owned();
+    }
+}
+
+/// A pass over this world, from either past. Returns the federation afterwards.
+async fn ends_early(bench: &Bench, federation: &OidcFederation, why: &str) -> OidcFederation {
+    let mut last = federation.clone();
+    for good in [true, false] {
+        let mut federation = federation.clone();
+        as_before(&mut federation, good);
+        let outcome = bench.pass(&mut federation).await;
+        assert_ne!(outcome.reason, Reason::Succeeded, "{why}");
+        assert_eq!(outcome.others, Others::NotChecked, "{why}");
+        for condition in federation.conditions() {
+            assert_ne!(condition.message, BEFORE, "{why}: {condition:?}");
+        }
+        last = federation;
+    }
+    last
+}
+
+fn message<'a>(federation: &'a OidcFederation, kind: &str) -> &'a str {
+    let found = federation.conditions().iter().find(|condition| condition.type_ == kind);
+    &found.unwrap().message
+}
+
+/// Calls of a pass, and what must be different in the world for it to be made.
+const CALLS: [(&str, fn(&Bench)); 9] = [
+    ("Connect", |_| ()),
+    ("GetObject", |_| ()),
+    ("GetBucketPolicy", |_| ()),
+    ("GetOpenIDConnectProvider", |_| ()),
+    ("PutObject", |bench| bench.aws.overwrite(JWKS, b"{}")),
+    ("PutBucketPolicy", |bench| bench.aws.world(|world| world.policy = None)),
+    ("CreateOpenIDConnectProvider", |bench| {
+        bench.aws.world(|world| world.provider = None)
+    }),
+    ("TagProvider", |bench| {
+        bench
+            .aws
+            .world(|world| drop(world.provider.as_mut().unwrap().tags.remove("team")));
+    }),
+    ("RemoveClientID", |bench| {
+        bench
+            .aws
+            .world(|world| world.provider.as_mut().unwrap().client_ids.insert("theirs".to_owned()));
+    }),
+];
+
+const KINDS: [Kind; 8] = [
+    Kind::AccessDenied,
+    Kind::Throttled,
+    Kind::Unavailable,
+    Kind::NoCredentials,
+    Kind::LimitExceeded,
+    Kind::Conflict,
+    Kind::NotFound,
+    Kind::InvalidInput,
+];
+
+#[tokio::test]
+async fn whichever_call_to_aws_fails_no_aspect_keeps_what_an_earlier_pass_said() {
+    for (call, change) in CALLS {
+        for kind in KINDS {
+            let (bench, federation) = Bench::ready().await;
+            let bench = bench.restarted();
+            bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+            change(&bench);
+            bench.aws.fail(call, kind, "provoked");
+            let federation = ends_early(&bench, &federation, &format!("{call} {kind:?}")).await;
+            // What was not overwritten above is still what everybody gets.
+            if !["PutObject", "PutBucketPolicy"].contains(&call) {
+                assert_eq!(condition(&federation, "PubliclyReadable").0, "True", "{call} {kind:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_pass_said() {
+    let worlds: [(&str, fn(&mut Bench, &mut OidcFederation)); 9] = [
+        ("no keys", |bench, _| bench.cluster.serve(vec![server(ISSUER, &[])])),
+        ("keys twice", |bench, _| {
+            let mut other = key("b");
+            other["kid"] = "a".into();
+            bench.cluster.serve(vec![server(ISSUER, &[key("a"), other])]);
+        }),
+        ("a record that cannot be read", |bench, _| {
+            bench
+                .cluster
+                .change_record(|record| *record = Some(json!({"version": "?"})));
+        }),
+        ("a record that may not be read", |bench, _| {
+            bench.cluster.refuse(Some((403, "no")))
+        }),
+        ("no API server", |bench, _| bench.cluster.refuse(Some((500, "no")))),
+        ("an issuer that the bucket does not serve", |_, federation| {
+            edit(federation, |spec| spec["publish"]["s3"]["region"] = json!("eu-west-1"));
+        }),
+        ("a key that is none", |_, federation| {
+            edit(federation, |spec| {
+                spec["signingKeys"] = json!({"additional": [{"name": "next", "publicKeyPem": "nonsense"}]});
+            });
+        }),
+        ("an older federation", |bench, _| {
+            let older = federation_with(|older| {
+                older["metadata"]["name"] = json!("older");
+                older["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+            });
+            know(&mut bench.federations, &older);
+        }),
+        ("another account", |_, federation| {
+            edit(federation, |spec| spec["aws"] = json!({"accountId": "999999999999"}));
+        }),
+    ];
+    for (why, change) in worlds {
+        let (bench, mut federation) = Bench::ready().await;
+        let mut bench = bench.restarted();
+        bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+        change(&mut bench, &mut federation);
+        let federation = ends_early(&bench, &federation, why).await;
+        assert_eq!(condition(&federation, "PubliclyReadable").0, "True", "{why}");
+    }
+}
+
+#[tokio::test]
+async fn that_the_documents_are_gone_is_seen_and_said_whatever_else_is_in_the_way() {
+    for kind in KINDS {
+        for call in ["Connect", "GetOpenIDConnectProvider", "GetObject"] {
+            let (bench, mut federation) = Bench::ready().await;
+            let bench = bench.restarted();
+            bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+            bench.aws.fail(call, kind, "provoked");
+            bench.aws.world(|world| world.objects.clear());
+            let outcome = bench.pass(&mut federation).await;
+            let why = format!("{call} {kind:?}: {}", outcome.message);
+            assert_eq!(
+                condition(&federation, "PubliclyReadable"),
+                ("False", "PublicAccessBlocked"),
+                "{why}"
+            );
+            assert_eq!(condition(&federation, "Ready").0, "False", "{why}");
+            assert!(matches!(outcome.reason.class(), Class::Wait | Class::Stalled), "{why}");
+            let before = federation.status.clone();
+            bench.pass(&mut federation).await;
+            assert_eq!(federation.status, before, "{why}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn foreign_keys_are_an_incident_also_without_credentials() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.aws.fail("GetObject", Kind::Unavailable, "provoked");
+    let theirs = json!({"keys": [key("theirs")]}).to_string().into_bytes();
+    bench.aws.world(|world| world.swapped.insert(JWKS.to_owned(), theirs));
+    bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "not this cluster's")
+        .await;
+    assert_eq!(
+        condition(&federation, "PubliclyReadable"),
+        ("False", "PublicAccessBlocked")
+    );
+}
+
+#[tokio::test]
+async fn a_bucket_policy_that_may_not_be_read_does_not_make_readable_documents_unreadable() {
+    let (bench, federation) = Bench::ready().await;
+    let bench = bench.restarted();
+    bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+    bench
+        .aws
+        .fail("GetBucketPolicy", Kind::AccessDenied, "User: x is not authorized");
+    let federation = ends_early(&bench, &federation, "GetBucketPolicy").await;
+    assert_eq!(condition(&federation, "Ready"), ("False", "AccessDenied"));
+    assert_eq!(condition(&federation, "PubliclyReadable"), ("True", "Succeeded"));
+    assert!(message(&federation, "Published").contains("ended with AccessDenied"));
+}
+
+#[tokio::test]
+async fn documents_that_were_not_put_yet_are_not_said_to_be_there() {
+    let bench = Bench::new();
+    bench.aws.world(|world| world.no_bucket = true);
+    bench.aws.fail("PutPublicAccessBlock", Kind::Unavailable, "down");
+    let mut federation = federation_with(|federation| federation["spec"]["publish"]["s3"]["create"] = json!(true));
+    bench.end(&mut federation, Reason::AwsUnavailable, "").await;
+    assert!(bench.aws.object(JWKS).is_none());
+    assert_eq!(condition(&federation, "Published"), ("Unknown", "NotChecked"));
+    assert!(federation.status.unwrap().published.is_none());
+}
+
+#[tokio::test]
+async fn what_waits_for_the_bindings_vouches_for_nothing() {
+    let (mut bench, mut federation) = Bench::ready().await;
+    let user = json!({
+        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+        "metadata": {"name": "app", "namespace": "team"}, "spec": {"serviceAccounts": [{"name": "x"}]},
+    });
+    let user = Guarded(Ok(serde_json::from_value(user).unwrap()));
+    bench.bindings.apply_watcher_event(&Event::Apply(user));
+    as_before(&mut federation, true);
+    let outcome = bench.cleanup(&federation).await.unwrap_err();
+    assert_eq!(
+        (outcome.reason, outcome.others),
+        (Reason::BindingsRemain, Others::NotChecked)
+    );
+}
+
+#[tokio::test]
+async fn our_own_trouble_takes_the_aspects_back_once_and_is_not_written_with_every_try() {
+    let (bench, mut federation) = Bench::ready().await;
+    let bench = bench.restarted();
+    bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+    bench.aws.fail("GetOpenIDConnectProvider", Kind::Throttled, "provoked");
+    bench.pass(&mut federation).await;
+    assert_eq!(condition(&federation, "Ready"), ("True", "Succeeded"));
+    assert_eq!(condition(&federation, "ProviderRegistered"), ("Unknown", "Throttled"));
+    assert_eq!(condition(&federation, "Published"), ("Unknown", "NotChecked"));
+    assert_eq!(condition(&federation, "PubliclyReadable"), ("True", "Succeeded"));
+    bench.aws.fail("GetObject", Kind::Throttled, "provoked otherwise");
+    bench.pass(&mut federation).await;
+    let once = federation.status.clone();
+    for call in ["GetOpenIDConnectProvider", "GetBucketPolicy", "GetObject"] {
+        bench.aws.fail(call, Kind::Throttled, call);
+        bench.pass(&mut federation).await;
+        assert_eq!(federation.status, once, "{call}");
+    }
+    bench.aws.recover();
+    bench.succeed(&mut federation).await;
+    for aspect in ["Published", "PubliclyReadable", "ProviderRegistered"] {
+        assert_eq!(condition(&federation, aspect).0, "True", "{aspect}");
+    }
+}
