@@ -94,7 +94,8 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
 
     async fn apply(&self, binding: &IamRoleBinding) -> Report<IamRoleBindingStatus> {
         let mut progress = Progress::of(binding);
-        let ended = self.make_true(binding, &mut progress).await;
+        // Large, and held by whoever waits for a pass.
+        let ended = Box::pin(self.make_true(binding, &mut progress)).await;
         progress.report(ended)
     }
 

@@ -22,6 +22,7 @@ use super::{
     aws_errors::halt,
     cluster::StoredRecord,
     execute::{Done, Executor},
+    instance::check_mark,
     observe::{self, Known},
     servers::ApiServers,
     validate::{Wanted, locate},
@@ -197,7 +198,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if self.births.is_removed(&ObjectKey::of(federation)) {
             found.provider = None;
         }
-        self.check_mark(federation, record, &found)?;
+        check_mark(federation, record, &found)?;
         let removable = wanted.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;

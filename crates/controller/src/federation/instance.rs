@@ -138,36 +138,35 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             Move::Proceed(_) | Move::Hold(_) => marking(false),
         })
     }
+}
 
-    /// A deletion is no time to ask: another's mark on the key set stops it.
-    pub(super) fn check_mark(
-        &self,
-        federation: &OidcFederation,
-        record: Option<&KeyRecord>,
-        found: &ObservedFederation,
-    ) -> Result<(), Halt> {
-        let ours = record.and_then(|record| record.instance.as_ref());
-        let mark = found
-            .jwks
-            .as_ref()
-            .and_then(|object| object.metadata.get(OBJECT_METADATA_INSTANCE));
-        let (Some(ours), Some(mark)) = (ours, mark) else {
-            return Ok(());
-        };
-        let claimed = federation.annotations().get(CLAIM) == Some(mark);
-        if claimed || mark == ours.shown() || *mark == ours.mark {
-            return Ok(());
-        }
-        let other = Instance {
-            phase: Phase::Objecting { rival: mark.clone() },
-            ..ours.clone()
-        };
-        Err(Halt::new(
-            ConditionType::Published,
-            Reason::ClusterCopied,
-            in_words(&other),
-        ))
+/// A deletion is no time to ask: another's mark on the key set stops it.
+pub(super) fn check_mark(
+    federation: &OidcFederation,
+    record: Option<&KeyRecord>,
+    found: &ObservedFederation,
+) -> Result<(), Halt> {
+    let ours = record.and_then(|record| record.instance.as_ref());
+    let mark = found
+        .jwks
+        .as_ref()
+        .and_then(|object| object.metadata.get(OBJECT_METADATA_INSTANCE));
+    let (Some(ours), Some(mark)) = (ours, mark) else {
+        return Ok(());
+    };
+    let claimed = federation.annotations().get(CLAIM) == Some(mark);
+    if claimed || mark == ours.shown() || *mark == ours.mark {
+        return Ok(());
     }
+    let other = Instance {
+        phase: Phase::Objecting { rival: mark.clone() },
+        ..ours.clone()
+    };
+    Err(Halt::new(
+        ConditionType::Published,
+        Reason::ClusterCopied,
+        in_words(&other),
+    ))
 }
 
 fn mark_of(parts: &[&str]) -> String {

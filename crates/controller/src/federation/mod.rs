@@ -93,7 +93,8 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
 
     async fn apply(&self, federation: &OidcFederation) -> Report<OidcFederationStatus> {
         let mut progress = Progress::of(federation);
-        let ended = self.make_true(federation, &mut progress).await;
+        // Large, and held by whoever waits for a pass.
+        let ended = Box::pin(self.make_true(federation, &mut progress)).await;
         let ended = self.look_anyway(federation, ended, &mut progress).await;
         progress.report(ended)
     }

@@ -20,7 +20,7 @@ async fn no_role_is_changed_or_deleted_while_another_instance_may_have_it() {
     doubtful(&bench);
     bench.succeed(&mut binding).await;
     edit(&mut binding, |spec| {
-        spec["policies"]["managed"] = json!(["ViewOnlyAccess"])
+        spec["policies"]["managed"] = json!(["ViewOnlyAccess"]);
     });
     let before = bench.aws.get(ROLE).unwrap();
     bench

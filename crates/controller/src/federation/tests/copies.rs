@@ -84,7 +84,7 @@ async fn who_may_be_a_copy_writes_a_mark_alone_and_goes_on_once_nobody_has_objec
         assert_eq!(bench.cluster.take_writes(), Vec::<String>::new());
         assert!(bench.controller.instances.check("default", None).await.is_err());
     }
-    tokio::time::advance(std::time::Duration::from_secs(22 * 60)).await;
+    tokio::time::advance(std::time::Duration::from_mins(22)).await;
     bench.succeed(&mut federation).await;
     assert_eq!(bench.aws.take_writes(), ["AddClientID"]);
     assert_eq!(bench.controller.instances.check("default", None).await, Ok(()));
