@@ -20,6 +20,9 @@ use crate::{Duration, schema};
 #[x_kube(validation = Rule::new(
     "has(self.roleNamePrefix) == has(oldSelf.roleNamePrefix) && (!has(self.roleNamePrefix) || self.roleNamePrefix == oldSelf.roleNamePrefix)")
     .message("spec.bindings.roleNamePrefix is immutable, also if it was left out: the name of a role in AWS cannot change"))]
+#[x_kube(validation = Rule::new(schema::TAG_KEYS_APART)
+    .message("spec.bindings.allowedTagKeys must not contain a key that spec.bindings.ignoredTagKeys leaves to somebody else")
+    .field_path(".allowedTagKeys"))]
 pub struct BindingRules {
     /// The namespaces whose IamRoleBindings may refer to this federation. When absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,7 +48,8 @@ pub struct BindingRules {
     /// no namespace can take a name that belongs to another. `Any`: every name.
     #[serde(default)]
     pub role_names: RoleNameRule,
-    /// ARN of the policy that is set as permissions boundary on every role. Bindings cannot change it.
+    /// ARN of the policy that is set as permissions boundary on every role. Bindings cannot change it. When absent: no
+    /// opinion. One that somebody else put on a role stays; one that this field had set goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 700))]
     #[x_kube(validation = Rule::new(schema::POLICY_ARN)
@@ -72,6 +76,17 @@ pub struct BindingRules {
     #[x_kube(validation = Rule::new(schema::TAG_KEYS_VALID)
         .message("spec.bindings.allowedTagKeys must have letters, digits, blanks and _.:/=+-@ only"))]
     pub allowed_tag_keys: Vec<String>,
+    /// The tags that belong to somebody above us (an organisation's tag policy, a cost report), by their keys, at most 40.
+    /// A `*` at the end stands for any rest; case does not count. On the roles and on the OIDC provider they are neither
+    /// removed nor set, and that they come or go is no drift. When absent: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 40), inner(length(min = 1, max = 128)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    #[x_kube(validation = Rule::new(schema::TAG_PATTERNS_FREE)
+        .message("spec.bindings.ignoredTagKeys must not contain keys that start with irsa-anywhere.dev/ or aws:, which are never somebody else's"))]
+    #[x_kube(validation = Rule::new(schema::TAG_PATTERNS_VALID)
+        .message("spec.bindings.ignoredTagKeys must have letters, digits, blanks and _.:/=+-@ only, and a * at the end only and not alone, such as acme:*"))]
+    pub ignored_tag_keys: Vec<String>,
     /// Whether bindings may set `deletionPolicy: Retain`, which leaves a role in AWS that no object stands for.
     #[serde(default)]
     pub allow_retain: bool,
@@ -98,6 +113,7 @@ impl Default for BindingRules {
             allowed_managed_policies: Vec::new(),
             inline_policies: InlinePolicyRule::default(),
             allowed_tag_keys: Vec::new(),
+            ignored_tag_keys: Vec::new(),
             allow_retain: false,
             max_session_duration: default_max_session(),
             max_roles_per_namespace: default_max_roles(),

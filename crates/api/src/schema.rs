@@ -40,6 +40,17 @@ pub(crate) const TAG_KEYS_FREE: &str =
 /// Tag keys in a list have IAM's characters.
 pub(crate) const TAG_KEYS_VALID: &str = r"self.all(k, k.matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$'))";
 
+/// No pattern of tag keys is within what is reserved, by AWS or by us.
+pub(crate) const TAG_PATTERNS_FREE: &str = "self.all(k, !k.matches('(?i)^(irsa-anywhere.dev/|aws:)'))";
+
+/// Patterns of tag keys have IAM's characters and may end in a `*`.
+pub(crate) const TAG_PATTERNS_VALID: &str = r"self.all(k, k.matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}[*]?$'))";
+
+/// No key that tenants may set is left to somebody else.
+pub(crate) const TAG_KEYS_APART: &str = "!has(self.ignoredTagKeys) || !has(self.allowedTagKeys) || \
+     self.allowedTagKeys.all(k, self.ignoredTagKeys.all(p, p.endsWith('*') ? \
+     !k.lowerAscii().startsWith(p.lowerAscii().replace('*', '')) : k.lowerAscii() != p.lowerAscii()))";
+
 /// Tag keys and values in a map have IAM's lengths and characters.
 pub(crate) const TAGS_VALID: &str = r"self.all(k, k.matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$') && self[k].matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$'))";
 

@@ -6,6 +6,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::{compare, json};
+
 /// Limits on the inline policies of one role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InlineLimits {
@@ -200,6 +202,22 @@ fn check_statement(index: usize, statement: &Map<String, Value>) -> Result<(), I
         }
     }
     Ok(())
+}
+
+/// Whether a document, URL-encoded or not, certainly has nothing but statements that deny. It can give nobody anything then,
+/// whatever they say.
+pub fn only_denies(document: &str) -> bool {
+    let text = compare::decoded(document);
+    let Ok(value) = json::read(text.as_bytes()) else {
+        return false;
+    };
+    let statements = match value.get("Statement") {
+        Some(Value::Array(many)) => many.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    let denies = |statement: &Value| statement.get("Effect").and_then(Value::as_str) == Some("Deny");
+    !statements.is_empty() && statements.iter().all(denies)
 }
 
 fn depth(value: &Value) -> usize {

@@ -12,6 +12,7 @@ mod bucket;
 mod clusters;
 mod copies;
 mod handover;
+mod organisation;
 mod retain;
 mod terraform;
 

@@ -262,6 +262,36 @@ async fn guard_rails_and_the_rest_are_taken_or_refused_with_the_fix() {
             Some("reserved"),
         ),
         (
+            "ignored tag keys",
+            rules(json!({"allowedTagKeys": ["app"], "ignoredTagKeys": ["cost-centre", "Acme:*"]})),
+            None,
+        ),
+        (
+            "ignored tag key of ours",
+            rules(json!({"ignoredTagKeys": ["IRSA-Anywhere.dev/*"]})),
+            Some("never somebody else's"),
+        ),
+        (
+            "ignored tag key of AWS",
+            rules(json!({"ignoredTagKeys": ["aws:x"]})),
+            Some("never somebody else's"),
+        ),
+        (
+            "all tags ignored",
+            rules(json!({"ignoredTagKeys": ["*"]})),
+            Some("not alone"),
+        ),
+        (
+            "star in the middle",
+            rules(json!({"ignoredTagKeys": ["a*b"]})),
+            Some("at the end only"),
+        ),
+        (
+            "tag key allowed and ignored",
+            rules(json!({"allowedTagKeys": ["Team-a"], "ignoredTagKeys": ["team-*"]})),
+            Some("leaves to somebody else"),
+        ),
+        (
             "selector without from",
             rules(json!({"allowedNamespaces": {"from": "All", "selector": {"matchLabels": {"a": "b"}}}})),
             Some("goes with from: Selector"),

@@ -20,10 +20,14 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 9] = [
+const ELSEWHERE: [(Reason, &str); 10] = [
     (
         Reason::ClusterCopied,
         "takes a second control plane; tests/tests/coexistence/copies.rs",
+    ),
+    (
+        Reason::DriftContested,
+        "takes three rounds in virtual time; crates/controller/src/binding/tests/contest.rs",
     ),
     (
         Reason::KeysUnusable,

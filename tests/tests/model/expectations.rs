@@ -5,6 +5,7 @@ mod federations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use irsa_core::documents::sha256_hex;
 use irsa_testkit::{apiserver::ApiServer, aws::RoleState};
 use serde_json::Value;
 
@@ -182,9 +183,17 @@ impl End<'_> {
         wanted.path = format!("/irsa/{ID}/");
         wanted.description = Some(format!("IamRoleBinding {namespace}/{name} of irsa-anywhere"));
         wanted.max_session = if wish.long_session { 7_200 } else { 3_600 };
-        wanted.boundary = federation.boundary_arn();
+        // Without an opinion of the federation's, a stranger's boundary stays.
+        let stranger = policy_arn("IAMReadOnlyAccess");
+        let theirs = role.boundary.clone().filter(|boundary| *boundary == stranger);
+        wanted.boundary = federation.boundary_arn().or(theirs);
         wanted.attached = chosen(wish.managed, &POLICIES).map(policy_arn).collect();
         wanted.tags = Self::tags(federation, Some(slot));
+        let mark = federation.boundary_arn().map(|arn| {
+            let digest: String = sha256_hex(arn.as_bytes()).chars().take(32).collect();
+            ("irsa-anywhere.dev/boundary".to_owned(), digest)
+        });
+        wanted.tags.extend(mark);
         let uid = role.tags.get("irsa-anywhere.dev/uid").cloned();
         wanted
             .tags

@@ -3,11 +3,9 @@
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{BindingStep, Cause, Plan},
-    vocabulary::{ConditionType, EventReason, Reason},
-    words::counted,
+    plan::binding::Plan,
+    vocabulary::{ConditionType, Reason},
 };
-use kube::Resource;
 
 use super::{
     Bindings,
@@ -18,12 +16,12 @@ use super::{
     siblings::Siblings,
     surroundings::Surroundings,
     validate::{Wanted, usable, validate},
+    work::Unfinished,
 };
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     log::Step,
-    metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
 };
 
@@ -51,9 +49,20 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let plan = Step::Plan.of(|| self.plan(binding, &wanted, found.as_ref()))?;
         let working = self.execute_plan(binding, &aws, &around, &wanted, plan, found, progress);
-        Step::Execute.run(working).await?;
-        let syncing = self.sync_accounts(binding, &around.known.usage, &wanted.subjects, progress);
-        Step::Execute.run(syncing).await?;
+        let unfinished = Step::Execute.run(working).await?;
+        if let (None, Some(Unfinished { halt, .. })) = (&progress.status.role_arn, &unfinished) {
+            return Err(halt.clone());
+        }
+        let subjects = unfinished.as_ref().map_or(&wanted.subjects, |left| &left.subjects);
+        let syncing = self.sync_accounts(binding, &around.known.usage, subjects, progress);
+        let synced = Step::Execute.run(syncing).await;
+        if let Some(Unfinished { halt, .. }) = unfinished {
+            if let Err(trouble) = synced {
+                progress.note(&trouble);
+            }
+            return Err(halt);
+        }
+        synced?;
         Ok(conclusion(binding, wanted.role.name.as_str()))
     }
 
@@ -150,74 +159,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Plan::apply(&wanted.role, found.map(|found| &found.role), applied)
             .map_err(|refusal| Halt::new(ConditionType::RoleSynced, refusal.reason(), refusal.to_string()))
     }
-
-    #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
-    async fn execute_plan(
-        &self,
-        binding: &IamRoleBinding,
-        aws: &C::Aws,
-        around: &Surroundings,
-        wanted: &Wanted,
-        plan: Plan,
-        found: Option<Found>,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<(), Halt> {
-        let key = ObjectKey::of(binding);
-        let settling = self
-            .memory
-            .settles_in(&key)
-            .filter(|_| plan.cause == Cause::Drift && !plan.steps.is_empty());
-        progress.look_again = settling;
-        let steps = if settling.is_some() { &[] } else { plan.steps.as_slice() };
-        if let Some(Found { arn, id, .. }) = found {
-            progress.status.role_arn = Some(arn);
-            progress.status.role_id = Some(id);
-        }
-        let status = &mut progress.status;
-        let writing = self.write_role(binding, &around.known.usage, aws, &wanted.role.name, steps, |role| {
-            status.role_arn = Some(role.arn);
-            status.role_id = Some(role.id);
-        });
-        let executed = self.births.during(&key, !steps.is_empty(), writing).await;
-        if executed
-            .as_ref()
-            .is_err_and(|halt| halt.aspect == ConditionType::PoliciesSynced)
-        {
-            progress.holds(ConditionType::RoleSynced, role_in_words(wanted));
-        }
-        executed?;
-        progress.status.audiences = wanted.audiences.iter().cloned().collect();
-        progress.status.trust_policy_bytes = u32::try_from(wanted.trust_size).ok();
-        progress.holds(ConditionType::RoleSynced, role_in_words(wanted));
-        progress.holds(ConditionType::PoliciesSynced, policies_in_words(wanted));
-        self.announce(binding, plan.cause, steps).await;
-        self.memory.remember(key, wanted.role.fingerprint(), !steps.is_empty());
-        Ok(())
-    }
-
-    async fn announce(&self, binding: &IamRoleBinding, cause: Cause, steps: &[BindingStep]) {
-        if steps.is_empty() {
-            return;
-        }
-        let about = binding.object_ref(&());
-        let what = steps.iter().map(BindingStep::to_string).collect::<Vec<_>>().join("; ");
-        match cause {
-            Cause::Spec => {
-                self.shell
-                    .events
-                    .normal(&about, EventReason::Applied, &format!("Applied to AWS: {what}"))
-                    .await;
-            }
-            Cause::Drift => {
-                self.shell.metrics.count_drift_repaired(KindLabel::Binding);
-                let note = format!("Somebody changed this in AWS; it was put back: {what}");
-                self.shell
-                    .events
-                    .warning(&about, EventReason::DriftRepaired, &note)
-                    .await;
-            }
-        }
-    }
 }
 
 /// With `exclusive: false` the role keeps what is attached to it, by whomever: that must be allowed too.
@@ -262,16 +203,6 @@ fn is_settled(binding: &IamRoleBinding) -> bool {
             && condition.status == "True"
             && condition.observed_generation == Some(binding.generation())
     })
-}
-
-fn role_in_words(wanted: &Wanted) -> String {
-    format!("The role {} is as asked for.", wanted.role.name)
-}
-
-fn policies_in_words(wanted: &Wanted) -> String {
-    let (managed, inline) = (wanted.role.managed.len(), wanted.role.inline.len());
-    let inline = counted(inline, "inline policy", "inline policies");
-    format!("The role has its {managed} managed and {inline}.")
 }
 
 pub(super) fn conclusion(binding: &IamRoleBinding, role: &str) -> String {

@@ -27,7 +27,8 @@ use crate::{
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// Annotates the ServiceAccounts that are bound and undoes those that no longer are. Goes through all of them and
+    /// Annotates the ServiceAccounts whose `subjects` the role lets in, and undoes those that are no longer bound; one that is to
+    /// be bound and is not let in yet waits. Goes through all of them and
     /// stops afterwards at the first trouble, so that one bad ServiceAccount does not keep the others waiting.
     pub(super) async fn sync_accounts(
         &self,
@@ -40,8 +41,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);
         let role_arn = progress.status.role_arn.clone().unwrap_or_default();
         let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids());
+        let let_in: BTreeSet<&str> = subjects.iter().filter_map(|subject| account_of(subject)).collect();
         let mut trouble = None;
-        for (name, desired) in &desired {
+        for (name, desired) in desired.iter().filter(|(name, _)| let_in.contains(name.as_str())) {
             self.memory.expect_account(&namespace, name, desired.clone());
             let observed = accounts::read(&api, name)
                 .await
@@ -70,7 +72,24 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             return Err(halt);
         }
-        progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound));
+        let waiting: Vec<&str> = bound
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !let_in.contains(name))
+            .collect();
+        if waiting.is_empty() {
+            progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound));
+        } else {
+            let message = format!(
+                "Not annotated yet, as the role's trust policy does not let them in: {}.",
+                waiting.join(", ")
+            );
+            progress.note(&Halt::new(
+                ConditionType::ServiceAccountsSynced,
+                Reason::Progressing,
+                message,
+            ));
+        }
         Ok(())
     }
 
@@ -237,9 +256,14 @@ pub(super) fn bound_before(binding: &IamRoleBinding) -> BTreeSet<String> {
     let subjects = subjects_before(binding);
     subjects
         .iter()
-        .filter_map(|subject| subject.rsplit(':').next())
+        .filter_map(|subject| account_of(subject))
         .map(str::to_owned)
         .collect()
+}
+
+/// The name of a ServiceAccount in its token's subject.
+fn account_of(subject: &str) -> Option<&str> {
+    subject.rsplit(':').next()
 }
 
 fn subjects_before(binding: &IamRoleBinding) -> Vec<String> {

@@ -7,7 +7,7 @@ use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     naming::RoleName,
     outcome::Outcome,
-    plan::binding::Plan,
+    plan::binding::{Order, Plan},
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
 use k8s_openapi::api::core::v1::{ObjectReference, ServiceAccount};
@@ -18,8 +18,10 @@ use super::{
     Bindings,
     aws_errors::halt,
     bind::bound_before,
+    execute::Work,
     federation::Known,
     home::{InPlace, check_home, roles_in_place},
+    observe::Depth,
     validate::owner,
 };
 use crate::{
@@ -91,13 +93,19 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let owner = owner(binding, &self.cluster);
         let mut unseen = None;
         for name in &names {
-            match self.role_of(binding, known, &aws, name).await? {
+            match self.role_of(binding, known, &aws, name, Depth::Names).await? {
                 // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
                 InPlace::Missing | InPlace::NotOurs => unseen = Some(name),
                 InPlace::Ours(found) => {
                     let steps = Plan::remove(&owner, &found.role);
-                    self.write_role(binding, &known.usage, &aws, name, &steps, |_| ())
-                        .await?;
+                    let order = Order::of_removal(&steps);
+                    let work = Work {
+                        steps: &steps,
+                        order: &order,
+                        put_off: &[],
+                    };
+                    let removing = self.write_role(binding, &known.usage, &aws, name, work, |_| ());
+                    removing.await?.result(&steps)?;
                 }
             }
         }

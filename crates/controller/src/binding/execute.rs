@@ -4,8 +4,8 @@ use irsa_api::IamRoleBinding;
 use irsa_aws::{Connect, NewRole, Role, Roles};
 use irsa_core::{
     naming::RoleName,
-    plan::binding::BindingStep,
-    vocabulary::{ConditionType, Reason},
+    plan::binding::{BindingStep, Order},
+    vocabulary::{Class, ConditionType, Reason},
 };
 
 use super::{Bindings, aws_errors::refused};
@@ -28,26 +28,121 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 }
 
-/// Does the steps in order and stops at the first that fails. `created` is told the role as soon as a step has created
-/// it, so that it is known whatever fails later.
+/// What is to be done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work<'a> {
+    pub(crate) steps: &'a [BindingStep],
+    pub(crate) order: &'a Order,
+    /// Places of steps that are not done this time.
+    pub(crate) put_off: &'a [usize],
+}
+
+/// How far the steps came.
+#[derive(Debug, Default)]
+pub(crate) struct Executed {
+    done: Vec<usize>,
+    refused: Vec<(usize, Halt)>,
+    held_up: Vec<usize>,
+    stopped: Option<Halt>,
+}
+
+/// Does the steps in order. A step that AWS refuses holds up those that must not come without it, and no other; any other
+/// trouble ends the work. `created` is told the role as soon as a step has created it, so that it is known whatever fails
+/// later.
 pub(crate) async fn execute<A: Roles>(
     aws: &A,
     leadership: &impl Leadership,
     role: &RoleName,
-    steps: &[BindingStep],
+    work: Work<'_>,
     mut created: impl FnMut(Role) + Send,
-) -> Result<(), Halt> {
-    for step in steps {
-        let _permit = leadership
-            .permit()
-            .map_err(|error| Halt::not_leader(step.aspect(), error))?;
-        let made = call(aws, role, step).await?;
-        log::changed(step);
-        if let Some(role) = made {
-            created(role);
+) -> Executed {
+    let mut executed = Executed::default();
+    for (place, step) in work.steps.iter().enumerate() {
+        if work.put_off.contains(&place) {
+            continue;
+        }
+        if !work.order.allows(place, &executed.undone()) {
+            executed.held_up.push(place);
+            continue;
+        }
+        match attempt(aws, leadership, role, step).await {
+            Ok(made) => {
+                log::changed(step);
+                executed.done.push(place);
+                if let Some(role) = made {
+                    created(role);
+                }
+            }
+            Err(halt) if is_refusal(&halt) => executed.refused.push((place, halt)),
+            Err(halt) => {
+                executed.stopped = Some(halt);
+                break;
+            }
         }
     }
-    Ok(())
+    executed
+}
+
+/// Whether somebody has to do something first, so that the same call would be answered the same, and another one need not be.
+pub(crate) const fn is_refusal(halt: &Halt) -> bool {
+    matches!(halt.reason.class(), Class::Stalled | Class::Wait)
+}
+
+impl Executed {
+    /// The places of the steps that were refused or held up.
+    fn undone(&self) -> Vec<usize> {
+        let refused = self.refused.iter().map(|(place, _)| *place);
+        refused.chain(self.held_up.iter().copied()).collect()
+    }
+
+    /// The steps that were done.
+    pub(crate) fn done<'a>(&self, steps: &'a [BindingStep]) -> Vec<&'a BindingStep> {
+        self.done.iter().filter_map(|place| steps.get(*place)).collect()
+    }
+
+    /// Whether no step of this aspect is left.
+    pub(crate) fn has_finished(&self, steps: &[BindingStep], aspect: ConditionType) -> bool {
+        let left = |place: usize| !self.done.contains(&place);
+        !steps
+            .iter()
+            .enumerate()
+            .any(|(place, step)| left(place) && step.aspect() == aspect)
+    }
+
+    /// What was refused first, and all that is unfinished; or why the work ended.
+    ///
+    /// # Errors
+    /// As said, unless all was done.
+    pub(crate) fn result(&self, steps: &[BindingStep]) -> Result<(), Halt> {
+        let Some((_, halt)) = self.refused.first() else {
+            return self.stopped.clone().map_or(Ok(()), Err);
+        };
+        let named = |place: &usize, how: &str| steps.get(*place).map(|step| format!("{step} ({how})"));
+        let refused = self.refused.iter().filter_map(|(place, _)| named(place, "refused"));
+        let held_up = self.held_up.iter().filter_map(|place| named(place, "waits for that"));
+        let unfinished: Vec<String> = refused.chain(held_up).collect();
+        let rest = if self.stopped.is_some() {
+            ""
+        } else {
+            " Everything else is done."
+        };
+        Err(Halt {
+            message: format!("{} Unfinished: {}.{rest}", halt.message, unfinished.join("; ")),
+            ..halt.clone()
+        })
+    }
+}
+
+async fn attempt<A: Roles>(
+    aws: &A,
+    leadership: &impl Leadership,
+    role: &RoleName,
+    step: &BindingStep,
+) -> Result<Option<Role>, Halt> {
+    let _permit = leadership
+        .permit()
+        .map_err(|error| Halt::not_leader(step.aspect(), error))?;
+    call(aws, role, step).await
 }
 
 async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, Halt> {

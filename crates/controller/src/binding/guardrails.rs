@@ -3,7 +3,7 @@
 use irsa_api::{BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};
 use irsa_core::{
     admission::{AllowedNamespaces, Guardrails, LabelSelector, Operator, PolicyPattern, Requirement, RoleNames},
-    naming::default_role_name_prefix,
+    naming::{IgnoredTags, default_role_name_prefix},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as KubernetesSelector, LabelSelectorRequirement};
 
@@ -34,6 +34,7 @@ pub(super) fn guardrails(rules: &BindingRules, issuer: &str, partition: &str, au
             .collect(),
         inline_policies: rules.inline_policies == InlinePolicyRule::Allow,
         allowed_tag_keys: rules.allowed_tag_keys.iter().cloned().collect(),
+        ignored_tags: IgnoredTags::new(&rules.ignored_tag_keys),
         allow_retain: rules.allow_retain,
         max_session_seconds: whole_seconds(rules.max_session_duration),
         max_roles_per_namespace: rules.max_roles_per_namespace,

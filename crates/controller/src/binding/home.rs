@@ -64,9 +64,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         known: &Known,
         aws: &C::Aws,
         name: &RoleName,
+        depth: Depth,
     ) -> Result<InPlace, Halt> {
         let owner = owner(binding, &self.cluster);
-        let found = observe::role(aws, name.as_str(), |tags| owner.owns(tags), Depth::Names).await;
+        let found = observe::role(aws, name.as_str(), |tags| owner.owns(tags), depth).await;
         match found {
             Err(error) if error.kind() == Kind::AccessDenied && !may_have_made(binding, known, name) => {
                 Ok(InPlace::NotOurs)

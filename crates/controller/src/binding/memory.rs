@@ -10,6 +10,7 @@ use std::{
 use irsa_core::plan::binding::{Account, AccountPlan, DesiredAccount, Fingerprint};
 use tokio::time::Instant;
 
+use super::contest::Contests;
 use crate::object::ObjectKey;
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
@@ -26,6 +27,8 @@ pub(crate) struct Memory {
     let_go: Mutex<HashSet<ObjectKey>>,
     unseen: Mutex<HashSet<ObjectKey>>,
     taken_over: Mutex<HashMap<String, u8>>,
+    /// What somebody keeps changing back.
+    pub(crate) contests: Contests,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +81,7 @@ impl Memory {
     pub(crate) fn forget(&self, binding: &ObjectKey) {
         lock(&self.applied).remove(binding);
         lock(&self.unseen).remove(binding);
+        self.contests.forget(binding);
     }
 
     /// Nothing that the binding made is to be removed any more: it may go.

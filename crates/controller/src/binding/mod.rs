@@ -13,6 +13,7 @@ mod apply;
 mod aws_errors;
 mod bind;
 mod cleanup;
+mod contest;
 mod execute;
 mod existing;
 mod federation;
@@ -29,6 +30,7 @@ mod surroundings;
 mod validate;
 mod watch;
 mod withhold;
+mod work;
 
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ use kube::{core::PartialObjectMeta, runtime::reflector::Store};
 
 pub(crate) use self::{
     aws_errors::{denied, not_aws},
+    execute::is_refusal,
     federation::connection,
     inventory::Findings,
     salvage::salvage,

@@ -120,6 +120,8 @@ pub(crate) fn validate(
             path: usage.role_path.clone(),
             trust: document.as_str().to_owned(),
             tags,
+            ignored_tags: usage.guardrails.ignored_tags.clone(),
+            tenant_tags: usage.guardrails.allowed_tag_keys.clone(),
             boundary: usage.guardrails.permissions_boundary.clone(),
             description: role.description.clone().unwrap_or_else(|| default_description(&owner)),
             max_session_seconds: whole_seconds(role.max_session_duration),
@@ -156,8 +158,9 @@ impl Wanted {
         if self.role.exclusive || !self.role.may_take(&role.tags) {
             return Ok(());
         }
-        let managed = self.role.managed.union(&role.attached).cloned().collect();
-        let inline = self.role.inline.keys().chain(role.inline.keys()).cloned().collect();
+        let managed = self.role.managed.union(&role.giving_attached()).cloned().collect();
+        let kept = role.giving_inline();
+        let inline = self.role.inline.keys().chain(kept.into_keys()).cloned().collect();
         guardrails.admit(&self.request(&managed, &inline, labels, older_roles))
     }
 

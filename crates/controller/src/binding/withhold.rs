@@ -6,10 +6,10 @@
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
-    admission::{InPlace, Refusal},
+    admission::{Guardrails, InPlace, Refusal},
     naming::{Owner, RoleName},
     outcome::Outcome,
-    plan::binding::{BindingStep, Plan},
+    plan::binding::{BindingStep, Order, Plan},
     vocabulary::{Class, ConditionType, EventReason, Reason},
 };
 use kube::Resource;
@@ -17,8 +17,9 @@ use kube::Resource;
 use super::{
     Bindings,
     aws_errors::halt,
+    execute::Work,
     home::{check_home, roles_in_place},
-    observe::Found,
+    observe::{Depth, Found},
     surroundings::Surroundings,
     validate::owner,
 };
@@ -176,14 +177,22 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return Ok(Some(judged.verdict()));
         }
         self.memory.will_look(&ObjectKey::of(binding));
-        let found = self.role_of(binding, &around.known, aws, name).await?.ours();
+        let depth = depth(&usage.guardrails);
+        let found = self.role_of(binding, &around.known, aws, name, depth).await?.ours();
         self.memory.has_looked(&ObjectKey::of(binding));
         let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
             return Ok(None);
         };
-        let writing = self.write_role(binding, usage, aws, name, &judged.steps, |_| ());
+        let order = Order::of_removal(&judged.steps);
+        let work = Work {
+            steps: &judged.steps,
+            order: &order,
+            put_off: &[],
+        };
+        let writing = self.write_role(binding, usage, aws, name, work, |_| ());
         let writes = !judged.steps.is_empty();
-        self.births.during(&ObjectKey::of(binding), writes, writing).await?;
+        let executed = self.births.during(&ObjectKey::of(binding), writes, writing).await;
+        executed?.result(&judged.steps)?;
         if !judged.steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
             let note = judged.in_words(name);
@@ -191,6 +200,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.shell.events.warning(&about, EventReason::Applied, &note).await;
         }
         Ok(Some(judged.verdict()))
+    }
+}
+
+/// How much of a role is read to be judged: where inline policies are not allowed, one that only denies is told from others by
+/// its text.
+const fn depth(guardrails: &Guardrails) -> Depth {
+    if guardrails.inline_policies && guardrails.permissions_boundary.is_some() {
+        Depth::Names
+    } else {
+        Depth::Documents
     }
 }
 

@@ -13,7 +13,7 @@ use super::{
     s3_refusals::explain,
     validate::Wanted,
 };
-use crate::{halt::Halt, leadership::Leadership, log};
+use crate::{binding::is_refusal, halt::Halt, leadership::Leadership, log};
 
 /// Where steps are done.
 pub(super) struct Executor<'a, A, L> {
@@ -34,18 +34,42 @@ pub(super) struct Done {
 }
 
 impl<A: Aws, L: Leadership> Executor<'_, A, L> {
-    /// Does the steps in order and stops at the first that fails.
+    /// Does the steps in order. One that is refused holds up those that must not come without it; any other trouble ends the
+    /// work.
+    ///
+    /// # Errors
+    /// What was refused first, and what is unfinished; or why the work ended.
     pub(super) async fn execute(&self, steps: &[FederationStep], done: &mut Done) -> Result<(), Halt> {
+        let mut refused: Option<Halt> = None;
+        let mut undone: Vec<&FederationStep> = Vec::new();
         for step in steps {
+            if undone.iter().any(|earlier| step.waits_for(earlier)) {
+                undone.push(step);
+                continue;
+            }
             let _permit = self
                 .leadership
                 .permit()
                 .map_err(|error| Halt::not_leader(step.aspect(), error))?;
-            self.run(step, done).await?;
-            log::changed(step);
-            done.steps.push(step.clone());
+            match self.run(step, done).await {
+                Ok(()) => {
+                    log::changed(step);
+                    done.steps.push(step.clone());
+                }
+                Err(halt) if is_refusal(&halt) => {
+                    undone.push(step);
+                    refused.get_or_insert(halt);
+                }
+                Err(halt) => return Err(refused.unwrap_or(halt)),
+            }
         }
-        Ok(())
+        let Some(halt) = refused else { return Ok(()) };
+        if undone.len() < 2 {
+            return Err(halt);
+        }
+        let unfinished: Vec<String> = undone.iter().map(ToString::to_string).collect();
+        let message = format!("{} Unfinished: {}.", halt.message, unfinished.join("; "));
+        Err(Halt { message, ..halt })
     }
 
     async fn run(&self, step: &FederationStep, done: &mut Done) -> Result<(), Halt> {

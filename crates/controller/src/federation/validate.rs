@@ -9,7 +9,7 @@ use irsa_core::{
     history::KeyRecord,
     issuer::{IssuerUrl, bucket_host},
     jwks::{self, KeySet, PublicKey, Thumbprint},
-    naming::{FederationOwner, federation_tags},
+    naming::{FederationOwner, IgnoredTags, federation_tags},
     plan::federation::{
         DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
         PublicRead, Removable,
@@ -176,6 +176,14 @@ impl Wanted {
         let spec = &federation.spec;
         let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
             .map_err(|error| invalid(&format!("spec.tags: {error}.")))?;
+        let ignored_tags = IgnoredTags::new(&spec.bindings.ignored_tag_keys);
+        let theirs = ignored_tags.among(spec.tags.keys());
+        if !theirs.is_empty() {
+            return Err(invalid(&format!(
+                "spec.tags: spec.bindings.ignoredTagKeys leaves {} to somebody else; remove the tag or the pattern.",
+                theirs.join(", ")
+            )));
+        }
         Ok(DesiredFederation {
             handover: self.handover(federation),
             owner: self.owner.clone(),
@@ -191,6 +199,7 @@ impl Wanted {
                 client_ids: spec.audiences.iter().cloned().collect(),
                 thumbprints: spec.thumbprints.clone(),
                 tags,
+                ignored_tags,
             },
         })
     }

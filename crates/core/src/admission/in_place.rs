@@ -7,7 +7,7 @@ use crate::{
     compare,
     naming::{RoleName, Tags},
     plan::binding::ObservedRole,
-    trust::{self, TrustPolicy},
+    trust::{self, Divided, TrustPolicy},
     vocabulary::TAG_PREFIX,
 };
 
@@ -20,7 +20,7 @@ pub struct InPlace<'a> {
     pub namespace_labels: &'a Labels,
     /// The role's name, if a person gave it.
     pub given_name: Option<&'a RoleName>,
-    /// The role. Of its inline policies the names count.
+    /// The role. Of its inline policies the names count, and whether they only deny.
     pub role: &'a ObservedRole,
     /// The tags that the federation sets on its roles.
     pub federation_tags: &'a Tags,
@@ -38,7 +38,9 @@ impl Guardrails {
     /// The first thing that is not allowed.
     pub fn admit_in_place(&self, place: &InPlace<'_>) -> Result<(), Refusal> {
         let role = place.role;
-        let audiences = match TrustPolicy::read(&role.trust) {
+        // What only denies gives nobody anything that a guard-rail could forbid.
+        let trusting = Divided::of(&role.trust).rest;
+        let audiences = match TrustPolicy::read(&trusting) {
             Some(trust)
                 if trust
                     .subjects
@@ -47,15 +49,15 @@ impl Guardrails {
             {
                 trust.audiences.iter().map(ToString::to_string).collect()
             }
-            None if compare::equivalent(&role.trust, trust::closed().as_str()) => BTreeSet::new(),
+            None if compare::equivalent(&trusting, trust::closed().as_str()) => BTreeSet::new(),
             _ => return Err(Refusal::Trust),
         };
         self.admit(&Request {
             namespace: place.namespace,
             namespace_labels: place.namespace_labels,
             given_name: place.given_name,
-            managed: &role.attached,
-            inline: &role.inline.keys().cloned().collect(),
+            managed: &role.giving_attached(),
+            inline: &role.giving_inline().into_keys().cloned().collect(),
             tag_keys: &BTreeSet::new(),
             retain: false,
             session_seconds: role.max_session_seconds,
@@ -76,13 +78,14 @@ impl Guardrails {
 }
 
 impl InPlace<'_> {
-    /// The keys of the role's tags that neither we nor the federation set and that tenants may not set either. Tags are
+    /// The keys of the role's tags that neither we nor the federation set and that tenants may not set either, and that the federation does not leave to somebody else. Tags are
     /// authority, so those go, whoever set them. AWS's own (`aws:…`) cannot.
     pub fn unlisted_tags(&self, guardrails: &Guardrails) -> Vec<String> {
         let listed = |key: &str| {
             key.starts_with(TAG_PREFIX)
                 || key.starts_with("aws:")
                 || self.federation_tags.contains_key(key)
+                || guardrails.ignored_tags.contains(key)
                 || guardrails.allows_tag(key)
         };
         self.role.tags.keys().filter(|key| !listed(key)).cloned().collect()

@@ -18,7 +18,7 @@ pub use refusal::Refusal;
 pub use selector::{LabelSelector, Operator, Requirement};
 
 use crate::{
-    naming::{PolicyArn, RoleName},
+    naming::{IgnoredTags, PolicyArn, RoleName},
     vocabulary::TAG_PREFIX,
 };
 
@@ -64,6 +64,8 @@ pub struct Guardrails {
     pub inline_policies: bool,
     /// Tag keys that tenants may set.
     pub allowed_tag_keys: BTreeSet<String>,
+    /// Tags that are somebody else's for good.
+    pub ignored_tags: IgnoredTags,
     /// Whether roles may be left behind.
     pub allow_retain: bool,
     /// The longest session, in seconds.
@@ -161,6 +163,10 @@ impl Guardrails {
                 name: name.to_string(),
                 prefix: self.name_prefix(request.namespace),
             });
+        }
+        let keys = self.ignored_tags.among(request.tag_keys);
+        if !keys.is_empty() {
+            return Err(Refusal::IgnoredTagKeys { keys });
         }
         let keys: Vec<String> = request
             .tag_keys

@@ -49,6 +49,15 @@ pub enum Refusal {
         /// The keys.
         keys: Vec<String>,
     },
+    /// Tag keys that the federation leaves to somebody else.
+    #[error(
+        "spec.role.tags: {} among the federation's spec.bindings.ignoredTagKeys, which are somebody else's; remove what is.",
+        are(keys)
+    )]
+    IgnoredTagKeys {
+        /// The keys.
+        keys: Vec<String>,
+    },
     /// Too long a session.
     #[error("spec.role.maxSessionDuration: {asked}s is longer than the federation allows; use at most {limit}s.")]
     Session {
@@ -104,6 +113,7 @@ impl Refusal {
             Self::Audiences { .. }
             | Self::RoleName { .. }
             | Self::TagKeys { .. }
+            | Self::IgnoredTagKeys { .. }
             | Self::Session { .. }
             | Self::Retain
             | Self::Trust

@@ -20,6 +20,7 @@ fn open() -> Guardrails {
         allowed_managed_policies: vec![PolicyPattern::new("AmazonS3ReadOnlyAccess", "aws")],
         inline_policies: true,
         allowed_tag_keys: set(&["app"]),
+        ignored_tags: IgnoredTags::default(),
         allow_retain: true,
         max_session_seconds: 7200,
         max_roles_per_namespace: 2,
@@ -308,4 +309,20 @@ fn a_name_is_claimed_by_those_who_could_have_it() {
         ..open()
     };
     assert!(!none.may_claim("payments", &labels, Some(&name)));
+}
+
+#[test]
+fn a_tag_key_that_is_somebody_elses_is_refused_by_name_also_where_it_is_allowed() {
+    let guardrails = Guardrails {
+        ignored_tags: IgnoredTags::new(&["APP*".to_owned()]),
+        ..open()
+    };
+    let asked = Asked {
+        tags: set(&["app"]),
+        ..Asked::default()
+    };
+    let refusal = asked.of(&guardrails).unwrap_err();
+    assert_eq!(refusal.reason(), Reason::InvalidSpec);
+    assert!(refusal.to_string().contains("ignoredTagKeys"), "{refusal}");
+    assert_eq!(asked.of(&open()), Ok(()));
 }

@@ -12,6 +12,8 @@ pub type Tags = BTreeMap<String, String>;
 
 /// Tags that a role may have (IAM quotas).
 pub(super) const MAX_TAGS: usize = 50;
+/// Of a role's tags, the one that marks a boundary of ours.
+const MARKS: usize = 1;
 /// Characters of a key and of a value (IAM API model, `tagKeyType`, `tagValueType`).
 const MAX_KEY: usize = 128;
 const MAX_VALUE: usize = 256;
@@ -126,7 +128,7 @@ pub enum TagError {
     #[error("the tag key {0:?} is given twice (IAM ignores case); keep one")]
     Duplicate(String),
     /// Over the quota.
-    #[error("the role would have {0} tags and IAM allows 50; remove some")]
+    #[error("there would be {0} tags and IAM allows 50; remove some")]
     TooMany(usize),
 }
 
@@ -148,8 +150,8 @@ pub fn role_tags(owner: &Owner, uid: &str, federation: &Tags, binding: &Tags) ->
             .chain(theirs)
             .map(|(key, value)| (key.clone(), value.clone())),
     );
-    if tags.len() > MAX_TAGS {
-        return Err(TagError::TooMany(tags.len()));
+    if tags.len() + MARKS > MAX_TAGS {
+        return Err(TagError::TooMany(tags.len() + MARKS));
     }
     Ok(tags)
 }
@@ -290,11 +292,11 @@ mod tests {
     }
 
     #[test]
-    fn fifty_tags_fit_and_fifty_one_do_not() {
+    fn fifty_tags_fit_with_the_mark_of_a_boundary_and_fifty_one_do_not() {
         let many = |count: usize| (0..count).map(|i| (format!("k{i}"), String::new())).collect::<Tags>();
-        assert_eq!(role_tags(&owner(), "u", &many(45), &Tags::new()).unwrap().len(), 50);
+        assert_eq!(role_tags(&owner(), "u", &many(44), &Tags::new()).unwrap().len(), 49);
         assert_eq!(
-            role_tags(&owner(), "u", &many(46), &Tags::new()),
+            role_tags(&owner(), "u", &many(45), &Tags::new()),
             Err(TagError::TooMany(51))
         );
     }

@@ -172,3 +172,32 @@ fn the_quota_counts_all_documents_together_and_no_white_space() {
     statement["Resource"] = json!(" ".repeat(20_000));
     assert!(check([("a", &document(&statement))], InlineLimits::default()).is_ok());
 }
+
+#[test]
+fn a_document_that_only_denies_is_told_from_every_other() {
+    let deny =
+        r#"{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"DateLessThan":{"aws:TokenIssueTime":"x"}}}"#;
+    let allow = r#"{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#;
+    for good in [
+        format!(r#"{{"Version":"2012-10-17","Statement":[{deny}]}}"#),
+        format!(r#"{{"Statement":{deny}}}"#),
+        format!("%7B%22Statement%22%3A{deny}%7D"),
+    ] {
+        assert!(only_denies(&good), "{good}");
+    }
+    for other in [
+        format!(r#"{{"Statement":[{deny},{allow}]}}"#),
+        format!(r#"{{"Statement":[{deny}],"Statement":[{allow}]}}"#),
+        format!(
+            r#"{{"Statement":[{}]}}"#,
+            deny.replacen(r#""Deny""#, r#""Deny","Effect":"Allow""#, 1)
+        ),
+        format!(r#"{{"Statement":[{}]}}"#, deny.replace("Deny", "deny")),
+        r#"{"Statement":[]}"#.to_owned(),
+        r#"{"Version":"2012-10-17"}"#.to_owned(),
+        "[]".to_owned(),
+        String::new(),
+    ] {
+        assert!(!only_denies(&other), "{other}");
+    }
+}

@@ -4,11 +4,13 @@
 //! take the role. So the types here cannot express one: [`TrustPolicy`] holds non-empty sets of providers, subjects
 //! and audiences, a [`Subject`] has no wildcard and every statement compares both claims by `StringEquals`.
 
+mod denies;
 mod document;
 mod judge;
 mod names;
 mod read;
 
+pub use denies::{Denies, Divided};
 pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
 pub use judge::{Admittance, Claims, TrustMismatch, admits};
 pub use names::{Audience, AudienceError, NonEmptySet, Subject, SubjectError};

@@ -80,6 +80,8 @@ pub const TAG_NAMESPACE: &str = "irsa-anywhere.dev/namespace";
 pub const TAG_NAME: &str = "irsa-anywhere.dev/name";
 /// Information only: UID of the object that made it. Never compared, since a restore makes a new UID.
 pub const TAG_UID: &str = "irsa-anywhere.dev/uid";
+/// Which permissions boundary we set, as a digest of its ARN: one that is not named here is somebody else's.
+pub const TAG_BOUNDARY: &str = "irsa-anywhere.dev/boundary";
 /// Set by an AWS administrator on a role or provider that a binding or federation may take over; the value says which.
 pub const TAG_ADOPT: &str = "irsa-anywhere.dev/adopt";
 /// No user tag may have a key that starts with this: our tags are authority.

@@ -215,6 +215,8 @@ reasons! {
     AdmissionDenied => Wait,
     /// The namespace is being deleted, and nothing can be made in it any more.
     NamespaceTerminating => Wait,
+    /// Somebody keeps changing back what was put right, and it is put right less and less often.
+    DriftContested => Wait,
     /// The federation is being deleted and bindings still refer to it.
     BindingsRemain => Wait,
     /// Steps are being executed.
@@ -264,6 +266,8 @@ pub enum EventReason {
     Applied,
     /// Somebody had changed what we manage; it was put back.
     DriftRepaired,
+    /// The same thing was put back so often that somebody must mean it.
+    DriftContested,
     /// Published bytes were not ours; they were put back.
     DocumentsTampered,
     /// A signing key was published.
@@ -319,6 +323,7 @@ impl EventReason {
             Self::NotReady => "NotReady",
             Self::Applied => "Applied",
             Self::DriftRepaired => "DriftRepaired",
+            Self::DriftContested => "DriftContested",
             Self::DocumentsTampered => "DocumentsTampered",
             Self::KeyPublished => "KeyPublished",
             Self::KeyTakenUp => "KeyTakenUp",

@@ -19,7 +19,6 @@ use irsa_aws::{Aws, Connect, Connection, Role};
 use irsa_core::{
     inventory::{Method, Orphan},
     naming::RoleName,
-    plan::binding::BindingStep,
 };
 use kube::ResourceExt;
 use tokio::time::Instant;
@@ -28,7 +27,7 @@ pub(super) use self::keep::keep;
 use self::room::{Answer, Room};
 use super::{
     Bindings,
-    execute::execute,
+    execute::{Executed, Work, execute},
     federation::{Usage, connection, role_path},
     home::roles_in_place,
     observe::Found,
@@ -184,16 +183,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         usage: &Usage,
         aws: &A,
         name: &RoleName,
-        steps: &[BindingStep],
+        work: Work<'_>,
         created: impl FnMut(Role) + Send,
-    ) -> Result<(), Halt> {
-        if steps.is_empty() {
-            return Ok(());
+    ) -> Result<Executed, Halt> {
+        if work.steps.is_empty() {
+            return Ok(Executed::default());
         }
-        self.check_alone(binding, steps).await?;
+        self.check_alone(binding, work.steps).await?;
         let room = self.inventories.room(&Scope::of(usage));
         let _touch = Touch::new(&room, name);
-        execute(aws, self.shell.leadership.as_ref(), name, steps, created).await
+        Ok(execute(aws, self.shell.leadership.as_ref(), name, work, created).await)
     }
 }
 

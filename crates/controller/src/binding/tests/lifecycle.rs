@@ -108,7 +108,7 @@ async fn a_failure_half_way_is_recorded_and_resumed() {
         .into_iter()
         .filter(|call| !CHECK.contains(&call.as_str()))
         .collect();
-    assert_eq!(writes, ["AttachRolePolicy", "PutRolePolicy"]);
+    assert_eq!(writes, ["AttachRolePolicy"], "the inline policy did not wait for it");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Bindings against IAM and Kubernetes in memory: every wait, every refusal, drift, deletion, and what each costs.
 
+mod above;
 mod coexistence;
+mod contest;
 mod copies;
 mod early_ends;
 mod escapes;

@@ -1,6 +1,7 @@
 //! Federations against S3, IAM, Kubernetes and API servers in memory: every wait, every refusal, keys, drift, tampering,
 //! deletion, and what each costs.
 
+mod above;
 mod around;
 mod coexistence;
 mod copies;

@@ -137,3 +137,38 @@ fn tags_that_nobody_may_set_are_named() {
     };
     assert_eq!(place.unlisted_tags(&open()), ["finance"]);
 }
+
+#[test]
+fn what_only_denies_is_no_guard_rails_business() {
+    let guardrails = Guardrails {
+        inline_policies: false,
+        ..open()
+    };
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+    let mut locked = role();
+    locked.inline = BTreeMap::from([("AWSRevokeOlderSessions".to_owned(), deny.to_owned())]);
+    locked
+        .attached
+        .insert(PolicyArn::observed("arn:aws:iam::aws:policy/AWSDenyAll"));
+    let mut trust: serde_json::Value = serde_json::from_str(&locked.trust).unwrap();
+    trust["Statement"]
+        .as_array_mut()
+        .unwrap()
+        .push(serde_json::json!({"Sid": "x", "Effect": "Deny", "Principal": "*", "Action": "sts:*"}));
+    locked.trust = trust.to_string();
+    assert_eq!(in_place(&guardrails, &locked), Ok(()));
+    locked.inline.insert("q".to_owned(), deny.replace("Deny", "Allow"));
+    assert!(in_place(&guardrails, &locked).is_err());
+}
+
+#[test]
+fn tags_of_somebody_above_us_are_no_tenants() {
+    let mut tagged = role();
+    tagged.tags.insert("cost-centre".to_owned(), "42".to_owned());
+    let guardrails = Guardrails {
+        ignored_tags: IgnoredTags::new(&["cost-*".to_owned()]),
+        ..open()
+    };
+    assert_eq!(place(&tagged).unlisted_tags(&open()), ["cost-centre"]);
+    assert_eq!(place(&tagged).unlisted_tags(&guardrails), Vec::<String>::new());
+}

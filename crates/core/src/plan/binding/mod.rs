@@ -2,21 +2,30 @@
 //!
 //! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one a first
 //! boundary comes first, then everything that takes rights away, then a boundary in another's place, then trust, then
-//! everything that gives rights; a boundary that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
+//! everything that gives rights; a boundary of ours that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
 //! boundary, tags, which are authority too) while the trust changes, that is not enough: the trust is first narrowed to
 //! those whom the old and the new one let in, and set as wanted at the very end. So nobody ever has more than the old or
 //! the new state gives him, and there is never a policy without the boundary that is wanted.
+//!
+//! **Refusals.** A step that AWS refuses holds up what its order protects, and nothing else ([`Order`]).
+//!
+//! **What others above us put there.** A boundary that we did not set, and what certainly only denies, stays ([`Kept`]).
 //!
 //! **Crashes.** Each step is one idempotent call, and every prefix of a plan leaves a role that the next plan starts
 //! from.
 
 mod accounts;
+mod alter;
+mod kept;
+mod order;
 mod pods;
 mod role;
 mod step;
 mod steps;
 
 pub use accounts::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount};
+pub use kept::Kept;
+pub use order::{Effect, Order, subjects_after};
 pub use pods::PodSettings;
 pub use role::{DesiredRole, Fingerprint, ObservedRole};
 pub use step::BindingStep;

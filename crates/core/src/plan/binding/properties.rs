@@ -6,9 +6,9 @@ use proptest::{collection, option, prelude::*};
 
 use super::{tests::owner, *};
 use crate::{
-    naming::{PolicyArn, RoleName, Tags, role_tags},
-    trust::{self, Audience, NonEmptySet, Subject, TrustPolicy, TrustProvider},
-    vocabulary::TAG_PREFIX,
+    naming::{BoundaryMark, IgnoredTags, PolicyArn, RoleName, Tags, role_tags},
+    trust::{self, Audience, Divided, NonEmptySet, Subject, TrustPolicy, TrustProvider},
+    vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
 };
 
 /// Does one step to a role as IAM would, and panics where IAM would refuse.
@@ -76,11 +76,29 @@ pub(super) fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<Obse
 }
 
 fn document() -> impl Strategy<Value = String> {
-    "[a-d]".prop_map(|action| format!(r#"{{"Statement":[{{"Effect":"Allow","Action":"{action}"}}]}}"#))
+    "[a-d]".prop_map(|action| {
+        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"{action}"}}]}}"#)
+    })
 }
 
-/// A trust policy of ours, a closed one, or somebody else's.
+/// One that only denies.
+fn denial() -> impl Strategy<Value = String> {
+    document().prop_map(|document| document.replace("Allow", "Deny"))
+}
+
+/// A trust policy of ours, a closed one, or somebody else's; as it is, or with a `Deny` behind it.
 fn trust() -> impl Strategy<Value = String> {
+    (plain_trust(), prop::bool::weighted(0.2)).prop_map(|(trust, locked)| {
+        let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:*"}]}"#;
+        if locked {
+            Divided::of(deny).denies.added_to(&trust)
+        } else {
+            trust
+        }
+    })
+}
+
+fn plain_trust() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => collection::btree_set("[a-c]", 1..4).prop_map(|names| trust_of(names.iter().map(String::as_str))),
         1 => Just(trust::closed().as_str().to_owned()),
@@ -99,9 +117,25 @@ fn trust_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
 
 /// The names that a trust policy lets in; nobody knows whom a foreign one lets in.
 fn trusted(trust: &str) -> std::collections::BTreeSet<String> {
-    TrustPolicy::read(trust)
+    TrustPolicy::read(&Divided::of(trust).rest)
         .map(|policy| policy.subjects.iter().map(ToString::to_string).collect())
         .unwrap_or_default()
+}
+
+/// What a boundary's mark says, if anything.
+fn mark() -> impl Strategy<Value = Tags> {
+    prop_oneof![
+        Just(Tags::new()),
+        "[x-z]".prop_map(|arn| BoundaryMark::of(&arn).tags()),
+        ("[x-z]", "[x-z]").prop_map(|(from, to)| BoundaryMark::between(&from, &to).tags()),
+    ]
+}
+
+/// Tags that are ours to set and remove, without the mark.
+fn ours(desired: &DesiredRole, tags: &Tags) -> Tags {
+    let mut tags = desired.ignored_tags.without(tags);
+    tags.remove(TAG_BOUNDARY);
+    tags
 }
 
 fn authority(tags: &Tags) -> Tags {
@@ -136,22 +170,33 @@ fn arns() -> impl Strategy<Value = std::collections::BTreeSet<PolicyArn>> {
 
 prop_compose! {
     fn observed()(
-        trust in trust(), uid in "[a-b]", tags in tags(), boundary in option::of("[x-z]"), description in "[a-b]?",
-        max_session_seconds in 3600_u32..3603, attached in arns(), inline in collection::btree_map("[p-s]", document(), 0..4),
+        trust in trust(), uid in "[a-b]", tags in tags(), mark in mark(), boundary in option::of("[x-z]"),
+        description in "[a-b]?", max_session_seconds in 3600_u32..3603, attached in arns(),
+        inline in collection::btree_map("[p-s]", document(), 0..4), denials in collection::btree_map("[t-u]", denial(), 0..2),
     ) -> ObservedRole {
-        let tags = role_tags(&owner(), &uid, &tags, &Tags::new()).unwrap();
+        let mut tags = role_tags(&owner(), &uid, &tags, &Tags::new()).unwrap();
+        tags.extend(mark);
+        let inline = inline.into_iter().chain(denials).collect();
         ObservedRole { trust, tags, boundary, description, max_session_seconds, attached, inline }
     }
 }
 
 prop_compose! {
-    fn desired()(role in observed(), exclusive in any::<bool>()) -> DesiredRole {
+    fn desired()(
+        role in observed(), plain in plain_trust(), exclusive in any::<bool>(),
+        ignored in collection::vec("[a-c][*]?", 0..2), tenant_tags in collection::btree_set("[a-c]", 0..3),
+    ) -> DesiredRole {
+        let mut role = role;
+        role.tags.remove(TAG_BOUNDARY);
+        role.inline.retain(|_, document| document.contains("Allow"));
         DesiredRole {
             owner: owner(),
             name: RoleName::new("role").unwrap(),
             path: "/".to_owned(),
-            trust: role.trust,
+            trust: plain,
             tags: role.tags,
+            ignored_tags: IgnoredTags::new(&ignored),
+            tenant_tags,
             boundary: role.boundary,
             description: role.description,
             max_session_seconds: role.max_session_seconds,
@@ -170,14 +215,30 @@ fn plan(desired: &DesiredRole, role: Option<&ObservedRole>) -> Vec<BindingStep> 
 proptest! {
     #[test]
     fn a_plan_that_has_run_leaves_nothing_to_do(desired in desired(), before in option::of(observed())) {
-        let after = plan(&desired, before.as_ref()).iter().fold(before, |role, step| run(step, role));
+        let after = plan(&desired, before.as_ref()).iter().fold(before.clone(), |role, step| run(step, role));
         prop_assert_eq!(plan(&desired, after.as_ref()), vec![]);
         let after = after.unwrap();
-        prop_assert_eq!(&after.tags, &desired.tags);
-        prop_assert_eq!(&after.boundary, &desired.boundary);
+        prop_assert_eq!(ours(&desired, &after.tags), ours(&desired, &desired.tags));
         prop_assert!(after.attached.is_superset(&desired.managed));
         prop_assert!(!desired.exclusive || after.attached == desired.managed);
-        prop_assert!(!desired.exclusive || after.inline.len() == desired.inline.len());
+        prop_assert!(!desired.exclusive || after.giving_inline().len() == desired.inline.len());
+        let mark = BoundaryMark::on(&after.tags);
+        prop_assert_eq!(mark.is_some(), desired.boundary.is_some());
+        prop_assert!(desired.boundary.iter().all(|arn| mark.as_ref().unwrap().names(arn)));
+        let Some(before) = before else {
+            prop_assert_eq!(&after.boundary, &desired.boundary);
+            return Ok(());
+        };
+        // What stays of what others put there.
+        let theirs = before.boundary.clone().filter(|_| !before.has_boundary_of_ours());
+        prop_assert_eq!(&after.boundary, &desired.boundary.clone().or(theirs));
+        let ignored = |tags: &Tags| -> Tags {
+            tags.clone().into_iter().filter(|(key, _)| desired.ignored_tags.contains(key)).collect()
+        };
+        prop_assert_eq!(ignored(&after.tags), ignored(&before.tags));
+        prop_assert_eq!(Divided::of(&after.trust).denies, Divided::of(&before.trust).denies);
+        let denials = before.inline.iter().filter(|(_, document)| document.contains("Deny"));
+        prop_assert!(denials.into_iter().all(|(name, document)| after.inline.get(name) == Some(document)));
     }
 
     #[test]
@@ -213,8 +274,48 @@ proptest! {
             let bounded = now.boundary.is_some() || desired.boundary.is_none();
             prop_assert!(bounded || gives_no_more(now, &before));
             // Ownership is never lost on the way.
-            prop_assert!(now.tags.keys().filter(|key| key.starts_with(TAG_PREFIX)).count() == 5);
+            let owners = now.tags.keys().filter(|key| key.starts_with(TAG_PREFIX) && *key != TAG_BOUNDARY);
+            prop_assert!(owners.count() == 5);
         }
+    }
+
+    #[test]
+    fn whatever_is_refused_nobody_ever_has_more_than_before_or_after(
+        desired in desired(), before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 16),
+    ) {
+        let Plan { steps, order, .. } = Plan::apply(&desired, Some(&before), None).unwrap();
+        let whole = steps.iter().try_fold(before.clone(), |role, step| run(step, Some(role))).unwrap();
+        let (mut now, mut after, mut undone) = (before.clone(), whole.clone(), Vec::new());
+        for (place, step) in steps.iter().enumerate() {
+            if !order.allows(place, &undone) || refusals[place] {
+                // A stranger's tag that stays was there before and will be: it is nobody's gain.
+                if let (BindingStep::Untag { keys }, true) = (step, order.allows(place, &undone)) {
+                    let strangers = keys.iter().filter(|key| !desired.tenant_tags.contains(key.to_lowercase().as_str()));
+                    after.tags.extend(strangers.map(|key| (key.clone(), before.tags[key].clone())));
+                }
+                undone.push(place);
+                continue;
+            }
+            now = run(step, Some(now)).unwrap();
+            for name in trusted(&now.trust) {
+                match (trusted(&before.trust).contains(&name), trusted(&after.trust).contains(&name)) {
+                    (true, false) => prop_assert!(gives_no_more(&now, &before), "{} {:?}", name, now),
+                    (false, true) => prop_assert!(gives_no_more(&now, &after), "{} {:?}", name, now),
+                    (true, true) => {
+                        // While something is there that must go, nothing comes.
+                        let left = now.attached.difference(&after.attached).next().is_some()
+                            || now.inline.keys().any(|name| !after.inline.contains_key(name));
+                        prop_assert!(!left || gives_no_more(&now, &before), "{} {:?}", name, now);
+                    }
+                    (false, false) => prop_assert!(false, "{} is let in by neither", name),
+                }
+            }
+            let bounded = now.boundary.is_some() || desired.boundary.is_none();
+            prop_assert!(bounded || gives_no_more(&now, &before));
+        }
+        // Once nobody refuses anything any more, all ends as it should.
+        let rest = plan(&desired, Some(&now));
+        prop_assert_eq!(rest.iter().try_fold(now, |role, step| run(step, Some(role))), Some(whole));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use crate::{
-    naming::{Owner, PolicyArn, RoleName, Tags},
+    naming::{IgnoredTags, Owner, PolicyArn, RoleName, Tags},
     vocabulary::TAG_UID,
 };
 
@@ -23,9 +23,13 @@ pub struct DesiredRole {
     pub path: String,
     /// Its trust policy as JSON.
     pub trust: String,
-    /// All its tags, ownership included.
+    /// All its tags, ownership included; but for the mark of its boundary, which follows from that.
     pub tags: Tags,
-    /// The ARN of its permissions boundary.
+    /// Tags that are somebody else's for good.
+    pub ignored_tags: IgnoredTags,
+    /// Keys of tags that a tenant may set: a tag with one of these may have been his.
+    pub tenant_tags: BTreeSet<String>,
+    /// The ARN of its permissions boundary; `None` is no opinion: one that we did not set stays.
     pub boundary: Option<String>,
     /// Its description; empty for none.
     pub description: String,
@@ -35,7 +39,7 @@ pub struct DesiredRole {
     pub managed: BTreeSet<PolicyArn>,
     /// Inline policies: name to JSON.
     pub inline: BTreeMap<String, String>,
-    /// Whether policies that are not listed go.
+    /// Whether policies that are not listed go; those that certainly only deny stay.
     pub exclusive: bool,
     /// Whether a role is taken that an AWS administrator offers by its tag.
     pub adopt: bool,

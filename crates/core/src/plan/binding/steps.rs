@@ -5,12 +5,16 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{BindingStep, DesiredRole, Fingerprint, ObservedRole};
+use super::{
+    BindingStep, DesiredRole, Effect, Fingerprint, Kept, ObservedRole, Order,
+    alter::{alteration, is_mark},
+    kept::kept,
+};
 use crate::{
     compare,
-    naming::{Owner, Ownership, PolicyArn, RoleName, Tags},
-    trust::{self, TrustPolicy},
-    vocabulary::{Reason, TAG_PREFIX},
+    naming::{BoundaryMark, Owner, Ownership, PolicyArn, RoleName},
+    trust::{self, Divided},
+    vocabulary::Reason,
 };
 
 /// Why there is something to do.
@@ -29,6 +33,10 @@ pub struct Plan {
     pub cause: Cause,
     /// Empty for a role that is as it must be.
     pub steps: Vec<BindingStep>,
+    /// What each of them does to rights, and so what may go on when one is refused.
+    pub order: Order,
+    /// What somebody else put on the role and what stays there.
+    pub kept: Vec<Kept>,
 }
 
 /// A role of the wanted name exists and is not ours: nothing is done to it.
@@ -78,30 +86,34 @@ impl Plan {
         observed: Option<&ObservedRole>,
         applied: Option<Fingerprint>,
     ) -> Result<Self, RoleRefusal> {
-        let cause = if applied == Some(desired.fingerprint()) {
-            Cause::Drift
-        } else {
-            Cause::Spec
-        };
-        let steps = match observed {
+        let planned = match observed {
             None => creation(desired),
             Some(role) => {
                 let (adoption, role) = claim(desired, role)?;
-                adoption.into_iter().chain(alteration(desired, &role)).collect()
+                // A record names a step by its place.
+                let first = usize::from(adoption.is_some());
+                let adoption = adoption.map(|step| (step, Effect::Founds));
+                adoption.into_iter().chain(alteration(desired, &role, first)).collect()
             }
         };
-        Ok(Self { cause, steps })
+        let (steps, effects): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+        // That a role is not marked yet is nobody's doing but ours.
+        let drift = applied == Some(desired.fingerprint()) && !steps.iter().all(is_mark);
+        Ok(Self {
+            cause: if drift { Cause::Drift } else { Cause::Spec },
+            steps,
+            order: Order::new(effects),
+            kept: observed.map(|role| kept(desired, role)).unwrap_or_default(),
+        })
     }
 
     /// The steps that let nobody assume the role any more; none for a role that is not the owner's.
     pub fn close(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
-        let closed = trust::closed();
-        let open = !compare::equivalent(closed.as_str(), &observed.trust);
+        let closed = Divided::of(&observed.trust).denies.added_to(trust::closed().as_str());
+        let open = !compare::equivalent(&closed, &observed.trust);
         let close = open && owner.owns(&observed.tags);
         close
-            .then(|| BindingStep::UpdateTrust {
-                trust: closed.as_str().to_owned(),
-            })
+            .then_some(BindingStep::UpdateTrust { trust: closed })
             .into_iter()
             .collect()
     }
@@ -155,128 +167,29 @@ fn claim<'a>(
     }
 }
 
-fn creation(desired: &DesiredRole) -> Vec<BindingStep> {
+fn creation(desired: &DesiredRole) -> Vec<(BindingStep, Effect)> {
+    let mark = desired.boundary.as_deref().map(|arn| BoundaryMark::of(arn).tags());
     let create = BindingStep::CreateRole {
         path: desired.path.clone(),
         trust: desired.trust.clone(),
-        tags: desired.tags.clone(),
+        tags: desired
+            .ignored_tags
+            .without(&desired.tags)
+            .into_iter()
+            .chain(mark.into_iter().flatten())
+            .collect(),
         boundary: desired.boundary.clone(),
         description: desired.description.clone(),
         max_session_seconds: desired.max_session_seconds,
     };
-    std::iter::once(create)
-        .chain(granted(desired, &BTreeSet::new(), &BTreeMap::new()))
+    let granted = granted(desired, &BTreeSet::new(), &BTreeMap::new());
+    std::iter::once((create, Effect::Founds))
+        .chain(granted.into_iter().map(|step| (step, Effect::Gives)))
         .collect()
 }
 
-fn alteration(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
-    let trust = |trust: &str| BindingStep::UpdateTrust {
-        trust: trust.to_owned(),
-    };
-    let trust_differs = !compare::equivalent(&desired.trust, &observed.trust);
-    let narrowed =
-        (trust_differs && replaces_rights(desired, observed)).then(|| common(&desired.trust, &observed.trust));
-    let mut steps = Vec::new();
-    if let Some(narrowed) = narrowed
-        .as_ref()
-        .filter(|trust| !compare::equivalent(trust, &observed.trust))
-    {
-        steps.push(trust(narrowed));
-    }
-    let boundary = desired
-        .boundary
-        .clone()
-        .filter(|arn| observed.boundary.as_ref() != Some(arn))
-        .map(|arn| BindingStep::PutBoundary { arn });
-    // A first boundary only takes away. Another one may let through what the present one holds back, so what must go
-    // goes before.
-    let (first, later) = match observed.boundary {
-        None => (boundary, None),
-        Some(_) => (None, boundary),
-    };
-    steps.extend(first);
-    if desired.exclusive {
-        steps.extend(removal_of_unlisted(desired, observed));
-    }
-    steps.extend(later);
-    if trust_differs && narrowed.is_none() {
-        steps.push(trust(&desired.trust));
-    }
-    steps.extend(tagging(&desired.tags, &observed.tags));
-    steps.extend(settings(desired, observed));
-    steps.extend(granted(desired, &observed.attached, &observed.inline));
-    if desired.boundary.is_none() && observed.boundary.is_some() {
-        steps.push(BindingStep::DeleteBoundary);
-    }
-    if narrowed.is_some_and(|trust| !compare::equivalent(&trust, &desired.trust)) {
-        steps.push(trust(&desired.trust));
-    }
-    steps
-}
-
-/// Whoever both trust policies let in; nobody, where one of them is not of our making.
-fn common(one: &str, other: &str) -> String {
-    let both = TrustPolicy::read(one).zip(TrustPolicy::read(other));
-    both.and_then(|(one, other)| one.intersection(&other)?.render(usize::MAX).ok())
-        .unwrap_or_else(trust::closed)
-        .as_str()
-        .to_owned()
-}
-
-/// Whether rights are replaced by others, rather than only taken away or only given.
-fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole) -> bool {
-    let boundary = desired.boundary.is_some() && observed.boundary.is_some() && desired.boundary != observed.boundary;
-    let inline = desired.inline.iter().any(|(name, document)| {
-        let present = observed.inline.get(name);
-        present.is_some_and(|present| !compare::equivalent(document, present))
-    });
-    // That a tag is missing may give rights as well as that it is there, so any change of tags replaces them. Our own
-    // tags name this binding before and after.
-    let authority = |tags: &Tags| -> Tags {
-        let counted = tags
-            .iter()
-            .filter(|(key, _)| !key.starts_with(TAG_PREFIX) && !key.starts_with("aws:"));
-        counted.map(|(key, value)| (key.clone(), value.clone())).collect()
-    };
-    boundary || inline || authority(&desired.tags) != authority(&observed.tags)
-}
-
-fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
-    let unlisted = observed
-        .inline
-        .keys()
-        .filter(|name| !desired.inline.contains_key(*name));
-    let inline = unlisted.map(|name| BindingStep::DeleteInline { name: name.clone() });
-    let managed = observed.attached.difference(&desired.managed);
-    inline
-        .chain(managed.map(|arn| BindingStep::Detach { arn: arn.clone() }))
-        .collect()
-}
-
-fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<BindingStep> {
-    let differs =
-        desired.description != observed.description || desired.max_session_seconds != observed.max_session_seconds;
-    differs.then(|| BindingStep::UpdateRole {
-        description: desired.description.clone(),
-        max_session_seconds: desired.max_session_seconds,
-    })
-}
-
-/// Tags that nobody listed go: they are authority. AWS's own (`aws:…`) cannot.
-fn tagging(desired: &Tags, observed: &Tags) -> Vec<BindingStep> {
-    let unlisted = observed
-        .keys()
-        .filter(|key| !desired.contains_key(*key) && !key.starts_with("aws:"));
-    let keys: Vec<String> = unlisted.cloned().collect();
-    let differing = desired.iter().filter(|(key, value)| observed.get(*key) != Some(value));
-    let tags: Tags = differing.map(|(key, value)| (key.clone(), value.clone())).collect();
-    // Untag first: a key that differs in case only is the same key to IAM.
-    let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
-    let tag = (!tags.is_empty()).then_some(BindingStep::Tag { tags });
-    untag.into_iter().chain(tag).collect()
-}
-
-fn granted(
+/// What gives rights: policies that are missing, and inline policies with another text.
+pub(super) fn granted(
     desired: &DesiredRole,
     attached: &BTreeSet<PolicyArn>,
     inline: &BTreeMap<String, String>,

@@ -1,14 +1,15 @@
 //! Plans for one thing at a time.
 
+mod above;
 mod coexistence;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
-    naming::{Owner, PolicyArn, RoleName, Tags, role_tags},
+    naming::{BoundaryMark, IgnoredTags, Owner, PolicyArn, RoleName, Tags, role_tags},
     trust::{self, Audience, NonEmptySet, Subject, TrustPolicy, TrustProvider},
-    vocabulary::{Reason, TAG_CLUSTER, TAG_NAME, TAG_UID},
+    vocabulary::{Reason, TAG_BOUNDARY, TAG_CLUSTER, TAG_NAME, TAG_UID},
 };
 
 pub(super) fn owner() -> Owner {
@@ -47,6 +48,8 @@ fn desired() -> DesiredRole {
             &Tags::new(),
         )
         .unwrap(),
+        ignored_tags: IgnoredTags::default(),
+        tenant_tags: BTreeSet::new(),
         boundary: Some("boundary".to_owned()),
         description: "d".to_owned(),
         max_session_seconds: 3600,
@@ -61,13 +64,18 @@ fn observed() -> ObservedRole {
     let role = desired();
     ObservedRole {
         trust: role.trust,
-        tags: role.tags,
+        tags: marked(role.tags, "boundary"),
         boundary: role.boundary,
         description: role.description,
         max_session_seconds: role.max_session_seconds,
         attached: role.managed,
         inline: role.inline,
     }
+}
+
+fn marked(mut tags: Tags, boundary: &str) -> Tags {
+    tags.extend(BoundaryMark::of(boundary).tags());
+    tags
 }
 
 fn steps(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
@@ -90,7 +98,7 @@ fn a_missing_role_is_created_whole_before_it_gets_policies() {
             BindingStep::CreateRole {
                 path: role.path,
                 trust: role.trust,
-                tags: role.tags,
+                tags: marked(role.tags, "boundary"),
                 boundary: role.boundary,
                 description: "d".to_owned(),
                 max_session_seconds: 3600,
@@ -231,7 +239,13 @@ fn a_boundary_that_is_no_longer_wanted_goes_last() {
     };
     assert_eq!(
         steps(&role, &observed()),
-        [BindingStep::Attach { arn: arn("B") }, BindingStep::DeleteBoundary]
+        [
+            BindingStep::Attach { arn: arn("B") },
+            BindingStep::DeleteBoundary,
+            BindingStep::Untag {
+                keys: vec![TAG_BOUNDARY.to_owned()]
+            }
+        ]
     );
 }
 

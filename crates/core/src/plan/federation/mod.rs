@@ -17,6 +17,7 @@
 mod denials;
 mod doubt;
 mod handover;
+mod order;
 mod policy;
 mod provider;
 mod state;

@@ -98,6 +98,7 @@ fn any_desired() -> impl Strategy<Value = DesiredFederation> {
                     client_ids,
                     thumbprints,
                     tags: federation_tags(&owner(), "u", &own).unwrap(),
+                    ignored_tags: crate::naming::IgnoredTags::default(),
                     ..desired().provider
                 },
                 ..desired()

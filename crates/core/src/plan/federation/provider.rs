@@ -80,7 +80,7 @@ pub(super) fn registration(federation: &DesiredFederation, observed: Option<&Obs
     let adoption = adoption.map(|tags| FederationStep::AdoptProvider { tags });
     adoption
         .into_iter()
-        .chain(tagging(&desired.tags, &tags))
+        .chain(tagging(&desired.tags, &desired.ignored_tags.without(&tags)))
         .chain(audiences(&desired.client_ids, &provider.client_ids))
         .chain(thumbprints)
         .collect()
@@ -114,7 +114,7 @@ fn same(wanted: &[String], present: &[String]) -> bool {
     set(wanted) == set(present)
 }
 
-/// Tags that nobody listed go; AWS's own (`aws:…`) cannot.
+/// Tags that nobody listed go, but for those that are somebody else's for good; AWS's own (`aws:…`) cannot.
 fn tagging(desired: &Tags, observed: &Tags) -> Vec<FederationStep> {
     let unlisted = observed
         .keys()

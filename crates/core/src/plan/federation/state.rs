@@ -8,7 +8,7 @@ use std::{
 use super::PublicRead;
 use crate::{
     jwks::Thumbprint,
-    naming::{FederationOwner, Tags},
+    naming::{FederationOwner, IgnoredTags, Tags},
     plan::binding::Fingerprint,
     vocabulary::TAG_UID,
 };
@@ -108,6 +108,8 @@ pub struct DesiredProvider {
     pub thumbprints: Vec<String>,
     /// All tags, ownership included.
     pub tags: Tags,
+    /// Tags that are somebody else's for good.
+    pub ignored_tags: IgnoredTags,
     /// Who makes and keeps it.
     pub management: Management,
 }

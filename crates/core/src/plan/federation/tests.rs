@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     issuer::IssuerUrl,
-    naming::{FederationOwner, Tags, federation_tags},
+    naming::{FederationOwner, IgnoredTags, Tags, federation_tags},
     plan::binding::Cause,
     vocabulary::{ConditionType, Reason, TAG_CLUSTER, TAG_UID},
 };
@@ -48,6 +48,7 @@ pub(super) fn desired() -> DesiredFederation {
             public_read: Some(public_read()),
         }),
         provider: DesiredProvider {
+            ignored_tags: IgnoredTags::default(),
             management: Management::Managed { adopt: false },
             arn: "arn:p".to_owned(),
             client_ids: set(&["sts.amazonaws.com"]),
@@ -312,4 +313,16 @@ fn repair_is_told_from_a_changed_spec_and_from_new_keys() {
     restored.provider.tags.insert(TAG_UID.to_owned(), "u-2".to_owned());
     restored.record = "another".to_owned();
     assert_eq!(restored.fingerprint(), desired().fingerprint());
+}
+
+#[test]
+fn tags_of_somebody_above_us_stay_on_the_provider() {
+    let mut wanted = desired();
+    wanted.provider.ignored_tags = IgnoredTags::new(&["cost-*".to_owned()]);
+    let tagged = changed(|observed| {
+        let provider = observed.provider.as_mut().unwrap();
+        provider.tags.insert("Cost-Centre".to_owned(), "42".to_owned());
+    });
+    assert_eq!(steps(&wanted, &tagged), []);
+    assert_eq!(steps(&desired(), &tagged).len(), 1);
 }

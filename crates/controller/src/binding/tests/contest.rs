@@ -1,0 +1,124 @@
+//! Somebody who changes back, again and again, what we put right.
+
+use std::time::Duration;
+
+use super::{fake_aws::Stored, *};
+
+const INTERVAL: Duration = Duration::from_mins(10);
+
+fn tag(stored: &mut Stored) {
+    stored.role.tags.insert("theirs".to_owned(), "x".to_owned());
+}
+
+fn tagged(bench: &Bench) -> bool {
+    bench.aws.get(ROLE).unwrap().role.tags.contains_key("theirs")
+}
+
+async fn ready() -> (Bench, IamRoleBinding) {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    bench.kubernetes.take_events();
+    (bench, binding)
+}
+
+/// Somebody changes the role, and an interval later there is a pass that looks at the role itself.
+async fn round(bench: &Bench, binding: &mut IamRoleBinding, change: impl FnOnce(&mut Stored)) -> Outcome {
+    bench.aws.tamper(ROLE, change);
+    tokio::time::advance(INTERVAL).await;
+    bench.pass(binding).await
+}
+
+fn events(bench: &Bench, reason: &str) -> usize {
+    let events = bench.kubernetes.take_events();
+    events.iter().filter(|event| event.0 == reason).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_three_rounds_it_is_said_once_and_done_less_and_less_often() {
+    let (bench, mut binding) = ready().await;
+    for _ in 0..2 {
+        assert_eq!(round(&bench, &mut binding, tag).await.reason, Reason::Succeeded);
+        assert!(!tagged(&bench));
+    }
+    assert_eq!(events(&bench, "DriftContested"), 0);
+    assert_eq!(round(&bench, &mut binding, tag).await.reason, Reason::Succeeded);
+    assert_eq!(events(&bench, "DriftContested"), 1);
+    let said = binding
+        .conditions()
+        .iter()
+        .find(|one| one.type_ == "RoleSynced")
+        .unwrap();
+    assert!(
+        said.message.contains("keeps changing") && said.message.contains("tags theirs"),
+        "{}",
+        said.message
+    );
+
+    let outcome = round(&bench, &mut binding, tag).await;
+    assert_eq!(outcome.reason, Reason::DriftContested, "{}", outcome.message);
+    for part in ["tags theirs", "ignoredTagKeys"] {
+        assert!(outcome.message.contains(part), "{}", outcome.message);
+    }
+    assert!(tagged(&bench), "put off");
+    let before = binding.status.clone();
+    tokio::time::advance(INTERVAL / 2).await;
+    bench.end(&mut binding, Reason::DriftContested, "tags theirs").await;
+    assert_eq!(binding.status, before);
+    tokio::time::advance(INTERVAL / 2).await;
+    bench.succeed(&mut binding).await;
+    assert!(!tagged(&bench), "two intervals after the third time");
+    assert_eq!(events(&bench, "DriftContested"), 0, "said once");
+
+    // The next wait is twice as long; another spec begins anew.
+    for _ in 0..3 {
+        assert_eq!(round(&bench, &mut binding, tag).await.reason, Reason::DriftContested);
+    }
+    edit(&mut binding, |spec| spec["role"] = json!({"description": "other"}));
+    bench.succeed(&mut binding).await;
+    assert!(!tagged(&bench));
+    assert_eq!(round(&bench, &mut binding, tag).await.reason, Reason::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_should_have_is_taken_back_at_once_however_often() {
+    let (bench, mut binding) = ready().await;
+    let admin = |stored: &mut Stored| {
+        stored
+            .attached
+            .insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+        stored.role.permissions_boundary = None;
+    };
+    for round_number in 0..8 {
+        let outcome = round(&bench, &mut binding, admin).await;
+        assert_eq!(outcome.reason, Reason::Succeeded, "{round_number}: {}", outcome.message);
+        let stored = bench.aws.get(ROLE).unwrap();
+        assert_eq!(stored.attached.len(), 1, "{round_number}");
+        assert_eq!(
+            stored.role.permissions_boundary.as_deref(),
+            Some(BOUNDARY),
+            "{round_number}"
+        );
+    }
+    assert_eq!(events(&bench, "DriftContested"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_policy_that_somebody_keeps_detaching_is_told_by_the_condition_of_policies() {
+    let (bench, mut binding) = ready().await;
+    for _ in 0..3 {
+        round(&bench, &mut binding, |stored| stored.attached.clear()).await;
+    }
+    let outcome = round(&bench, &mut binding, |stored| stored.attached.clear()).await;
+    assert_eq!(outcome.reason, Reason::DriftContested, "{}", outcome.message);
+    let status = |kind: &str| {
+        let found = binding.conditions().iter().find(|one| one.type_ == kind);
+        found.unwrap().status.clone()
+    };
+    assert_eq!(
+        (status("RoleSynced").as_str(), status("PoliciesSynced").as_str()),
+        ("True", "False")
+    );
+    assert_eq!(status("ServiceAccountsSynced"), "True", "who is let in stays annotated");
+}

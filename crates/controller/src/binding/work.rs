@@ -1,0 +1,222 @@
+//! Doing what a plan has, and telling what came of it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::Connect;
+use irsa_core::{
+    plan::binding::{BindingStep, Cause, Kept, Plan, subjects_after},
+    vocabulary::{ConditionType, EventReason, Reason},
+    words::counted,
+};
+use kube::Resource;
+
+use super::{
+    Bindings,
+    contest::ROUNDS,
+    execute::{Work, is_refusal},
+    observe::Found,
+    surroundings::Surroundings,
+    validate::Wanted,
+};
+use crate::{
+    halt::{Halt, Progress},
+    leadership::Leadership,
+    metrics::Kind as KindLabel,
+    object::ObjectKey,
+};
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
+    pub(super) async fn execute_plan(
+        &self,
+        binding: &IamRoleBinding,
+        aws: &C::Aws,
+        around: &Surroundings,
+        wanted: &Wanted,
+        plan: Plan,
+        found: Option<Found>,
+        progress: &mut Progress<IamRoleBindingStatus>,
+    ) -> Result<Option<Unfinished>, Halt> {
+        let key = ObjectKey::of(binding);
+        let settling = self
+            .memory
+            .settles_in(&key)
+            .filter(|_| plan.cause == Cause::Drift && !plan.steps.is_empty());
+        progress.look_again = settling;
+        let steps = if settling.is_some() { &[] } else { plan.steps.as_slice() };
+        let trust = found.as_ref().map(|found| found.role.trust.clone());
+        if let Some(Found { arn, id, .. }) = found {
+            progress.status.role_arn = Some(arn);
+            progress.status.role_id = Some(id);
+        }
+        let contest = self.contest(&key, &plan, steps);
+        let status = &mut progress.status;
+        let work = Work {
+            steps,
+            order: &plan.order,
+            put_off: &contest.put_off,
+        };
+        let writing = self.write_role(binding, &around.known.usage, aws, &wanted.role.name, work, |role| {
+            status.role_arn = Some(role.arn);
+            status.role_id = Some(role.id);
+        });
+        let executed = self.births.during(&key, !steps.is_empty(), writing).await?;
+        let done = executed.done(steps);
+        self.announce(binding, plan.cause, &done).await;
+        if plan.cause == Cause::Drift && !done.is_empty() {
+            self.note_round(binding, &done, around.known.interval).await;
+        }
+        let ended = executed.result(steps).and_then(|()| contest.result(steps));
+        if let (Err(halt), Some(left)) = (&ended, contest.left)
+            && halt.reason == Reason::DriftContested
+        {
+            progress.look_again = Some(left);
+        }
+        let in_words = [
+            (ConditionType::RoleSynced, role_in_words(wanted, &plan.kept)),
+            (ConditionType::PoliciesSynced, policies_in_words(wanted)),
+        ];
+        for (aspect, words) in in_words {
+            let words = match self.memory.contests.in_words(&key, aspect) {
+                Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
+                None => words,
+            };
+            match &ended {
+                _ if executed.has_finished(steps, aspect) => progress.holds(aspect, words),
+                Err(halt) if halt.aspect != aspect => progress.note(&Halt { aspect, ..halt.clone() }),
+                _ => {}
+            }
+        }
+        if let Err(halt) = ended {
+            if !is_refusal(&halt) {
+                return Err(halt);
+            }
+            let subjects = subjects_after(trust.as_deref(), done.into_iter());
+            let subjects = wanted.subjects.iter().filter(|subject| subjects.contains(*subject));
+            return Ok(Some(Unfinished {
+                subjects: subjects.cloned().collect(),
+                halt,
+            }));
+        }
+        progress.status.audiences = wanted.audiences.iter().cloned().collect();
+        progress.status.trust_policy_bytes = u32::try_from(wanted.trust_size).ok();
+        self.memory.remember(key, wanted.role.fingerprint(), !steps.is_empty());
+        Ok(None)
+    }
+
+    async fn announce(&self, binding: &IamRoleBinding, cause: Cause, steps: &[&BindingStep]) {
+        if steps.is_empty() {
+            return;
+        }
+        let about = binding.object_ref(&());
+        let what = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        match cause {
+            Cause::Spec => {
+                self.shell
+                    .events
+                    .normal(&about, EventReason::Applied, &format!("Applied to AWS: {what}"))
+                    .await;
+            }
+            Cause::Drift => {
+                self.shell.metrics.count_drift_repaired(KindLabel::Binding);
+                let note = format!("Somebody changed this in AWS; it was put back: {what}");
+                self.shell
+                    .events
+                    .warning(&about, EventReason::DriftRepaired, &note)
+                    .await;
+            }
+        }
+    }
+
+    /// What of the plan is put off, because somebody keeps changing it back.
+    fn contest(&self, key: &ObjectKey, plan: &Plan, steps: &[BindingStep]) -> Contested {
+        if steps.is_empty() {
+            return Contested::default();
+        }
+        if plan.cause == Cause::Spec {
+            self.memory.contests.forget(key);
+            return Contested::default();
+        }
+        let left = self.memory.contests.put_off(key, &named(steps.iter()));
+        let places = (0..steps.len()).filter(|place| left.is_some() && plan.order.may_be_put_off(*place));
+        Contested {
+            put_off: places.collect(),
+            left,
+        }
+    }
+
+    /// These were put back once more.
+    async fn note_round(&self, binding: &IamRoleBinding, done: &[&BindingStep], interval: Duration) {
+        let what = named(done.iter().copied());
+        if self.memory.contests.repaired(&ObjectKey::of(binding), what, interval) {
+            let note = contested_in_words(done.iter().copied());
+            let about = binding.object_ref(&());
+            self.shell
+                .events
+                .warning(&about, EventReason::DriftContested, &note)
+                .await;
+        }
+    }
+}
+
+/// What is not put back this time.
+#[derive(Debug, Default)]
+struct Contested {
+    put_off: Vec<usize>,
+    /// Until it is.
+    left: Option<Duration>,
+}
+
+impl Contested {
+    fn result(&self, steps: &[BindingStep]) -> Result<(), Halt> {
+        let left = self.put_off.iter().filter_map(|place| steps.get(*place));
+        match left.clone().next() {
+            None => Ok(()),
+            Some(first) => Err(Halt::new(
+                first.aspect(),
+                Reason::DriftContested,
+                contested_in_words(left),
+            )),
+        }
+    }
+}
+
+fn named<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> BTreeSet<(ConditionType, String)> {
+    steps.map(|step| (step.aspect(), step.to_string())).collect()
+}
+
+fn contested_in_words<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> String {
+    let what: Vec<String> = steps.map(ToString::to_string).collect();
+    format!(
+        "Somebody keeps changing this back on the role in AWS; it was put right {ROUNDS} times and is put right less and less \
+         often now: {}. Find out who it is (CloudTrail), and have one of the two give way; tags can be left to him by the \
+         federation's spec.bindings.ignoredTagKeys.",
+        what.join("; ")
+    )
+}
+
+/// A role to which not all was done that had to be.
+pub(super) struct Unfinished {
+    /// Those of the wanted subjects that it lets in now.
+    pub(super) subjects: Vec<String>,
+    pub(super) halt: Halt,
+}
+
+fn role_in_words(wanted: &Wanted, kept: &[Kept]) -> String {
+    let role = &wanted.role.name;
+    if kept.is_empty() {
+        return format!("The role {role} is as asked for.");
+    }
+    let kept: Vec<String> = kept.iter().map(Kept::to_string).collect();
+    format!(
+        "The role {role} is as asked for. Somebody else limits it, and that stays: {}.",
+        kept.join("; ")
+    )
+}
+
+fn policies_in_words(wanted: &Wanted) -> String {
+    let (managed, inline) = (wanted.role.managed.len(), wanted.role.inline.len());
+    let inline = counted(inline, "inline policy", "inline policies");
+    format!("The role has its {managed} managed and {inline}.")
+}

@@ -1,0 +1,251 @@
+//! The steps from a role that is to the role that must be, in an order that never widens.
+
+use super::{BindingStep, DesiredRole, Effect, ObservedRole, steps::granted};
+use crate::{
+    compare,
+    naming::{BoundaryMark, Tags},
+    policy_document::only_denies,
+    trust::{self, Divided, TrustPolicy},
+    vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
+};
+
+type Planned = Vec<(BindingStep, Effect)>;
+
+/// The steps; `first` is the place of the first of them in the plan.
+pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: usize) -> Planned {
+    let tags = Tagging::of(desired, observed);
+    let trust = Trust::of(desired, observed, replaces_rights(desired, observed, &tags));
+    let boundary = Boundary::of(desired, observed);
+    let mut steps = Planned::new();
+    steps.extend(trust.narrowing);
+    steps.extend(boundary.mark_before.map(|step| (step, Effect::Settles)));
+    // A first boundary only takes away. Another one may let through what the present one holds back, so what must go
+    // goes before.
+    let replaces = observed.boundary.is_some();
+    let put = boundary.put.map(|step| {
+        let effect = if replaces { Effect::Replaces } else { Effect::Takes };
+        (step, effect)
+    });
+    let (first_put, later_put) = if replaces { (None, put) } else { (put, None) };
+    steps.extend(first_put);
+    if desired.exclusive {
+        steps.extend(removal_of_unlisted(desired, observed));
+    }
+    if let Some(put) = later_put {
+        let place = first + steps.len();
+        steps.push(put);
+        steps.extend(boundary.mark_after.map(|step| (step, Effect::Records(place))));
+    }
+    steps.extend(trust.change);
+    steps.extend(tags.steps);
+    steps.extend(settings(desired, observed).map(|step| (step, Effect::Settles)));
+    let grants = granted(desired, &observed.attached, &observed.inline);
+    steps.extend(grants.into_iter().map(|step| {
+        let effect = effect_of_grant(&step, observed);
+        (step, effect)
+    }));
+    let place = first + steps.len();
+    let unmark = match boundary.delete {
+        Some(delete) => {
+            steps.push((delete, Effect::Gives));
+            Effect::Records(place)
+        }
+        None => Effect::Settles,
+    };
+    steps.extend(boundary.unmark.map(|step| (step, unmark)));
+    steps.extend(trust.widening);
+    steps
+}
+
+fn effect_of_grant(step: &BindingStep, observed: &ObservedRole) -> Effect {
+    match step {
+        BindingStep::PutInline { name, .. } if observed.inline.contains_key(name) => Effect::Replaces,
+        _ => Effect::Gives,
+    }
+}
+
+/// Whether rights are replaced by others, rather than only taken away or only given.
+fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole, tags: &Tagging) -> bool {
+    let boundary = desired.boundary.is_some() && observed.boundary.is_some() && desired.boundary != observed.boundary;
+    let inline = desired.inline.iter().any(|(name, document)| {
+        let present = observed.inline.get(name);
+        present.is_some_and(|present| !compare::equivalent(document, present))
+    });
+    boundary || inline || tags.change_authority
+}
+
+/// How the trust policy changes.
+struct Trust {
+    /// To those whom the old and the new one let in, before rights are replaced.
+    narrowing: Option<(BindingStep, Effect)>,
+    /// In one step, where no rights are replaced.
+    change: Option<(BindingStep, Effect)>,
+    /// To what is wanted, after rights were replaced.
+    widening: Option<(BindingStep, Effect)>,
+}
+
+impl Trust {
+    fn of(desired: &DesiredRole, observed: &ObservedRole, replaces_rights: bool) -> Self {
+        let Divided { denies, rest } = Divided::of(&observed.trust);
+        let step = |trust: &str, effect| {
+            let trust = denies.added_to(trust);
+            (BindingStep::UpdateTrust { trust }, effect)
+        };
+        let none = Self {
+            narrowing: None,
+            change: None,
+            widening: None,
+        };
+        if compare::equivalent(&desired.trust, &rest) {
+            return none;
+        }
+        let both = common(&desired.trust, &rest);
+        let (loses, gains) = (
+            !compare::equivalent(&both, &rest),
+            !compare::equivalent(&both, &desired.trust),
+        );
+        if !replaces_rights {
+            let effect = match (loses, gains) {
+                (false, _) => Effect::Gives,
+                (true, false) => Effect::Takes,
+                (true, true) => Effect::Replaces,
+            };
+            let change = Some(step(&desired.trust, effect));
+            return Self { change, ..none };
+        }
+        Self {
+            narrowing: loses.then(|| step(&both, Effect::Takes)),
+            widening: gains.then(|| step(&desired.trust, Effect::Gives)),
+            ..none
+        }
+    }
+}
+
+/// Whoever both trust policies let in; nobody, where one of them is not of our making.
+fn common(one: &str, other: &str) -> String {
+    let both = TrustPolicy::read(one).zip(TrustPolicy::read(other));
+    both.and_then(|(one, other)| one.intersection(&other)?.render(usize::MAX).ok())
+        .unwrap_or_else(trust::closed)
+        .as_str()
+        .to_owned()
+}
+
+/// How the boundary changes, and the mark that says which one is ours.
+///
+/// The mark comes before the boundary, and goes after it: whatever is cut off in between, a boundary that we set is marked.
+#[derive(Default)]
+struct Boundary {
+    mark_before: Option<BindingStep>,
+    put: Option<BindingStep>,
+    mark_after: Option<BindingStep>,
+    delete: Option<BindingStep>,
+    unmark: Option<BindingStep>,
+}
+
+impl Boundary {
+    fn of(desired: &DesiredRole, observed: &ObservedRole) -> Self {
+        let present = BoundaryMark::on(&observed.tags);
+        let mark = |mark: &BoundaryMark| BindingStep::Tag { tags: mark.tags() };
+        let Some(wanted) = &desired.boundary else {
+            let keys = vec![TAG_BOUNDARY.to_owned()];
+            return Self {
+                delete: observed.has_boundary_of_ours().then_some(BindingStep::DeleteBoundary),
+                unmark: present.map(|_| BindingStep::Untag { keys }),
+                ..Self::default()
+            };
+        };
+        let put =
+            (observed.boundary.as_ref() != Some(wanted)).then(|| BindingStep::PutBoundary { arn: wanted.clone() });
+        let last = BoundaryMark::of(wanted);
+        let replaced = observed.boundary.as_ref().filter(|_| observed.has_boundary_of_ours());
+        let before = match (&put, replaced) {
+            (Some(_), Some(replaced)) => BoundaryMark::between(replaced, wanted),
+            _ => last.clone(),
+        };
+        Self {
+            mark_before: (present.as_ref() != Some(&before)).then(|| mark(&before)),
+            mark_after: (before != last).then(|| mark(&last)),
+            put,
+            ..Self::default()
+        }
+    }
+}
+
+/// Whether a step does nothing but mark, or take off the mark.
+pub(super) fn is_mark(step: &BindingStep) -> bool {
+    match step {
+        BindingStep::Tag { tags } => tags.keys().all(|key| key == TAG_BOUNDARY),
+        BindingStep::Untag { keys } => keys.iter().all(|key| key == TAG_BOUNDARY),
+        _ => false,
+    }
+}
+
+/// What is not listed goes; but what certainly only denies stays: that is how sessions are revoked and how somebody is locked
+/// out, and nobody gains by it.
+fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Planned {
+    let inline = observed
+        .inline
+        .iter()
+        .filter(|(name, text)| !desired.inline.contains_key(*name) && !only_denies(text))
+        .map(|(name, _)| BindingStep::DeleteInline { name: name.clone() });
+    let giving = observed.giving_attached();
+    let managed = giving.difference(&desired.managed);
+    let steps = inline.chain(managed.map(|arn| BindingStep::Detach { arn: arn.clone() }));
+    steps.map(|step| (step, Effect::Takes)).collect()
+}
+
+fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<BindingStep> {
+    let differs =
+        desired.description != observed.description || desired.max_session_seconds != observed.max_session_seconds;
+    differs.then(|| BindingStep::UpdateRole {
+        description: desired.description.clone(),
+        max_session_seconds: desired.max_session_seconds,
+    })
+}
+
+/// How tags change. Tags that nobody listed go: they are authority. AWS's own (`aws:…`) cannot, and those that are somebody
+/// else's for good stay.
+struct Tagging {
+    steps: Planned,
+    /// Whether tags change that policies may speak of. That a tag is missing may give rights as well as that it is there, so
+    /// any change of tags replaces them. Our own tags name this binding before and after.
+    change_authority: bool,
+}
+
+impl Tagging {
+    fn of(desired: &DesiredRole, observed: &ObservedRole) -> Self {
+        let ours = |tags: &Tags| -> Tags {
+            let tags = desired.ignored_tags.without(tags).into_iter();
+            tags.filter(|(key, _)| !key.starts_with("aws:") && key != TAG_BOUNDARY)
+                .collect()
+        };
+        let (wanted, present) = (ours(&desired.tags), ours(&observed.tags));
+        let unlisted = present.keys().filter(|key| !wanted.contains_key(*key)).cloned();
+        // A tag that a tenant may have set, and one that stands in the way of a wanted one, is held to the order.
+        let (strangers, others): (Vec<String>, Vec<String>) = unlisted.partition(|key| {
+            let is = |other: &String| other.eq_ignore_ascii_case(key);
+            !desired.tenant_tags.iter().any(is) && !wanted.keys().any(is)
+        });
+        let differing = wanted.iter().filter(|(key, value)| present.get(*key) != Some(value));
+        let tags: Tags = differing.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let authority = |key: &String| !key.starts_with(TAG_PREFIX);
+        let change_authority = strangers.iter().chain(&others).chain(tags.keys()).any(authority);
+        let tagged = if tags.keys().any(authority) {
+            Effect::Replaces
+        } else {
+            Effect::Settles
+        };
+        let untag = |keys: Vec<String>, effect| (!keys.is_empty()).then_some((BindingStep::Untag { keys }, effect));
+        let tag = (!tags.is_empty()).then_some((BindingStep::Tag { tags }, tagged));
+        // Untag first: a key that differs in case only is the same key to IAM.
+        let steps = untag(strangers, Effect::Clears)
+            .into_iter()
+            .chain(untag(others, Effect::Replaces))
+            .chain(tag)
+            .collect();
+        Self {
+            steps,
+            change_authority,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What may still be done when a step of a plan is refused.
+//!
+//! A plan's order is what keeps it from widening anything on the way. Whoever refuses a step (an organisation, a quota) must not
+//! hold up what does not depend on it, and nobody must gain by it: what gives rights never runs while something that should
+//! have been taken away before is still there.
+
+use std::collections::BTreeSet;
+
+use super::BindingStep;
+use crate::trust::{Divided, TrustPolicy};
+
+/// What a step does to what people have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Makes the role, or makes it ours. Everything else needs it.
+    Founds,
+    /// Only takes rights away.
+    Takes,
+    /// Puts other rights in the place of some.
+    Replaces,
+    /// Only gives rights.
+    Gives,
+    /// Removes a tag that no tenant can have set. It comes in its turn, as it may give as well as take; but nothing waits for
+    /// it: the tag was there before, and whoever put it there and keeps it there stands above us.
+    Clears,
+    /// Neither gives nor takes.
+    Settles,
+    /// Records that the step at this place was done.
+    Records(usize),
+    /// Deletes the role. Needs everything before it.
+    Ends,
+}
+
+/// The effects of a plan's steps, place by place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Order(Vec<Effect>);
+
+impl Order {
+    /// Of steps with these effects.
+    pub(super) const fn new(effects: Vec<Effect>) -> Self {
+        Self(effects)
+    }
+
+    /// Of steps that close or remove a role.
+    pub fn of_removal(steps: &[BindingStep]) -> Self {
+        Self(steps.iter().map(of_removal).collect())
+    }
+
+    /// Whether the step at `place` may run although the steps at the places `undone`, all before it, were refused or held up.
+    pub fn allows(&self, place: usize, undone: &[usize]) -> bool {
+        let is_undone = |wanted: &[Effect]| {
+            let mut effects = undone.iter().filter_map(|place| self.0.get(*place));
+            effects.any(|effect| wanted.contains(effect))
+        };
+        if is_undone(&[Effect::Founds]) {
+            return false;
+        }
+        match self.0.get(place) {
+            Some(Effect::Founds | Effect::Takes | Effect::Settles) => true,
+            Some(Effect::Records(what)) => !undone.contains(what),
+            Some(Effect::Replaces | Effect::Gives | Effect::Clears) => !is_undone(&[Effect::Takes, Effect::Replaces]),
+            Some(Effect::Ends) | None => undone.is_empty(),
+        }
+    }
+
+    /// Whether the step at `place` may be put off without leaving anybody more than he should have: who repeats it against
+    /// somebody may wait with it.
+    pub fn may_be_put_off(&self, place: usize) -> bool {
+        matches!(
+            self.0.get(place),
+            Some(Effect::Gives | Effect::Clears | Effect::Settles)
+        )
+    }
+}
+
+fn of_removal(step: &BindingStep) -> Effect {
+    match step {
+        BindingStep::UpdateTrust { .. } | BindingStep::DeleteInline { .. } | BindingStep::Detach { .. } => {
+            Effect::Takes
+        }
+        BindingStep::Untag { .. } => Effect::Clears,
+        _ => Effect::Ends,
+    }
+}
+
+/// The token subjects that a role lets in once these steps are done, as far as they are of our making.
+pub fn subjects_after<'a>(before: Option<&str>, done: impl Iterator<Item = &'a BindingStep>) -> BTreeSet<String> {
+    let last = done.fold(before, |trust, step| match step {
+        BindingStep::CreateRole { trust, .. } | BindingStep::UpdateTrust { trust } => Some(trust.as_str()),
+        _ => trust,
+    });
+    let policy = last.and_then(|trust| TrustPolicy::read(&Divided::of(trust).rest));
+    policy
+        .map(|policy| policy.subjects.iter().map(ToString::to_string).collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_gives_waits_for_what_takes_and_for_nothing_else() {
+        let order = Order::new(vec![
+            Effect::Takes,
+            Effect::Clears,
+            Effect::Settles,
+            Effect::Gives,
+            Effect::Records(3),
+            Effect::Takes,
+        ]);
+        assert!(order.allows(3, &[1, 2]), "a tag and a description hold nobody up");
+        assert!(!order.allows(3, &[0]));
+        assert!(!order.allows(4, &[0, 3]), "nothing is recorded that was not done");
+        assert!(order.allows(4, &[0]));
+        assert!(order.allows(5, &[0, 1, 3]), "what takes away is never held up");
+        assert!(order.allows(2, &[0]));
+    }
+
+    #[test]
+    fn nothing_goes_on_without_the_role_and_a_role_ends_last() {
+        let founded = Order::new(vec![Effect::Founds, Effect::Takes, Effect::Settles]);
+        assert!(!founded.allows(1, &[0]) && !founded.allows(2, &[0]));
+        let removal = Order::of_removal(&[
+            BindingStep::UpdateTrust { trust: String::new() },
+            BindingStep::DeleteInline { name: String::new() },
+            BindingStep::DeleteRole,
+        ]);
+        assert!(removal.allows(1, &[0]));
+        assert!(!removal.allows(2, &[1]));
+    }
+}

@@ -1,0 +1,232 @@
+//! What somebody above us puts on our roles, and what he refuses us.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn plan(desired: &DesiredRole, observed: &ObservedRole) -> Plan {
+    Plan::apply(desired, Some(observed), Some(desired.fingerprint())).unwrap()
+}
+
+fn without_boundary() -> DesiredRole {
+    DesiredRole {
+        boundary: None,
+        ..desired()
+    }
+}
+
+fn unmarked() -> ObservedRole {
+    let mut role = observed();
+    role.tags.remove(TAG_BOUNDARY);
+    role
+}
+
+#[test]
+fn a_boundary_that_we_did_not_set_stays_and_is_told() {
+    let theirs = plan(&without_boundary(), &unmarked());
+    assert_eq!(theirs.steps, []);
+    assert_eq!(theirs.kept, [Kept::Boundary("boundary".to_owned())]);
+    let mut swapped = observed();
+    swapped.boundary = Some("theirs".to_owned());
+    let unmarking = BindingStep::Untag {
+        keys: vec![TAG_BOUNDARY.to_owned()],
+    };
+    assert_eq!(plan(&without_boundary(), &swapped).steps, [unmarking]);
+}
+
+#[test]
+fn a_boundary_of_ours_goes_with_its_mark_when_the_federation_drops_it() {
+    let dropped = plan(&without_boundary(), &observed());
+    assert_eq!(
+        dropped.steps,
+        [
+            BindingStep::DeleteBoundary,
+            BindingStep::Untag {
+                keys: vec![TAG_BOUNDARY.to_owned()]
+            }
+        ]
+    );
+    assert!(!dropped.order.allows(1, &[0]), "what was not removed stays marked");
+    assert_eq!(dropped.kept, []);
+}
+
+#[test]
+fn a_role_from_before_the_mark_is_marked_and_nobody_is_blamed() {
+    let marking = plan(&desired(), &unmarked());
+    let tags = BoundaryMark::of("boundary").tags();
+    assert_eq!(marking.steps, [BindingStep::Tag { tags }]);
+    assert_eq!(marking.cause, Cause::Spec);
+}
+
+#[test]
+fn from_one_boundary_of_ours_to_another_both_are_marked_on_the_way() {
+    let other = DesiredRole {
+        boundary: Some("other".to_owned()),
+        ..desired()
+    };
+    let steps = plan(&other, &observed()).steps;
+    assert_eq!(
+        steps,
+        [
+            BindingStep::Tag {
+                tags: BoundaryMark::between("boundary", "other").tags()
+            },
+            BindingStep::PutBoundary {
+                arn: "other".to_owned()
+            },
+            BindingStep::Tag {
+                tags: BoundaryMark::of("other").tags()
+            },
+        ]
+    );
+    let mut role = Some(observed());
+    for step in &steps {
+        role = super::super::properties::run(step, role);
+        let now = plan(&without_boundary(), role.as_ref().unwrap());
+        assert!(now.steps.contains(&BindingStep::DeleteBoundary), "ours after any step");
+    }
+}
+
+#[test]
+fn what_certainly_only_denies_stays_and_everything_else_that_is_not_listed_goes() {
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+    let mut role = observed();
+    role.inline.insert("AWSRevokeOlderSessions".to_owned(), deny.to_owned());
+    role.inline.insert("more".to_owned(), policy("s3:*"));
+    role.attached.insert(arn("AWSDenyAll"));
+    role.attached
+        .insert(PolicyArn::observed("arn:aws:iam::123456789012:policy/AWSDenyAll"));
+    let plan = plan(&desired(), &role);
+    assert_eq!(
+        plan.steps,
+        [
+            BindingStep::DeleteInline {
+                name: "more".to_owned()
+            },
+            BindingStep::Detach {
+                arn: PolicyArn::observed("arn:aws:iam::123456789012:policy/AWSDenyAll")
+            }
+        ]
+    );
+    assert_eq!(
+        plan.kept,
+        [
+            Kept::Inline("AWSRevokeOlderSessions".to_owned()),
+            Kept::Managed(arn("AWSDenyAll"))
+        ]
+    );
+}
+
+fn with_deny(trust: &str) -> String {
+    let mut trust: Value = serde_json::from_str(trust).unwrap();
+    let deny = json!({"Sid": "Incident", "Effect": "Deny", "Principal": "*", "Action": "sts:*"});
+    trust["Statement"].as_array_mut().unwrap().push(deny);
+    trust.to_string()
+}
+
+#[test]
+fn a_deny_in_the_trust_policy_outlives_every_change_of_ours() {
+    let locked = ObservedRole {
+        trust: with_deny(&trust_of("a")),
+        ..observed()
+    };
+    let untouched = plan(&desired(), &locked);
+    assert_eq!((untouched.steps, untouched.kept), (vec![], vec![Kept::Trust(1)]));
+
+    let other = DesiredRole {
+        trust: trust_of("b"),
+        ..desired()
+    };
+    let [BindingStep::UpdateTrust { trust }] = &plan(&other, &locked).steps[..] else {
+        panic!("one change of trust");
+    };
+    assert!(crate::compare::equivalent(trust, &with_deny(&trust_of("b"))), "{trust}");
+
+    let [BindingStep::UpdateTrust { trust }] = &Plan::close(&owner(), &locked)[..] else {
+        panic!("one change of trust");
+    };
+    let closed = ObservedRole {
+        trust: trust.clone(),
+        ..locked
+    };
+    assert_eq!(Plan::close(&owner(), &closed), []);
+    let [BindingStep::UpdateTrust { trust }] = &plan(&desired(), &closed).steps[..] else {
+        panic!("one change of trust");
+    };
+    assert!(crate::compare::equivalent(trust, &with_deny(&trust_of("a"))), "{trust}");
+}
+
+#[test]
+fn ignored_tags_are_neither_removed_nor_drift_nor_set() {
+    let mut role = observed();
+    role.tags.insert("Cost-Centre".to_owned(), "42".to_owned());
+    role.tags.insert("acme:owner".to_owned(), "x".to_owned());
+    let mut wanted = DesiredRole {
+        ignored_tags: IgnoredTags::new(&["cost-centre".to_owned(), "acme:*".to_owned()]),
+        ..desired()
+    };
+    assert_eq!(plan(&wanted, &role).steps, []);
+    wanted.tags.insert("acme:team".to_owned(), "mine".to_owned());
+    assert_eq!(plan(&wanted, &role).steps, []);
+    assert_eq!(steps(&desired(), &role).len(), 1, "without the patterns they go");
+}
+
+/// The case of an organisation that tags roles and forbids to take the tag off.
+#[test]
+fn a_strangers_tag_that_cannot_be_removed_holds_up_nothing() {
+    let trust = |names: &[&str]| {
+        let policy = TrustPolicy {
+            providers: NonEmptySet::one(TrustProvider::new("arn:aws:iam::1:oidc-provider/i", "i")),
+            subjects: NonEmptySet::new(names.iter().map(|name| Subject::new("ns", name).unwrap())).unwrap(),
+            audiences: NonEmptySet::one(Audience::new("x").unwrap()),
+        };
+        policy.render(usize::MAX).unwrap().as_str().to_owned()
+    };
+    let mut role = ObservedRole {
+        trust: trust(&["a"]),
+        ..observed()
+    };
+    role.tags.insert("cost-centre".to_owned(), "42".to_owned());
+    let wanted = DesiredRole {
+        trust: trust(&["a", "b"]),
+        managed: BTreeSet::from([arn("A"), arn("B")]),
+        ..desired()
+    };
+    let planned = plan(&wanted, &role);
+    let untag = BindingStep::Untag {
+        keys: vec!["cost-centre".to_owned()],
+    };
+    let widen = BindingStep::UpdateTrust {
+        trust: wanted.trust.clone(),
+    };
+    assert_eq!(planned.steps, [untag, BindingStep::Attach { arn: arn("B") }, widen]);
+    assert!(planned.order.allows(1, &[0]) && planned.order.allows(2, &[0]));
+    let done = planned.steps.iter().skip(1);
+    let subjects = subjects_after(Some(&role.trust), done);
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+
+    let tenants = DesiredRole {
+        tenant_tags: BTreeSet::from(["Cost-Centre".to_owned()]),
+        ..wanted
+    };
+    let planned = plan(&tenants, &role);
+    assert!(
+        !planned.order.allows(1, &[0]),
+        "what a tenant may have set is another matter"
+    );
+    assert_eq!(subjects_after(Some(&role.trust), [].into_iter()).len(), 1);
+}
+
+#[test]
+fn what_must_go_and_stays_holds_up_what_would_come() {
+    let mut role = observed();
+    role.attached = BTreeSet::from([arn("Admin")]);
+    role.description = "other".to_owned();
+    let planned = plan(&desired(), &role);
+    assert_eq!(planned.steps.len(), 3);
+    assert!(
+        !planned.order.allows(2, &[0]),
+        "nothing is attached beside what should be gone"
+    );
+    assert!(planned.order.allows(1, &[0]), "a description is nobody's right");
+}
