@@ -80,25 +80,20 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     ) -> Option<Result<String, Halt>> {
         let wanted = locate(federation, &self.cluster).ok()?;
         let known = seen.and_then(|seen| self.known_keys(federation, &wanted, seen));
-        match &wanted.s3 {
-            Some(s3) => {
-                let last = LastPublished {
-                    wanted: &wanted,
-                    access: s3.access,
-                    published: published?,
-                    known: known.as_deref(),
-                };
-                Some(last.check(&self.public).await.map(|()| public_in_words()))
-            }
-            None => {
-                let external = External::check(&self.public, &wanted, &known?).await;
-                let external = external.map(|_| "Anybody can read both documents.".to_owned());
-                // Of what they say another aspect tells; this one is about whether they can be read.
-                match external {
-                    Err(halt) if halt.aspect != READABLE => None,
-                    found => Some(found),
-                }
-            }
+        if let Some(s3) = &wanted.s3 {
+            let last = LastPublished {
+                wanted: &wanted,
+                access: s3.access,
+                published: published?,
+                known: known.as_deref(),
+            };
+            return Some(last.check(&self.public).await.map(|()| public_in_words()));
+        }
+        let external = External::check(&self.public, &wanted, &known?).await;
+        // Of what they say another aspect tells; this one is about whether they can be read.
+        match external.map(|_| "Anybody can read both documents.".to_owned()) {
+            Err(halt) if halt.aspect != READABLE => None,
+            found => Some(found),
         }
     }
 

@@ -64,31 +64,34 @@ const KINDS: [Kind; 7] = [
     Kind::MalformedPolicy,
 ];
 
+/// What becomes different before a pass.
+type Change = fn(&Bench, &mut IamRoleBinding);
+
 #[tokio::test]
 async fn whichever_call_to_aws_fails_no_aspect_keeps_what_an_earlier_pass_said() {
-    let calls: [(&str, fn(&Bench, &mut IamRoleBinding)); 8] = [
+    let calls: [(&str, Change); 8] = [
         ("Connect", |_, _| ()),
         ("GetRole", |_, binding| edit(binding, |_| ())),
         ("UntagRole", |bench, _| {
             bench.aws.tamper(ROLE, |role| {
-                drop(role.role.tags.insert("theirs".to_owned(), "x".to_owned()))
+                drop(role.role.tags.insert("theirs".to_owned(), "x".to_owned()));
             });
         }),
         ("TagRole", |bench, _| {
-            bench.aws.tamper(ROLE, |role| drop(role.role.tags.remove("team")))
+            bench.aws.tamper(ROLE, |role| drop(role.role.tags.remove("team")));
         }),
         ("UpdateAssumeRolePolicy", |bench, _| {
             bench.aws.tamper(ROLE, |role| role.role.trust_policy = "{}".to_owned());
         }),
         ("AttachRolePolicy", |bench, _| {
-            bench.aws.tamper(ROLE, |role| role.attached.clear())
+            bench.aws.tamper(ROLE, |role| role.attached.clear());
         }),
         ("PutRolePolicy", |bench, _| {
-            bench.aws.tamper(ROLE, |role| role.inline.clear())
+            bench.aws.tamper(ROLE, |role| role.inline.clear());
         }),
         ("DetachRolePolicy", |bench, _| {
             bench.aws.tamper(ROLE, |role| {
-                role.attached.extend(["arn:aws:iam::aws:policy/Theirs".to_owned()])
+                role.attached.extend(["arn:aws:iam::aws:policy/Theirs".to_owned()]);
             });
         }),
     ];
@@ -112,7 +115,7 @@ async fn whichever_call_to_aws_fails_no_aspect_keeps_what_an_earlier_pass_said()
 async fn a_policy_that_is_not_attached_yet_is_not_said_to_be() {
     let (bench, mut binding) = ready().await;
     bench.aws.tamper(ROLE, |role| {
-        drop(role.role.tags.insert("theirs".to_owned(), "x".to_owned()))
+        drop(role.role.tags.insert("theirs".to_owned(), "x".to_owned()));
     });
     edit(&mut binding, |spec| {
         spec["policies"]["managed"] = json!(["AmazonS3ReadOnlyAccess", "ViewOnlyAccess"]);
@@ -126,18 +129,18 @@ async fn a_policy_that_is_not_attached_yet_is_not_said_to_be() {
 
 #[tokio::test]
 async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_pass_said() {
-    let worlds: [(&str, fn(&Bench, &mut IamRoleBinding)); 9] = [
+    let worlds: [(&str, Change); 9] = [
         ("another federation", |_, binding| {
             edit(binding, |spec| spec["federationRef"] = json!({"name": "other"}));
         }),
         ("a policy that is not allowed", |_, binding| {
             edit(binding, |spec| {
-                spec["policies"]["managed"] = json!(["AdministratorAccess"])
+                spec["policies"]["managed"] = json!(["AdministratorAccess"]);
             });
         }),
         ("a policy that is none", |_, binding| {
             edit(binding, |spec| {
-                spec["policies"]["inline"][0]["document"] = json!({"x": 1})
+                spec["policies"]["inline"][0]["document"] = json!({"x": 1});
             });
         }),
         ("an audience that is not the federation's", |_, binding| {
@@ -157,7 +160,7 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
             edit(binding, |spec| spec["serviceAccounts"] = json!([{"name": "nobody"}]));
         }),
         ("a Kubernetes API that does not answer", |bench, _| {
-            bench.kubernetes.set_down(true)
+            bench.kubernetes.set_down(true);
         }),
         ("a role of somebody else's", |_, binding| {
             edit(binding, |spec| {

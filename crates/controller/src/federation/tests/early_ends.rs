@@ -42,8 +42,13 @@ fn message<'a>(federation: &'a OidcFederation, kind: &str) -> &'a str {
     &found.unwrap().message
 }
 
+/// What becomes different in AWS before a pass.
+type InAws = fn(&Bench);
+/// What becomes different before a pass.
+type Change = fn(&mut Bench, &mut OidcFederation);
+
 /// Calls of a pass, and what must be different in the world for it to be made.
-const CALLS: [(&str, fn(&Bench)); 9] = [
+const CALLS: [(&str, InAws); 9] = [
     ("Connect", |_| ()),
     ("GetObject", |_| ()),
     ("GetBucketPolicy", |_| ()),
@@ -51,7 +56,7 @@ const CALLS: [(&str, fn(&Bench)); 9] = [
     ("PutObject", |bench| bench.aws.overwrite(JWKS, b"{}")),
     ("PutBucketPolicy", |bench| bench.aws.world(|world| world.policy = None)),
     ("CreateOpenIDConnectProvider", |bench| {
-        bench.aws.world(|world| world.provider = None)
+        bench.aws.world(|world| world.provider = None);
     }),
     ("TagProvider", |bench| {
         bench
@@ -96,7 +101,7 @@ async fn whichever_call_to_aws_fails_no_aspect_keeps_what_an_earlier_pass_said()
 
 #[tokio::test]
 async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_pass_said() {
-    let worlds: [(&str, fn(&mut Bench, &mut OidcFederation)); 9] = [
+    let worlds: [(&str, Change); 9] = [
         ("no keys", |bench, _| bench.cluster.serve(vec![server(ISSUER, &[])])),
         ("keys twice", |bench, _| {
             let mut other = key("b");
@@ -109,7 +114,7 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
                 .change_record(|record| *record = Some(json!({"version": "?"})));
         }),
         ("a record that may not be read", |bench, _| {
-            bench.cluster.refuse(Some((403, "no")))
+            bench.cluster.refuse(Some((403, "no")));
         }),
         ("no API server", |bench, _| bench.cluster.refuse(Some((500, "no")))),
         ("an issuer that the bucket does not serve", |_, federation| {
