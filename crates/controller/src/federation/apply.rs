@@ -12,9 +12,8 @@ use irsa_core::{
         federation::{FederationPlan, FederationStep, ObservedBucket},
     },
     published::judge_external,
-    vocabulary::{ConditionType, EventReason, Reason},
+    vocabulary::{ConditionType, Reason},
 };
-use kube::Resource;
 use tokio::time::Instant;
 
 use super::{
@@ -29,18 +28,16 @@ use super::{
     memory::{Full, Served},
     observe,
     public::{self, Expected},
-    report::{Comparison, fill_status, hold_aspects, in_words, made_before},
+    report::{Comparison, fill_status, hold_aspects, made_before},
     roles,
     servers::ApiServers,
     siblings,
-    tampering::Tampering,
     validate::{Wanted, validate},
 };
 use crate::{
     halt::{Halt, Progress},
     leadership::Leadership,
     log::Step,
-    metrics::Kind as KindLabel,
     object::{Managed, ObjectKey},
 };
 
@@ -349,51 +346,6 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     pub(super) fn records(&self) -> Records {
         Records::new(self.shell.client.clone(), &self.namespace)
-    }
-
-    /// Tells what was done, as far as it was done.
-    async fn announce(&self, federation: &OidcFederation, compared: &Comparison, cause: Cause, done: &Done) {
-        let about = federation.object_ref(&());
-        let events = &self.shell.events;
-        if done
-            .steps
-            .iter()
-            .any(|step| matches!(step, FederationStep::SaveRecord { .. }))
-        {
-            for transition in &compared.advance.transitions {
-                self.shell.metrics.count_key_transition(transition.event);
-            }
-            keys::announce(events, &about, &compared.advance.transitions).await;
-        }
-        let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
-            .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)));
-        if let Some(tampering) = &tampering {
-            self.shell.metrics.count_documents_tampered();
-            events
-                .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
-                .await;
-        }
-        let told = |step: &&FederationStep| match step {
-            FederationStep::SaveRecord { .. } => false,
-            FederationStep::PutDocument { kind, .. } => tampering.as_ref().is_none_or(|it| !it.concerns(*kind)),
-            _ => true,
-        };
-        let steps = done.steps.iter().filter(told);
-        let what: Vec<String> = steps.map(|step| in_words(step, &compared.found)).collect();
-        if what.is_empty() {
-            return;
-        }
-        match cause {
-            Cause::Spec => {
-                let note = format!("Applied to AWS: {}", what.join("; "));
-                events.normal(&about, EventReason::Applied, &note).await;
-            }
-            Cause::Drift => {
-                self.shell.metrics.count_drift_repaired(KindLabel::Federation);
-                let note = format!("Somebody changed this in AWS; it was put back: {}", what.join("; "));
-                events.warning(&about, EventReason::DriftRepaired, &note).await;
-            }
-        }
     }
 }
 

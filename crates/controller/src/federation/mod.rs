@@ -9,6 +9,7 @@
 //! follows. Neither writes anything in an unchanged world.
 
 mod account;
+mod announce;
 mod apply;
 mod around;
 mod audiences;

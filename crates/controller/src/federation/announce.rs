@@ -1,0 +1,66 @@
+//! The events of a pass: what it did in AWS, to which keys, and what it found forged.
+
+use irsa_api::OidcFederation;
+use irsa_aws::{Connect, PublicReader};
+use irsa_core::{
+    plan::{binding::Cause, federation::FederationStep},
+    vocabulary::EventReason,
+};
+use kube::Resource;
+
+use super::{
+    Federations,
+    execute::Done,
+    keys,
+    report::{Comparison, in_words},
+    servers::ApiServers,
+    tampering::Tampering,
+};
+use crate::{leadership::Leadership, metrics::Kind as KindLabel};
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    /// Tells what was done, as far as it was done.
+    pub(super) async fn announce(&self, federation: &OidcFederation, compared: &Comparison, cause: Cause, done: &Done) {
+        let about = federation.object_ref(&());
+        let events = &self.shell.events;
+        if done
+            .steps
+            .iter()
+            .any(|step| matches!(step, FederationStep::SaveRecord { .. }))
+        {
+            for transition in &compared.advance.transitions {
+                self.shell.metrics.count_key_transition(transition.event);
+            }
+            keys::announce(events, &about, &compared.advance.transitions).await;
+        }
+        let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
+            .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)));
+        if let Some(tampering) = &tampering {
+            self.shell.metrics.count_documents_tampered();
+            events
+                .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
+                .await;
+        }
+        let told = |step: &&FederationStep| match step {
+            FederationStep::SaveRecord { .. } => false,
+            FederationStep::PutDocument { kind, .. } => tampering.as_ref().is_none_or(|it| !it.concerns(*kind)),
+            _ => true,
+        };
+        let steps = done.steps.iter().filter(told);
+        let what: Vec<String> = steps.map(|step| in_words(step, &compared.found)).collect();
+        if what.is_empty() {
+            return;
+        }
+        match cause {
+            Cause::Spec => {
+                let note = format!("Applied to AWS: {}", what.join("; "));
+                events.normal(&about, EventReason::Applied, &note).await;
+            }
+            Cause::Drift => {
+                self.shell.metrics.count_drift_repaired(KindLabel::Federation);
+                let note = format!("Somebody changed this in AWS; it was put back: {}", what.join("; "));
+                events.warning(&about, EventReason::DriftRepaired, &note).await;
+            }
+        }
+    }
+}
