@@ -51,7 +51,16 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "{metrics}"
     );
     // A label may never hold a name of somebody's object, or of anything else without an end.
-    let allowed = ["event", "kind", "state", "reason", "result", "service", "operation"];
+    let allowed = [
+        "condition",
+        "event",
+        "kind",
+        "state",
+        "reason",
+        "result",
+        "service",
+        "operation",
+    ];
     let of_objects = labels(&metrics, "irsa_anywhere_");
     for (name, value) in of_objects.into_iter().filter(|(name, _)| name != "version") {
         assert!(allowed.contains(&name.as_str()), "label {name}");

@@ -25,7 +25,7 @@ fn overlay(lines: &str) -> TempDir {
 async fn is_injected(cluster: &ControlPlane) -> bool {
     let account = json!({
         "apiVersion": "v1", "kind": "ServiceAccount",
-        "metadata": {"name": "app", "namespace": "default", "labels": {"irsa-anywhere.dev/inject": "true"},
+        "metadata": {"name": "app", "namespace": "default", "labels": {"irsa-anywhere.dev/inject": "manual"},
                      "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/app"}},
     });
     cluster.apply_yaml(&account.to_string()).await.unwrap();

