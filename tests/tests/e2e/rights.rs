@@ -183,3 +183,46 @@ async fn the_keys_may_be_read_where_the_clusters_default_was_taken_away() {
         assert_eq!(reply.body["status"]["allowed"], allowed, "{path}: {}", reply.message());
     }
 }
+
+/// RBAC gives it the right as a whole; `config/rbac/token-policy.yaml` takes away what is not used of it.
+#[tokio::test]
+async fn of_tokens_the_operator_gets_dry_runs_of_its_own_for_ten_minutes_and_no_more() {
+    let world = World::start_signing_with(SigningKey::generate_ec_p256().unwrap())
+        .await
+        .unwrap();
+    let token = world
+        .cluster
+        .api_token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT)
+        .await
+        .unwrap();
+    let operator = world.cluster.client().unwrap().with_token(Some(&token));
+    let path = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/serviceaccounts/{OPERATOR_ACCOUNT}/token");
+    let ask = async |query: &str, spec: Value| {
+        let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec});
+        operator.post(&format!("{path}{query}"), &request).await.unwrap()
+    };
+    // A new policy takes a moment to be seen.
+    for _ in 0..100 {
+        if ask("", json!({"expirationSeconds": 600})).await.status == 422 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    for (query, spec, word) in [
+        ("", json!({"expirationSeconds": 600}), "dry run"),
+        ("?dryRun=All", json!({"expirationSeconds": 3600}), "ten minutes"),
+        ("?dryRun=All", json!({}), "ten minutes"),
+    ] {
+        let refused = ask(query, spec.clone()).await;
+        assert_eq!(refused.status, 422, "{query} {spec}");
+        assert!(refused.message().contains(word), "{}", refused.message());
+    }
+    let shown = ask("?dryRun=All", json!({"expirationSeconds": 600})).await;
+    assert!(shown.is_success(), "{}", shown.message());
+    // The kubelet's own requests for the operator's pod are no concern of it.
+    let mounted = world
+        .cluster
+        .token(OPERATOR_NAMESPACE, OPERATOR_ACCOUNT, "sts.amazonaws.com", 86400)
+        .await;
+    assert!(mounted.is_ok());
+}
