@@ -242,8 +242,8 @@ pub struct RolePolicies {
     #[schemars(length(max = 10))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub inline: Vec<InlinePolicy>,
-    /// Whether the role has exactly these policies. With `true`, what somebody else attaches is detached again. With
-    /// `false` it stays, as does what is removed here, and the federation's guard-rails must allow all of it.
+    /// Whether the role has exactly these policies. With `true`, what somebody else attaches is detached again, except what
+    /// only denies: an inline policy of denials alone, and `AWSDenyAll`. With `false` it stays, as does what is removed here, and the federation's guard-rails must allow all of it.
     #[serde(default = "default_true")]
     pub exclusive: bool,
 }

@@ -10,8 +10,8 @@ use crate::schema;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodDefaults {
-    /// The value of `AWS_REGION` and `AWS_DEFAULT_REGION` in containers that set neither. The word `None`: neither is
-    /// injected. When absent: the federation's own region, `spec.aws.region` or else `spec.publish.s3.region`.
+    /// The value of `AWS_REGION` and `AWS_DEFAULT_REGION` in containers that set neither and have no `envFrom`
+    /// that could. The word `None`: neither is injected. When absent: the federation's own region, `spec.aws.region` or else `spec.publish.s3.region`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(schema::POD_REGION)
@@ -35,8 +35,8 @@ pub struct PodDefaults {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PodOverrides {
-    /// The value of `AWS_REGION` and `AWS_DEFAULT_REGION` in containers that set neither. The word `None`: neither is
-    /// injected. When absent: the federation's.
+    /// The value of `AWS_REGION` and `AWS_DEFAULT_REGION` in containers that set neither and have no `envFrom`
+    /// that could. The word `None`: neither is injected. When absent: the federation's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
     #[x_kube(validation = Rule::new(schema::POD_REGION)
