@@ -93,12 +93,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let owner = owner(binding, &self.cluster);
         let mut unseen = None;
         for name in &names {
-            match self.role_of(binding, known, &aws, name, Depth::Names).await? {
+            match self.role_of(binding, known, &aws, name, Depth::Documents).await? {
                 // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
                 InPlace::Missing | InPlace::NotOurs => unseen = Some(name),
                 InPlace::Ours(found) => {
                     let steps = Plan::remove(&owner, &found.role);
-                    let order = Order::of_removal(&steps);
+                    let order = Order::of_removal(&steps, &found.role);
                     let work = Work {
                         steps: &steps,
                         order: &order,

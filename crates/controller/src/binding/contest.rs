@@ -7,7 +7,7 @@
 //! The memory of the process is enough: after a restart it takes three rounds more.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -24,14 +24,16 @@ const LONGEST: Duration = Duration::from_hours(6);
 /// What stays as we made it for so many times the wait is contested no more.
 const STAYS: u32 = 3;
 
-/// What is contested on each binding's role.
+/// What is put back, with the condition that it concerns.
+pub(crate) type What = (ConditionType, String);
+
+/// What is contested on each binding's role. Each thing is a matter of its own: that somebody insists on one is no reason to put
+/// off another.
 #[derive(Debug, Default)]
-pub(crate) struct Contests(Mutex<HashMap<ObjectKey, Contest>>);
+pub(crate) struct Contests(Mutex<HashMap<ObjectKey, BTreeMap<What, Contest>>>);
 
 #[derive(Debug, Clone)]
 struct Contest {
-    /// Each with the condition that it concerns.
-    what: BTreeSet<(ConditionType, String)>,
     rounds: u32,
     last: Instant,
     interval: Duration,
@@ -59,52 +61,43 @@ impl Contest {
 
 impl Contests {
     /// For how long yet a repair of this is put off.
-    pub(crate) fn put_off(&self, key: &ObjectKey, what: &BTreeSet<(ConditionType, String)>) -> Option<Duration> {
+    pub(crate) fn put_off(&self, key: &ObjectKey, what: &What) -> Option<Duration> {
         let contests = self.lock();
-        let contest = contests.get(key).filter(|contest| !contest.is_over())?;
-        let again = !contest.what.is_disjoint(what);
-        let left = contest
-            .wait()
-            .checked_sub(contest.last.elapsed())
-            .filter(|left| !left.is_zero());
-        left.filter(|_| again)
+        let contest = contests.get(key)?.get(what).filter(|contest| !contest.is_over())?;
+        let left = contest.wait().checked_sub(contest.last.elapsed());
+        left.filter(|left| !left.is_zero())
     }
 
-    /// This was put back. Whether it has just become too often.
-    pub(crate) fn repaired(
-        &self,
-        key: &ObjectKey,
-        what: BTreeSet<(ConditionType, String)>,
-        interval: Duration,
-    ) -> bool {
+    /// These were put back. Those of them that have just been put back too often.
+    pub(crate) fn repaired(&self, key: &ObjectKey, all: BTreeSet<What>, interval: Duration) -> BTreeSet<What> {
         let mut contests = self.lock();
-        let before = contests.get(key);
-        let rounds = before
-            .filter(|contest| !contest.is_over() && !contest.what.is_disjoint(&what))
-            .map_or(0, |contest| contest.rounds);
-        let rounds = rounds.saturating_add(1);
-        let contest = Contest {
-            what,
-            rounds,
-            last: Instant::now(),
-            interval,
-        };
-        contests.insert(key.clone(), contest);
-        rounds == ROUNDS
+        let contests = contests.entry(key.clone()).or_default();
+        contests.retain(|_, contest| !contest.is_over());
+        let mut too_often = BTreeSet::new();
+        for what in all {
+            let rounds = contests
+                .get(&what)
+                .map_or(0, |contest| contest.rounds)
+                .saturating_add(1);
+            let last = Instant::now();
+            let contest = Contest { rounds, last, interval };
+            contests.insert(what.clone(), contest);
+            if rounds == ROUNDS {
+                too_often.insert(what);
+            }
+        }
+        too_often
     }
 
     /// What of this condition somebody keeps changing, in words.
     pub(crate) fn in_words(&self, key: &ObjectKey, aspect: ConditionType) -> Option<String> {
         let mut contests = self.lock();
-        if contests.get(key).is_some_and(Contest::is_over) {
-            contests.remove(key);
-        }
-        let contest = contests.get(key).filter(|contest| contest.rounds >= ROUNDS)?;
-        let what: Vec<&str> = contest
-            .what
+        let contests = contests.get_mut(key)?;
+        contests.retain(|_, contest| !contest.is_over());
+        let what: Vec<&str> = contests
             .iter()
-            .filter(|(kind, _)| *kind == aspect)
-            .map(|(_, what)| what.as_str())
+            .filter(|((kind, _), contest)| *kind == aspect && contest.rounds >= ROUNDS)
+            .map(|((_, what), _)| what.as_str())
             .collect();
         (!what.is_empty()).then(|| what.join("; "))
     }
@@ -114,7 +107,7 @@ impl Contests {
         self.lock().remove(key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, Contest>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, BTreeMap<What, Contest>>> {
         // A poisoned lock means that another task panicked; the entries themselves are always whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -134,13 +127,15 @@ mod tests {
         }
     }
 
-    fn tag(name: &str) -> BTreeSet<(ConditionType, String)> {
-        BTreeSet::from([(ConditionType::RoleSynced, format!("tags {name}"))])
+    fn tag(name: &str) -> What {
+        (ConditionType::RoleSynced, format!("tags {name}"))
     }
 
     async fn round(contests: &Contests, name: &str, after: Duration) -> bool {
         tokio::time::advance(after).await;
-        contests.repaired(&key(), tag(name), INTERVAL)
+        !contests
+            .repaired(&key(), BTreeSet::from([tag(name)]), INTERVAL)
+            .is_empty()
     }
 
     #[tokio::test(start_paused = true)]
@@ -169,6 +164,12 @@ mod tests {
             round(&contests, "a", INTERVAL).await;
         }
         assert_eq!(contests.put_off(&key(), &tag("b")), None);
+        assert!(!round(&contests, "b", Duration::ZERO).await);
+        assert_eq!(
+            contests.put_off(&key(), &tag("a")),
+            Some(INTERVAL * 2),
+            "nor forgotten for it"
+        );
         tokio::time::advance(INTERVAL * 7).await;
         assert_eq!(contests.put_off(&key(), &tag("a")), None);
         assert_eq!(contests.in_words(&key(), ConditionType::RoleSynced), None);

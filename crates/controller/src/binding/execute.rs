@@ -61,7 +61,7 @@ pub(crate) async fn execute<A: Roles>(
         if work.put_off.contains(&place) {
             continue;
         }
-        if !work.order.allows(place, &executed.undone()) {
+        if !work.order.allows(place, &executed.undone(work.put_off)) {
             executed.held_up.push(place);
             continue;
         }
@@ -89,10 +89,11 @@ pub(crate) const fn is_refusal(halt: &Halt) -> bool {
 }
 
 impl Executed {
-    /// The places of the steps that were refused or held up.
-    fn undone(&self) -> Vec<usize> {
+    /// The places of the steps that were refused or held up, and of those that are put off.
+    fn undone(&self, put_off: &[usize]) -> Vec<usize> {
         let refused = self.refused.iter().map(|(place, _)| *place);
-        refused.chain(self.held_up.iter().copied()).collect()
+        let others = self.held_up.iter().chain(put_off).copied();
+        refused.chain(others).collect()
     }
 
     /// The steps that were done.

@@ -14,7 +14,7 @@ use irsa_core::{
 pub(crate) enum Depth {
     /// All of it.
     Documents,
-    /// Names of inline policies, and empty texts for them: enough to judge or to remove a role.
+    /// Names of inline policies, and empty texts for them: enough to judge a role that may have any.
     Names,
 }
 

@@ -180,10 +180,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let depth = depth(&usage.guardrails);
         let found = self.role_of(binding, &around.known, aws, name, depth).await?.ours();
         self.memory.has_looked(&ObjectKey::of(binding));
-        let Some(judged) = found.and_then(|found| Judged::of(binding, around, &owner, name, &found)) else {
+        let Some(found) = found else { return Ok(None) };
+        let Some(judged) = Judged::of(binding, around, &owner, name, &found) else {
             return Ok(None);
         };
-        let order = Order::of_removal(&judged.steps);
+        let order = Order::of_removal(&judged.steps, &found.role);
         let work = Work {
             steps: &judged.steps,
             order: &order,

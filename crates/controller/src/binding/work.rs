@@ -1,6 +1,6 @@
 //! Doing what a plan has, and telling what came of it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
@@ -13,7 +13,7 @@ use kube::Resource;
 
 use super::{
     Bindings,
-    contest::ROUNDS,
+    contest::{ROUNDS, What},
     execute::{Work, is_refusal},
     observe::Found,
     surroundings::Surroundings,
@@ -67,7 +67,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if plan.cause == Cause::Drift && !done.is_empty() {
             self.note_round(binding, &done, around.known.interval).await;
         }
+        let taken = names_taken(wanted, &plan);
         let ended = executed.result(steps).and_then(|()| contest.result(steps));
+        let ended = ended.and_then(|()| taken.clone().map_or(Ok(()), Err));
         if let (Err(halt), Some(left)) = (&ended, contest.left)
             && halt.reason == Reason::DriftContested
         {
@@ -82,9 +84,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
                 None => words,
             };
-            match &ended {
+            match (&ended, &taken) {
+                (_, Some(halt)) if halt.aspect == aspect && executed.has_finished(steps, aspect) => progress.note(halt),
                 _ if executed.has_finished(steps, aspect) => progress.holds(aspect, words),
-                Err(halt) if halt.aspect != aspect => progress.note(&Halt { aspect, ..halt.clone() }),
+                (Err(halt), _) if halt.aspect != aspect => progress.note(&Halt { aspect, ..halt.clone() }),
                 _ => {}
             }
         }
@@ -138,19 +141,24 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.memory.contests.forget(key);
             return Contested::default();
         }
-        let left = self.memory.contests.put_off(key, &named(steps.iter()));
-        let places = (0..steps.len()).filter(|place| left.is_some() && plan.order.may_be_put_off(*place));
+        let waiting = steps.iter().enumerate().filter_map(|(place, step)| {
+            let left = self.memory.contests.put_off(key, &named(step))?;
+            plan.order.may_be_put_off(place).then_some((place, left))
+        });
+        let (put_off, waits): (Vec<_>, Vec<_>) = waiting.unzip();
         Contested {
-            put_off: places.collect(),
-            left,
+            put_off,
+            left: waits.into_iter().min(),
         }
     }
 
     /// These were put back once more.
     async fn note_round(&self, binding: &IamRoleBinding, done: &[&BindingStep], interval: Duration) {
-        let what = named(done.iter().copied());
-        if self.memory.contests.repaired(&ObjectKey::of(binding), what, interval) {
-            let note = contested_in_words(done.iter().copied());
+        let what = done.iter().map(|step| named(step)).collect();
+        let too_often = self.memory.contests.repaired(&ObjectKey::of(binding), what, interval);
+        if !too_often.is_empty() {
+            let contested = done.iter().copied().filter(|step| too_often.contains(&named(step)));
+            let note = contested_in_words(contested);
             let about = binding.object_ref(&());
             self.shell
                 .events
@@ -182,15 +190,27 @@ impl Contested {
     }
 }
 
-fn named<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> BTreeSet<(ConditionType, String)> {
-    steps.map(|step| (step.aspect(), step.to_string())).collect()
+fn named(step: &BindingStep) -> What {
+    (step.aspect(), step.to_string())
+}
+
+/// Inline policies that the role cannot have, because it has denials of these names.
+fn names_taken(wanted: &Wanted, plan: &Plan) -> Option<Halt> {
+    let message = format!(
+        "The role {} has inline policies that only deny under names of spec.policies.inline ({}), and they are not overwritten; \
+         choose other names there, or have the Deny taken off in AWS. Everything else is as asked for.",
+        wanted.role.name,
+        plan.taken_names.join(", ")
+    );
+    let halt = Halt::new(ConditionType::PoliciesSynced, Reason::InlineNotAllowed, message);
+    (!plan.taken_names.is_empty()).then_some(halt)
 }
 
 fn contested_in_words<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> String {
     let what: Vec<String> = steps.map(ToString::to_string).collect();
     format!(
         "Somebody keeps changing this back on the role in AWS; it was put right {ROUNDS} times and is put right less and less \
-         often now: {}. Find out who it is (CloudTrail), and have one of the two give way; tags can be left to him by the \
+         often now, where nobody gains by that: {}. Find out who it is (CloudTrail), and have one of the two give way; tags can be left to him by the \
          federation's spec.bindings.ignoredTagKeys.",
         what.join("; ")
     )
@@ -210,7 +230,7 @@ fn role_in_words(wanted: &Wanted, kept: &[Kept]) -> String {
     }
     let kept: Vec<String> = kept.iter().map(Kept::to_string).collect();
     format!(
-        "The role {role} is as asked for. Somebody else limits it, and that stays: {}.",
+        "The role {role} is as asked for. What was not asked for and only takes away stays until it is taken off in AWS: {}.",
         kept.join("; ")
     )
 }

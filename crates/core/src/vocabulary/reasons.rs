@@ -172,7 +172,7 @@ reasons! {
     TrustPolicyTooLarge => Stalled,
     /// A managed policy is not in the federation's `allowedManagedPolicies`.
     PolicyNotAllowed => Stalled,
-    /// The federation does not allow inline policies.
+    /// The federation does not allow inline policies, or the role has one of the name that only denies.
     InlineNotAllowed => Stalled,
     /// An inline policy document is not one that IAM accepts.
     MalformedPolicy => Stalled,

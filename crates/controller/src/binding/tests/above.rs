@@ -253,3 +253,89 @@ async fn tags_of_somebody_above_us_are_left_alone_and_no_binding_may_set_them() 
     bench.end(&mut binding, Reason::InvalidSpec, "ignoredTagKeys").await;
     assert_eq!(bench.aws.get(ROLE).unwrap().role.tags["Cost-Centre"], "42");
 }
+
+fn denial() -> String {
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": ["*"], "Resource": ["*"]}]}).to_string()
+}
+
+#[tokio::test]
+async fn a_denial_stays_on_a_role_that_is_removed_until_all_that_gives_is_gone() {
+    let (bench, binding) = ready().await;
+    bench.aws.tamper(ROLE, |stored| {
+        stored.inline.insert("AWSRevokeOlderSessions".to_owned(), denial());
+    });
+    let open = bench.aws.get(ROLE).unwrap();
+    for call in ["DetachRolePolicy", "UpdateAssumeRolePolicy"] {
+        bench.aws.tamper(ROLE, |stored| stored.clone_from(&open));
+        bench.aws.fail(call, Kind::AccessDenied);
+        let refused = bench.cleanup(&binding).await.unwrap_err();
+        assert_eq!(refused.reason, Reason::AccessDenied, "{}", refused.message);
+        let stored = bench.aws.get(ROLE).unwrap();
+        assert_eq!(
+            stored.inline.keys().collect::<Vec<_>>(),
+            ["AWSRevokeOlderSessions"],
+            "{call}"
+        );
+    }
+    bench.aws.recover();
+    assert_eq!(bench.cleanup(&binding).await, Ok(()));
+    assert_eq!(bench.aws.get(ROLE), None);
+}
+
+#[tokio::test]
+async fn no_binding_overwrites_a_denial_by_its_name_and_everything_else_goes_on() {
+    let (bench, mut binding) = ready().await;
+    bench.aws.tamper(ROLE, |stored| {
+        stored.inline.insert("AWSRevokeOlderSessions".to_owned(), denial());
+    });
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "app"}, {"name": "second"}]);
+        spec["policies"] = json!({"managed": ["ViewOnlyAccess"], "inline": [
+            {"name": "bucket", "document": inline()},
+            {"name": "awsrevokeoldersessions", "document": inline()},
+        ]});
+    });
+    let outcome = bench
+        .end(&mut binding, Reason::InlineNotAllowed, "awsrevokeoldersessions")
+        .await;
+    for part in ["spec.policies.inline", "other names"] {
+        assert!(outcome.message.contains(part), "{}", outcome.message);
+    }
+    let stored = bench.aws.get(ROLE).unwrap();
+    assert_eq!(stored.inline["AWSRevokeOlderSessions"], denial());
+    assert_eq!(stored.inline.len(), 2);
+    assert!(stored.attached.contains(VIEW_ONLY) && stored.role.trust_policy.contains("ns:second"));
+    assert_eq!(bench.kubernetes.take_writes().len(), 1, "the second is annotated");
+    assert_eq!(aspect(&binding, ConditionType::PoliciesSynced).0, "False");
+    assert_eq!(aspect(&binding, ConditionType::RoleSynced).0, "True");
+
+    bench.aws.take_calls();
+    let before = binding.status.clone();
+    bench
+        .end(&mut binding, Reason::InlineNotAllowed, "not overwritten")
+        .await;
+    assert_eq!(binding.status, before);
+    let calls = bench.aws.take_calls();
+    let only_reads = calls
+        .iter()
+        .all(|call| call.starts_with("Get") || call.starts_with("List"));
+    assert!(only_reads, "{calls:?}");
+
+    bench
+        .aws
+        .tamper(ROLE, |stored| drop(stored.inline.remove("AWSRevokeOlderSessions")));
+    bench.succeed(&mut binding).await;
+}
+
+#[tokio::test]
+async fn who_must_go_goes_whatever_else_is_refused() {
+    let (bench, mut binding) = ready().await;
+    bench.aws.fail("DetachRolePolicy", Kind::AccessDenied);
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "second"}]);
+        spec["policies"]["managed"] = json!(["ViewOnlyAccess"]);
+    });
+    bench.end(&mut binding, Reason::AccessDenied, "DetachRolePolicy").await;
+    let trust = bench.aws.get(ROLE).unwrap().role.trust_policy;
+    assert!(!trust.contains("ns:app") && !trust.contains("ns:second"), "{trust}");
+}

@@ -11,10 +11,11 @@ const CHECK: [&str; 4] = [
     "ListRolePolicies",
     "GetRolePolicy",
 ];
-const REMOVAL: [&str; 7] = [
+const REMOVAL: [&str; 8] = [
     "GetRole",
     "ListAttachedRolePolicies",
     "ListRolePolicies",
+    "GetRolePolicy",
     "UpdateAssumeRolePolicy",
     "DeleteRolePolicy",
     "DetachRolePolicy",

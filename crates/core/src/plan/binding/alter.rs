@@ -1,5 +1,7 @@
 //! The steps from a role that is to the role that must be, in an order that never widens.
 
+use std::cmp::Ordering;
+
 use super::{BindingStep, DesiredRole, Effect, ObservedRole, steps::granted};
 use crate::{
     compare,
@@ -14,31 +16,33 @@ type Planned = Vec<(BindingStep, Effect)>;
 /// The steps; `first` is the place of the first of them in the plan.
 pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: usize) -> Planned {
     let tags = Tagging::of(desired, observed);
-    let trust = Trust::of(desired, observed, replaces_rights(desired, observed, &tags));
     let boundary = Boundary::of(desired, observed);
-    let mut steps = Planned::new();
-    steps.extend(trust.narrowing);
-    steps.extend(boundary.mark_before.map(|step| (step, Effect::Settles)));
     // A first boundary only takes away. Another one may let through what the present one holds back, so what must go
     // goes before.
     let replaces = observed.boundary.is_some();
-    let put = boundary.put.map(|step| {
-        let effect = if replaces { Effect::Replaces } else { Effect::Takes };
-        (step, effect)
-    });
-    let (first_put, later_put) = if replaces { (None, put) } else { (put, None) };
-    steps.extend(first_put);
+    let mut taking = Planned::new();
     if desired.exclusive {
-        steps.extend(removal_of_unlisted(desired, observed));
+        taking.extend(removal_of_unlisted(desired, observed));
     }
-    if let Some(put) = later_put {
-        let place = first + steps.len();
-        steps.push(put);
-        steps.extend(boundary.mark_after.map(|step| (step, Effect::Records(place))));
+    let (lowered, other_settings): (Planned, Planned) = settings(desired, observed)
+        .into_iter()
+        .partition(|(_, effect)| *effect == Effect::Takes);
+    taking.extend(lowered);
+    let takes = !taking.is_empty() || (boundary.put.is_some() && !replaces);
+    let in_two = takes || replaces_rights(desired, observed, &tags);
+    let trust = Trust::of(desired, observed, in_two);
+    let mut steps = Planned::new();
+    steps.extend(trust.narrowing);
+    if !replaces {
+        steps.extend(boundary.put(first + steps.len(), Effect::Takes));
+    }
+    steps.extend(taking);
+    if replaces {
+        steps.extend(boundary.put(first + steps.len(), Effect::Replaces));
     }
     steps.extend(trust.change);
     steps.extend(tags.steps);
-    steps.extend(settings(desired, observed).map(|step| (step, Effect::Settles)));
+    steps.extend(other_settings);
     let grants = granted(desired, &observed.attached, &observed.inline);
     steps.extend(grants.into_iter().map(|step| {
         let effect = effect_of_grant(&step, observed);
@@ -50,7 +54,7 @@ pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: 
             steps.push((delete, Effect::Gives));
             Effect::Records(place)
         }
-        None => Effect::Settles,
+        None => Effect::Marks(None),
     };
     steps.extend(boundary.unmark.map(|step| (step, unmark)));
     steps.extend(trust.widening);
@@ -67,7 +71,7 @@ fn effect_of_grant(step: &BindingStep, observed: &ObservedRole) -> Effect {
 /// Whether rights are replaced by others, rather than only taken away or only given.
 fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole, tags: &Tagging) -> bool {
     let boundary = desired.boundary.is_some() && observed.boundary.is_some() && desired.boundary != observed.boundary;
-    let inline = desired.inline.iter().any(|(name, document)| {
+    let inline = desired.placeable(&observed.inline).any(|(name, document)| {
         let present = observed.inline.get(name);
         present.is_some_and(|present| !compare::equivalent(document, present))
     });
@@ -76,16 +80,17 @@ fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole, tags: &Taggin
 
 /// How the trust policy changes.
 struct Trust {
-    /// To those whom the old and the new one let in, before rights are replaced.
+    /// To those whom the old and the new one let in, before anything else: who must go does not stay because another thing that
+    /// must go is refused.
     narrowing: Option<(BindingStep, Effect)>,
-    /// In one step, where no rights are replaced.
+    /// In one step, where rights are at most given.
     change: Option<(BindingStep, Effect)>,
-    /// To what is wanted, after rights were replaced.
+    /// To what is wanted, after rights were taken or replaced.
     widening: Option<(BindingStep, Effect)>,
 }
 
 impl Trust {
-    fn of(desired: &DesiredRole, observed: &ObservedRole, replaces_rights: bool) -> Self {
+    fn of(desired: &DesiredRole, observed: &ObservedRole, in_two: bool) -> Self {
         let Divided { denies, rest } = Divided::of(&observed.trust);
         let step = |trust: &str, effect| {
             let trust = denies.added_to(trust);
@@ -104,7 +109,7 @@ impl Trust {
             !compare::equivalent(&both, &rest),
             !compare::equivalent(&both, &desired.trust),
         );
-        if !replaces_rights {
+        if !in_two {
             let effect = match (loses, gains) {
                 (false, _) => Effect::Gives,
                 (true, false) => Effect::Takes,
@@ -143,6 +148,16 @@ struct Boundary {
 }
 
 impl Boundary {
+    /// Mark, boundary, mark; from this place on.
+    fn put(&self, place: usize, effect: Effect) -> Planned {
+        let marks = self.mark_before.clone();
+        let of_put = place + usize::from(marks.is_some());
+        let marks = marks.map(|step| (step, Effect::Marks(self.put.is_some().then_some(of_put))));
+        let put = self.put.clone().map(|step| (step, effect));
+        let records = self.mark_after.clone().map(|step| (step, Effect::Records(of_put)));
+        marks.into_iter().chain(put).chain(records).collect()
+    }
+
     fn of(desired: &DesiredRole, observed: &ObservedRole) -> Self {
         let present = BoundaryMark::on(&observed.tags);
         let mark = |mark: &BoundaryMark| BindingStep::Tag { tags: mark.tags() };
@@ -194,13 +209,18 @@ fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Planne
     steps.map(|step| (step, Effect::Takes)).collect()
 }
 
-fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<BindingStep> {
-    let differs =
-        desired.description != observed.description || desired.max_session_seconds != observed.max_session_seconds;
-    differs.then(|| BindingStep::UpdateRole {
+fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<(BindingStep, Effect)> {
+    let effect = match desired.max_session_seconds.cmp(&observed.max_session_seconds) {
+        Ordering::Less => Effect::Takes,
+        Ordering::Greater => Effect::Gives,
+        Ordering::Equal if desired.description != observed.description => Effect::Settles,
+        Ordering::Equal => return None,
+    };
+    let step = BindingStep::UpdateRole {
         description: desired.description.clone(),
         max_session_seconds: desired.max_session_seconds,
-    })
+    };
+    Some((step, effect))
 }
 
 /// How tags change. Tags that nobody listed go: they are authority. AWS's own (`aws:…`) cannot, and those that are somebody

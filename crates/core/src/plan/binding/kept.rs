@@ -7,6 +7,7 @@ use std::{
 
 use super::{DesiredRole, ObservedRole};
 use crate::{
+    compare,
     naming::{BoundaryMark, PolicyArn},
     policy_document::only_denies,
     trust::Divided,
@@ -62,6 +63,30 @@ impl ObservedRole {
     }
 }
 
+impl DesiredRole {
+    /// The wanted inline policies that may be put beside and over these: no denial is overwritten.
+    pub(super) fn placeable(&self, present: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+        let all = self.inline.iter();
+        all.filter(|(name, document)| !overwrites_denial(name, document, present))
+    }
+
+    /// The names of the others.
+    pub(super) fn taken_names(&self, present: &BTreeMap<String, String>) -> Vec<String> {
+        let taken = self
+            .inline
+            .iter()
+            .filter(|(name, document)| overwrites_denial(name, document, present));
+        taken.map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Whether a policy of this name would take the place of one that only denies and says something else. IAM ignores the case of
+/// names.
+fn overwrites_denial(name: &str, document: &str, present: &BTreeMap<String, String>) -> bool {
+    let mut same_name = present.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+    same_name.any(|(_, text)| only_denies(text) && !compare::equivalent(document, text))
+}
+
 /// What stays on a role beside what is wanted.
 pub(super) fn kept(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Kept> {
     let boundary = observed.boundary.clone();
@@ -85,6 +110,7 @@ pub(super) fn kept(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Kept> 
         .collect()
 }
 
-fn denies(arn: &PolicyArn) -> bool {
+/// Whether a managed policy certainly only denies.
+pub(super) fn denies(arn: &PolicyArn) -> bool {
     DENYING.iter().any(|end| arn.as_str().ends_with(end))
 }

@@ -6,8 +6,11 @@
 
 use std::collections::BTreeSet;
 
-use super::BindingStep;
-use crate::trust::{Divided, TrustPolicy};
+use super::{BindingStep, ObservedRole, kept::denies};
+use crate::{
+    policy_document::only_denies,
+    trust::{Divided, TrustPolicy},
+};
 
 /// What a step does to what people have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,9 +28,12 @@ pub enum Effect {
     Clears,
     /// Neither gives nor takes.
     Settles,
+    /// Marks a boundary as ours, or takes the mark off. What sets that boundary, at this place if anywhere, must not come without
+    /// it.
+    Marks(Option<usize>),
     /// Records that the step at this place was done.
     Records(usize),
-    /// Deletes the role. Needs everything before it.
+    /// Deletes the role, or a denial on a role that goes. Needs everything before it.
     Ends,
 }
 
@@ -41,40 +47,47 @@ impl Order {
         Self(effects)
     }
 
-    /// Of steps that close or remove a role.
-    pub fn of_removal(steps: &[BindingStep]) -> Self {
-        Self(steps.iter().map(of_removal).collect())
+    /// Of steps that close or remove this role.
+    pub fn of_removal(steps: &[BindingStep], role: &ObservedRole) -> Self {
+        Self(steps.iter().map(|step| of_removal(step, role)).collect())
     }
 
-    /// Whether the step at `place` may run although the steps at the places `undone`, all before it, were refused or held up.
+    /// Whether the step at `place` may run although the steps at the places `undone`, all before it, were refused, held up or put
+    /// off.
     pub fn allows(&self, place: usize, undone: &[usize]) -> bool {
         let is_undone = |wanted: &[Effect]| {
             let mut effects = undone.iter().filter_map(|place| self.0.get(*place));
             effects.any(|effect| wanted.contains(effect))
         };
-        if is_undone(&[Effect::Founds]) {
+        if is_undone(&[Effect::Founds, Effect::Marks(Some(place))]) {
             return false;
         }
         match self.0.get(place) {
-            Some(Effect::Founds | Effect::Takes | Effect::Settles) => true,
+            Some(Effect::Founds | Effect::Takes | Effect::Settles | Effect::Marks(_)) => true,
             Some(Effect::Records(what)) => !undone.contains(what),
             Some(Effect::Replaces | Effect::Gives | Effect::Clears) => !is_undone(&[Effect::Takes, Effect::Replaces]),
             Some(Effect::Ends) | None => undone.is_empty(),
         }
     }
 
+    /// Whether the step at `place` needs all others.
+    pub(super) fn is_last(&self, place: usize) -> bool {
+        matches!(self.0.get(place), Some(Effect::Ends))
+    }
+
     /// Whether the step at `place` may be put off without leaving anybody more than he should have: who repeats it against
     /// somebody may wait with it.
     pub fn may_be_put_off(&self, place: usize) -> bool {
-        matches!(
-            self.0.get(place),
-            Some(Effect::Gives | Effect::Clears | Effect::Settles)
-        )
+        matches!(self.0.get(place), Some(Effect::Gives | Effect::Settles))
     }
 }
 
-fn of_removal(step: &BindingStep) -> Effect {
+fn of_removal(step: &BindingStep, role: &ObservedRole) -> Effect {
     match step {
+        BindingStep::DeleteInline { name } if role.inline.get(name).is_some_and(|text| only_denies(text)) => {
+            Effect::Ends
+        }
+        BindingStep::Detach { arn } if denies(arn) => Effect::Ends,
         BindingStep::UpdateTrust { .. } | BindingStep::DeleteInline { .. } | BindingStep::Detach { .. } => {
             Effect::Takes
         }
@@ -108,6 +121,8 @@ mod tests {
             Effect::Gives,
             Effect::Records(3),
             Effect::Takes,
+            Effect::Marks(Some(7)),
+            Effect::Takes,
         ]);
         assert!(order.allows(3, &[1, 2]), "a tag and a description hold nobody up");
         assert!(!order.allows(3, &[0]));
@@ -115,17 +130,24 @@ mod tests {
         assert!(order.allows(4, &[0]));
         assert!(order.allows(5, &[0, 1, 3]), "what takes away is never held up");
         assert!(order.allows(2, &[0]));
+        assert!(
+            order.allows(5, &[6]) && !order.allows(7, &[6]),
+            "no boundary without its mark"
+        );
+        let waiting: Vec<usize> = (0..8).filter(|place| order.may_be_put_off(*place)).collect();
+        assert_eq!(waiting, [2, 3], "a tag may give what nobody should have");
     }
 
     #[test]
     fn nothing_goes_on_without_the_role_and_a_role_ends_last() {
         let founded = Order::new(vec![Effect::Founds, Effect::Takes, Effect::Settles]);
         assert!(!founded.allows(1, &[0]) && !founded.allows(2, &[0]));
-        let removal = Order::of_removal(&[
+        let steps = [
             BindingStep::UpdateTrust { trust: String::new() },
             BindingStep::DeleteInline { name: String::new() },
             BindingStep::DeleteRole,
-        ]);
+        ];
+        let removal = Order::of_removal(&steps, &super::super::tests::observed());
         assert!(removal.allows(1, &[0]));
         assert!(!removal.allows(2, &[1]));
     }

@@ -152,6 +152,7 @@ fn gives_no_more(now: &ObservedRole, then: &ObservedRole) -> bool {
             .all(|(name, document)| then.inline.get(name) == Some(document))
         && authority(&now.tags) == authority(&then.tags)
         && (now.boundary == then.boundary || then.boundary.is_none())
+        && now.max_session_seconds <= then.max_session_seconds
 }
 
 /// Tags with keys that differ in more than case.
@@ -172,7 +173,7 @@ prop_compose! {
     fn observed()(
         trust in trust(), uid in "[a-b]", tags in tags(), mark in mark(), boundary in option::of("[x-z]"),
         description in "[a-b]?", max_session_seconds in 3600_u32..3603, attached in arns(),
-        inline in collection::btree_map("[p-s]", document(), 0..4), denials in collection::btree_map("[t-u]", denial(), 0..2),
+        inline in collection::btree_map("[p-s]", document(), 0..4), denials in collection::btree_map("[q-u]", denial(), 0..3),
     ) -> ObservedRole {
         let mut tags = role_tags(&owner(), &uid, &tags, &Tags::new()).unwrap();
         tags.extend(mark);
@@ -188,7 +189,6 @@ prop_compose! {
     ) -> DesiredRole {
         let mut role = role;
         role.tags.remove(TAG_BOUNDARY);
-        role.inline.retain(|_, document| document.contains("Allow"));
         DesiredRole {
             owner: owner(),
             name: RoleName::new("role").unwrap(),
@@ -221,7 +221,9 @@ proptest! {
         prop_assert_eq!(ours(&desired, &after.tags), ours(&desired, &desired.tags));
         prop_assert!(after.attached.is_superset(&desired.managed));
         prop_assert!(!desired.exclusive || after.attached == desired.managed);
-        prop_assert!(!desired.exclusive || after.giving_inline().len() == desired.inline.len());
+        let taken = desired.taken_names(&after.inline);
+        prop_assert!(desired.inline.iter().all(|(name, text)| taken.contains(name) || after.inline.get(name) == Some(text)));
+        prop_assert!(!desired.exclusive || after.giving_inline().keys().all(|name| desired.inline.contains_key(*name)));
         let mark = BoundaryMark::on(&after.tags);
         prop_assert_eq!(mark.is_some(), desired.boundary.is_some());
         prop_assert!(desired.boundary.iter().all(|arn| mark.as_ref().unwrap().names(arn)));
@@ -281,13 +283,17 @@ proptest! {
 
     #[test]
     fn whatever_is_refused_nobody_ever_has_more_than_before_or_after(
-        desired in desired(), before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 16),
+        desired in desired(), before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 20),
+        waits in collection::vec(prop::bool::weighted(0.3), 20),
     ) {
         let Plan { steps, order, .. } = Plan::apply(&desired, Some(&before), None).unwrap();
         let whole = steps.iter().try_fold(before.clone(), |role, step| run(step, Some(role))).unwrap();
         let (mut now, mut after, mut undone) = (before.clone(), whole.clone(), Vec::new());
+        let mut narrowed = true;
         for (place, step) in steps.iter().enumerate() {
-            if !order.allows(place, &undone) || refusals[place] {
+            let waits = waits[place] && order.may_be_put_off(place);
+            narrowed &= !(matches!(step, BindingStep::UpdateTrust { .. }) && refusals[place]);
+            if waits || !order.allows(place, &undone) || refusals[place] {
                 // A stranger's tag that stays was there before and will be: it is nobody's gain.
                 if let (BindingStep::Untag { keys }, true) = (step, order.allows(place, &undone)) {
                     let strangers = keys.iter().filter(|key| !desired.tenant_tags.contains(key.to_lowercase().as_str()));
@@ -313,6 +319,12 @@ proptest! {
             let bounded = now.boundary.is_some() || desired.boundary.is_none();
             prop_assert!(bounded || gives_no_more(&now, &before));
         }
+        // Who must go goes, whatever else is refused.
+        prop_assert!(!narrowed || trusted(&now.trust).is_subset(&trusted(&whole.trust)), "{:?}", now);
+        // A boundary that we set, and one that we could not remove yet, has its mark.
+        let ours_before = before.has_boundary_of_ours() && now.boundary == before.boundary;
+        let set = now.boundary != before.boundary && now.boundary.is_some();
+        prop_assert!(!(ours_before || set) || now.has_boundary_of_ours(), "{:?}", now);
         // Once nobody refuses anything any more, all ends as it should.
         let rest = plan(&desired, Some(&now));
         prop_assert_eq!(rest.iter().try_fold(now, |role, step| run(step, Some(role))), Some(whole));
@@ -325,5 +337,26 @@ proptest! {
             role = run(&step, role);
         }
         prop_assert!(role.is_none());
+    }
+
+    #[test]
+    fn whatever_is_refused_no_denial_goes_before_what_gives(
+        before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 16),
+    ) {
+        let steps = Plan::remove(&owner(), &before);
+        let order = Order::of_removal(&steps, &before);
+        let (mut now, mut undone) = (before.clone(), Vec::new());
+        for (place, step) in steps.iter().enumerate() {
+            if !order.allows(place, &undone) || refusals[place] {
+                undone.push(place);
+                continue;
+            }
+            let Some(role) = run(step, Some(now.clone())) else { break };
+            now = role;
+            let all_denials = now.inline.iter().filter(|(_, text)| text.contains("Deny")).count()
+                == before.inline.iter().filter(|(_, text)| text.contains("Deny")).count();
+            let bare = now.giving_inline().is_empty() && now.giving_attached().is_empty();
+            prop_assert!(all_denials || (bare && trusted(&now.trust).is_empty()), "{:?}", now);
+        }
     }
 }

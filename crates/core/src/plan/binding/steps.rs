@@ -37,6 +37,9 @@ pub struct Plan {
     pub order: Order,
     /// What somebody else put on the role and what stays there.
     pub kept: Vec<Kept>,
+    /// Names of wanted inline policies that are not put there, because the role has one under the name that only denies and says
+    /// something else: whoever put it there must not lose it to a name.
+    pub taken_names: Vec<String>,
 }
 
 /// A role of the wanted name exists and is not ours: nothing is done to it.
@@ -104,6 +107,9 @@ impl Plan {
             steps,
             order: Order::new(effects),
             kept: observed.map(|role| kept(desired, role)).unwrap_or_default(),
+            taken_names: observed
+                .map(|role| desired.taken_names(&role.inline))
+                .unwrap_or_default(),
         })
     }
 
@@ -119,7 +125,8 @@ impl Plan {
     }
 
     /// The steps that remove the role; none for a role that is not the owner's. Its trust is closed first: whatever fails
-    /// after that leaves a role that nobody can assume.
+    /// after that leaves a role that nobody can assume. What certainly only denies goes last: it may be what ended the sessions
+    /// of somebody, who must not have the rights back that are still there.
     pub fn remove(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
         if !owner.owns(&observed.tags) {
             return Vec::new();
@@ -132,12 +139,15 @@ impl Plan {
             .attached
             .iter()
             .map(|arn| BindingStep::Detach { arn: arn.clone() });
+        let policies: Vec<_> = inline.chain(managed).collect();
+        let order = Order::of_removal(&policies, observed);
+        let (denying, giving): (Vec<_>, Vec<_>) = policies
+            .into_iter()
+            .enumerate()
+            .partition(|(place, _)| order.is_last(*place));
         let close = Self::close(owner, observed).into_iter();
-        close
-            .chain(inline)
-            .chain(managed)
-            .chain([BindingStep::DeleteRole])
-            .collect()
+        let policies = giving.into_iter().chain(denying).map(|(_, step)| step);
+        close.chain(policies).chain([BindingStep::DeleteRole]).collect()
     }
 }
 
@@ -204,8 +214,7 @@ pub(super) fn granted(
             .is_some_and(|present| compare::equivalent(document, present))
     };
     let put = desired
-        .inline
-        .iter()
+        .placeable(inline)
         .filter(|(name, document)| differs(name, document))
         .map(|(name, document)| BindingStep::PutInline {
             name: name.clone(),

@@ -60,7 +60,7 @@ fn desired() -> DesiredRole {
     }
 }
 
-fn observed() -> ObservedRole {
+pub(super) fn observed() -> ObservedRole {
     let role = desired();
     ObservedRole {
         trust: role.trust,
@@ -140,15 +140,15 @@ fn everything_that_differs_is_changed_in_an_order_that_never_widens() {
             },
             BindingStep::DeleteInline { name: "q".to_owned() },
             BindingStep::Detach { arn: arn("B") },
+            BindingStep::UpdateRole {
+                description: "d".to_owned(),
+                max_session_seconds: 3600
+            },
             BindingStep::Untag {
                 keys: vec!["Team".to_owned()]
             },
             BindingStep::Tag {
                 tags: Tags::from([("team".to_owned(), "p".to_owned())])
-            },
-            BindingStep::UpdateRole {
-                description: "d".to_owned(),
-                max_session_seconds: 3600
             },
             BindingStep::Attach { arn: arn("A") },
             BindingStep::PutInline {
@@ -161,7 +161,7 @@ fn everything_that_differs_is_changed_in_an_order_that_never_widens() {
 }
 
 #[test]
-fn rights_that_are_only_taken_and_given_need_one_change_of_trust_between_them() {
+fn who_must_go_goes_first_where_something_else_must_go_too() {
     let before = ObservedRole {
         trust: trust_of("b"),
         attached: BTreeSet::from([arn("B")]),
@@ -170,10 +170,25 @@ fn rights_that_are_only_taken_and_given_need_one_change_of_trust_between_them() 
     assert_eq!(
         steps(&desired(), &before),
         [
+            BindingStep::UpdateTrust {
+                trust: trust::closed().as_str().to_owned()
+            },
             BindingStep::Detach { arn: arn("B") },
+            BindingStep::Attach { arn: arn("A") },
+            BindingStep::UpdateTrust { trust: trust_of("a") },
+        ]
+    );
+    let before = ObservedRole {
+        attached: BTreeSet::new(),
+        ..before
+    };
+    assert_eq!(
+        steps(&desired(), &before),
+        [
             BindingStep::UpdateTrust { trust: trust_of("a") },
             BindingStep::Attach { arn: arn("A") },
-        ]
+        ],
+        "one change is enough where rights are only given"
     );
 }
 

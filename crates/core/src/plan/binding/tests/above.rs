@@ -230,3 +230,22 @@ fn what_must_go_and_stays_holds_up_what_would_come() {
     );
     assert!(planned.order.allows(1, &[0]), "a description is nobody's right");
 }
+
+#[test]
+fn what_denies_goes_from_a_role_that_is_removed_after_all_that_gives_was_taken() {
+    let deny = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+    let mut role = observed();
+    role.inline.insert("AWSRevokeOlderSessions".to_owned(), deny.to_owned());
+    role.attached.insert(arn("AWSDenyAll"));
+    let steps = Plan::remove(&owner(), &role);
+    let revocation = BindingStep::DeleteInline {
+        name: "AWSRevokeOlderSessions".to_owned(),
+    };
+    let deny_all = BindingStep::Detach { arn: arn("AWSDenyAll") };
+    assert_eq!(steps[3..], [revocation, deny_all, BindingStep::DeleteRole]);
+    let order = Order::of_removal(&steps, &role);
+    for refused in 0..3 {
+        assert!((1..3).all(|place| order.allows(place, &[refused])));
+        assert!((3..6).all(|place| !order.allows(place, &[refused])), "{refused}");
+    }
+}
