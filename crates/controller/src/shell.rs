@@ -116,6 +116,11 @@ pub trait Reconciler: Send + Sync + 'static {
     /// finalizer still holds.
     fn has_let_go(&self, object: &Self::Kind) -> bool;
 
+    /// Whether it is not known yet if what a cleanup would leave behind is this cluster's, so that giving up must wait.
+    fn is_in_doubt(&self, _object: &Self::Kind) -> impl Future<Output = bool> + Send {
+        std::future::ready(false)
+    }
+
     /// Records where people find it that a cleanup is given up on request, and what may be left in AWS. `why` is what was in
     /// the way.
     fn abandon(&self, object: &Self::Kind, why: &Outcome) -> impl Future<Output = ()> + Send;

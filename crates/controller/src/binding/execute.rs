@@ -5,26 +5,44 @@ use irsa_aws::{Connect, NewRole, Role, Roles};
 use irsa_core::{
     naming::RoleName,
     plan::binding::{BindingStep, Order},
-    vocabulary::{Class, ConditionType, Reason},
+    vocabulary::{Class, ConditionType, FORCE_DELETE, Reason},
 };
+use kube::ResourceExt;
 
 use super::{Bindings, aws_errors::refused};
 use crate::{halt::Halt, leadership::Leadership, log};
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's.
+    /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's;
+    /// but one that is made again was there when the copy was made.
     pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), Halt> {
-        if matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
+        let had_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
+        if !had_role && matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
             return Ok(());
         }
-        let checked = self.instances.check(&binding.spec.federation_ref.name, None).await;
-        checked.map_err(|halt| {
+        self.check_instance(binding).await.map_err(|mut halt| {
+            let forced =
+                binding.metadata.deletion_timestamp.is_some() && binding.annotations().contains_key(FORCE_DELETE);
+            if forced {
+                halt.message = format!(
+                    "{} Until then {FORCE_DELETE} counts only after five minutes.",
+                    halt.message
+                );
+            }
             let reason = match halt.reason {
                 Reason::ClusterCopied => Reason::FederationNotReady,
                 other => other,
             };
             Halt::new(ConditionType::FederationReady, reason, halt.message)
         })
+    }
+
+    /// Whether another instance may work on the roles of the binding's federation. Its claim counts here also while it does
+    /// not look itself: it may be on its way out and wait for this binding, or be suspended.
+    pub(super) async fn check_instance(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
+        let name = &binding.spec.federation_ref.name;
+        let claim = self.federations.get(name).and_then(|known| known.usage.claim);
+        self.instances.check(name, claim.as_deref()).await
     }
 }
 

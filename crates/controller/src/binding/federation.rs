@@ -16,7 +16,7 @@ use irsa_core::{
     naming::{Tags, default_role_path, federation_id, partition_of, partition_of_region},
     plan::binding::PodSettings,
     trust::TrustProvider,
-    vocabulary::{ConditionType, Reason},
+    vocabulary::{CLAIM, ConditionType, Reason},
 };
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Resource, ResourceExt};
@@ -34,6 +34,8 @@ pub(crate) struct Usage {
     pub(crate) state: State,
     /// Whether another instance of the cluster may work on its things.
     pub(crate) copied: bool,
+    /// The mark of another instance that a person has declared void, whatever has become of the federation itself.
+    pub(crate) claim: Option<String>,
     /// How its account is reached.
     pub(crate) connection: Connection,
     /// What its bindings may do.
@@ -239,6 +241,7 @@ fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
     Usage {
         state,
         copied: is_copied(federation),
+        claim: federation.annotations().get(CLAIM).cloned(),
         pods: pod_defaults(&spec.pods, &connection.region),
         connection,
         guardrails: guardrails(&spec.bindings, &spec.issuer, &partition, &spec.audiences),

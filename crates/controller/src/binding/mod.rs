@@ -118,6 +118,10 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
         self.memory.is_let_go(&ObjectKey::of(binding))
     }
 
+    async fn is_in_doubt(&self, binding: &IamRoleBinding) -> bool {
+        self.check_instance(binding).await.is_err()
+    }
+
     async fn abandon(&self, binding: &IamRoleBinding, why: &Outcome) {
         self.record_abandoned(binding, why).await;
     }

@@ -19,12 +19,13 @@ const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// Whether a cleanup that failed for `reason` is given up, leaving what it could not remove: asked for by the annotation,
 /// and not merely for a throttled call, a lost connection, or what IAM may not show yet, which the next pass may not meet. A
-/// federation that waits for its bindings has not failed: without it they could not clean up either.
-pub(super) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, now: Timestamp) -> bool {
+/// federation that waits for its bindings has not failed: without it they could not clean up either. What is `in_doubt` is
+/// being found out.
+pub(super) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, in_doubt: bool, now: Timestamp) -> bool {
     let deleted = object.meta().deletion_timestamp.as_ref().map(|time| time.0);
     let waited = deleted.is_some_and(|deleted| now.duration_since(deleted) >= PATIENCE);
-    let failed =
-        reason != Reason::BindingsRemain && (waited || !matches!(reason.class(), Class::Retry | Class::Settling));
+    let passes = in_doubt || matches!(reason.class(), Class::Retry | Class::Settling);
+    let failed = reason != Reason::BindingsRemain && (waited || !passes);
     failed && object.annotations().contains_key(FORCE_DELETE)
 }
 
@@ -102,16 +103,21 @@ mod tests {
             }
             object
         };
-        assert!(is_abandoned(&object(true, 0), Reason::AccessDenied, now));
-        assert!(!is_abandoned(&object(true, 4), Reason::Throttled, now));
+        assert!(is_abandoned(&object(true, 0), Reason::AccessDenied, false, now));
         assert!(
-            !is_abandoned(&object(true, 4), Reason::Propagating, now),
+            !is_abandoned(&object(true, 4), Reason::FederationNotReady, true, now),
+            "whose role it is is being found out"
+        );
+        assert!(is_abandoned(&object(true, 5), Reason::FederationNotReady, true, now));
+        assert!(!is_abandoned(&object(true, 4), Reason::Throttled, false, now));
+        assert!(
+            !is_abandoned(&object(true, 4), Reason::Propagating, false, now),
             "not shown yet"
         );
-        assert!(is_abandoned(&object(true, 5), Reason::AwsUnavailable, now));
-        assert!(is_abandoned(&object(true, 5), Reason::Propagating, now));
-        assert!(!is_abandoned(&object(false, 60), Reason::AccessDenied, now));
-        assert!(!is_abandoned(&object(true, 60), Reason::BindingsRemain, now));
-        assert!(!is_abandoned(&ConfigMap::default(), Reason::AccessDenied, now));
+        assert!(is_abandoned(&object(true, 5), Reason::AwsUnavailable, false, now));
+        assert!(is_abandoned(&object(true, 5), Reason::Propagating, false, now));
+        assert!(!is_abandoned(&object(false, 60), Reason::AccessDenied, false, now));
+        assert!(!is_abandoned(&object(true, 60), Reason::BindingsRemain, false, now));
+        assert!(!is_abandoned(&ConfigMap::default(), Reason::AccessDenied, false, now));
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use irsa_core::{
     outcome::Outcome,
-    vocabulary::{Class, Reason},
+    vocabulary::{Class, FORCE_DELETE, Reason},
 };
 use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
@@ -202,12 +202,17 @@ pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanu
     let shell = reconciler.shell();
     let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
     match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
-        Cleanup::Unfinished(report) if is_abandoned(object, report.outcome.reason, shell.now()) => {
+        Cleanup::Unfinished(report) => {
+            let forced = object.annotations().contains_key(FORCE_DELETE);
+            let in_doubt = forced && reconciler.is_in_doubt(object).await;
+            if !is_abandoned(object, report.outcome.reason, in_doubt, shell.now()) {
+                return Cleanup::Unfinished(report);
+            }
             shell.metrics.count_abandoned(R::Kind::KIND);
             reconciler.abandon(object, &report.outcome).await;
             Cleanup::Finished
         }
-        cleanup => cleanup,
+        Cleanup::Finished => Cleanup::Finished,
     }
 }
 
