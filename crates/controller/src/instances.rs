@@ -15,7 +15,7 @@ use kube::Client;
 use tokio::sync::OnceCell;
 
 use crate::{
-    federation::{Records, server_addresses},
+    federation::{Records, Shortfall, server_addresses},
     halt::Halt,
 };
 
@@ -54,12 +54,25 @@ impl Instances {
     }
 
     /// The addresses of the API servers when this process began to look; none when they cannot be known.
-    pub(crate) async fn servers(&self) -> &BTreeSet<String> {
-        let ask = async || match &self.0.cluster {
-            Some((client, _)) => server_addresses(client).await.into_iter().flatten().collect(),
-            None => BTreeSet::new(),
+    ///
+    /// # Errors
+    /// [`Reason::ApiServerUnavailable`]: they could not be read this time, and nothing is concluded from that.
+    pub(crate) async fn servers(&self) -> Result<&BTreeSet<String>, Halt> {
+        let ask = async || {
+            let Some((client, _)) = &self.0.cluster else {
+                return Ok(BTreeSet::new());
+            };
+            match server_addresses(client).await {
+                Ok(addresses) => Ok(addresses.into_iter().collect()),
+                Err(Shortfall::Forbidden | Shortfall::NoAddress) => Ok(BTreeSet::new()),
+                Err(shortfall) => Err(Halt::new(
+                    ConditionType::Published,
+                    Reason::ApiServerUnavailable,
+                    format!("Whether this cluster is a copy cannot be told: {shortfall}."),
+                )),
+            }
         };
-        self.0.servers.get_or_init(ask).await
+        self.0.servers.get_or_try_init(ask).await
     }
 
     /// Whether this process has found itself alone.
@@ -77,7 +90,7 @@ impl Instances {
     /// shows must do: a restart must not keep anybody waiting whose federation is unwell.
     ///
     /// # Errors
-    /// [`Reason::ClusterCopied`].
+    /// [`Reason::ClusterCopied`]; [`Reason::ApiServerUnavailable`].
     pub(crate) async fn check(&self, federation: &str, claim: Option<&str>) -> Result<(), Halt> {
         let verdict = match self.known(federation) {
             Some(verdict) => verdict,
@@ -101,8 +114,9 @@ impl Instances {
         let record = stored.text.and_then(|text| KeyRecord::from_json(&text).ok());
         let instance = record.and_then(|record| record.instance);
         let look = Look {
+            federation,
             record: instance.as_ref(),
-            servers: self.servers().await,
+            servers: self.servers().await?,
             continuous: false,
             seen: None,
             waited: false,

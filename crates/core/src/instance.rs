@@ -8,15 +8,23 @@
 //! his own (the *objection*), at which the challenger stops for good. Silence means that there is nobody else: the
 //! API servers have moved.
 //!
+//! A mark counts only with the proof that an instance of this cluster wrote it on these bytes, and if it is newer than all that
+//! were seen before ([`label`]). Anything else is somebody's tampering, and is put right in every phase: pods live from it.
+//!
 //! Nothing of this costs a call in an unchanged world: the mark is read and written with the object.
 //!
 //! # Assumptions
 //! Both look at the object at least once per interval, and the challenger waits for more than two. A copy that is reached
 //! at the very addresses of the original is not noticed.
 
+mod label;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+
+use self::label::is_after;
+pub use self::label::{Fresh, Secret};
 
 /// What the record of a cluster says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +32,9 @@ use serde::{Deserialize, Serialize};
 pub struct Instance {
     /// The mark that the object must carry; while a challenge lasts, the one from before.
     pub mark: String,
+    /// By which marks are proven. A record from before there were proofs has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
     /// Addresses of the API servers.
     #[serde(default)]
     pub servers: BTreeSet<String>,
@@ -77,16 +88,21 @@ pub enum Standing {
 /// The object in S3, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen<'a> {
-    /// Its mark.
-    pub mark: Option<&'a str>,
-    /// Whether it holds nothing but keys of this cluster. To the one who was here first, another's mark on anything else
-    /// says nothing: it was tampered with.
+    /// Its mark with the proof.
+    pub label: Option<&'a str>,
+    /// What it holds.
+    pub bytes: &'a [u8],
+    /// Whether that is nothing but keys which this cluster knows as its own. Those of another instance may be others.
     pub trusted: bool,
+    /// Whether the discovery document sends verifiers to other keys.
+    pub diverted: bool,
 }
 
 /// What was found out, in the cluster and in AWS.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
+    /// Whose object it is: cluster and federation.
+    pub federation: &'a str,
     /// The record; `None` before the first.
     pub record: Option<&'a Instance>,
     /// Addresses of the API servers; none when they are not known.
@@ -132,9 +148,10 @@ impl Move {
 
 impl Instance {
     /// One that knows of no other.
-    pub fn alone(mark: String, servers: BTreeSet<String>) -> Self {
+    pub fn alone(mark: String, secret: Secret, servers: BTreeSet<String>) -> Self {
         Self {
             mark,
+            secret: Some(secret),
             servers,
             phase: Phase::Alone,
         }
@@ -153,6 +170,40 @@ impl Instance {
         match &self.phase {
             Phase::Objecting { rival } | Phase::Yielding { rival } => rival,
             Phase::Alone | Phase::Challenging { .. } => &self.mark,
+        }
+    }
+
+    /// What the object of a federation must carry when it holds these bytes.
+    pub fn label(&self, federation: &str, bytes: &[u8]) -> String {
+        let secret = self.secret.as_ref();
+        secret.map_or_else(
+            || self.shown().to_owned(),
+            |secret| secret.label(federation, self.shown(), bytes),
+        )
+    }
+
+    /// The mark of an object, if it is proven.
+    fn proven<'a>(&self, federation: &str, seen: &Seen<'a>) -> Option<&'a str> {
+        self.secret.as_ref()?.read(federation, seen.label?, seen.bytes)
+    }
+
+    /// The mark on an object, if another instance wrote it there and it is newer than all that are known.
+    pub fn rival<'a>(&self, federation: &str, seen: &Seen<'a>) -> Option<&'a str> {
+        self.proven(federation, seen)
+            .filter(|mark| is_after(mark, self.latest()))
+    }
+
+    /// The newest mark that it knows of.
+    fn latest(&self) -> &str {
+        match &self.phase {
+            Phase::Challenging { challenge: other }
+            | Phase::Objecting { rival: other }
+            | Phase::Yielding { rival: other }
+                if is_after(other, &self.mark) =>
+            {
+                other
+            }
+            _ => &self.mark,
         }
     }
 
@@ -184,62 +235,89 @@ impl Look<'_> {
         }
     }
 
-    /// What to do. `first` is the mark of whoever knows of no other yet, always the same, and `fresh` one that nobody has
-    /// ever used.
-    pub fn judge(&self, first: &str, fresh: &str) -> Move {
+    /// What to do. `fresh` was never used before.
+    pub fn judge(&self, fresh: &Fresh) -> Move {
         let Some(record) = self.record else {
-            return Move::Proceed(Instance::alone(first.to_owned(), self.servers.clone()));
+            let secret = fresh.secret.clone();
+            return Move::Proceed(Instance::alone(fresh.mark_after(""), secret, self.servers.clone()));
         };
+        let mut record = record.clone();
+        record.secret.get_or_insert_with(|| fresh.secret.clone());
         // Who cannot list the API servers keeps what was known of them.
         let here = if self.servers.is_empty() {
-            &record.servers
+            record.servers.clone()
         } else {
-            self.servers
+            self.servers.clone()
         };
-        let standing = self.standing();
-        if self.claims(record) {
-            return Move::Proceed(Instance::alone(fresh.to_owned(), here.clone()));
+        let alone = |mark: String| {
+            Move::Proceed(Instance {
+                mark,
+                servers: here.clone(),
+                phase: Phase::Alone,
+                ..record.clone()
+            })
+        };
+        let rival = self.seen.as_ref().and_then(|seen| record.rival(self.federation, seen));
+        let next = fresh.mark_after(rival.unwrap_or(record.latest()));
+        if self.claims(&record) {
+            return alone(next);
         }
-        let other = |seen: &Seen<'_>| seen.mark.filter(|mark| *mark != record.mark).map(str::to_owned);
-        match (&record.phase, standing, self.seen) {
-            (Phase::Alone, Standing::Alone, seen) => match seen.filter(|seen| seen.trusted).as_ref().and_then(other) {
-                Some(rival) => Move::Defend(Instance {
-                    mark: fresh.to_owned(),
-                    servers: here.clone(),
-                    phase: Phase::Objecting { rival },
-                }),
-                None => Move::Proceed(Instance::alone(record.mark.clone(), here.clone())),
-            },
+        let forged = self.seen.is_some_and(|seen| self.is_forged(&record, &seen));
+        match (&record.phase, self.standing(), rival.map(str::to_owned)) {
+            (Phase::Alone, Standing::Alone, Some(rival)) => Move::Defend(Instance {
+                mark: next,
+                servers: here.clone(),
+                phase: Phase::Objecting { rival },
+                ..record.clone()
+            }),
+            (Phase::Alone, Standing::Alone, None) => alone(record.mark.clone()),
             // Without an object there is nothing to ask by, and nothing that anybody lives from.
-            (Phase::Alone | Phase::Challenging { .. }, _, None) => {
-                Move::Proceed(Instance::alone(record.mark.clone(), here.clone()))
-            }
-            (Phase::Alone, _, Some(seen)) => match other(&seen) {
-                Some(rival) => Move::Hold(record.with(Phase::Yielding { rival })),
-                None => Move::Challenge(record.with(Phase::Challenging {
-                    challenge: fresh.to_owned(),
-                })),
-            },
-            (Phase::Challenging { challenge }, _, Some(seen)) => match other(&seen) {
-                // Not written yet, or written over by one who has not noticed.
-                None => Move::Challenge(record.clone()),
-                Some(mark) if mark != *challenge => Move::Hold(record.with(Phase::Yielding { rival: mark })),
-                Some(mark) if self.waited => Move::Proceed(Instance::alone(mark, here.clone())),
-                Some(_) => Move::Hold(record.clone()),
-            },
-            (Phase::Objecting { rival }, _, seen) => {
-                // Another mark than the one objected to is that of one who was declared the rightful one.
-                let declared = seen.as_ref().filter(|seen| seen.trusted).and_then(other);
-                match declared.filter(|mark| mark != rival) {
-                    Some(rival) => Move::Hold(record.with(Phase::Yielding { rival })),
-                    None => Move::Defend(record.clone()),
+            (Phase::Alone | Phase::Challenging { .. }, _, _) if self.seen.is_none() => alone(record.shown().to_owned()),
+            (Phase::Alone | Phase::Challenging { .. } | Phase::Objecting { .. }, _, Some(rival)) => {
+                // To the one that objects, this one was declared the rightful one.
+                let yielding = record.with(Phase::Yielding { rival });
+                if forged {
+                    Move::Defend(yielding)
+                } else {
+                    Move::Hold(yielding)
                 }
             }
-            (Phase::Yielding { .. }, _, seen) => match seen.as_ref().and_then(other) {
-                Some(rival) => Move::Hold(record.with(Phase::Yielding { rival })),
-                None => Move::Hold(record.clone()),
-            },
+            (Phase::Alone, _, None) => {
+                let asking = record.with(Phase::Challenging { challenge: next });
+                if forged {
+                    Move::Defend(asking)
+                } else {
+                    Move::Challenge(asking)
+                }
+            }
+            (Phase::Challenging { challenge }, _, None) => {
+                let proven = self.seen.as_ref().and_then(|seen| record.proven(self.federation, seen));
+                match proven {
+                    Some(mark) if mark == challenge && self.waited && !forged => alone(challenge.clone()),
+                    Some(mark) if mark == challenge && !forged => Move::Hold(record.clone()),
+                    // Not written yet, or written over by one who has not noticed.
+                    _ if forged => Move::Defend(record.clone()),
+                    _ => Move::Challenge(record.clone()),
+                }
+            }
+            (Phase::Objecting { .. }, _, None) => Move::Defend(record.clone()),
+            (Phase::Yielding { .. }, _, rival) => {
+                let phase = rival.map_or(record.phase.clone(), |rival| Phase::Yielding { rival });
+                let yielding = record.with(phase);
+                if forged {
+                    Move::Defend(yielding)
+                } else {
+                    Move::Hold(yielding)
+                }
+            }
         }
+    }
+
+    /// Whether it holds keys that neither this instance knows nor another one has put there. What another one put there long
+    /// ago, and somebody put back, is forged, too.
+    fn is_forged(&self, record: &Instance, seen: &Seen<'_>) -> bool {
+        let proven = record.proven(self.federation, seen);
+        seen.diverted || (!seen.trusted && proven.is_none_or(|mark| is_after(&record.mark, mark)))
     }
 
     fn claims(&self, record: &Instance) -> bool {

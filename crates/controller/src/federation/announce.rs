@@ -19,6 +19,24 @@ use super::{
 use crate::{leadership::Leadership, metrics::Kind as KindLabel};
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    /// Tells of forged documents that were put right.
+    pub(super) async fn announce_tampering(
+        &self,
+        federation: &OidcFederation,
+        compared: &Comparison,
+        done: &Done,
+    ) -> Option<Tampering> {
+        let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
+            .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)))?;
+        self.shell.metrics.count_documents_tampered();
+        let about = federation.object_ref(&());
+        let events = &self.shell.events;
+        events
+            .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
+            .await;
+        Some(tampering)
+    }
+
     /// Tells what was done, as far as it was done.
     pub(super) async fn announce(&self, federation: &OidcFederation, compared: &Comparison, cause: Cause, done: &Done) {
         let about = federation.object_ref(&());
@@ -33,14 +51,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             }
             keys::announce(events, &about, &compared.advance.transitions).await;
         }
-        let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
-            .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)));
-        if let Some(tampering) = &tampering {
-            self.shell.metrics.count_documents_tampered();
-            events
-                .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
-                .await;
-        }
+        let tampering = self.announce_tampering(federation, compared, done).await;
         let told = |step: &&FederationStep| match step {
             FederationStep::SaveRecord { .. } => false,
             FederationStep::PutDocument { kind, .. } => tampering.as_ref().is_none_or(|it| !it.concerns(*kind)),

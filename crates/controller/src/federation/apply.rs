@@ -192,12 +192,17 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             record.made_bucket = wanted.s3.as_ref().map(|s3| s3.bucket.clone());
         }
         let instance = self
-            .judge_instance(federation, wanted, seen.record.as_ref(), &found, &advance.keys)
-            .await;
+            .judge_instance(federation, wanted, seen.record.as_ref(), &found, &advance)
+            .await?;
         record.instance = Some(instance.instance().clone());
         let record = record.to_json();
-        let mark = Some(instance.instance().shown());
-        let desired = wanted.desired(federation, aws.caller(), &advance.published, record, mark)?;
+        let desired = wanted.desired(
+            federation,
+            aws.caller(),
+            &advance.published,
+            record,
+            Some(instance.instance()),
+        )?;
         let external = match wanted.s3 {
             Some(_) => None,
             None => Some(External::check(&self.public, wanted, &advance.keys).await),

@@ -198,7 +198,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if self.births.is_removed(&ObjectKey::of(federation)) {
             found.provider = None;
         }
-        check_mark(federation, record, &found)?;
+        check_mark(federation, record, wanted, &found)?;
         let removable = wanted.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;

@@ -183,7 +183,8 @@ pub(crate) async fn server_addresses(client: &Client) -> Result<Vec<String>, Sho
         );
         match error {
             kube::Error::Api(status) if status.is_forbidden() => Shortfall::Forbidden,
-            _ => Shortfall::NoAddress,
+            kube::Error::Api(status) if status.is_not_found() => Shortfall::NoAddress,
+            _ => Shortfall::Unread,
         }
     })?;
     let addresses: Vec<String> = found.iter().flat_map(addresses_of).collect();

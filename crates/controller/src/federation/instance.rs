@@ -1,19 +1,22 @@
 //! Finding out whether this cluster is the only one of its UID that works on a federation's things, and standing back while
 //! it may not be. The judgement is [`irsa_core::instance`]'s.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use irsa_api::{OidcFederation, OidcFederationStatus};
 use irsa_aws::{Connect, PublicReader};
 use irsa_core::{
-    documents::sha256_hex,
-    history::{KeyRecord, KnownKey},
-    instance::{Instance, Look, Move, Phase, Seen as SeenObject},
-    plan::federation::{FederationPlan, FederationStep, ObservedFederation},
+    documents,
+    history::{Advance, KeyRecord},
+    instance::{Fresh, Instance, Look, Move, Phase, Seen as SeenObject},
+    naming::FederationOwner,
+    plan::federation::{FederationPlan, FederationStep, ObservedDocument, ObservedFederation},
     published::is_known,
     vocabulary::{CLAIM, ConditionType, OBJECT_METADATA_INSTANCE, Reason},
 };
 use kube::ResourceExt;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::Value;
 
 use super::{
     Federations,
@@ -38,50 +41,54 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         wanted: &Wanted,
         record: Option<&KeyRecord>,
         found: &ObservedFederation,
-        known: &[KnownKey],
-    ) -> Move {
+        advance: &Advance,
+    ) -> Result<Move, Halt> {
         let instance = record.and_then(|record| record.instance.as_ref());
         let object = found
             .jwks
             .as_ref()
             .filter(|object| found.established || wanted.owner.owns_document(&object.metadata));
-        let mark = object.and_then(|object| object.metadata.get(OBJECT_METADATA_INSTANCE));
+        let scope = scope(&wanted.owner);
+        let diverted = found.discovery.as_ref().is_some_and(|discovery| {
+            let ours = documents::discovery(&wanted.issuer, &advance.published);
+            keys_address(&discovery.bytes) != keys_address(&ours)
+        });
+        let object = object.map(|object| SeenObject {
+            label: label_of(object),
+            bytes: &object.bytes,
+            trusted: is_known(&object.bytes, &advance.keys),
+            diverted,
+        });
         let challenge = instance.and_then(|instance| match &instance.phase {
             Phase::Challenging { challenge } => Some(challenge),
             Phase::Alone | Phase::Objecting { .. } | Phase::Yielding { .. } => None,
         });
-        let stands = challenge.filter(|challenge| mark == Some(challenge));
+        let stands = challenge.filter(|_| {
+            let asked = instance
+                .zip(object)
+                .map(|(instance, object)| instance.label(&scope, object.bytes));
+            asked.is_some() && asked.as_deref() == object.and_then(|object| object.label)
+        });
         let waited = stands.is_some_and(|challenge| {
             let since = self.memory.challenge_stands(&ObjectKey::of(federation), challenge);
             since >= patience(federation)
         });
+        let continuous = self.instances.is_alone(&federation.name_any());
+        let unknown = BTreeSet::new();
         let look = Look {
+            federation: &scope,
             record: instance,
-            servers: self.instances.servers().await,
-            continuous: self.instances.is_alone(&federation.name_any()),
-            seen: object.map(|object| SeenObject {
-                mark: mark.map(String::as_str),
-                trusted: is_known(&object.bytes, known),
-            }),
+            servers: match self.instances.servers().await {
+                Ok(servers) => servers,
+                Err(_) if continuous => &unknown,
+                Err(halt) => return Err(halt),
+            },
+            continuous,
+            seen: object,
             waited,
             claim: federation.annotations().get(CLAIM).map(String::as_str),
         };
-        look.judge(
-            &mark_of(&[&self.cluster, &federation.name_any()]),
-            &self.fresh_mark(federation),
-        )
-    }
-
-    /// A mark that nobody has ever used: no two processes are the same at the same nanosecond.
-    fn fresh_mark(&self, federation: &OidcFederation) -> String {
-        let nanoseconds = self.shell.now().as_nanosecond();
-        let process = format!("{}/{:?}", std::process::id(), std::thread::current().id());
-        mark_of(&[
-            &self.cluster,
-            &federation.name_any(),
-            &nanoseconds.to_string(),
-            &process,
-        ])
+        Ok(look.judge(&fresh()?))
     }
 
     /// Does the little that may be done while somebody else may work on the same things, and says so; `None` where nobody
@@ -120,10 +127,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             stored: &seen.stored,
             wanted,
         };
-        match executor.execute(&steps, &mut Done::default()).await {
-            Ok(()) => Some(halt),
-            Err(failed) => Some(failed),
+        let mut done = Done::default();
+        let executed = executor.execute(&steps, &mut done).await;
+        if matches!(decided, Move::Defend(_)) {
+            self.announce_tampering(federation, compared, &done).await;
         }
+        Some(executed.err().unwrap_or(halt))
     }
 
     fn steps_while_in_doubt(
@@ -131,11 +140,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         federation: &OidcFederation,
         compared: &Comparison,
     ) -> Result<Vec<FederationStep>, Halt> {
-        let marking = |write| FederationPlan::marking(&compared.desired, &compared.found, write);
+        let marking = |label| FederationPlan::marking(&compared.desired, &compared.found, label);
         Ok(match &compared.instance {
             Move::Defend(_) => self.plan(federation, compared)?.documents_only().steps,
-            Move::Challenge(_) => marking(true),
-            Move::Proceed(_) | Move::Hold(_) => marking(false),
+            Move::Challenge(asking) => {
+                let scope = scope(&compared.desired.owner);
+                let present = compared.found.jwks.as_ref();
+                marking(present.map(|object| asking.label(&scope, &object.bytes)))
+            }
+            Move::Proceed(_) | Move::Hold(_) => marking(None),
         })
     }
 }
@@ -144,22 +157,29 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 pub(super) fn check_mark(
     federation: &OidcFederation,
     record: Option<&KeyRecord>,
+    wanted: &Wanted,
     found: &ObservedFederation,
 ) -> Result<(), Halt> {
     let ours = record.and_then(|record| record.instance.as_ref());
-    let mark = found
-        .jwks
-        .as_ref()
-        .and_then(|object| object.metadata.get(OBJECT_METADATA_INSTANCE));
-    let (Some(ours), Some(mark)) = (ours, mark) else {
+    let (Some(ours), Some(object)) = (ours, &found.jwks) else {
         return Ok(());
     };
-    let claimed = federation.annotations().get(CLAIM) == Some(mark);
-    if claimed || mark == ours.shown() || *mark == ours.mark {
+    let seen = SeenObject {
+        label: label_of(object),
+        bytes: &object.bytes,
+        trusted: true,
+        diverted: false,
+    };
+    let Some(rival) = ours.rival(&scope(&wanted.owner), &seen) else {
+        return Ok(());
+    };
+    if federation.annotations().get(CLAIM).is_some_and(|claim| claim == rival) {
         return Ok(());
     }
     let other = Instance {
-        phase: Phase::Objecting { rival: mark.clone() },
+        phase: Phase::Objecting {
+            rival: rival.to_owned(),
+        },
         ..ours.clone()
     };
     Err(Halt::new(
@@ -169,8 +189,28 @@ pub(super) fn check_mark(
     ))
 }
 
-fn mark_of(parts: &[&str]) -> String {
-    sha256_hex(parts.join("/").as_bytes()).chars().take(16).collect()
+/// Whose marks they are.
+pub(super) fn scope(owner: &FederationOwner) -> String {
+    format!("{}/{}", owner.cluster, owner.federation)
+}
+
+fn label_of(object: &ObservedDocument) -> Option<&str> {
+    object.metadata.get(OBJECT_METADATA_INSTANCE).map(String::as_str)
+}
+
+/// Where a discovery document says the keys are.
+fn keys_address(discovery: &[u8]) -> Option<String> {
+    let discovery: Value = serde_json::from_slice(discovery).ok()?;
+    discovery.get("jwks_uri")?.as_str().map(str::to_owned)
+}
+
+fn fresh() -> Result<Fresh, Halt> {
+    let random = SystemRandom::new();
+    let (mut secret, mut nonce) = ([0; 32], [0; 8]);
+    let filled = random.fill(&mut secret).and_then(|()| random.fill(&mut nonce));
+    let unavailable = "The operating system gives no random numbers; it is asked again.";
+    filled.map_err(|_| Halt::new(ConditionType::Published, Reason::ApiServerUnavailable, unavailable))?;
+    Ok(Fresh::new(secret, nonce))
 }
 
 /// For how long a challenge must stand: the other looks at least once per interval, and a minute's look may come late.

@@ -56,6 +56,9 @@ pub enum Shortfall {
     /// There is none, or none that says anything.
     #[error("the EndpointSlice default/kubernetes names no address; set --api-server-endpoints")]
     NoAddress,
+    /// It could not be read this time.
+    #[error("the EndpointSlice default/kubernetes could not be read; it is read again")]
+    Unread,
     /// None of its addresses answers.
     #[error(
         "the address {0} of the EndpointSlice default/kubernetes cannot be reached, nor any other; set --api-server-endpoints"
@@ -68,7 +71,7 @@ impl Shortfall {
     pub(super) fn reason(&self) -> Reason {
         match self {
             Self::Forbidden => Reason::NotPermitted,
-            Self::NoAddress | Self::Unreachable(_) => Reason::ApiServerUnavailable,
+            Self::NoAddress | Self::Unread | Self::Unreachable(_) => Reason::ApiServerUnavailable,
         }
     }
 }

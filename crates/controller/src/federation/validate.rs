@@ -7,6 +7,7 @@ use irsa_aws::{Caller, Connection};
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
     history::KeyRecord,
+    instance::Instance,
     issuer::{IssuerUrl, bucket_host},
     jwks::{self, KeySet, PublicKey, Thumbprint},
     naming::{FederationOwner, IgnoredTags, federation_tags},
@@ -18,7 +19,7 @@ use irsa_core::{
 };
 use kube::ResourceExt;
 
-use super::{cluster::Seen, observe::Known};
+use super::{cluster::Seen, instance::scope, observe::Known};
 use crate::{binding::connection, halt::Halt};
 
 /// What a federation asks for, before anything was looked at.
@@ -171,7 +172,7 @@ impl Wanted {
         caller: &Caller,
         keys: &KeySet,
         record: String,
-        mark: Option<&str>,
+        instance: Option<&Instance>,
     ) -> Result<DesiredFederation, Halt> {
         let spec = &federation.spec;
         let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
@@ -189,7 +190,7 @@ impl Wanted {
             owner: self.owner.clone(),
             record,
             documents: self.s3.as_ref().map(|s3| DesiredDocuments {
-                jwks: marked(self.document(s3, documents::jwks(keys)), mark),
+                jwks: marked(self.document(s3, documents::jwks(keys)), &self.owner, instance),
                 discovery: self.document(s3, documents::discovery(&self.issuer, keys)),
                 public_read: self.public_read(),
             }),
@@ -224,9 +225,10 @@ impl Wanted {
 }
 
 /// The key set carries the mark of the cluster's instance.
-fn marked(mut document: DesiredDocument, mark: Option<&str>) -> DesiredDocument {
-    let mark = mark.map(|mark| (OBJECT_METADATA_INSTANCE.to_owned(), mark.to_owned()));
-    document.metadata.extend(mark);
+fn marked(mut document: DesiredDocument, owner: &FederationOwner, instance: Option<&Instance>) -> DesiredDocument {
+    let label = instance.map(|instance| instance.label(&scope(owner), &document.bytes));
+    let label = label.map(|label| (OBJECT_METADATA_INSTANCE.to_owned(), label));
+    document.metadata.extend(label);
     document
 }
 

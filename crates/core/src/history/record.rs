@@ -11,7 +11,8 @@ use crate::{
 
 const VERSION: u32 = 1;
 
-/// Every key that was seen and is not gone yet. Public keys only: nothing in it is secret.
+/// Every key that was seen and is not gone yet. Public keys only; the secret of [`Instance`] proves who wrote
+/// to the bucket, and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRecord {
     /// UID of the namespace kube-system of the cluster that it speaks of.

@@ -1,6 +1,10 @@
 //! A cluster of which there may be two.
 
-use irsa_core::vocabulary::{CLAIM, OBJECT_METADATA_INSTANCE};
+use irsa_core::{
+    history::KeyRecord,
+    instance::{Instance, Phase},
+    vocabulary::{CLAIM, OBJECT_METADATA_INSTANCE},
+};
 
 use super::*;
 
@@ -26,14 +30,30 @@ fn mark(bench: &Bench) -> String {
     bench.aws.object(JWKS).unwrap().metadata[OBJECT_METADATA_INSTANCE].clone()
 }
 
-/// Somebody else writes his mark over ours.
-fn overmark(bench: &Bench, mark: &str) {
+/// Somebody who can write the object puts this on it.
+fn relabel(bench: &Bench, label: &str) {
     bench.aws.world(|world| {
         let object = world.objects.get_mut(JWKS).unwrap();
         object
             .metadata
-            .insert(OBJECT_METADATA_INSTANCE.to_owned(), mark.to_owned());
+            .insert(OBJECT_METADATA_INSTANCE.to_owned(), label.to_owned());
     });
+}
+
+/// Another instance, which has our record, too, writes a mark of its own over ours: the next one after that on the object.
+fn overmark(bench: &Bench) -> String {
+    let record = KeyRecord::from_json(&bench.cluster.record().unwrap().to_string()).unwrap();
+    let number = mark(bench)
+        .get(..8)
+        .map(|number| u32::from_str_radix(number, 16).unwrap());
+    let other = Instance {
+        mark: format!("{:08x}{:016x}", number.unwrap() + 1, 7),
+        phase: Phase::Alone,
+        ..record.instance.unwrap()
+    };
+    let label = other.label("5b1c/default", &bench.aws.object(JWKS).unwrap().bytes);
+    relabel(bench, &label);
+    label
 }
 
 fn claim(federation: &mut OidcFederation, outcome: &Outcome) {
@@ -97,7 +117,7 @@ async fn who_may_be_a_copy_writes_a_mark_alone_and_goes_on_once_nobody_has_objec
 async fn the_original_objects_once_keeps_the_documents_right_and_goes_on_by_a_claim() {
     let (bench, mut federation) = ready(HERE).await;
     let bench = awake(bench.restarted(), HERE);
-    overmark(&bench, "challenge");
+    let challenge = overmark(&bench);
     bench
         .aws
         .world(|world| world.provider.as_mut().unwrap().client_ids.clear());
@@ -109,7 +129,7 @@ async fn the_original_objects_once_keeps_the_documents_right_and_goes_on_by_a_cl
         [format!("PutObject {JWKS}")],
         "no repair but the objection"
     );
-    assert_ne!(mark(&bench), "challenge");
+    assert_ne!(mark(&bench), challenge);
     bench.end(&mut federation, Reason::ClusterCopied, "there").await;
     assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
     bench.aws.overwrite(DISCOVERY, b"{}");
@@ -126,7 +146,7 @@ async fn a_copy_that_was_objected_to_stops_and_deletes_nothing_unless_somebody_c
     let (bench, mut federation) = ready(HERE).await;
     let bench = awake(bench.restarted(), ELSEWHERE);
     bench.end(&mut federation, Reason::ClusterCopied, "may be a copy").await;
-    overmark(&bench, "objection");
+    overmark(&bench);
     bench.aws.take_writes();
     let stopped = bench
         .end(&mut federation, Reason::ClusterCopied, "this is the copy")
@@ -143,8 +163,62 @@ async fn a_copy_that_was_objected_to_stops_and_deletes_nothing_unless_somebody_c
 async fn a_deletion_right_after_a_start_finds_anothers_mark_and_stops() {
     let (bench, federation) = ready(HERE).await;
     let bench = awake(bench.restarted(), HERE);
-    overmark(&bench, "another");
+    overmark(&bench);
     let refused = bench.cleanup(&federation).await.unwrap_err();
     assert_eq!(refused.reason, Reason::ClusterCopied);
     assert_eq!(bench.aws.take_writes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_can_merely_write_to_the_bucket_stops_neither_the_repair_nor_the_roles() {
+    let (bench, mut federation) = ready(HERE).await;
+    let bench = awake(bench.restarted(), HERE);
+    let ours = mark(&bench);
+    bench.succeed(&mut federation).await;
+    for label in ["M1", "M2", "0000000900000000000000aa.00112233445566778899aabbccddeeff"] {
+        relabel(&bench, label);
+        federation.metadata.generation = federation.metadata.generation.map(|it| it + 1);
+        bench.succeed(&mut federation).await;
+        assert_eq!(mark(&bench), ours, "put back");
+        assert_eq!(bench.controller.instances.check("default", None).await, Ok(()));
+    }
+}
+
+#[tokio::test]
+async fn forged_keys_are_put_back_and_told_of_by_one_that_was_told_to_stop() {
+    let (bench, mut federation) = ready(HERE).await;
+    let bench = awake(bench.restarted(), ELSEWHERE);
+    bench.end(&mut federation, Reason::ClusterCopied, "may be a copy").await;
+    overmark(&bench);
+    bench
+        .end(&mut federation, Reason::ClusterCopied, "this is the copy")
+        .await;
+    bench.forget_traces();
+    let forged = String::from_utf8(bench.aws.object(JWKS).unwrap().bytes)
+        .unwrap()
+        .replace("\"a\"", "\"z\"");
+    bench.aws.overwrite(JWKS, forged.as_bytes());
+    bench
+        .end(&mut federation, Reason::ClusterCopied, "this is the copy")
+        .await;
+    assert_eq!(bench.aws.take_writes(), [format!("PutObject {JWKS}")]);
+    assert_eq!(bench.published_kids(), ["a"]);
+    assert_eq!(bench.told(), ["DocumentsTampered"]);
+    assert!(
+        bench.metrics().contains("documents_tampered_total 1"),
+        "{}",
+        bench.metrics()
+    );
+}
+
+#[tokio::test]
+async fn api_servers_that_could_not_be_read_once_are_read_again_and_nothing_is_changed_meanwhile() {
+    let (bench, _) = ready(HERE).await;
+    let mut bench = bench.restarted();
+    bench.controller.instances = Instances::new(bench.cluster.client(), "irsa".to_owned());
+    for (status, expected) in [(503, Some(Reason::ApiServerUnavailable)), (403, None)] {
+        bench.cluster.fail_slices(status);
+        let checked = bench.controller.instances.check("default", None).await;
+        assert_eq!(checked.err().map(|halt| halt.reason), expected, "{status}");
+    }
 }

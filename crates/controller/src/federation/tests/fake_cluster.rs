@@ -28,6 +28,8 @@ struct World {
     looks: usize,
     /// What every request about a ConfigMap is refused with.
     refusal: Option<(u16, &'static str)>,
+    /// What a request about the API servers' addresses is answered with.
+    slices: Option<u16>,
 }
 
 /// One cluster.
@@ -131,6 +133,11 @@ impl FakeCluster {
         self.world.lock().unwrap().refusal = refusal;
     }
 
+    /// From now on the API servers' addresses are refused with this code.
+    pub(super) fn fail_slices(&self, status: u16) {
+        self.world.lock().unwrap().slices = Some(status);
+    }
+
     /// Reason and note of the events since the last time.
     pub(super) fn take_events(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.world.lock().unwrap().events)
@@ -180,6 +187,15 @@ impl World {
         }
         if let Some(kind) = path.strip_prefix("/apis/admissionregistration.k8s.io/") {
             return self.admission(kind);
+        }
+        if path.starts_with("/apis/discovery.k8s.io/") {
+            let status = self.slices.map(StatusCode::from_u16).unwrap().unwrap();
+            let reason = if status == StatusCode::FORBIDDEN {
+                "Forbidden"
+            } else {
+                "Failed"
+            };
+            return failure(status, reason);
         }
         if let Some((code, message)) = self.refusal {
             let (status, mut body) = failure(StatusCode::from_u16(code).unwrap(), "");

@@ -18,19 +18,22 @@ impl FederationPlan {
         self
     }
 
-    /// The steps that save the record and write the key set as it is with the mark that is wanted, if it shall be written.
-    pub fn marking(desired: &DesiredFederation, observed: &ObservedFederation, write: bool) -> Vec<FederationStep> {
+    /// The steps that save the record and write the key set as it is with `label` on it, if there is one.
+    pub fn marking(
+        desired: &DesiredFederation,
+        observed: &ObservedFederation,
+        label: Option<String>,
+    ) -> Vec<FederationStep> {
         let wanted = desired.document(DocumentKind::Jwks);
-        let mark = wanted.and_then(|wanted| wanted.metadata.get(OBJECT_METADATA_INSTANCE));
         let put = observed
             .jwks
             .as_ref()
             .zip(wanted)
-            .zip(mark)
-            .map(|((present, wanted), mark)| {
+            .zip(label)
+            .map(|((present, wanted), label)| {
                 let or = |present: &Option<String>, wanted: &String| present.clone().unwrap_or_else(|| wanted.clone());
                 let mut metadata = present.metadata.clone();
-                metadata.insert(OBJECT_METADATA_INSTANCE.to_owned(), mark.clone());
+                metadata.insert(OBJECT_METADATA_INSTANCE.to_owned(), label);
                 FederationStep::PutDocument {
                     kind: DocumentKind::Jwks,
                     document: DesiredDocument {
@@ -42,9 +45,6 @@ impl FederationPlan {
                     replaces: Some(present.etag.clone()),
                 }
             });
-        saving(desired, observed)
-            .into_iter()
-            .chain(put.filter(|_| write))
-            .collect()
+        saving(desired, observed).into_iter().chain(put).collect()
     }
 }
