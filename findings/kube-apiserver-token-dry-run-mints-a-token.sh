@@ -14,8 +14,9 @@ etcd=v3.6.13
 directory=$(mktemp -d)
 pids=()
 finish() {
-  for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
-  wait || true
+  # Nothing is to be kept, and an API server that has lost its etcd takes minutes to end by itself.
+  for pid in "${pids[@]}"; do kill -KILL "$pid" 2>/dev/null || true; done
+  wait 2>/dev/null || true
   rm -rf "$directory"
 }
 trap finish EXIT
