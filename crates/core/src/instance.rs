@@ -9,7 +9,7 @@
 //! API servers have moved.
 //!
 //! A mark counts only with the proof that an instance of this cluster wrote it on these bytes, and if it is newer than all that
-//! were seen before ([`label`]). Anything else is somebody's tampering, and is put right in every phase: pods live from it.
+//! were seen before ([`Secret`]). Anything else is somebody's tampering, and is put right in every phase: pods live from it.
 //!
 //! Nothing of this costs a call in an unchanged world: the mark is read and written with the object.
 //!
