@@ -61,6 +61,7 @@ pub(crate) struct Executed {
     done: Vec<usize>,
     refused: Vec<(usize, Halt)>,
     held_up: Vec<usize>,
+    put_off: Vec<usize>,
     stopped: Option<Halt>,
 }
 
@@ -77,6 +78,7 @@ pub(crate) async fn execute<A: Roles>(
     let mut executed = Executed::default();
     for (place, step) in work.steps.iter().enumerate() {
         if work.put_off.contains(&place) {
+            executed.put_off.push(place);
             continue;
         }
         if !work.order.allows(place, &executed.undone(work.put_off)) {
@@ -139,14 +141,14 @@ impl Executed {
         let named = |place: &usize, how: &str| steps.get(*place).map(|step| format!("{step} ({how})"));
         let refused = self.refused.iter().filter_map(|(place, _)| named(place, "refused"));
         let held_up = self.held_up.iter().filter_map(|place| named(place, "waits for that"));
-        let unfinished: Vec<String> = refused.chain(held_up).collect();
-        let rest = if self.stopped.is_some() {
-            ""
-        } else {
-            " Everything else is done."
+        let put_off = self.put_off.iter().filter_map(|place| named(place, "put off"));
+        let unfinished: Vec<String> = refused.chain(held_up).chain(put_off).collect();
+        let rest = match &self.stopped {
+            Some(stopped) => format!("The rest was not tried: {}", stopped.message),
+            None => "Everything else is done.".to_owned(),
         };
         Err(Halt {
-            message: format!("{} Unfinished: {}.{rest}", halt.message, unfinished.join("; ")),
+            message: format!("{} Unfinished: {}. {rest}", halt.message, unfinished.join("; ")),
             ..halt.clone()
         })
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use irsa_aws::Kind;
+
 use super::{fake_aws::Stored, *};
 
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -191,4 +193,36 @@ async fn a_boundary_whose_removal_is_put_off_keeps_its_mark() {
     let role = bench.aws.get(ROLE).unwrap().role;
     assert_eq!(role.permissions_boundary.as_deref(), Some(BOUNDARY));
     assert!(role.tags.contains_key("irsa-anywhere.dev/boundary"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_put_off_or_was_not_tried_is_not_said_to_be_done() {
+    let (bench, mut binding) = ready().await;
+    for _ in 0..3 {
+        round(&bench, &mut binding, describe).await;
+    }
+    bench.aws.fail("UntagRole", Kind::AccessDenied);
+    let both = |stored: &mut Stored| {
+        describe(stored);
+        tag(stored);
+    };
+    let outcome = round(&bench, &mut binding, both).await;
+    assert!(
+        outcome.message.contains(
+            "Unfinished: tags theirs (refused); description or session duration (put off). Everything else is done."
+        ),
+        "{}",
+        outcome.message
+    );
+
+    let (bench, mut binding) = ready().await;
+    bench.aws.fail("UntagRole", Kind::AccessDenied);
+    bench.aws.fail("UpdateRole", Kind::Throttled);
+    let outcome = round(&bench, &mut binding, both).await;
+    assert_eq!(outcome.reason, Reason::AccessDenied);
+    assert!(
+        outcome.message.contains("The rest was not tried:") && outcome.message.contains("UpdateRole"),
+        "{}",
+        outcome.message
+    );
 }

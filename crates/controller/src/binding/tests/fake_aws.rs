@@ -27,7 +27,7 @@ pub(super) struct Stored {
 struct World {
     roles: BTreeMap<String, Stored>,
     calls: Vec<String>,
-    failing: Option<(&'static str, Kind)>,
+    failing: BTreeMap<&'static str, Kind>,
     /// Roles of the account that nobody looks at.
     others: usize,
     hung: bool,
@@ -69,7 +69,7 @@ impl FakeAws {
 
     /// From now on this call fails.
     pub(super) fn fail(&self, call: &'static str, kind: Kind) {
-        self.world.lock().unwrap().failing = Some((call, kind));
+        self.world.lock().unwrap().failing.insert(call, kind);
     }
 
     /// The account has so many more roles.
@@ -84,7 +84,7 @@ impl FakeAws {
 
     /// Nothing fails any more.
     pub(super) fn recover(&self) {
-        self.world.lock().unwrap().failing = None;
+        self.world.lock().unwrap().failing.clear();
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Stored> {
@@ -134,9 +134,9 @@ impl FakeAws {
     fn call<T>(&self, call: &'static str, act: impl FnOnce(&mut World) -> Result<T, AwsError>) -> Result<T, AwsError> {
         let mut world = self.world.lock().unwrap();
         world.calls.push(call.to_owned());
-        match world.failing {
-            Some((failing, kind)) if failing == call => Err(error(call, kind)),
-            _ => act(&mut world),
+        match world.failing.get(call) {
+            Some(kind) => Err(error(call, *kind)),
+            None => act(&mut world),
         }
     }
 
