@@ -61,6 +61,8 @@ use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, PodOverrid
     .message("spec.existingRole is never written, so spec.role and spec.policies must be left out with it"))]
 #[x_kube(validation = Rule::new("!has(self.existingRole) || self.deletionPolicy == 'Delete'")
     .message("spec.existingRole is never deleted, so spec.deletionPolicy must be left out with it"))]
+#[x_kube(validation = Rule::new("!has(self.serviceAccountTemplate) || self.serviceAccountMode == 'Create'")
+    .message("spec.serviceAccountTemplate is for ServiceAccounts that are created: set spec.serviceAccountMode: Create, or leave it out"))]
 pub struct IamRoleBindingSpec {
     /// The OidcFederation that vouches for this cluster in AWS and whose guard-rails apply. Immutable.
     #[serde(default)]
@@ -94,6 +96,12 @@ pub struct IamRoleBindingSpec {
     /// configure themselves.
     #[serde(default)]
     pub service_account_mode: ServiceAccountMode,
+    /// What the ServiceAccounts that are created carry beside, only with `serviceAccountMode: Create`. It is kept up: what
+    /// is removed there is put back, and what is taken out here is removed there. One that was there before is left as it
+    /// is, and so is a field of which somebody else keeps another value, which the condition `ServiceAccountsSynced` then
+    /// tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_template: Option<ServiceAccountTemplate>,
     /// What injected pods get beside their role and token, where it differs from the federation's `spec.pods`. It has no
     /// effect with `serviceAccountMode: None`.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -157,6 +165,35 @@ pub struct ServiceAccountRef {
     #[x_kube(validation = Rule::new("self != 'irsa-anywhere-canary'")
         .message("spec.serviceAccounts[].name must not be irsa-anywhere-canary: it is kept for the proof that a role lets nobody else in"))]
     pub name: String,
+}
+
+/// What the ServiceAccounts that a binding creates carry.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceAccountTemplate {
+    /// Labels, at most 32. Keys under `irsa-anywhere.dev`, `eks.amazonaws.com`, `kubernetes.io` and `k8s.io` are reserved,
+    /// those under `app.kubernetes.io` are not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::template_labels")]
+    #[x_kube(validation = Rule::new(schema::TEMPLATE_KEYS_FREE)
+        .message("spec.serviceAccountTemplate.labels must not use keys under irsa-anywhere.dev, eks.amazonaws.com, kubernetes.io or k8s.io, they are reserved; app.kubernetes.io is not"))]
+    #[x_kube(validation = Rule::new(schema::TEMPLATE_KEYS_VALID)
+        .message("spec.serviceAccountTemplate.labels must have keys such as team or example.com/team"))]
+    #[x_kube(validation = Rule::new(schema::LABEL_VALUES_VALID)
+        .message("spec.serviceAccountTemplate.labels must have values of up to 63 letters, digits and -_. that begin and end with a letter or digit"))]
+    pub labels: BTreeMap<String, String>,
+    /// Annotations, at most 32 with up to 4096 characters each. The same keys are reserved as with labels.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::template_annotations")]
+    #[x_kube(validation = Rule::new(schema::TEMPLATE_KEYS_FREE)
+        .message("spec.serviceAccountTemplate.annotations must not use keys under irsa-anywhere.dev, eks.amazonaws.com, kubernetes.io or k8s.io, they are reserved; app.kubernetes.io is not"))]
+    #[x_kube(validation = Rule::new(schema::TEMPLATE_KEYS_VALID)
+        .message("spec.serviceAccountTemplate.annotations must have keys such as owner or example.com/owner"))]
+    pub annotations: BTreeMap<String, String>,
+    /// Whether pods get the API server's own token mounted if they do not say themselves. When absent: nothing is set, and
+    /// they do. The token for AWS is mounted in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automount_service_account_token: Option<bool>,
 }
 
 /// A role that somebody else makes and keeps.

@@ -36,7 +36,8 @@ pub struct IamRoleBindingStatus {
     /// join.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_names: Option<String>,
-    /// The token subjects that the role trusts: `system:serviceaccount:<namespace>:<name>`.
+    /// The token subjects that the role trusts: `system:serviceaccount:<namespace>:<name>`. Beside them, those whose
+    /// ServiceAccounts may still carry what this object put there: where a change was refused, the conditions tell it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub subjects: Vec<String>,

@@ -26,7 +26,7 @@ mod signing_keys;
 
 pub use binding::{
     ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, InlinePolicy, RoleOptions, RolePolicies,
-    ServiceAccountMode, ServiceAccountRef,
+    ServiceAccountMode, ServiceAccountRef, ServiceAccountTemplate,
 };
 pub use binding_status::IamRoleBindingStatus;
 pub use crd::custom_resource_definitions;

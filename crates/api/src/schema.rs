@@ -54,6 +54,18 @@ pub(crate) const TAG_KEYS_APART: &str = "!has(self.ignoredTagKeys) || !has(self.
 /// Tag keys and values in a map have IAM's lengths and characters.
 pub(crate) const TAGS_VALID: &str = r"self.all(k, k.matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]{1,128}$') && self[k].matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$'))";
 
+/// No key of labels or annotations is one that others read a meaning out of.
+pub(crate) const TEMPLATE_KEYS_FREE: &str = "self.all(k, k.startsWith('app.kubernetes.io/') || \
+     !k.matches('^([a-z0-9.-]+[.])?(irsa-anywhere[.]dev|eks[.]amazonaws[.]com|kubernetes[.]io|k8s[.]io)/'))";
+
+/// Keys of labels and annotations have Kubernetes' form.
+pub(crate) const TEMPLATE_KEYS_VALID: &str = "self.all(k, k.size() <= 317 && \
+     k.matches('^([a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$'))";
+
+/// Values of labels have Kubernetes' form.
+pub(crate) const LABEL_VALUES_VALID: &str =
+    "self.all(k, self[k].matches('^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$'))";
+
 /// What IAM takes as a role's longest session.
 pub(crate) const SESSION_DURATION: &str = "duration(self) >= duration('1h') && duration(self) <= duration('12h') && \
      duration(self).getMilliseconds() % 1000 == 0";
@@ -64,6 +76,24 @@ pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "maxProperties": 40,
         "additionalProperties": { "type": "string", "maxLength": 256 },
+    })
+}
+
+/// Labels of a template.
+pub(crate) fn template_labels(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": 63 },
+    })
+}
+
+/// Annotations of a template.
+pub(crate) fn template_annotations(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 32,
+        "additionalProperties": { "type": "string", "maxLength": 4096 },
     })
 }
 

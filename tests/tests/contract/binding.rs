@@ -14,6 +14,10 @@ fn policies(change: Value) -> Value {
     json!({"spec": {"policies": change}})
 }
 
+fn template(template: Value) -> Value {
+    json!({"spec": {"serviceAccountMode": "Create", "serviceAccountTemplate": template}})
+}
+
 #[tokio::test]
 async fn a_binding_is_taken_or_refused_with_the_fix() {
     let sixteen: Vec<String> = (0..16).map(|n| format!("app-{n}")).collect();
@@ -152,6 +156,50 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             "unknown mode",
             json!({"spec": {"serviceAccountMode": "Overwrite"}}),
             Some("Unsupported value"),
+        ),
+        (
+            "a template",
+            template(json!({
+                "labels": {"team": "payments", "app.kubernetes.io/part-of": "shop", "empty": ""},
+                "annotations": {"example.com/owner": "Team \u{e4}, room 5"},
+                "automountServiceAccountToken": false,
+            })),
+            None,
+        ),
+        (
+            "a template for what is not created",
+            json!({"spec": {"serviceAccountTemplate": {"labels": {"team": "a"}}}}),
+            Some("is for ServiceAccounts that are created: set spec.serviceAccountMode: Create"),
+        ),
+        (
+            "a template with our label",
+            template(json!({"labels": {"irsa-anywhere.dev/inject": "manual"}})),
+            Some("labels must not use keys under irsa-anywhere.dev"),
+        ),
+        (
+            "a template with the webhook's annotation",
+            template(json!({"annotations": {"eks.amazonaws.com/role-arn": "x"}})),
+            Some("annotations must not use keys under irsa-anywhere.dev, eks.amazonaws.com"),
+        ),
+        (
+            "a template with a key of Kubernetes' own",
+            template(json!({"labels": {"node.k8s.io/a": "x"}})),
+            Some("labels must not use keys under"),
+        ),
+        (
+            "a template with a key that is none",
+            template(json!({"annotations": {"a b": "x"}})),
+            Some("annotations must have keys such as"),
+        ),
+        (
+            "a template with a label's value that is none",
+            template(json!({"labels": {"team": "a b"}})),
+            Some("labels must have values of up to 63"),
+        ),
+        (
+            "a template with an annotation that is too long",
+            template(json!({"annotations": {"a": "x".repeat(4097)}})),
+            Some("spec.serviceAccountTemplate.annotations"),
         ),
         (
             "what pods get",

@@ -24,5 +24,6 @@ mod s3;
 mod scale;
 mod secrets;
 mod support;
+mod template;
 mod tenants;
 mod upkeep;

@@ -6,56 +6,7 @@ use std::time::Duration;
 use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Operator, World, objects::condition};
 use serde_json::{Value, json};
 
-const SENTENCE: &str = "ServiceAccounts must set automountServiceAccountToken: false";
-
-/// A policy that refuses these resources in this namespace unless the expression holds, and its binding.
-fn policy(name: &str, namespace: Option<&str>, rule: &Value, expression: &str, reason: Option<&str>) -> [Value; 2] {
-    let mut validation = json!({"expression": expression, "message": SENTENCE});
-    if let Some(reason) = reason {
-        validation["reason"] = reason.into();
-    }
-    let mut constraints = json!({"resourceRules": [rule]});
-    if let Some(namespace) = namespace {
-        constraints["namespaceSelector"] = json!({"matchLabels": {"kubernetes.io/metadata.name": namespace}});
-    }
-    [
-        json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
-            "spec": {"failurePolicy": "Fail", "matchConstraints": constraints, "validations": [validation]},
-        }),
-        json!({
-            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding",
-            "metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]},
-        }),
-    ]
-}
-
-fn rule(group: &str, version: &str, resource: &str) -> Value {
-    json!({"apiGroups": [group], "apiVersions": [version], "operations": ["CREATE", "UPDATE"], "resources": [resource]})
-}
-
-const AUTOMOUNT: &str = "object.?automountServiceAccountToken.orValue(true) == false";
-
-/// By kubectl alone: what else the launcher makes in a namespace a policy would refuse.
-async fn apply(world: &World, objects: &[Value]) {
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
-    std::fs::write(file.path(), list.to_string()).unwrap();
-    let path = file.path().to_str().unwrap();
-    world.kubectl(&["apply", "-f", path]).await.unwrap();
-}
-
-/// The API server takes a moment until it enforces a new policy.
-async fn in_force(world: &World, namespace: &str) {
-    for _ in 0..100 {
-        let create = ["create", "sa", "probe", "-n", namespace, "--dry-run=server"];
-        if world.kubectl(&create).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the policy never came into force");
-}
+use crate::support::admission::{AUTOMOUNT, SENTENCE, apply, in_force, policy, rule};
 
 fn binding(namespace: &str, name: &str, mode: &str) -> Value {
     json!({

@@ -1,9 +1,9 @@
-//! ServiceAccounts in Kubernetes: read with who owns which field, written by server-side apply of our keys only.
+//! ServiceAccounts in Kubernetes: read with who owns which field, written by server-side apply of our fields only.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_core::{
-    plan::binding::{Account, AccountKeys},
+    plan::binding::{Account, AccountField, AccountFields},
     vocabulary::{
         CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_SETTINGS, RESTORED,
         SERVICE_ACCOUNT_FIELD_MANAGER,
@@ -18,12 +18,20 @@ use serde_json::{Map, Value, json};
 
 use crate::log;
 
-/// The annotations that we ever set, beside [`POD_SETTINGS`].
+/// The annotations that injection needs, beside [`POD_SETTINGS`].
 const ANNOTATIONS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, CONFIRMED_FOR, RESTORED];
-/// The labels that we ever set.
+/// The labels that it needs, and that says who made it.
 const LABELS: [&str; 2] = [INJECT_LABEL, OWNER_LABEL];
 
-/// A ServiceAccount (or its metadata) in `irsa-core`'s terms.
+/// A ServiceAccount in `irsa-core`'s terms.
+fn whole_account_of(object: &ServiceAccount) -> Account {
+    Account {
+        automount: object.automount_service_account_token,
+        ..account_of(object)
+    }
+}
+
+/// A ServiceAccount's metadata in `irsa-core`'s terms.
 pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
     let metadata = object.meta();
     let mut account = Account {
@@ -35,32 +43,36 @@ pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
     };
     for entry in metadata.managed_fields.iter().flatten() {
         let manager = entry.manager.as_deref().unwrap_or_default();
-        let keys = owned_keys(entry);
+        let fields = owned_fields(entry);
         if manager == SERVICE_ACCOUNT_FIELD_MANAGER {
-            account.ours.extend(keys);
+            account.ours.extend(fields);
         } else {
             account.shared |= owns_anything(entry);
-            for key in keys {
-                account.theirs.entry(key).or_insert_with(|| manager.to_owned());
+            for field in fields {
+                account.theirs.entry(field).or_insert_with(|| manager.to_owned());
             }
         }
     }
     account
 }
 
-/// Those of our keys that an entry of `managedFields` owns.
-fn owned_keys(entry: &ManagedFieldsEntry) -> BTreeSet<String> {
-    let metadata = entry.fields_v1.as_ref().and_then(|fields| fields.0.get("f:metadata"));
-    let owns = |section: &str, key: &str| {
-        metadata
-            .and_then(|metadata| metadata.get(section))
-            .and_then(|keys| keys.get(format!("f:{key}")))
-            .is_some()
+/// Those fields that a binding may write and an entry of `managedFields` owns.
+fn owned_fields(entry: &ManagedFieldsEntry) -> BTreeSet<AccountField> {
+    let Some(fields) = entry.fields_v1.as_ref().map(|fields| &fields.0) else {
+        return BTreeSet::new();
     };
-    let annotations = ANNOTATIONS.into_iter().chain(POD_SETTINGS);
-    let annotations = annotations.filter(|key| owns("f:annotations", key));
-    let labels = LABELS.into_iter().filter(|key| owns("f:labels", key));
-    annotations.chain(labels).map(str::to_owned).collect()
+    let keys = |section: &str| {
+        let section = fields.get("f:metadata").and_then(|metadata| metadata.get(section));
+        let keys = section.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        // The map itself is there as `.`.
+        keys.filter_map(|key| key.strip_prefix("f:")).map(str::to_owned)
+    };
+    let automount = fields.get("f:automountServiceAccountToken");
+    keys("f:annotations")
+        .map(AccountField::Annotation)
+        .chain(keys("f:labels").map(AccountField::Label))
+        .chain(automount.map(|_| AccountField::Automount))
+        .collect()
 }
 
 fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
@@ -73,7 +85,7 @@ fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
 
 /// Reads one, `None` when there is none.
 pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<Account>> {
-    Ok(api.get_opt(name).await?.as_ref().map(account_of))
+    Ok(api.get_opt(name).await?.as_ref().map(whole_account_of))
 }
 
 /// What an apply is tied to.
@@ -87,7 +99,7 @@ pub(crate) enum Target<'a> {
     Taken(&'a Account),
 }
 
-/// Applies our keys; returns the ServiceAccount as it is then.
+/// Applies our fields; returns the ServiceAccount as it is then.
 ///
 /// # Assumptions
 /// A creation can meet an object that somebody made since it was found missing. If that has any field, ours is then not
@@ -96,7 +108,7 @@ pub(crate) async fn apply(
     api: &Api<ServiceAccount>,
     name: &str,
     target: Target<'_>,
-    keys: &AccountKeys,
+    fields: &AccountFields,
 ) -> kube::Result<Account> {
     let (uid, version) = match target {
         Target::New => (None, None),
@@ -109,24 +121,27 @@ pub(crate) async fn apply(
         ("name", Some(json!(name))),
         ("uid", uid.map(|uid| json!(uid))),
         ("resourceVersion", version.map(|version| json!(version))),
-        ("annotations", section(&keys.annotations)),
-        ("labels", section(&keys.labels)),
+        ("annotations", section(&fields.annotations)),
+        ("labels", section(&fields.labels)),
     ];
     let metadata: Map<String, Value> = members
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))
         .collect();
-    let patch = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata });
+    let mut patch = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata });
+    if let (Some(automount), Some(members)) = (fields.automount, patch.as_object_mut()) {
+        members.insert("automountServiceAccountToken".to_owned(), json!(automount));
+    }
     let parameters = PatchParams {
         force: matches!(target, Target::Taken(_)),
         ..PatchParams::apply(SERVICE_ACCOUNT_FIELD_MANAGER)
     };
     let applied = api.patch(name, &parameters, &Patch::Apply(patch)).await?;
     log::changed(format_args!("ServiceAccount {name}"));
-    Ok(account_of(&applied))
+    Ok(whole_account_of(&applied))
 }
 
-/// Removes all our keys from exactly this state of this object, whoever else owns them.
+/// Removes what injection needs from exactly this state of this object, whoever else owns them.
 pub(crate) async fn strip(api: &Api<ServiceAccount>, name: &str, account: &Account) -> kube::Result<()> {
     let annotations: Vec<&str> = ANNOTATIONS.into_iter().chain(POD_SETTINGS).collect();
     let nothing = |keys: &[&str], present: &BTreeMap<String, String>| -> Map<String, Value> {
@@ -189,7 +204,7 @@ mod tests {
                 SERVICE_ACCOUNT_FIELD_MANAGER,
                 &json!({"f:metadata": {
                     "f:annotations": {"f:eks.amazonaws.com/role-arn": {}}, "f:labels": {"f:irsa-anywhere.dev/inject": {}},
-                }})
+                }, "f:automountServiceAccountToken": {}})
             ),
             entry(
                 "helm",
@@ -198,14 +213,18 @@ mod tests {
                 }})
             ),
         ]));
-        assert_eq!(
-            account.ours,
-            BTreeSet::from([EKS_ROLE_ARN.to_owned(), INJECT_LABEL.to_owned()])
-        );
-        assert_eq!(
-            account.theirs,
-            BTreeMap::from([(EKS_AUDIENCE.to_owned(), "helm".to_owned())])
-        );
+        let annotation = |key: &str| AccountField::Annotation(key.to_owned());
+        let ours = [
+            annotation(EKS_ROLE_ARN),
+            AccountField::Label(INJECT_LABEL.to_owned()),
+            AccountField::Automount,
+        ];
+        assert_eq!(account.ours, BTreeSet::from(ours));
+        let theirs = [
+            (annotation(EKS_AUDIENCE), "helm".to_owned()),
+            (annotation("other"), "helm".to_owned()),
+        ];
+        assert_eq!(account.theirs, BTreeMap::from(theirs));
         assert!(account.shared);
         assert_eq!((account.uid.as_str(), account.resource_version.as_str()), ("u", "7"));
     }

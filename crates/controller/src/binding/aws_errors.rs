@@ -109,11 +109,16 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
 /// The Kubernetes API refused something about a ServiceAccount, or could not be reached.
 pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -> Halt {
     let object = format!("the ServiceAccount {account}");
+    let remedy = if action == "create" {
+        "give it by spec.serviceAccountTemplate what that rule asks for"
+    } else {
+        "have the ServiceAccount meet that rule"
+    };
     let request = Request {
         action,
         object: &object,
         role: CLUSTER_ROLE,
-        remedy: Some("have the ServiceAccount meet that rule"),
+        remedy: Some(remedy),
     };
     kube_errors::halt(ConditionType::ServiceAccountsSynced, &request, error)
 }

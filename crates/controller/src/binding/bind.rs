@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount},
+    plan::binding::{Account, AccountField, AccountFields, AccountPlan, AccountRemoval, DesiredAccount},
     vocabulary::{ConditionType, EKS_ROLE_ARN, EventReason, Reason},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -40,7 +40,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let namespace = binding.namespace().unwrap_or_default();
         let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);
         let role_arn = progress.status.role_arn.clone().unwrap_or_default();
-        let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids());
+        let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids())?;
         let let_in: BTreeSet<&str> = subjects.iter().filter_map(|subject| account_of(subject)).collect();
         let mut trouble = None;
         for (name, desired) in desired.iter().filter(|(name, _)| let_in.contains(name.as_str())) {
@@ -59,11 +59,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         for name in before.difference(&bound) {
             trouble = first_of(trouble, self.unbind_account(binding, &api, name, &role_arn).await);
         }
-        let left = if trouble.is_some() {
-            subjects_before(binding)
-        } else {
-            Vec::new()
-        };
+        // Whoever was annotated and is not let in any more, or may still have to be undone, is not forgotten.
+        let left = subjects_before(binding).into_iter();
+        let left =
+            left.filter(|subject| trouble.is_some() || account_of(subject).is_some_and(|name| bound.contains(name)));
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         progress.status.subjects = subjects.into_iter().collect();
         if let Some(halt) = trouble {
@@ -72,23 +71,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             return Err(halt);
         }
-        let waiting: Vec<&str> = bound
+        let shut_out: BTreeSet<&str> = bound
             .iter()
             .map(String::as_str)
             .filter(|name| !let_in.contains(name))
             .collect();
-        if waiting.is_empty() {
-            progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound));
-        } else {
-            let message = format!(
-                "Not annotated yet, as the role's trust policy does not let them in: {}.",
-                waiting.join(", ")
-            );
-            progress.note(&Halt::new(
+        match shut_out_in_words(&shut_out, &before) {
+            None => progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound)),
+            Some(message) => progress.note(&Halt::new(
                 ConditionType::ServiceAccountsSynced,
                 Reason::Progressing,
                 message,
-            ));
+            )),
         }
         Ok(())
     }
@@ -105,11 +99,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(made) = self.change_account(api, name, &plan, observed.as_ref()).await? else {
             return Ok(());
         };
-        // The UID of one that was created is known only now; what was taken over to be removed can be.
-        if !matches!(plan, AccountPlan::Apply(_))
-            && let AccountPlan::Apply(keys) = desired.plan(Some(&made))
-        {
-            self.apply_account(api, name, Target::Existing(&made), &keys).await?;
+        // The UID of one that was created is known only now; what was taken over to be removed can be; and of a conflict over
+        // what does not matter to injection is told only now.
+        match desired.plan(Some(&made)) {
+            AccountPlan::Apply(fields) if !matches!(plan, AccountPlan::Apply(_)) => {
+                self.apply_account(api, name, Target::Existing(&made), &fields).await?;
+            }
+            AccountPlan::Conflict { field, manager } => return Err(conflict(name, &field, &manager)),
+            _ => {}
         }
         if let AccountPlan::TakeOver {
             replaces: Some(role), ..
@@ -133,11 +130,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         observed: Option<&Account>,
     ) -> Result<Option<Account>, Halt> {
         let halt = |reason, message| Err(Halt::new(ConditionType::ServiceAccountsSynced, reason, message));
-        let (keys, target) = match (plan, observed) {
-            (AccountPlan::Create(keys), _) => (keys, Target::New),
-            (AccountPlan::Apply(keys), Some(account)) => (keys, Target::Existing(account)),
-            (AccountPlan::TakeOver { keys, .. }, Some(account)) if self.memory.may_take_over(&account.uid) => {
-                (keys, Target::Taken(account))
+        let (fields, target) = match (plan, observed) {
+            (AccountPlan::Create(fields), _) => (fields, Target::New),
+            (AccountPlan::Apply(fields), Some(account)) => (fields, Target::Existing(account)),
+            (AccountPlan::TakeOver { fields, .. }, Some(account)) if self.memory.may_take_over(&account.uid) => {
+                (fields, Target::Taken(account))
             }
             (AccountPlan::TakeOver { .. }, _) => {
                 let message = format!(
@@ -152,16 +149,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 );
                 return halt(Reason::ServiceAccountNotFound, message);
             }
-            (AccountPlan::Conflict { key, manager }, _) => {
-                let message = format!(
-                    "The field manager {manager} keeps another value of {key} on ServiceAccount {name}; remove it \
-                     there. It is not overwritten."
-                );
-                return halt(Reason::AnnotationConflict, message);
-            }
+            (AccountPlan::Conflict { field, manager }, _) => return Err(conflict(name, field, manager)),
             (AccountPlan::Nothing | AccountPlan::Apply(_), _) => return Ok(None),
         };
-        self.apply_account(api, name, target, keys).await.map(Some)
+        self.apply_account(api, name, target, fields).await.map(Some)
     }
 
     async fn apply_account(
@@ -169,7 +160,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         api: &Api<ServiceAccount>,
         name: &str,
         target: Target<'_>,
-        keys: &AccountKeys,
+        fields: &AccountFields,
     ) -> Result<Account, Halt> {
         let _permit = self.permit()?;
         let action = if matches!(target, Target::New) {
@@ -177,7 +168,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         } else {
             "change"
         };
-        let applied = accounts::apply(api, name, target, keys).await;
+        let applied = accounts::apply(api, name, target, fields).await;
         applied.map_err(|error| kubernetes_halt(action, name, error))
     }
 
@@ -213,9 +204,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(account) = observed else { return Ok(()) };
         let (action, undone) = match account.removal(&binding.name_any(), role_arn) {
             AccountRemoval::Nothing => return Ok(()),
-            AccountRemoval::Clear => {
+            AccountRemoval::Clear(left) => {
                 let _permit = self.permit()?;
-                let cleared = accounts::apply(api, name, Target::Existing(&account), &AccountKeys::default()).await;
+                let cleared = accounts::apply(api, name, Target::Existing(&account), &left).await;
                 ("change", cleared.map(|_| ()))
             }
             AccountRemoval::Strip => {
@@ -235,6 +226,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .permit()
             .map_err(|error| Halt::not_leader(ConditionType::ServiceAccountsSynced, error))
     }
+}
+
+fn conflict(name: &str, field: &AccountField, manager: &str) -> Halt {
+    let message = format!(
+        "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
+         overwritten."
+    );
+    Halt::new(
+        ConditionType::ServiceAccountsSynced,
+        Reason::AnnotationConflict,
+        message,
+    )
 }
 
 /// The first trouble is the verdict; of the others the log tells.
@@ -272,6 +275,24 @@ fn subjects_before(binding: &IamRoleBinding) -> Vec<String> {
         .as_ref()
         .map(|status| status.subjects.clone())
         .unwrap_or_default()
+}
+
+/// Those whom the role's trust does not let in now, though they are bound.
+fn shut_out_in_words(shut_out: &BTreeSet<&str>, before: &BTreeSet<String>) -> Option<String> {
+    let (annotated, waiting): (Vec<&str>, Vec<&str>) = shut_out.iter().partition(|name| before.contains(**name));
+    let of = |what: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{what}: {}.", names.join(", ")));
+    let sentences = [
+        of(
+            "Not annotated yet, as the role's trust policy does not let them in",
+            &waiting,
+        ),
+        of(
+            "Annotated, but the role's trust policy does not let them in now",
+            &annotated,
+        ),
+    ];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn accounts_in_words(bound: &BTreeSet<String>) -> String {

@@ -17,7 +17,7 @@ use super::{
     aws_errors::halt,
     federation::Provider,
     surroundings::Surroundings,
-    validate::{trust, usable},
+    validate::{template, trust, usable},
 };
 use crate::{
     halt::{Halt, Progress},
@@ -71,6 +71,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         progress.holds(ConditionType::FederationReady, "The federation can be used.");
         check_place(existing, &provider)?;
         let trust = trust(binding, usage, &provider)?;
+        template(binding)?;
         super::siblings::Siblings::of(binding, &self.siblings).check_service_accounts()?;
         let audiences: BTreeSet<String> = trust.audiences.iter().map(Audience::to_string).collect();
         let namespace = binding.namespace().unwrap_or_default();

@@ -56,6 +56,7 @@ pub(crate) fn salvage(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBindin
             existing_role: existing,
             policies: RolePolicies::default(),
             service_account_mode: ServiceAccountMode::default(),
+            service_account_template: None,
             pods: PodOverrides::default(),
             deletion_policy: spec.deletion_policy.0.unwrap_or_default(),
             suspend: false,

@@ -6,7 +6,7 @@ use irsa_api::{Adoption, DeletionPolicy, IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
     admission::{Guardrails, Labels, Refusal, Request},
     naming::{Owner, PolicyArn, RoleName, role_tags},
-    plan::binding::{DesiredAccount, DesiredRole, ObservedRole},
+    plan::binding::{AccountTemplate, DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
     trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
     vocabulary::{CANARY_SERVICE_ACCOUNT, ConditionType, Reason},
@@ -114,6 +114,7 @@ pub(crate) fn validate(
     let tags = role_tags(&owner, &binding.uid().unwrap_or_default(), &usage.tags, &role.tags)
         .map_err(|error| invalid(ConditionType::RoleSynced, "spec.role.tags", &error))?;
     let name = name(binding, &usage.guardrails)?;
+    template(binding)?;
     Ok(Wanted {
         role: DesiredRole {
             name,
@@ -193,7 +194,7 @@ pub(crate) fn accounts(
     role_arn: &str,
     usage: &Usage,
     federations: BTreeSet<String>,
-) -> BTreeMap<String, DesiredAccount> {
+) -> Result<BTreeMap<String, DesiredAccount>, Halt> {
     let mode = binding.spec.service_account_mode;
     let audience = binding.spec.audiences.first().unwrap_or(&usage.default_audience);
     let desired = DesiredAccount {
@@ -202,6 +203,7 @@ pub(crate) fn accounts(
         audience: audience.clone(),
         pods: pods(binding, &usage.pods),
         create: mode == ServiceAccountMode::Create,
+        template: template(binding)?,
         federations,
     };
     let named = binding
@@ -209,7 +211,26 @@ pub(crate) fn accounts(
         .service_accounts
         .iter()
         .filter(|_| mode != ServiceAccountMode::None);
-    named.map(|account| (account.name.clone(), desired.clone())).collect()
+    Ok(named.map(|account| (account.name.clone(), desired.clone())).collect())
+}
+
+/// What the ServiceAccounts that the binding creates carry.
+pub(crate) fn template(binding: &IamRoleBinding) -> Result<AccountTemplate, Halt> {
+    let aspect = ConditionType::ServiceAccountsSynced;
+    let Some(template) = &binding.spec.service_account_template else {
+        return Ok(AccountTemplate::default());
+    };
+    if binding.spec.service_account_mode != ServiceAccountMode::Create {
+        let message = "spec.serviceAccountTemplate is for ServiceAccounts that are created; set spec.serviceAccountMode: Create, \
+                       or leave it out.";
+        return Err(Halt::new(aspect, Reason::InvalidSpec, message));
+    }
+    AccountTemplate::new(
+        &template.labels,
+        &template.annotations,
+        template.automount_service_account_token,
+    )
+    .map_err(|error| invalid(aspect, "spec.serviceAccountTemplate", &error))
 }
 
 /// The trust that the binding needs.

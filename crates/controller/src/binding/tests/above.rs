@@ -111,6 +111,41 @@ async fn nothing_is_given_while_something_that_must_go_cannot_be_taken() {
 }
 
 #[tokio::test]
+async fn who_is_annotated_and_shut_out_by_somebody_is_told_and_not_forgotten() {
+    let (bench, mut binding) = ready().await;
+    bench.kubernetes.put_account("second");
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "app"}, {"name": "second"}]);
+    });
+    bench.succeed(&mut binding).await;
+    let bench = bench.restarted();
+    bench.aws.tamper(ROLE, |stored| {
+        stored.role.trust_policy = stored
+            .role
+            .trust_policy
+            .replace("system:serviceaccount:ns:second", "system:serviceaccount:ns:nobody");
+    });
+    bench.aws.fail("UpdateAssumeRolePolicy", Kind::AccessDenied);
+    bench
+        .end(&mut binding, Reason::AccessDenied, "UpdateAssumeRolePolicy")
+        .await;
+    let (_, _, message) = aspect(&binding, ConditionType::ServiceAccountsSynced);
+    assert_eq!(
+        message,
+        "Annotated, but the role's trust policy does not let them in now: second."
+    );
+    assert_eq!(binding.status.as_ref().unwrap().subjects.len(), 2);
+    // It is bound no more while that is so: what was put on it still goes.
+    bench.aws.recover();
+    edit(&mut binding, |spec| spec["serviceAccounts"] = json!([{"name": "app"}]));
+    bench.succeed(&mut binding).await;
+    assert_eq!(
+        bench.kubernetes.account("second").unwrap()["metadata"]["annotations"],
+        json!({})
+    );
+}
+
+#[tokio::test]
 async fn a_service_account_that_is_let_in_is_annotated_whatever_else_is_refused() {
     let (bench, mut binding) = ready().await;
     bench.kubernetes.put_account("app");

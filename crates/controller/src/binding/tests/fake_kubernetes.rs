@@ -77,7 +77,15 @@ impl FakeKubernetes {
         let fields = json!({"f:metadata": {"f:annotations": {format!("f:{key}"): {}}}});
         let entry = json!({"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields});
         match account["metadata"]["managedFields"].as_array_mut() {
-            Some(entries) => entries.push(entry),
+            Some(entries) => {
+                // Who changes a value takes it over.
+                for other in entries.iter_mut() {
+                    if let Some(owned) = other["fieldsV1"]["f:metadata"]["f:annotations"].as_object_mut() {
+                        owned.remove(&format!("f:{key}"));
+                    }
+                }
+                entries.push(entry);
+            }
             None => account["metadata"]["managedFields"] = json!([entry]),
         }
     }
@@ -155,8 +163,36 @@ impl World {
             // Only a merge patch says what is to be removed.
             let merges = body.get("apiVersion").is_none();
             let change = if merges { Self::merge } else { Self::apply };
-            change(self, name, &body["metadata"], force)
+            let answer = change(self, name, &body["metadata"], force);
+            if answer.0 == StatusCode::OK && !merges {
+                return (
+                    StatusCode::OK,
+                    self.automount(name, &body["automountServiceAccountToken"]),
+                );
+            }
+            answer
         }
+    }
+
+    /// The only field beside the metadata that is ever applied; here it is nobody else's.
+    fn automount(&mut self, name: &str, wanted: &Value) -> Value {
+        let Some(account) = self.accounts.get_mut(name) else {
+            return Value::Null;
+        };
+        if let Some(members) = account.as_object_mut() {
+            members.remove("automountServiceAccountToken");
+            if !wanted.is_null() {
+                members.insert("automountServiceAccountToken".to_owned(), wanted.clone());
+            }
+        }
+        let entries = account["metadata"]["managedFields"]
+            .as_array_mut()
+            .into_iter()
+            .flatten();
+        for entry in entries.filter(|entry| entry["manager"] == MANAGER && !wanted.is_null()) {
+            entry["fieldsV1"]["f:automountServiceAccountToken"] = json!({});
+        }
+        account.clone()
     }
 
     fn delete(&mut self, name: &str, body: &Value) -> (StatusCode, Value) {

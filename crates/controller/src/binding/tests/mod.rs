@@ -12,6 +12,7 @@ mod inventory;
 mod lifecycle;
 mod refusals;
 mod restored;
+mod template;
 mod upkeep;
 mod withhold;
 

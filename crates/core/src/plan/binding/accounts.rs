@@ -1,6 +1,9 @@
-//! What a binding does to its ServiceAccounts: annotations and a label that have pods injected, by server-side apply of
-//! these keys only. Force is used for two things alone: for what this operator wrote on another object and a restore
-//! brought here, and for a role annotation that is empty.
+//! What a binding does to its ServiceAccounts: annotations and a label that have pods injected, and on those that it made the
+//! fields of its template, by server-side apply of these only. Force is used for two things alone: for what this operator
+//! wrote on another object and a restore brought here, and for a role annotation that is empty.
+//!
+//! **Who keeps another value of a field** keeps it. Of one that injection needs that is a conflict, and nothing is applied;
+//! of one of the template's, the rest is applied first.
 //!
 //! **Confirmation.** Each ServiceAccount carries its own UID in [`CONFIRMED_FOR`], and the injection policy wants the two
 //! to be equal. A restore makes a new UID, so that what was copied from another cluster, another role included, counts
@@ -8,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PodSettings;
+use super::{AccountField, AccountFields, AccountTemplate, PodSettings, template::is_reserved};
 use crate::{
     naming::default_role_federation,
     vocabulary::{
@@ -16,15 +19,6 @@ use crate::{
         RESTORED, RESTORED_VALUE,
     },
 };
-
-/// The keys that one apply sets. The apply's field manager owns exactly these, so a key left out is removed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct AccountKeys {
-    /// Annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// Labels.
-    pub labels: BTreeMap<String, String>,
-}
 
 /// What a binding wants of one ServiceAccount.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +33,8 @@ pub struct DesiredAccount {
     pub pods: PodSettings,
     /// Whether a missing ServiceAccount is created.
     pub create: bool,
+    /// What one that was created by the binding carries beside.
+    pub template: AccountTemplate,
     /// Ids of this cluster's federations ([`crate::naming::federation_id`]): a role of theirs is no other cluster's.
     pub federations: BTreeSet<String>,
 }
@@ -54,10 +50,12 @@ pub struct Account {
     pub annotations: BTreeMap<String, String>,
     /// All labels.
     pub labels: BTreeMap<String, String>,
-    /// Annotation and label keys that our field manager owns.
-    pub ours: BTreeSet<String>,
-    /// Annotation and label keys that other field managers own, with the first one's name.
-    pub theirs: BTreeMap<String, String>,
+    /// `automountServiceAccountToken`; `None` where it is not set, and where only the metadata were read.
+    pub automount: Option<bool>,
+    /// Those that our field manager owns.
+    pub ours: BTreeSet<AccountField>,
+    /// Those that other field managers own, with the first one's name.
+    pub theirs: BTreeMap<AccountField, String>,
     /// Whether another field manager owns any field at all.
     pub shared: bool,
 }
@@ -69,33 +67,34 @@ pub enum AccountPlan {
     Nothing,
     /// It does not exist and is not ours to create.
     Missing,
-    /// Create it with these keys. Its UID is known only then, so that a second look confirms it.
-    Create(AccountKeys),
-    /// Apply these keys.
-    Apply(AccountKeys),
-    /// Apply these keys by force: what other managers own of them was restored, or is empty.
+    /// Create it with these fields. Its UID is known only then, so that a second look confirms it.
+    Create(AccountFields),
+    /// Apply these fields.
+    Apply(AccountFields),
+    /// Apply these fields by force: what other managers own of them was restored, or is empty.
     TakeOver {
         /// All of ours.
-        keys: AccountKeys,
+        fields: AccountFields,
         /// The role that the ServiceAccount was restored with, if it is another.
         replaces: Option<String>,
     },
-    /// Somebody else set a key to another value. It is left alone.
+    /// Somebody else set a field to another value. It is left alone.
     Conflict {
-        /// The annotation or label.
-        key: String,
+        /// The field.
+        field: AccountField,
         /// Its field manager.
         manager: String,
     },
 }
 
 /// How to undo what was done to one ServiceAccount.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountRemoval {
     /// Nothing of this binding is on it.
     Nothing,
-    /// Give up our keys, by an apply without any.
-    Clear,
+    /// Give up what injection needs, by an apply of nothing but what stays: what a template gave a ServiceAccount that
+    /// others use too, and that an admission policy may demand of it.
+    Clear(AccountFields),
     /// Remove our keys, whoever else owns them: the ServiceAccount was restored with them.
     Strip,
     /// Delete it: we created it and nobody else uses it.
@@ -103,104 +102,110 @@ pub enum AccountRemoval {
 }
 
 impl DesiredAccount {
-    /// What to do about a ServiceAccount in this state.
+    /// What to do about a ServiceAccount in this state. After an apply there may be more to do, or to tell.
     pub fn plan(&self, observed: Option<&Account>) -> AccountPlan {
         let Some(account) = observed else {
             return if self.create {
-                AccountPlan::Create(self.keys(true))
+                AccountPlan::Create(self.fields(true))
             } else {
                 AccountPlan::Missing
             };
         };
-        let keys = self.keys_for(account);
-        let wrong: Vec<&String> = keys.differing(account).collect();
-        if wrong.is_empty() && !keys.leaves_out_one_of(account) {
-            return AccountPlan::Nothing;
-        }
+        let mut fields = self.fields_for(account);
+        let held = |field: &AccountField| account.other_manager(field).map(str::to_owned);
+        let wrong = fields.differing(account);
+        let of_template = self.template.fields().names();
+        let (of_template, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|field| of_template.contains(field));
+        let conflict = |field: AccountField, manager: String| AccountPlan::Conflict { field, manager };
         let restored = account.is_restored(&self.federations);
-        let held = |key: &String| account.other_manager(key).map(|manager| (key.clone(), manager));
-        let nobodys = |key: &str| restored || key == CONFIRMED_FOR || key == RESTORED || account.is_blank(key);
-        let conflict = wrong.iter().filter(|key| !nobodys(key)).find_map(|key| held(key));
-        if let Some((key, manager)) = conflict {
-            return AccountPlan::Conflict {
-                key,
-                manager: manager.to_owned(),
-            };
+        let mut contested = wrong.iter().filter(|field| !restored && !account.is_nobodys(field));
+        if let Some((field, manager)) = contested.find_map(|field| Some((field.clone(), held(field)?))) {
+            return conflict(field, manager);
         }
-        if wrong.iter().any(|key| held(key).is_some()) {
+        let (given_up, missing): (Vec<_>, Vec<_>) = of_template.into_iter().partition(|field| held(field).is_some());
+        fields.retain(|field| !given_up.contains(field));
+        if wrong.is_empty() && missing.is_empty() && !fields.leaves_out_one_of(account) {
+            let first = given_up.into_iter().next();
+            let first = first.and_then(|field| Some(conflict(field.clone(), held(&field)?)));
+            return first.unwrap_or(AccountPlan::Nothing);
+        }
+        if wrong.iter().any(|field| held(field).is_some()) {
             let before = account.annotations.get(EKS_ROLE_ARN);
             let replaces = before.filter(|arn| !arn.is_empty() && **arn != self.role_arn).cloned();
-            return AccountPlan::TakeOver { keys, replaces };
+            return AccountPlan::TakeOver { fields, replaces };
         }
-        AccountPlan::Apply(keys)
+        AccountPlan::Apply(fields)
     }
 
     /// What an existing ServiceAccount must carry.
-    fn keys_for(&self, account: &Account) -> AccountKeys {
+    fn fields_for(&self, account: &Account) -> AccountFields {
         // The owner label must stay in each apply to one that we created, or the apply would remove it.
-        let mut keys = self.keys(account.is_created_by(&self.binding));
-        keys.annotate(CONFIRMED_FOR, &account.uid);
+        let mut fields = self.fields(account.is_created_by(&self.binding));
+        fields.annotate(CONFIRMED_FOR, &account.uid);
         let restored = account.is_restored(&self.federations);
-        if restored || account.ours.contains(RESTORED) {
-            keys.annotate(RESTORED, RESTORED_VALUE);
+        if restored || account.owns_annotation(RESTORED) {
+            fields.annotate(RESTORED, RESTORED_VALUE);
         }
         // An apply cannot remove what others own. Taken over as empty it is ours, and the next apply leaves it out.
         let leftover = |key: &&str| restored && account.annotations.contains_key(*key);
         for key in POD_SETTINGS.into_iter().filter(leftover) {
-            keys.annotations.entry(key.to_owned()).or_default();
+            fields.annotations.entry(key.to_owned()).or_default();
         }
-        keys
+        fields
     }
 
-    fn keys(&self, created_by_us: bool) -> AccountKeys {
+    fn fields(&self, created_by_us: bool) -> AccountFields {
         let entry = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let identity = [entry(EKS_ROLE_ARN, &self.role_arn), entry(EKS_AUDIENCE, &self.audience)];
         let owner = created_by_us.then(|| entry(OWNER_LABEL, &self.binding));
-        AccountKeys {
+        let mut fields = AccountFields {
             annotations: self.pods.annotations().into_iter().chain(identity).collect(),
             labels: std::iter::once(entry(INJECT_LABEL, INJECT_LABEL_VALUE))
                 .chain(owner)
                 .collect(),
-        }
-    }
-}
-
-impl AccountKeys {
-    fn annotate(&mut self, key: &str, value: &str) {
-        self.annotations.insert(key.to_owned(), value.to_owned());
-    }
-
-    fn differing<'a>(&'a self, account: &'a Account) -> impl Iterator<Item = &'a String> {
-        let wrong = |wanted: &'a BTreeMap<String, String>, present: &'a BTreeMap<String, String>| {
-            wanted
-                .iter()
-                .filter(move |(key, value)| present.get(*key) != Some(value))
-                .map(|(key, _)| key)
+            automount: None,
         };
-        wrong(&self.annotations, &account.annotations).chain(wrong(&self.labels, &account.labels))
-    }
-
-    /// Whether one of our annotations is wanted no more. The same that somebody else has set is his.
-    fn leaves_out_one_of(&self, account: &Account) -> bool {
-        let mut ours = account.ours.iter();
-        ours.any(|key| account.annotations.contains_key(key) && !self.annotations.contains_key(key))
+        if created_by_us {
+            fields.add(self.template.fields());
+        }
+        fields
     }
 }
 
 impl Account {
-    /// Who else set this key, if anybody did. An object that was created without any field is not tracked until its first
+    /// Who else set this field, if anybody did. An object that was created without any field is not tracked until its first
     /// apply, which then takes what is there for this manager's (kube-apiserver, `skipnonapplied.go`).
-    fn other_manager(&self, key: &str) -> Option<&str> {
-        let untracked = || {
-            let present = self.annotations.contains_key(key) || self.labels.contains_key(key);
-            (present && !self.ours.contains(key)).then_some("before-first-apply")
-        };
-        self.theirs.get(key).map(String::as_str).or_else(untracked)
+    fn other_manager(&self, field: &AccountField) -> Option<&str> {
+        let untracked = || (self.has(field) && !self.ours.contains(field)).then_some("before-first-apply");
+        self.theirs.get(field).map(String::as_str).or_else(untracked)
     }
 
-    /// Whether an annotation is there and says nothing.
-    fn is_blank(&self, key: &str) -> bool {
-        self.annotations.get(key).is_some_and(String::is_empty)
+    pub(super) fn has(&self, field: &AccountField) -> bool {
+        match field {
+            AccountField::Annotation(key) => self.annotations.contains_key(key),
+            AccountField::Label(key) => self.labels.contains_key(key),
+            AccountField::Automount => self.automount.is_some() || self.ours.contains(field),
+        }
+    }
+
+    /// Whether `automountServiceAccountToken` is this. Where only the metadata were read, owning the field must do: who
+    /// changes the value takes the field over.
+    pub(super) fn automounts(&self, wanted: bool) -> bool {
+        let owned = || self.ours.contains(&AccountField::Automount);
+        self.automount.map_or_else(owned, |value| value == wanted)
+    }
+
+    /// Whether another value of this field is no opinion: an annotation that is there and says nothing, or one that only we
+    /// give a meaning.
+    fn is_nobodys(&self, field: &AccountField) -> bool {
+        let AccountField::Annotation(key) = field else {
+            return false;
+        };
+        key == CONFIRMED_FOR || key == RESTORED || self.annotations.get(key).is_some_and(String::is_empty)
+    }
+
+    fn owns_annotation(&self, key: &str) -> bool {
+        self.ours.contains(&AccountField::Annotation(key.to_owned()))
     }
 
     /// Whether what is on it was written by this operator for another object: another cluster's, or one of this cluster
@@ -208,7 +213,7 @@ impl Account {
     /// with a role whose path and name both follow from an issuer that no federation of this cluster has. Such a role
     /// trusts the other issuer only, so whoever set it here by hand has nothing to lose.
     fn is_restored(&self, federations: &BTreeSet<String>) -> bool {
-        if self.ours.contains(EKS_ROLE_ARN) {
+        if self.owns_annotation(EKS_ROLE_ARN) {
             return false;
         }
         if let Some(uid) = self.annotations.get(CONFIRMED_FOR).filter(|uid| !uid.is_empty()) {
@@ -221,30 +226,47 @@ impl Account {
     }
 
     fn is_created_by(&self, binding: &str) -> bool {
-        self.ours.contains(OWNER_LABEL) && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
+        self.ours.contains(&AccountField::Label(OWNER_LABEL.to_owned()))
+            && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
     }
 
     /// How to undo what `binding` did when the ServiceAccount got `role_arn`.
     ///
-    /// All bindings apply as one field manager, so the ARN tells whose keys these are: another binding that has taken
+    /// All bindings apply as one field manager, so the ARN tells whose fields these are: another binding that has taken
     /// over the ServiceAccount keeps them.
     pub fn removal(&self, binding: &str, role_arn: &str) -> AccountRemoval {
-        let ours = self.ours.contains(EKS_ROLE_ARN);
-        if !ours
-            || self
-                .annotations
-                .get(EKS_ROLE_ARN)
-                .is_none_or(|present| present != role_arn)
-        {
+        let present = self.annotations.get(EKS_ROLE_ARN);
+        if !self.owns_annotation(EKS_ROLE_ARN) || present.is_none_or(|present| present != role_arn) {
             return AccountRemoval::Nothing;
         }
         if self.is_created_by(binding) && !self.shared {
             AccountRemoval::Delete
-        } else if self.ours.contains(RESTORED) {
+        } else if self.owns_annotation(RESTORED) {
             AccountRemoval::Strip
         } else {
-            AccountRemoval::Clear
+            AccountRemoval::Clear(self.left_by_template())
         }
+    }
+
+    /// What is ours and not there for injection.
+    fn left_by_template(&self) -> AccountFields {
+        let mut fields = AccountFields {
+            annotations: self.annotations.clone(),
+            labels: self.labels.clone(),
+            automount: self.automount,
+        };
+        fields.retain(|field| self.ours.contains(field) && !is_for_injection(field));
+        fields
+    }
+}
+
+/// Whether a field of ours is not a template's. No template has such keys.
+fn is_for_injection(field: &AccountField) -> bool {
+    match field {
+        AccountField::Annotation(key) | AccountField::Label(key) => {
+            key.split_once('/').is_some_and(|(prefix, _)| is_reserved(prefix))
+        }
+        AccountField::Automount => false,
     }
 }
 

@@ -16,20 +16,24 @@
 
 mod accounts;
 mod alter;
+mod fields;
 mod kept;
 mod order;
 mod pods;
 mod role;
 mod step;
 mod steps;
+mod template;
 
-pub use accounts::{Account, AccountKeys, AccountPlan, AccountRemoval, DesiredAccount};
+pub use accounts::{Account, AccountPlan, AccountRemoval, DesiredAccount};
+pub use fields::{AccountField, AccountFields};
 pub use kept::Kept;
 pub use order::{Effect, Order, subjects_after};
 pub use pods::PodSettings;
 pub use role::{DesiredRole, Fingerprint, ObservedRole};
 pub use step::BindingStep;
 pub use steps::{Cause, Plan, RoleRefusal};
+pub use template::{AccountTemplate, TemplateError};
 
 #[cfg(test)]
 mod properties;

@@ -14,18 +14,29 @@ fn desired(create: bool) -> DesiredAccount {
             ..PodSettings::default()
         },
         create,
+        template: AccountTemplate::default(),
         federations: BTreeSet::from(["00000001".to_owned()]),
     }
 }
 
-/// A ServiceAccount after `keys` were applied by us.
-fn after(keys: AccountKeys) -> Account {
-    let ours = keys.annotations.keys().chain(keys.labels.keys()).cloned().collect();
+/// The field of one of the keys that injection needs.
+fn field(key: &str) -> AccountField {
+    let key = key.to_owned();
+    if [INJECT_LABEL, OWNER_LABEL].contains(&key.as_str()) {
+        AccountField::Label(key)
+    } else {
+        AccountField::Annotation(key)
+    }
+}
+
+/// A ServiceAccount after `fields` were applied by us.
+fn after(fields: AccountFields) -> Account {
     Account {
         uid: "u".to_owned(),
-        ours,
-        annotations: keys.annotations,
-        labels: keys.labels,
+        ours: fields.names(),
+        annotations: fields.annotations,
+        labels: fields.labels,
+        automount: fields.automount,
         ..Account::default()
     }
 }
@@ -65,15 +76,19 @@ fn restored(annotations: &[(&str, &str)]) -> Account {
         ..bare()
     };
     let keys = account.annotations.keys().chain(account.labels.keys());
-    account.theirs = keys.map(|key| (key.clone(), "velero-server".to_owned())).collect();
+    account.theirs = keys.map(|key| (field(key), "velero-server".to_owned())).collect();
     account
+}
+
+fn clear() -> AccountRemoval {
+    AccountRemoval::Clear(AccountFields::default())
 }
 
 const THEIRS: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
 
-fn taken(account: &Account) -> (AccountKeys, Option<String>) {
+fn taken(account: &Account) -> (AccountFields, Option<String>) {
     match desired(false).plan(Some(account)) {
-        AccountPlan::TakeOver { keys, replaces } => (keys, replaces),
+        AccountPlan::TakeOver { fields, replaces } => (fields, replaces),
         other => panic!("not taken over: {other:?}"),
     }
 }
@@ -96,7 +111,7 @@ fn what_was_restored_with_another_clusters_role_is_taken_over_and_confirmed_once
         let taken = after(keys);
         assert_eq!(desired(false).plan(Some(&taken)), AccountPlan::Nothing);
         let shared = Account {
-            theirs: BTreeMap::from([(EKS_AUDIENCE.to_owned(), "velero-server".to_owned())]),
+            theirs: BTreeMap::from([(field(EKS_AUDIENCE), "velero-server".to_owned())]),
             shared: true,
             ..taken
         };
@@ -162,8 +177,8 @@ fn a_role_that_is_put_back_after_it_was_confirmed_is_a_conflict() {
     let (keys, _) = taken(&restored(&[(EKS_ROLE_ARN, THEIRS)]));
     let mut account = after(keys);
     account.annotations.insert(EKS_ROLE_ARN.to_owned(), THEIRS.to_owned());
-    account.ours.remove(EKS_ROLE_ARN);
-    account.theirs = BTreeMap::from([(EKS_ROLE_ARN.to_owned(), "argocd-controller".to_owned())]);
+    account.ours.remove(&field(EKS_ROLE_ARN));
+    account.theirs = BTreeMap::from([(field(EKS_ROLE_ARN), "argocd-controller".to_owned())]);
     let plan = desired(false).plan(Some(&account));
     assert!(matches!(plan, AccountPlan::Conflict { .. }), "{plan:?}");
 }
@@ -172,7 +187,7 @@ fn a_role_that_is_put_back_after_it_was_confirmed_is_a_conflict() {
 fn an_empty_role_is_nobodys_opinion_and_another_audience_is_still_somebodys() {
     let mut account = restored(&[(EKS_ROLE_ARN, "")]);
     account.labels.clear();
-    account.theirs.remove(INJECT_LABEL);
+    account.theirs.remove(&field(INJECT_LABEL));
     let (keys, replaces) = taken(&account);
     assert_eq!((keys.annotations.contains_key(RESTORED), replaces), (false, None));
     account.theirs.clear();
@@ -181,9 +196,9 @@ fn an_empty_role_is_nobodys_opinion_and_another_audience_is_still_somebodys() {
         "not tracked"
     );
     account.annotations.insert(EKS_AUDIENCE.to_owned(), "other".to_owned());
-    account.theirs.insert(EKS_AUDIENCE.to_owned(), "helm".to_owned());
+    account.theirs.insert(field(EKS_AUDIENCE), "helm".to_owned());
     let conflict = AccountPlan::Conflict {
-        key: EKS_AUDIENCE.to_owned(),
+        field: field(EKS_AUDIENCE),
         manager: "helm".to_owned(),
     };
     assert_eq!(desired(false).plan(Some(&account)), conflict);
@@ -193,8 +208,8 @@ fn an_empty_role_is_nobodys_opinion_and_another_audience_is_still_somebodys() {
 fn a_confirmation_that_somebody_changed_is_put_right() {
     let mut account = applied();
     account.annotations.insert(CONFIRMED_FOR.to_owned(), "x".to_owned());
-    account.ours.remove(CONFIRMED_FOR);
-    account.theirs = BTreeMap::from([(CONFIRMED_FOR.to_owned(), "kubectl-edit".to_owned())]);
+    account.ours.remove(&field(CONFIRMED_FOR));
+    account.theirs = BTreeMap::from([(field(CONFIRMED_FOR), "kubectl-edit".to_owned())]);
     let (keys, _) = taken(&account);
     assert_eq!(keys.annotations[CONFIRMED_FOR], "u");
     assert!(
@@ -232,7 +247,7 @@ fn a_removed_key_is_put_back_and_the_owner_label_is_not_dropped() {
         let mut account = created();
         account.annotations.remove(key);
         account.labels.remove(key);
-        account.ours.remove(key);
+        account.ours.remove(&field(key));
         let AccountPlan::Apply(keys) = desired(true).plan(Some(&account)) else {
             panic!("{key} not put back")
         };
@@ -248,7 +263,7 @@ fn another_value_that_nobody_is_on_record_for_is_a_conflict_too() {
     assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
     account.annotations.insert(EKS_ROLE_ARN.to_owned(), "other".to_owned());
     let conflict = AccountPlan::Conflict {
-        key: EKS_ROLE_ARN.to_owned(),
+        field: field(EKS_ROLE_ARN),
         manager: "before-first-apply".to_owned(),
     };
     assert_eq!(desired(false).plan(Some(&account)), conflict);
@@ -258,13 +273,13 @@ fn another_value_that_nobody_is_on_record_for_is_a_conflict_too() {
 fn another_managers_other_value_is_a_conflict_and_its_equal_value_is_fine() {
     let mut account = applied();
     account.ours.clear();
-    account.theirs = BTreeMap::from([(EKS_ROLE_ARN.to_owned(), "helm".to_owned())]);
+    account.theirs = BTreeMap::from([(field(EKS_ROLE_ARN), "helm".to_owned())]);
     assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
     account
         .annotations
         .insert(EKS_ROLE_ARN.to_owned(), "arn:aws:iam::1:role/other".to_owned());
     let conflict = AccountPlan::Conflict {
-        key: EKS_ROLE_ARN.to_owned(),
+        field: field(EKS_ROLE_ARN),
         manager: "helm".to_owned(),
     };
     assert_eq!(desired(false).plan(Some(&account)), conflict);
@@ -296,13 +311,13 @@ fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left
     assert!(!keys.annotations.contains_key(POD_REGION));
     assert_eq!(without.plan(Some(&after(keys))), AccountPlan::Nothing);
     let mut by_hand = applied();
-    by_hand.ours.remove(POD_REGION);
-    by_hand.theirs = BTreeMap::from([(POD_REGION.to_owned(), "kubectl".to_owned())]);
+    by_hand.ours.remove(&field(POD_REGION));
+    by_hand.theirs = BTreeMap::from([(field(POD_REGION), "kubectl".to_owned())]);
     assert_eq!(without.plan(Some(&by_hand)), AccountPlan::Nothing);
     let other_region = "us-east-1".to_owned();
     by_hand.annotations.insert(POD_REGION.to_owned(), other_region);
     let conflict = AccountPlan::Conflict {
-        key: POD_REGION.to_owned(),
+        field: field(POD_REGION),
         manager: "kubectl".to_owned(),
     };
     assert_eq!(desired(false).plan(Some(&by_hand)), conflict);
@@ -310,7 +325,7 @@ fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left
 
 #[test]
 fn only_what_this_binding_did_is_undone() {
-    assert_eq!(applied().removal("app", ARN), AccountRemoval::Clear);
+    assert_eq!(applied().removal("app", ARN), clear());
     assert_eq!(applied().removal("app", "another role"), AccountRemoval::Nothing);
     let mut taken_over = applied();
     taken_over.ours.clear();
@@ -329,10 +344,155 @@ fn an_account_is_deleted_only_when_we_made_it_and_nobody_else_uses_it() {
             ..created()
         }
         .removal("app", ARN),
-        AccountRemoval::Clear
+        clear()
     );
-    assert_eq!(created().removal("other", ARN), AccountRemoval::Clear);
+    assert_eq!(created().removal("other", ARN), clear());
     let mut labelled_by_hand = applied();
     labelled_by_hand.labels.insert(OWNER_LABEL.to_owned(), "app".to_owned());
-    assert_eq!(labelled_by_hand.removal("app", ARN), AccountRemoval::Clear);
+    assert_eq!(labelled_by_hand.removal("app", ARN), clear());
+}
+
+fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount {
+    let entry = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let labels = labels.iter().map(entry).collect();
+    let annotations = BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]);
+    DesiredAccount {
+        template: AccountTemplate::new(&labels, &annotations, automount).unwrap(),
+        ..desired(true)
+    }
+}
+
+/// What `desired` makes, and confirms.
+fn made(desired: &DesiredAccount) -> Account {
+    let AccountPlan::Create(fields) = desired.plan(None) else {
+        panic!("not created")
+    };
+    let AccountPlan::Apply(fields) = desired.plan(Some(&after(fields))) else {
+        panic!("not confirmed")
+    };
+    after(fields)
+}
+
+#[test]
+fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let account = made(&desired);
+    assert_eq!(account.labels["team"], "payments");
+    assert_eq!(account.annotations["example.com/owner"], "team");
+    assert_eq!(account.automount, Some(false));
+    assert_eq!(desired.plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(
+        desired.plan(Some(&applied())),
+        AccountPlan::Nothing,
+        "of somebody else's making"
+    );
+    let of_another_binding = DesiredAccount {
+        binding: "other".to_owned(),
+        ..desired
+    };
+    let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&account)) else {
+        panic!("kept")
+    };
+    assert_eq!((fields.labels.len(), fields.automount), (1, None));
+}
+
+#[test]
+fn a_field_of_the_template_that_is_gone_is_put_back_and_one_that_is_asked_for_no_more_is_given_up() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let whole = made(&desired);
+    for field in [
+        AccountField::Label("team".to_owned()),
+        AccountField::Annotation("example.com/owner".to_owned()),
+        AccountField::Automount,
+    ] {
+        let mut account = whole.clone();
+        account.ours.remove(&field);
+        match &field {
+            AccountField::Annotation(key) => drop(account.annotations.remove(key)),
+            AccountField::Label(key) => drop(account.labels.remove(key)),
+            AccountField::Automount => account.automount = None,
+        }
+        let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+            panic!("{field} not put back")
+        };
+        assert_eq!(after(fields), whole);
+    }
+    let less = templated(&[], None);
+    let AccountPlan::Apply(fields) = less.plan(Some(&whole)) else {
+        panic!("kept")
+    };
+    assert!(!fields.labels.contains_key("team"));
+    assert_eq!(fields.automount, None);
+    assert_eq!(less.plan(Some(&after(fields))), AccountPlan::Nothing);
+    let more = templated(&[("team", "payments")], Some(true));
+    let AccountPlan::Apply(fields) = more.plan(Some(&whole)) else {
+        panic!("still false")
+    };
+    assert_eq!(fields.automount, Some(true));
+}
+
+#[test]
+fn where_only_the_metadata_are_known_owning_the_field_is_enough() {
+    let desired = templated(&[], Some(false));
+    let mut seen = made(&desired);
+    seen.automount = None;
+    assert_eq!(desired.plan(Some(&seen)), AccountPlan::Nothing);
+    seen.ours.remove(&AccountField::Automount);
+    assert!(matches!(desired.plan(Some(&seen)), AccountPlan::Apply(_)));
+}
+
+#[test]
+fn who_keeps_another_value_of_the_template_keeps_it_and_nothing_else_waits_for_him() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let mut account = made(&desired);
+    let team = AccountField::Label("team".to_owned());
+    account.labels.insert("team".to_owned(), "billing".to_owned());
+    account.ours.remove(&team);
+    account.theirs.insert(team.clone(), "kubectl-label".to_owned());
+    account.annotations.remove(EKS_AUDIENCE);
+    account.ours.remove(&field(EKS_AUDIENCE));
+    let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+        panic!("waits")
+    };
+    assert!(fields.annotations.contains_key(EKS_AUDIENCE));
+    assert!(!fields.labels.contains_key("team"));
+    assert_eq!(fields.automount, Some(false));
+    account
+        .annotations
+        .insert(EKS_AUDIENCE.to_owned(), "sts.amazonaws.com".to_owned());
+    account.ours.insert(field(EKS_AUDIENCE));
+    let conflict = AccountPlan::Conflict {
+        field: team,
+        manager: "kubectl-label".to_owned(),
+    };
+    assert_eq!(desired.plan(Some(&account)), conflict);
+    account.automount = Some(true);
+    account.ours.remove(&AccountField::Automount);
+    account.labels.insert("team".to_owned(), "payments".to_owned());
+    let AccountPlan::Conflict { field, manager } = desired.plan(Some(&account)) else {
+        panic!("overwritten")
+    };
+    assert_eq!(
+        (field, manager.as_str()),
+        (AccountField::Automount, "before-first-apply")
+    );
+}
+
+#[test]
+fn what_others_use_too_keeps_its_template_when_the_binding_goes() {
+    let account = made(&templated(&[("team", "payments")], Some(false)));
+    assert_eq!(account.removal("app", ARN), AccountRemoval::Delete);
+    let shared = Account {
+        shared: true,
+        ..account
+    };
+    let AccountRemoval::Clear(left) = shared.removal("app", ARN) else {
+        panic!("not cleared")
+    };
+    let expected = AccountFields {
+        annotations: BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]),
+        labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
+        automount: Some(false),
+    };
+    assert_eq!(left, expected);
 }
