@@ -8,9 +8,9 @@ use crate::election::Election;
 
 /// Keeps OidcFederations and IamRoleBindings true in AWS.
 ///
-/// AWS is reached by the standard variables: AWS_REGION, AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (or any other
-/// credentials that the AWS SDK finds), AWS_ENDPOINT_URL*, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE. The Kubernetes API is
-/// reached by the pod's ServiceAccount, or by KUBECONFIG, and never through a proxy of the environment.
+/// AWS is reached by the standard variables: AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (or any other credentials that the
+/// AWS SDK finds), AWS_ENDPOINT_URL*, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE; the region is each federation's own. The Kubernetes
+/// API is reached by the pod's ServiceAccount, or by KUBECONFIG, and never through a proxy of the environment.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "irsa-anywhere", version)]
 pub(crate) struct Args {
@@ -110,6 +110,8 @@ fn host_port(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Args, String> {
@@ -128,6 +130,33 @@ mod tests {
                 argument.get_env().is_some() || ["help", "version"].contains(&argument.get_id().as_str());
             assert!(by_environment, "{} has no variable", argument.get_id());
         }
+    }
+
+    #[test]
+    fn the_reference_lists_exactly_these_flags_with_their_variables_and_defaults() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/flags.md");
+        let page = fs::read_to_string(page).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with("| `--"));
+        let documented: BTreeSet<Vec<String>> = rows
+            .map(|row| {
+                let cells = row.split(" | ").take(3);
+                cells
+                    .map(|cell| cell.trim_matches(['|', '`', ' ']).to_owned())
+                    .collect()
+            })
+            .collect();
+        let command = Args::command();
+        let flags = command.get_arguments().filter(|flag| flag.get_env().is_some());
+        let defined: BTreeSet<Vec<String>> = flags
+            .map(|flag| {
+                let name = format!("--{}", flag.get_long().unwrap());
+                let variable = flag.get_env().unwrap().to_str().unwrap().to_owned();
+                let default = flag.get_default_values().first();
+                let default = default.map_or("–", |value| value.to_str().unwrap()).to_owned();
+                vec![name, variable, default]
+            })
+            .collect();
+        assert_eq!(documented, defined);
     }
 
     #[test]
