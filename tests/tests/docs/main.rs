@@ -9,6 +9,7 @@
 )]
 
 mod config;
+mod events;
 mod guards;
 mod links;
 mod manifests;
