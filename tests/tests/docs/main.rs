@@ -16,3 +16,4 @@ mod manifests;
 mod pages;
 mod prometheus;
 mod runbooks;
+mod vocabulary;
