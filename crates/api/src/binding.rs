@@ -233,8 +233,8 @@ pub struct RoleOptions {
     #[x_kube(validation = Rule::new(schema::SESSION_DURATION)
         .message("spec.role.maxSessionDuration must be whole seconds between 1h and 12h"))]
     pub max_session_duration: Duration,
-    /// Tags of the role, at most 40. The federation must allow their keys by `spec.bindings.allowedTagKeys`; where it
-    /// sets the same key itself, its value wins.
+    /// Tags of the role, at most 40, and at most 44 together with the federation's: AWS allows 50, and six are the operator's.
+    /// The federation must allow their keys by `spec.bindings.allowedTagKeys`; where it sets the same key itself, its value wins.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     #[x_kube(validation = Rule::new(schema::TAG_KEYS_FREE)

@@ -131,8 +131,9 @@ pub struct OidcFederationSpec {
     /// What injected pods get beside their role and token. A binding may override each of these by its own `spec.pods`.
     #[serde(default)]
     pub pods: PodDefaults,
-    /// Tags on everything that is made in AWS for this federation and its bindings, at most 40. Keys that start with
-    /// `irsa-anywhere.dev/` or `aws:` are reserved.
+    /// Tags on the OIDC provider and on the roles of the bindings, at most 40. The documents and the bucket get none. AWS allows
+    /// 50 tags on a role and six are the operator's, so these and a binding's own `role.tags` may be 44 together. Keys that start
+    /// with `irsa-anywhere.dev/` or `aws:` are reserved.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     #[x_kube(validation = Rule::new(schema::TAG_KEYS_FREE)

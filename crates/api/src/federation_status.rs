@@ -35,7 +35,7 @@ pub struct OidcFederationStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["thumbprint".into()]))]
     pub keys: Vec<KeyStatus>,
-    /// How many of them are published. A printer column cannot count.
+    /// How many of `keys` are published, as the column Keys shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published_keys: Option<u32>,
     /// The documents as they were last written.

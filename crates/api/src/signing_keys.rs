@@ -9,8 +9,9 @@ use crate::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SigningKeys {
-    /// How long a key stays published after the last API server stopped serving it, at most 8760h. Tokens signed with
-    /// it are refused by AWS from then on, and a pod's token lives for up to 24h, so less than 24h cuts pods off.
+    /// How long a key stays published after the last API server has stopped serving it, at most 8760h. After that AWS refuses
+    /// the tokens that were signed with it. A pod's token lives for up to 24h: with less than that here, pods lose AWS while their
+    /// tokens are still valid.
     #[serde(default = "default_retain_for")]
     #[x_kube(validation = Rule::new("duration(self) <= duration('8760h')")
         .message("spec.signingKeys.retainFor must be at most 8760h (one year)"))]
