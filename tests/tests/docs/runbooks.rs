@@ -43,6 +43,8 @@ fn every_reason_of_a_condition_that_ready_does_not_depend_on_has_a_runbook() {
         assert!(advisory.remove(verdict.as_str()));
     }
     assert_eq!(headings("docs/runbooks/aspects.md"), advisory);
+    // No trouble, and looked for all the same.
+    assert!(headings("docs/runbooks/README.md").contains(Reason::Suspended.as_str()));
 }
 
 #[test]
