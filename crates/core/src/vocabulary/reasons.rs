@@ -262,7 +262,7 @@ pub enum EventReason {
     Ready,
     /// The object stopped being ready.
     NotReady,
-    /// Something was created, changed or removed in AWS because the spec asked for it.
+    /// Something was created, changed or removed in AWS because the spec asked for it, or the guard-rails did.
     Applied,
     /// Somebody had changed what we manage; it was put back.
     DriftRepaired,
@@ -298,7 +298,7 @@ pub enum EventReason {
     TakenOver,
     /// Cleanup was given up on request; what was left is named.
     Abandoned,
-    /// Everything we made was removed.
+    /// A binding went without its finalizer; what it made was looked after all the same.
     Deleted,
 }
 
