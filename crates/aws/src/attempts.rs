@@ -67,6 +67,8 @@ operations! {
     UpdateAssumeRolePolicy: "iam", "UpdateAssumeRolePolicy", Write;
     UpdateThumbprints: "iam", "UpdateOpenIDConnectProviderThumbprint", Write;
     UpdateRole: "iam", "UpdateRole", Write;
+    CreateBucket: "s3", "CreateBucket", Write;
+    DeleteBucket: "s3", "DeleteBucket", Write;
     DeleteBucketPolicy: "s3", "DeleteBucketPolicy", Write;
     DeleteObject: "s3", "DeleteObject", Write;
     GetBucketPolicy: "s3", "GetBucketPolicy", Read;
@@ -74,6 +76,7 @@ operations! {
     GetPublicAccessBlock: "s3", "GetPublicAccessBlock", Read;
     PutBucketPolicy: "s3", "PutBucketPolicy", Write;
     PutObject: "s3", "PutObject", Write;
+    PutPublicAccessBlock: "s3", "PutPublicAccessBlock", Write;
     AssumeRole: "sts", "AssumeRole", Read;
     AssumeRoleWithWebIdentity: "sts", "AssumeRoleWithWebIdentity", Read;
     GetCallerIdentity: "sts", "GetCallerIdentity", Read;

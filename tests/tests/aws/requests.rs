@@ -1,8 +1,11 @@
 //! What travels with each call to S3: whose the bucket must be, over what may be written, and how it is kept.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
-use irsa_aws::{DocumentStore, Precondition, PublicAccessBlock};
+use irsa_aws::{Connect, DocumentStore, Precondition, PublicAccessBlock, SdkAws};
 use irsa_testkit::aws::{
     Entry, Service,
     s3::{BucketOptions, Encryption, PublicAccessBlock as Block},
@@ -10,7 +13,7 @@ use irsa_testkit::aws::{
 use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, repository};
 use serde_json::json;
 
-use crate::bench::{Bench, bucket, document, jwks};
+use crate::bench::{Bench, bucket, document, here, jwks};
 
 const STRANGER: &str = "210987654321";
 
@@ -33,7 +36,10 @@ fn to_s3(bench: &Bench) -> Vec<Entry> {
 
 /// Every method of the port, once.
 async fn call_everything(bench: &Bench) {
-    let aws = bench.connect().await;
+    call_everything_with(&bench.connect().await).await;
+}
+
+async fn call_everything_with(aws: &SdkAws) {
     let open = json!({"Version": "2012-10-17", "Statement": [{
         "Sid": "IrsaAnywhereTest", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
         "Resource": format!("arn:aws:s3:::{ISSUER_BUCKET}/*")}]});
@@ -79,6 +85,28 @@ async fn every_call_to_s3_names_the_owner_that_the_bucket_must_have() {
             call.operation
         );
     }
+}
+
+/// The figures and the log go by what travels, which names the operation of a form but not of S3.
+#[tokio::test]
+async fn every_call_to_s3_is_counted_under_the_name_that_it_has_at_aws() {
+    let bench = almighty().await;
+    let sdk = bench.sdk();
+    call_everything_with(&sdk.connect(&here()).await.unwrap()).await;
+    let mut seen = BTreeMap::<String, u64>::new();
+    for call in to_s3(&bench) {
+        // The double goes by what must be allowed, which has another name than the operation here alone.
+        let operation = call.operation.replace("BucketPublicAccessBlock", "PublicAccessBlock");
+        *seen.entry(operation).or_default() += 1;
+    }
+    let mut counted = BTreeMap::<String, u64>::new();
+    for ((operation, _), count) in sdk.attempts().snapshot() {
+        if operation.service() == "s3" {
+            *counted.entry(format!("s3:{}", operation.name())).or_default() += count;
+        }
+    }
+    assert_eq!(counted, seen);
+    assert_eq!(seen.len(), methods_of_the_port());
 }
 
 /// A bucket in other hands that lets everybody do everything: whoever wants our documents would make one.

@@ -292,7 +292,8 @@ fn is_signed(request: &HttpRequest) -> bool {
     authorization.starts_with("AWS4-")
 }
 
-/// Which call it is: IAM and STS say so in the form, S3 by method and subresource.
+/// Which call it is: IAM and STS say so in the form, S3 by method and subresource; where that leaves a bucket and an object
+/// alike, the SDK names the object's operation in `x-id`.
 fn operation_of(request: &HttpRequest) -> Option<Operation> {
     let header = |name| request.headers().get(name).unwrap_or_default();
     if header("content-type").starts_with("application/x-www-form-urlencoded") {
@@ -304,19 +305,23 @@ fn operation_of(request: &HttpRequest) -> Option<Operation> {
         return None;
     }
     let (_, query) = request.uri().split_once('?').unwrap_or_default();
-    let asks_for = |name: &str| {
-        query
-            .split('&')
-            .any(|pair| pair.split_once('=').map_or(pair, |(key, _)| key) == name)
+    let parameter = |name: &str| {
+        let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     };
+    let asks_for = |name: &str| parameter(name).is_some();
+    let is_object = parameter("x-id").is_some_and(|id| id.ends_with("Object"));
     match (request.method(), asks_for("policy"), asks_for("publicAccessBlock")) {
         ("GET", true, _) => Some(Operation::GetBucketPolicy),
         ("PUT", true, _) => Some(Operation::PutBucketPolicy),
         ("DELETE", true, _) => Some(Operation::DeleteBucketPolicy),
         ("GET", _, true) => Some(Operation::GetPublicAccessBlock),
+        ("PUT", _, true) => Some(Operation::PutPublicAccessBlock),
         ("GET", ..) => Some(Operation::GetObject),
-        ("PUT", ..) => Some(Operation::PutObject),
-        ("DELETE", ..) => Some(Operation::DeleteObject),
+        ("PUT", ..) if is_object => Some(Operation::PutObject),
+        ("PUT", ..) => Some(Operation::CreateBucket),
+        ("DELETE", ..) if is_object => Some(Operation::DeleteObject),
+        ("DELETE", ..) => Some(Operation::DeleteBucket),
         _ => None,
     }
 }

@@ -71,7 +71,7 @@ impl Verdict {
                 let so = if *only {
                     "AWS takes every pod's default token, which may live for a year"
                 } else {
-                    "what a pod shows to AWS opens the API server, too, and may live for a year"
+                    "what a pod shows to AWS opens the API server, too"
                 };
                 let message = format!(
                     "The API server {server} has {audiences} among its own audiences, so {so}; take it out of --api-audiences \
