@@ -89,7 +89,26 @@ async fn an_overlay_that_renames_or_moves_everything_still_injects_and_has_the_o
             .await
             .unwrap();
         assert_eq!(deployment.stdout, account, "{lines}");
+        for kind in ["validatingadmissionpolicy", "mutatingadmissionpolicy"] {
+            let policies = listed(&cluster, kind, "{.items[*].metadata.name}").await;
+            let bound = listed(&cluster, &format!("{kind}binding"), "{.items[*].spec.policyName}").await;
+            assert!(!bound.is_empty(), "{lines}: no {kind} is bound");
+            assert_eq!(
+                bound, policies,
+                "{lines}: a policy that nothing names holds nobody to anything"
+            );
+        }
     }
+}
+
+/// What a field of all objects of a kind says, in order.
+async fn listed(cluster: &ControlPlane, kind: &str, field: &str) -> Vec<String> {
+    let output = format!("jsonpath={field}");
+    let list = cluster.kubectl(&["get", kind, "-o", &output]).await.unwrap();
+    assert!(list.success, "{}", list.stderr);
+    let mut found: Vec<String> = list.stdout.split_whitespace().map(str::to_owned).collect();
+    found.sort();
+    found
 }
 
 /// The objects of a text, by kind, namespace and name.

@@ -60,8 +60,10 @@ async fn a_policy_on_service_accounts_is_told_by_name_and_in_its_words() {
                 .await
                 .unwrap();
             let says = condition(&refused, "Reconciling").unwrap()["message"].as_str().unwrap();
-            for part in [name.as_str(), SENTENCE] {
-                assert!(says.contains(part), "{part} is not in: {says}");
+            // Whose rule it is, and its sentence alone: the whole answer has both, too.
+            let whose = format!("The cluster's ValidatingAdmissionPolicy {name} does not let");
+            for part in [whose, format!("\"{SENTENCE}\"")] {
+                assert!(says.contains(&part), "{part} is not in: {says}");
             }
             assert!(!says.contains("ClusterRole"), "{says}");
         }
@@ -116,7 +118,7 @@ async fn a_policy_on_our_own_kinds_is_told_where_the_status_can_still_be_written
     }
     let object = found.expect("the policy was never told");
     let says = condition(&object, "Ready").unwrap()["message"].as_str().unwrap();
-    for part in ["no-finalizers", "finalizer", SENTENCE] {
+    for part in ["ValidatingAdmissionPolicy no-finalizers does", "finalizer", SENTENCE] {
         assert!(says.contains(part), "{part} is not in: {says}");
     }
     world
