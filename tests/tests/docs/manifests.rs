@@ -22,6 +22,7 @@ fn the_deployment_keeps_every_setting_that_confines_the_operator() {
         ("/spec/template/spec/securityContext/runAsNonRoot", json!(true)),
         ("/spec/template/spec/securityContext/runAsUser", json!(65532)),
         ("/spec/template/spec/securityContext/runAsGroup", json!(65532)),
+        ("/spec/template/spec/securityContext/fsGroup", json!(65532)),
         (
             "/spec/template/spec/securityContext/seccompProfile/type",
             json!("RuntimeDefault"),
@@ -72,27 +73,25 @@ fn the_deployment_keeps_every_setting_that_keeps_the_operator_alive() {
                 json!("system-cluster-critical"),
             ),
             ("/spec/template/spec/terminationGracePeriodSeconds", json!(60)),
-            (
-                "/spec/template/spec/containers/0/livenessProbe/httpGet/path",
-                json!("/livez"),
-            ),
-            (
-                "/spec/template/spec/containers/0/readinessProbe/httpGet/path",
-                json!("/readyz"),
-            ),
-            // Flags have their defaults: the lease is on.
-            (
-                "/spec/template/spec/containers/0/env/0/valueFrom/fieldRef/fieldPath",
-                json!("metadata.namespace"),
-            ),
-            (
-                "/spec/template/spec/containers/0/env/1/valueFrom/fieldRef/fieldPath",
-                json!("metadata.name"),
-            ),
         ],
     );
     let deployment = yaml("config/manager/deployment.yaml");
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let probe = |path: &str| json!({"httpGet": {"path": path, "port": "metrics"}});
+    let field = |name: &str, path: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}});
+    // Flags have their defaults: the lease is on.
+    let namespace = field("POD_NAMESPACE", "metadata.namespace");
+    // Not every cluster has its AWS credentials in a Secret.
+    let credentials = json!({"secretRef": {"name": "irsa-anywhere-aws", "optional": true}});
+    for (setting, wanted) in [
+        ("livenessProbe", probe("/livez")),
+        ("readinessProbe", probe("/readyz")),
+        ("ports", json!([{"name": "metrics", "containerPort": 8080}])),
+        ("env", json!([namespace, field("POD_NAME", "metadata.name")])),
+        ("envFrom", json!([credentials])),
+    ] {
+        assert_eq!(container[setting], wanted, "{setting}");
+    }
     assert_eq!(container.get("args"), None, "a flag that switches a guard off");
     let spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
         .as_array()
@@ -102,6 +101,11 @@ fn the_deployment_keeps_every_setting_that_keeps_the_operator_alive() {
     let labels = &deployment["spec"]["template"]["metadata"]["labels"];
     for one in spread {
         assert_eq!(&one["labelSelector"]["matchLabels"], labels);
+        // A cluster of one node gets two replicas all the same.
+        assert_eq!(
+            (&one["maxSkew"], &one["whenUnsatisfiable"]),
+            (&json!(1), &json!("ScheduleAnyway"))
+        );
     }
     has(
         "config/manager/disruption.yaml",
