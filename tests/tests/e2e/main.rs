@@ -18,6 +18,7 @@ mod operator;
 mod overlays;
 mod reasons;
 mod refusals;
+mod refused_records;
 mod restored;
 mod rights;
 mod s3;

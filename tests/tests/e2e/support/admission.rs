@@ -55,8 +55,18 @@ pub(crate) async fn apply(world: &World, objects: &[Value]) {
 
 /// The API server takes a moment until it enforces a new policy.
 pub(crate) async fn in_force(world: &World, namespace: &str) {
+    let account =
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "probe", "namespace": namespace}});
+    refused(world, &account).await;
+}
+
+/// Waits until this object would be refused.
+pub(crate) async fn refused(world: &World, object: &Value) {
+    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+    std::fs::write(file.path(), object.to_string()).unwrap();
+    let path = file.path().to_str().unwrap();
     for _ in 0..100 {
-        let create = ["create", "sa", "probe", "-n", namespace, "--dry-run=server"];
+        let create = ["create", "--dry-run=server", "-f", path];
         if world.kubectl(&create).await.is_err() {
             return;
         }

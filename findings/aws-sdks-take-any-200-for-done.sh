@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# AWS SDK for Rust: where an operation has no output, any answer with status 200 is success, whatever it says.
+# AWS's SDKs for Rust and Python: where an operation of IAM has no output, any answer with status 200 is success, whatever it says.
 #
-# The answer to iam:UpdateAssumeRolePolicy, DetachRolePolicy or UntagRole is an empty response element, and the SDK does not read it. A
-# page of a proxy, a login form or a load balancer's greeting, answered with 200, therefore is "done": no error, and nothing has happened
-# in AWS. An operation with an output (iam:GetRole) fails on the same page. botocore fails on both. So a program that changes IAM through
-# an endpoint that may not be AWS (AWS_ENDPOINT_URL, an intercepting proxy) has to look at the answer itself, or read back what it wrote.
+# The answer to iam:UpdateAssumeRolePolicy, DetachRolePolicy or UntagRole is an empty response element, and neither SDK reads it. A page of a
+# proxy, a login form or a load balancer's greeting, answered with 200, therefore is "done": no error, and nothing has happened in AWS. An
+# operation with an output (iam:GetRole) fails on the same page. So a program that changes IAM through an endpoint that may not be AWS
+# (AWS_ENDPOINT_URL, an intercepting proxy) has to look at the answer itself, or read back what it wrote.
 #
 # Needs cargo (Rust >= 1.91) and python3. Exit 0: behaves as described. Exit 1: it does not any more, and says what it saw.
 set -euo pipefail
@@ -113,7 +113,7 @@ PYTHON
 )
 echo "botocore $botocore on the same page: $python"
 
-if [ "$rust" = "write=success read=error" ] && [ "$python" = "write=error read=error" ]; then
+if [ "$rust" = "write=success read=error" ] && [ "$python" = "write=success read=error" ]; then
   echo "as described: what has no output is done as soon as somebody answers 200"
 else
   echo "one of the two behaves differently now" >&2
