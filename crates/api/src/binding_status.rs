@@ -15,7 +15,7 @@ pub struct IamRoleBindingStatus {
     /// The generation of the spec that this status speaks of. -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The last value of the annotation `irsa-anywhere.dev/reconcile-requested-at` that was acted on.
+    /// The last value of the annotation `irsa-anywhere.dev/reconcile-requested-at` that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// `Ready` is always present, `Reconciling` and `Stalled` only while true. `FederationReady`, `Admitted`,
@@ -45,7 +45,7 @@ pub struct IamRoleBindingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub audiences: Vec<String>,
-    /// Size of the rendered trust policy in bytes. The quota of an account is 2048 unless it was raised.
+    /// Size of the rendered trust policy in bytes. The quota of an account is 2048 unless it was raised, and the operator was told so (`--trust-policy-quota`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_policy_bytes: Option<u32>,
 }

@@ -146,7 +146,7 @@ pub struct OidcFederationSpec {
     /// to this federation, and a bucket that this object did not create is never deleted.
     #[serde(default)]
     pub deletion_policy: DeletionPolicy,
-    /// How often everything is compared with AWS and repaired, with some jitter. Between 10s and 24h.
+    /// How often everything is compared with AWS and repaired, up to a minute later. Between 10s and 24h.
     #[serde(default = "default_interval")]
     #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('24h')")
         .message("spec.interval must be between 10s and 24h"))]

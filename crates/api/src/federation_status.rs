@@ -14,7 +14,7 @@ pub struct OidcFederationStatus {
     /// The generation of the spec that this status speaks of. -1 until the operator has seen the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// The last value of the annotation `irsa-anywhere.dev/reconcile-requested-at` that was acted on.
+    /// The last value of the annotation `irsa-anywhere.dev/reconcile-requested-at` that was seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// `Ready` is always present, `Reconciling` and `Stalled` only while true. `IssuerMatched`, `KeysObserved`,

@@ -42,6 +42,10 @@ pub(crate) struct Args {
     #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=200))]
     pub(crate) aws_calls_per_second: u16,
 
+    /// Characters that a role's trust policy may have: the IAM quota "Role trust policy length" of the accounts, if it was raised.
+    #[arg(long, env = "TRUST_POLICY_QUOTA", default_value_t = 2048, value_name = "CHARACTERS", value_parser = clap::value_parser!(u16).range(2048..=8192))]
+    pub(crate) trust_policy_quota: u16,
+
     /// Where /livez, /readyz and /metrics are served.
     #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
     pub(crate) metrics_addr: SocketAddr,

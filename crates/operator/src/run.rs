@@ -139,7 +139,10 @@ async fn controllers(
         shell: shell("irsa-anywhere-binding"),
         connect: means.connect,
         cluster,
-        limits: binding::Limits::default(),
+        limits: binding::Limits {
+            trust_characters: args.trust_policy_quota.into(),
+            ..binding::Limits::default()
+        },
         inventories,
         instances,
         concurrency: args.concurrency,

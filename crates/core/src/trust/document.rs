@@ -67,7 +67,7 @@ impl TrustDocument {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the trust policy for {} has {size} characters and the quota is {quota}; bind fewer \
-     ServiceAccounts or audiences, or raise the IAM quota \"Role trust policy length\"",
+     ServiceAccounts or audiences, or raise the IAM quota \"Role trust policy length\" and the operator's --trust-policy-quota",
     counted(*subjects, "ServiceAccount", "ServiceAccounts")
 )]
 pub struct TrustPolicyTooLarge {
