@@ -24,6 +24,8 @@ use irsa_core::{outcome::Outcome, refusal::Request};
 use jiff::Timestamp;
 use kube::Client;
 
+#[cfg(test)]
+pub(crate) use self::pass::in_time;
 pub(crate) use self::pass::suspended;
 use self::{fresh::Freshness, pace::Pace, told::Told, written::Written};
 pub use self::{

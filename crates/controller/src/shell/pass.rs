@@ -141,13 +141,15 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
     }
     let begun = Step::Status.run(begin(reconciler, object)).await?;
     let object = begun.as_ref().unwrap_or(object);
-    let report = tokio::time::timeout(shell.deadline, reconciler.apply(object)).await;
-    conclude(
-        reconciler,
-        object,
-        report.unwrap_or_else(|_| too_slow(object, shell.deadline)),
-    )
-    .await
+    let report = in_time(reconciler, object).await;
+    conclude(reconciler, object, report).await
+}
+
+/// What the kind itself does in a pass, within the deadline.
+pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Report<<R::Kind as Managed>::Status> {
+    let deadline = reconciler.shell().deadline;
+    let report = tokio::time::timeout(deadline, reconciler.apply(object)).await;
+    report.unwrap_or_else(|_| too_slow(object, deadline))
 }
 
 /// The first status of an object that has none yet, and the object with it: the rest of the pass goes on from what was

@@ -1,12 +1,13 @@
 //! Every early end of a pass: what each aspect says afterwards is of this pass, and of no other; and what the Kubernetes API
 //! answers is told in its words.
 
-use std::error::Error as _;
+use std::{error::Error as _, time::Duration};
 
 use irsa_aws::Kind;
 use irsa_core::outcome::Others;
 
 use super::*;
+use crate::instances::Verdict;
 
 /// What a condition says that no pass of these tests writes.
 const BEFORE: &str = "said by an earlier pass";
@@ -137,7 +138,7 @@ async fn a_policy_that_is_not_attached_yet_is_not_said_to_be() {
 
 #[tokio::test]
 async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_pass_said() {
-    let worlds: [(&str, Change); 9] = [
+    let worlds: [(&str, Change); 12] = [
         ("another federation", |_, binding| {
             edit(binding, |spec| spec["federationRef"] = json!({"name": "other"}));
         }),
@@ -176,11 +177,59 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
                 spec["policies"] = json!({});
             });
         }),
+        ("a cluster that may be a copy", |bench, binding| {
+            let verdict = Verdict::Doubtful {
+                message: "This cluster may be a copy.".to_owned(),
+                contender: "mark".to_owned(),
+            };
+            bench.controller.instances.conclude("default", verdict);
+            edit(binding, |spec| spec["policies"]["managed"] = json!(["ViewOnlyAccess"]));
+        }),
+        ("a ServiceAccount with a role that somebody set", |bench, _| {
+            let theirs = "arn:aws:iam::123456789012:role/by-hand";
+            bench
+                .kubernetes
+                .annotate("app", "kubectl-annotate", "eks.amazonaws.com/role-arn", theirs);
+        }),
+        ("an AWS that does not answer", |bench, _| bench.aws.hang()),
     ];
     for (why, change) in worlds {
-        let (bench, mut binding) = ready().await;
+        let (mut bench, mut binding) = ready().await;
+        bench.controller.shell.deadline = Duration::from_millis(200);
         change(&bench, &mut binding);
         ends_early(&bench, &binding, why).await;
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_comes_to_no_end_vouches_for_nothing() {
+    let worlds: [(&str, Reason, Change); 3] = [
+        ("a call that is refused", Reason::AccessDenied, |bench, _| {
+            bench.aws.fail("DeleteRole", Kind::AccessDenied);
+        }),
+        (
+            "a federation that is not there",
+            Reason::FederationNotFound,
+            |_, binding| {
+                edit(binding, |spec| spec["federationRef"] = json!({"name": "other"}));
+            },
+        ),
+        ("an AWS that does not answer", Reason::AwsUnavailable, |bench, _| {
+            bench.aws.hang()
+        }),
+    ];
+    for (why, reason, change) in worlds {
+        let (mut bench, mut binding) = ready().await;
+        bench.controller.shell.deadline = Duration::from_millis(200);
+        change(&bench, &mut binding);
+        for good in [true, false] {
+            as_before(&mut binding, good);
+            let outcome = bench.cleanup(&binding).await.unwrap_err();
+            assert_eq!(outcome.reason, reason, "{why}: {}", outcome.message);
+            for condition in concluded(&binding, &outcome, Timestamp::now()) {
+                assert_ne!(condition.message, BEFORE, "{why}: {condition:?}");
+            }
+        }
     }
 }
 

@@ -47,7 +47,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Shell, clean_up},
+    shell::{Cleanup, Guarded, Reconciler, Shell, clean_up, in_time},
 };
 
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
@@ -117,20 +117,10 @@ impl<L: Leadership> Bench<L> {
 
     /// One pass: its outcome, concluded into the binding's status as the shell does.
     async fn pass(&self, binding: &mut IamRoleBinding) -> Outcome {
-        let report = self.controller.apply(binding).await;
+        let report = in_time(&self.controller, binding).await;
         let mut status = report.status;
         let now = Timestamp::now();
-        let conditions = outcome::conclude(
-            &report.outcome,
-            &Circumstances {
-                previous: &from_kubernetes(binding.conditions()),
-                aspects: &ConditionType::BINDING_ASPECTS,
-                generation: binding.generation(),
-                last_good: now,
-                interval: SignedDuration::from_mins(10),
-                now,
-            },
-        );
+        let conditions = concluded(binding, &report.outcome, now);
         status.conclude(to_kubernetes(&conditions), binding.generation(), None);
         binding.status = Some(status);
         report.outcome
@@ -238,4 +228,19 @@ fn edit(binding: &mut IamRoleBinding, change: impl FnOnce(&mut Value)) {
 
 fn guarded(binding: &IamRoleBinding) -> Guarded<IamRoleBinding> {
     Guarded(Ok(binding.clone()))
+}
+
+/// The conditions after this outcome, as the shell writes them.
+fn concluded(binding: &IamRoleBinding, outcome: &Outcome, now: Timestamp) -> Vec<outcome::Condition> {
+    outcome::conclude(
+        outcome,
+        &Circumstances {
+            previous: &from_kubernetes(binding.conditions()),
+            aspects: &ConditionType::BINDING_ASPECTS,
+            generation: binding.generation(),
+            last_good: now,
+            interval: SignedDuration::from_mins(10),
+            now,
+        },
+    )
 }

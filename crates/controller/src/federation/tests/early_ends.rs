@@ -1,5 +1,7 @@
 //! Every early end of a pass: what each aspect says afterwards is of this pass, and of no other.
 
+use std::time::Duration;
+
 use irsa_aws::Kind;
 use irsa_core::{outcome::Others, vocabulary::Class};
 
@@ -101,7 +103,7 @@ async fn whichever_call_to_aws_fails_no_aspect_keeps_what_an_earlier_pass_said()
 
 #[tokio::test]
 async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_pass_said() {
-    let worlds: [(&str, Change); 9] = [
+    let worlds: [(&str, Change); 10] = [
         ("no keys", |bench, _| bench.cluster.serve(vec![server(ISSUER, &[])])),
         ("keys twice", |bench, _| {
             let mut other = key("b");
@@ -134,6 +136,13 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
         }),
         ("another account", |_, federation| {
             edit(federation, |spec| spec["aws"] = json!({"accountId": "999999999999"}));
+        }),
+        ("a cluster that may be a copy", |bench, _| {
+            bench.cluster.change_record(|record| {
+                record.as_mut().unwrap()["instance"]["servers"] = json!(["10.0.0.1:6443"]);
+            });
+            let elsewhere = ["192.168.0.1:6443"];
+            bench.controller.instances = Instances::behind(&elsewhere, bench.cluster.client(), "irsa");
         }),
     ];
     for (why, change) in worlds {
@@ -212,21 +221,57 @@ async fn documents_that_were_not_put_yet_are_not_said_to_be_there() {
     assert!(federation.status.unwrap().published.is_none());
 }
 
+/// It is cut off wherever it is, so not even the documents are looked at.
 #[tokio::test]
-async fn what_waits_for_the_bindings_vouches_for_nothing() {
-    let (mut bench, mut federation) = Bench::ready().await;
+async fn a_pass_that_runs_over_its_deadline_vouches_for_nothing() {
+    let (bench, federation) = Bench::ready().await;
+    let mut bench = bench.restarted();
+    bench.controller.shell.deadline = Duration::from_millis(200);
+    bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
+    bench.aws.world(|world| world.hung = true);
+    let federation = ends_early(&bench, &federation, "an AWS that does not answer").await;
+    assert_eq!(condition(&federation, "PubliclyReadable"), ("Unknown", "NotChecked"));
+    assert!(message(&federation, "Published").contains("ended with AwsUnavailable"));
+}
+
+fn user(bench: &mut Bench) {
     let user = json!({
         "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
         "metadata": {"name": "app", "namespace": "team"}, "spec": {"serviceAccounts": [{"name": "x"}]},
     });
     let user = Guarded(Ok(serde_json::from_value(user).unwrap()));
     bench.bindings.apply_watcher_event(&Event::Apply(user));
-    as_before(&mut federation, true);
-    let outcome = bench.cleanup(&federation).await.unwrap_err();
-    assert_eq!(
-        (outcome.reason, outcome.others),
-        (Reason::BindingsRemain, Others::NotChecked)
-    );
+}
+
+#[tokio::test]
+async fn a_deletion_that_comes_to_no_end_vouches_for_nothing() {
+    let worlds: [(&str, Reason, Change); 4] = [
+        ("bindings that use it", Reason::BindingsRemain, |bench, _| user(bench)),
+        ("a call that is refused", Reason::AccessDenied, |bench, _| {
+            bench
+                .aws
+                .fail("DeleteOpenIDConnectProvider", Kind::AccessDenied, "provoked");
+        }),
+        ("a record that may not be read", Reason::AccessDenied, |bench, _| {
+            bench.cluster.refuse(Some((403, "User \"x\" cannot get resource")));
+        }),
+        ("an AWS that does not answer", Reason::AwsUnavailable, |bench, _| {
+            bench.aws.world(|world| world.hung = true);
+        }),
+    ];
+    for (why, reason, change) in worlds {
+        let (mut bench, mut federation) = Bench::ready().await;
+        bench.controller.shell.deadline = Duration::from_millis(200);
+        change(&mut bench, &mut federation);
+        for good in [true, false] {
+            as_before(&mut federation, good);
+            let outcome = bench.cleanup(&federation).await.unwrap_err();
+            assert_eq!(outcome.reason, reason, "{why}: {}", outcome.message);
+            for condition in concluded(&federation, &outcome, Timestamp::now()) {
+                assert_ne!(condition.message, BEFORE, "{why}: {condition:?}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub(super) struct World {
     pub(super) swapped: BTreeMap<String, Vec<u8>>,
     /// Whether the bucket is not there.
     pub(super) no_bucket: bool,
+    /// Whether AWS answers nobody.
+    pub(super) hung: bool,
     /// Why no object can be read, though it may be there.
     pub(super) hidden: Option<String>,
     calls: Vec<String>,
@@ -145,6 +147,9 @@ impl Connect for FakeAws {
     type Aws = Self;
 
     async fn connect(&self, connection: &Connection) -> Result<Self, AwsError> {
+        if self.world(|world| world.hung) {
+            std::future::pending::<()>().await;
+        }
         if let Some(("Connect", error)) = &self.world.lock().unwrap().failing {
             return Err(error.clone());
         }

@@ -42,7 +42,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Report, Shell, clean_up},
+    shell::{Cleanup, Guarded, Reconciler, Report, Shell, clean_up, in_time},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";
@@ -135,19 +135,9 @@ impl<L: Leadership> Bench<L> {
 
     /// One pass, concluded into the federation's status as the shell does.
     async fn report(&self, federation: &mut OidcFederation) -> Report<irsa_api::OidcFederationStatus> {
-        let mut report = self.controller.apply(federation).await;
+        let mut report = in_time(&self.controller, federation).await;
         let now = Timestamp::now();
-        let conditions = outcome::conclude(
-            &report.outcome,
-            &Circumstances {
-                previous: &from_kubernetes(federation.conditions()),
-                aspects: &ConditionType::FEDERATION_ASPECTS,
-                generation: federation.generation(),
-                last_good: now,
-                interval: SignedDuration::from_mins(10),
-                now,
-            },
-        );
+        let conditions = concluded(federation, &report.outcome, now);
         report
             .status
             .conclude(to_kubernetes(&conditions), federation.generation(), None);
@@ -239,4 +229,19 @@ fn condition<'a>(federation: &'a OidcFederation, kind: &str) -> (&'a str, &'a st
     let conditions = federation.conditions();
     let found = conditions.iter().find(|condition| condition.type_ == kind).unwrap();
     (&found.status, &found.reason)
+}
+
+/// The conditions after this outcome, as the shell writes them.
+fn concluded(federation: &OidcFederation, outcome: &Outcome, now: Timestamp) -> Vec<outcome::Condition> {
+    outcome::conclude(
+        outcome,
+        &Circumstances {
+            previous: &from_kubernetes(federation.conditions()),
+            aspects: &ConditionType::FEDERATION_ASPECTS,
+            generation: federation.generation(),
+            last_good: now,
+            interval: SignedDuration::from_mins(10),
+            now,
+        },
+    )
 }
