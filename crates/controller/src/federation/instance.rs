@@ -1,7 +1,7 @@
 //! Finding out whether this cluster is the only one of its UID that works on a federation's things, and standing back while
 //! it may not be. The judgement is [`irsa_core::instance`]'s.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use irsa_api::{OidcFederation, OidcFederationStatus};
 use irsa_aws::{Connect, PublicReader};
@@ -74,15 +74,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             since >= patience(federation)
         });
         let continuous = self.instances.is_alone(&federation.name_any());
-        let unknown = BTreeSet::new();
         let look = Look {
             federation: &scope,
             record: instance,
-            servers: match self.instances.servers().await {
-                Ok(servers) => servers,
-                Err(_) if continuous => &unknown,
-                Err(halt) => return Err(halt),
-            },
+            servers: self.instances.servers().await?,
             continuous,
             seen: object,
             waited,

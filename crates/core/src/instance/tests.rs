@@ -89,6 +89,7 @@ fn a_lost_record_is_made_anew_with_a_secret_of_its_own() {
     .judge(&fresh(1));
     let anew = lost.instance();
     assert!(lost.proceeds() && anew.secret == Some(fresh(1).secret) && is_after(&anew.mark, ""));
+    assert_eq!(anew.servers, servers, "by which a copy is known");
 }
 
 #[test]
