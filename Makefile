@@ -88,6 +88,10 @@ clients: prerequisites control-plane operator ## Unmodified AWS SDKs of five lan
 	@hack/clients.sh >/dev/null
 	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test clients -- --nocapture
 
+.PHONY: installation
+installation: prerequisites control-plane operator ## The slow end-to-end tests of what is installed, and of a cluster's rules for it
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test installation
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence

@@ -33,7 +33,7 @@ const ELSEWHERE: [(Reason, &str); 10] = [
         Reason::KeysUnusable,
         "kube-apiserver itself never serves such keys; crates/controller/src/federation/tests/keys.rs",
     ),
-    (Reason::AdmissionDenied, "tests/tests/e2e/refusals.rs"),
+    (Reason::AdmissionDenied, "tests/tests/installation/refusals.rs"),
     (
         Reason::NamespaceTerminating,
         "the binding goes with its namespace; crates/core/src/refusal/tests.rs",

@@ -1,6 +1,5 @@
 //! What the end-to-end tests stand on.
 
-pub(crate) mod admission;
 pub(crate) mod recorder;
 pub(crate) mod sdk_process;
 pub(crate) mod status_rules;

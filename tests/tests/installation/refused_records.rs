@@ -6,7 +6,7 @@ use irsa_tests::world::{
 };
 use serde_json::{Value, json};
 
-use crate::support::admission::{SENTENCE, apply, policy, refused, rule};
+use crate::admission::{SENTENCE, apply, policy, refused, rule};
 
 const FEDERATION: (&str, &str, &str) = ("oidcfederation", "", "default");
 

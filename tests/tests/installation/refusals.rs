@@ -6,7 +6,7 @@ use std::time::Duration;
 use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, Operator, World, objects::condition};
 use serde_json::{Value, json};
 
-use crate::support::admission::{AUTOMOUNT, SENTENCE, apply, in_force, policy, rule};
+use crate::admission::{AUTOMOUNT, SENTENCE, apply, in_force, policy, rule};
 
 fn binding(namespace: &str, name: &str, mode: &str) -> Value {
     json!({

@@ -4,7 +4,7 @@
 use irsa_tests::world::{World, objects::condition, objects::says};
 use serde_json::{Value, json};
 
-use crate::support::admission::{AUTOMOUNT, apply, in_force, policy, rule};
+use crate::admission::{AUTOMOUNT, apply, in_force, policy, rule};
 
 fn binding(namespace: &str, template: &Value) -> Value {
     json!({
