@@ -258,6 +258,14 @@ mod tests {
     }
 
     #[test]
+    fn of_s3_the_resources_own_policy_is_the_buckets() {
+        let message = format!("{WHO} with an explicit deny in a resource-based policy");
+        let denied = Denial::read(&message);
+        assert!(denied.remedy("s3:PutObject").ends_with(", the bucket policy"));
+        assert!(!denied.remedy("iam:UntagRole").contains("bucket"));
+    }
+
+    #[test]
     fn what_an_allow_cannot_mend_is_never_sent_to_the_operators_policy() {
         for (kind, name) in PolicyType::NAMES {
             let told = remedy(&format!("with an explicit deny in a {name}"));

@@ -100,6 +100,19 @@ fn the_first_touch_is_unknown_and_reconciling_with_every_aspect_present() {
 }
 
 #[test]
+fn an_aspect_that_nobody_has_looked_at_says_whether_somebody_will() {
+    let mut begun = Story::new();
+    begun.pass(Reason::Progressing);
+    let mut ended = Story::new();
+    ended.pass(Reason::InvalidSpec);
+    let reason = |story: &Story| story.get(ConditionType::Published).unwrap().reason.clone();
+    assert_eq!(
+        (reason(&begun).as_str(), reason(&ended).as_str()),
+        ("Progressing", "NotChecked")
+    );
+}
+
+#[test]
 fn every_reason_obeys_the_rules_from_every_earlier_status() {
     for first in Reason::ALL {
         for second in Reason::ALL {

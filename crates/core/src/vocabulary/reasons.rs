@@ -343,3 +343,21 @@ impl EventReason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_surrounds_a_federation_is_warned_of_each_by_its_own_event() {
+        assert_eq!(
+            ConditionType::AudiencesSeparate.lost(),
+            Some(EventReason::ApiAudienceShared)
+        );
+        assert_eq!(
+            ConditionType::InjectionActive.lost(),
+            Some(EventReason::InjectionMissing)
+        );
+        assert_eq!(ConditionType::RolesInventoried.lost(), None);
+    }
+}

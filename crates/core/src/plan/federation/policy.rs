@@ -185,6 +185,12 @@ mod tests {
     }
 
     #[test]
+    fn the_statement_that_somebody_else_is_to_add_is_the_one_that_we_would() {
+        let given: Value = serde_json::from_str(&ours().to_json()).unwrap();
+        assert_eq!(put(None, false)["Statement"], json!([given]));
+    }
+
+    #[test]
     fn the_statement_lets_anybody_read_exactly_two_keys() {
         let policy = put(None, false);
         assert_eq!(

@@ -35,6 +35,42 @@ fn a_boundary_that_we_did_not_set_stays_and_is_told() {
 }
 
 #[test]
+fn without_a_boundary_another_trust_is_one_step_where_nothing_is_taken() {
+    let mut role = unmarked();
+    role.boundary = None;
+    let other = DesiredRole {
+        trust: trust_of("b"),
+        ..without_boundary()
+    };
+    let change = BindingStep::UpdateTrust { trust: trust_of("b") };
+    assert_eq!(plan(&other, &role).steps, [change]);
+}
+
+#[test]
+fn what_stays_is_told_in_words() {
+    let told: Vec<String> = [
+        Kept::Boundary("arn:b".to_owned()),
+        Kept::Inline("revoked".to_owned()),
+        Kept::Managed(arn("AWSDenyAll")),
+        Kept::Trust(1),
+        Kept::Trust(2),
+    ]
+    .iter()
+    .map(Kept::to_string)
+    .collect();
+    assert_eq!(
+        told,
+        [
+            "the permissions boundary arn:b",
+            "the inline policy revoked, which only denies",
+            "the managed policy arn:aws:iam::aws:policy/AWSDenyAll, which only denies",
+            "a Deny statement in the trust policy",
+            "2 Deny statements in the trust policy",
+        ]
+    );
+}
+
+#[test]
 fn a_boundary_of_ours_goes_with_its_mark_when_the_federation_drops_it() {
     let dropped = plan(&without_boundary(), &observed());
     assert_eq!(

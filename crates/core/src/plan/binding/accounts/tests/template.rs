@@ -1,0 +1,156 @@
+//! What ServiceAccounts carry that a binding creates.
+
+use super::*;
+
+fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount {
+    let entry = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let labels = labels.iter().map(entry).collect();
+    let annotations = BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]);
+    DesiredAccount {
+        template: AccountTemplate::new(&labels, &annotations, automount).unwrap(),
+        ..desired(true)
+    }
+}
+
+/// What `desired` makes, and confirms.
+fn made(desired: &DesiredAccount) -> Account {
+    let AccountPlan::Create(fields) = desired.plan(None) else {
+        panic!("not created")
+    };
+    let AccountPlan::Apply(fields) = desired.plan(Some(&after(fields))) else {
+        panic!("not confirmed")
+    };
+    after(fields)
+}
+
+#[test]
+fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let account = made(&desired);
+    assert_eq!(account.labels["team"], "payments");
+    assert_eq!(account.annotations["example.com/owner"], "team");
+    assert_eq!(account.automount, Some(false));
+    assert_eq!(desired.plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(
+        desired.plan(Some(&applied())),
+        AccountPlan::Nothing,
+        "of somebody else's making"
+    );
+    let of_another_binding = DesiredAccount {
+        binding: "other".to_owned(),
+        ..desired
+    };
+    let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&account)) else {
+        panic!("kept")
+    };
+    assert_eq!((fields.labels.len(), fields.automount), (1, None));
+}
+
+#[test]
+fn a_field_of_the_template_that_is_gone_is_put_back_and_one_that_is_asked_for_no_more_is_given_up() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let whole = made(&desired);
+    for field in [
+        AccountField::Label("team".to_owned()),
+        AccountField::Annotation("example.com/owner".to_owned()),
+        AccountField::Automount,
+    ] {
+        let mut account = whole.clone();
+        account.ours.remove(&field);
+        match &field {
+            AccountField::Annotation(key) => drop(account.annotations.remove(key)),
+            AccountField::Label(key) => drop(account.labels.remove(key)),
+            AccountField::Automount => account.automount = None,
+        }
+        let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+            panic!("{field} not put back")
+        };
+        assert_eq!(after(fields), whole);
+    }
+    let less = templated(&[], None);
+    let AccountPlan::Apply(fields) = less.plan(Some(&whole)) else {
+        panic!("kept")
+    };
+    assert!(!fields.labels.contains_key("team"));
+    assert_eq!(fields.automount, None);
+    assert_eq!(less.plan(Some(&after(fields))), AccountPlan::Nothing);
+    let more = templated(&[("team", "payments")], Some(true));
+    let AccountPlan::Apply(fields) = more.plan(Some(&whole)) else {
+        panic!("still false")
+    };
+    assert_eq!(fields.automount, Some(true));
+}
+
+#[test]
+fn a_field_is_told_by_what_it_is() {
+    let told = |field: AccountField| field.to_string();
+    assert_eq!(told(AccountField::Label("team".to_owned())), "the label team");
+    assert_eq!(told(field(EKS_AUDIENCE)), "the annotation eks.amazonaws.com/audience");
+    assert_eq!(told(AccountField::Automount), "automountServiceAccountToken");
+}
+
+#[test]
+fn where_only_the_metadata_are_known_owning_the_field_is_enough() {
+    let desired = templated(&[], Some(false));
+    let mut seen = made(&desired);
+    seen.automount = None;
+    assert_eq!(desired.plan(Some(&seen)), AccountPlan::Nothing);
+    seen.ours.remove(&AccountField::Automount);
+    assert!(matches!(desired.plan(Some(&seen)), AccountPlan::Apply(_)));
+}
+
+#[test]
+fn who_keeps_another_value_of_the_template_keeps_it_and_nothing_else_waits_for_him() {
+    let desired = templated(&[("team", "payments")], Some(false));
+    let mut account = made(&desired);
+    let team = AccountField::Label("team".to_owned());
+    account.labels.insert("team".to_owned(), "billing".to_owned());
+    account.ours.remove(&team);
+    account.theirs.insert(team.clone(), "kubectl-label".to_owned());
+    account.annotations.remove(EKS_AUDIENCE);
+    account.ours.remove(&field(EKS_AUDIENCE));
+    let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+        panic!("waits")
+    };
+    assert!(fields.annotations.contains_key(EKS_AUDIENCE));
+    assert!(!fields.labels.contains_key("team"));
+    assert_eq!(fields.automount, Some(false));
+    account
+        .annotations
+        .insert(EKS_AUDIENCE.to_owned(), "sts.amazonaws.com".to_owned());
+    account.ours.insert(field(EKS_AUDIENCE));
+    let conflict = AccountPlan::Conflict {
+        field: team,
+        manager: "kubectl-label".to_owned(),
+    };
+    assert_eq!(desired.plan(Some(&account)), conflict);
+    account.automount = Some(true);
+    account.ours.remove(&AccountField::Automount);
+    account.labels.insert("team".to_owned(), "payments".to_owned());
+    let AccountPlan::Conflict { field, manager } = desired.plan(Some(&account)) else {
+        panic!("overwritten")
+    };
+    assert_eq!(
+        (field, manager.as_str()),
+        (AccountField::Automount, "before-first-apply")
+    );
+}
+
+#[test]
+fn what_others_use_too_keeps_its_template_when_the_binding_goes() {
+    let account = made(&templated(&[("team", "payments")], Some(false)));
+    assert_eq!(account.removal("app", ARN), AccountRemoval::Delete);
+    let shared = Account {
+        shared: true,
+        ..account
+    };
+    let AccountRemoval::Clear(left) = shared.removal("app", ARN) else {
+        panic!("not cleared")
+    };
+    let expected = AccountFields {
+        annotations: BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]),
+        labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
+        automount: Some(false),
+    };
+    assert_eq!(left, expected);
+}
