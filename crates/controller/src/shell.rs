@@ -92,6 +92,16 @@ pub trait Reconciler: Send + Sync + 'static {
     /// Makes the object's spec true. Our finalizer is on the object.
     fn apply(&self, object: &Self::Kind) -> impl Future<Output = Report<<Self::Kind as Managed>::Status>> + Send;
 
+    /// The report on a pass that was cut off at its deadline, beginning with this one. Whatever is still looked at must end by
+    /// itself.
+    fn cut_off(
+        &self,
+        _object: &Self::Kind,
+        report: Report<<Self::Kind as Managed>::Status>,
+    ) -> impl Future<Output = Report<<Self::Kind as Managed>::Status>> + Send {
+        std::future::ready(report)
+    }
+
     /// What must go on although `spec.suspend` is true. `None`: nothing had to be done, and the object is reported as
     /// suspended.
     fn suspended(

@@ -39,7 +39,7 @@ use std::time::Duration;
 
 use irsa_api::{IamRoleBinding, OidcFederation, OidcFederationStatus};
 use irsa_aws::{Connect, PublicReader};
-use irsa_core::outcome::Outcome;
+use irsa_core::{outcome::Outcome, vocabulary::ConditionType};
 use kube::runtime::reflector::Store;
 
 use self::memory::Memory;
@@ -52,7 +52,7 @@ pub use self::{
 use crate::{
     binding::Inventories,
     births::Births,
-    halt::Progress,
+    halt::{Halt, Progress},
     instances::Instances,
     leadership::Leadership,
     object::ObjectKey,
@@ -97,6 +97,18 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
         // Large, and held by whoever waits for a pass.
         let ended = Box::pin(self.make_true(federation, &mut progress)).await;
         let ended = self.look_anyway(federation, ended, &mut progress).await;
+        progress.report(ended)
+    }
+
+    async fn cut_off(
+        &self,
+        federation: &OidcFederation,
+        report: Report<OidcFederationStatus>,
+    ) -> Report<OidcFederationStatus> {
+        let Outcome { reason, message, .. } = report.outcome;
+        let mut progress = Progress::of(federation);
+        let halt = Halt::new(ConditionType::PubliclyReadable, reason, message);
+        let ended = self.look_anyway(federation, Err(halt), &mut progress).await;
         progress.report(ended)
     }
 

@@ -148,8 +148,10 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
 /// What the kind itself does in a pass, within the deadline.
 pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Report<<R::Kind as Managed>::Status> {
     let deadline = reconciler.shell().deadline;
-    let report = tokio::time::timeout(deadline, reconciler.apply(object)).await;
-    report.unwrap_or_else(|_| too_slow(object, deadline))
+    match tokio::time::timeout(deadline, reconciler.apply(object)).await {
+        Ok(report) => report,
+        Err(_) => reconciler.cut_off(object, too_slow(object, deadline)).await,
+    }
 }
 
 /// The first status of an object that has none yet, and the object with it: the rest of the pass goes on from what was

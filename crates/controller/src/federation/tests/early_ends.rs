@@ -221,17 +221,29 @@ async fn documents_that_were_not_put_yet_are_not_said_to_be_there() {
     assert!(federation.status.unwrap().published.is_none());
 }
 
-/// It is cut off wherever it is, so not even the documents are looked at.
+/// It is cut off wherever it is, and the documents are looked at after that.
 #[tokio::test]
-async fn a_pass_that_runs_over_its_deadline_vouches_for_nothing() {
+async fn a_pass_that_runs_over_its_deadline_vouches_for_the_documents_alone() {
     let (bench, federation) = Bench::ready().await;
     let mut bench = bench.restarted();
     bench.controller.shell.deadline = Duration::from_millis(200);
     bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
     bench.aws.world(|world| world.hung = true);
     let federation = ends_early(&bench, &federation, "an AWS that does not answer").await;
-    assert_eq!(condition(&federation, "PubliclyReadable"), ("Unknown", "NotChecked"));
+    assert_eq!(condition(&federation, "PubliclyReadable"), ("True", "Succeeded"));
     assert!(message(&federation, "Published").contains("ended with AwsUnavailable"));
+
+    let mut federation = federation;
+    bench.aws.world(|world| world.objects.clear());
+    let outcome = bench.pass(&mut federation).await;
+    assert_eq!(outcome.reason, Reason::PublicAccessBlocked, "{}", outcome.message);
+    assert!(
+        outcome.message.contains("Besides: AWS did not answer within"),
+        "{}",
+        outcome.message
+    );
+    assert_eq!(condition(&federation, "PubliclyReadable").0, "False");
+    assert_eq!(condition(&federation, "Ready").0, "False");
 }
 
 fn user(bench: &mut Bench) {
