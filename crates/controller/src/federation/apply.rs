@@ -20,7 +20,7 @@ use super::{
     Federations,
     aws_errors::halt,
     cluster::{Records, Seen},
-    execute::{Done, Executor},
+    execute::Done,
     external::External,
     home::check_home,
     keys,
@@ -244,27 +244,14 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         plan: &FederationPlan,
         progress: &mut Progress<OidcFederationStatus>,
     ) -> Result<Done, Halt> {
-        let records = self.records();
-        let executor = Executor {
-            aws,
-            leadership: self.shell.leadership.as_ref(),
-            records: &records,
-            stored: &seen.stored,
-            wanted,
-        };
+        let executor = self.executor(aws, wanted, &seen.stored);
         let mut done = Done::default();
         let creates = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
         let executed = executor.execute(&plan.steps, &mut done);
         let key = ObjectKey::of(federation);
         let executed = self.births.during(&key, plan.steps.iter().any(creates), executed).await;
         self.announce(federation, compared, plan.cause, &done).await;
-        // A bucket is opened before the first document is put into it: what was not done decides, not what was refused.
-        let undone = plan.steps.iter().filter(|step| !done.steps.contains(step));
-        let undone = undone.map(FederationStep::aspect).min();
-        let failed = executed
-            .as_ref()
-            .err()
-            .map(|halt| undone.map_or(halt.aspect, |undone| undone.min(halt.aspect)));
+        let failed = done.failed(&plan.steps, &executed);
         fill_status(&mut progress.status, wanted, compared, &done, failed);
         hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);

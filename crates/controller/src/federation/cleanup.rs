@@ -21,7 +21,7 @@ use super::{
     Federations,
     aws_errors::halt,
     cluster::StoredRecord,
-    execute::{Done, Executor},
+    execute::Done,
     instance::check_mark,
     observe::{self, Known},
     servers::ApiServers,
@@ -205,15 +205,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         }
         let steps = FederationPlan::remove(&removable, &found)
             .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
-        let executor = Executor {
-            aws: &aws,
-            leadership: self.shell.leadership.as_ref(),
-            records: &self.records(),
-            stored: &StoredRecord::default(),
-            wanted,
-        };
+        let stored = StoredRecord::default();
         let mut done = Done::default();
-        let executed = executor.execute(&steps, &mut done).await;
+        let executed = self.executor(&aws, wanted, &stored).execute(&steps, &mut done).await;
         if done.steps.contains(&FederationStep::DeleteProvider) {
             self.births.removed(&ObjectKey::of(federation));
         }

@@ -2,24 +2,49 @@
 
 use std::collections::BTreeMap;
 
-use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition, PublicAccessBlock};
-use irsa_core::plan::federation::{DocumentKind, FederationStep};
+use irsa_aws::{
+    Aws, AwsError, Bucket, Connect, Kind, NewDocument, NewOidcProvider, Precondition, PublicAccessBlock, PublicReader,
+};
+use irsa_core::{
+    plan::federation::{DocumentKind, FederationStep},
+    vocabulary::ConditionType,
+};
 
 use tracing::info;
 
 use super::{
+    Federations,
     cluster::{Records, StoredRecord},
     observe::object,
     s3_refusals::explain,
+    servers::ApiServers,
     validate::Wanted,
 };
 use crate::{binding::is_refusal, halt::Halt, leadership::Leadership, log};
+
+impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
+    /// Where the steps of a federation are done.
+    pub(super) fn executor<'a>(
+        &'a self,
+        aws: &'a C::Aws,
+        wanted: &'a Wanted,
+        stored: &'a StoredRecord,
+    ) -> Executor<'a, C::Aws, L> {
+        Executor {
+            aws,
+            leadership: self.shell.leadership.as_ref(),
+            records: self.records(),
+            stored,
+            wanted,
+        }
+    }
+}
 
 /// Where steps are done.
 pub(super) struct Executor<'a, A, L> {
     pub(super) aws: &'a A,
     pub(super) leadership: &'a L,
-    pub(super) records: &'a Records,
+    pub(super) records: Records,
     pub(super) stored: &'a StoredRecord,
     pub(super) wanted: &'a Wanted,
 }
@@ -31,6 +56,18 @@ pub(super) struct Done {
     pub(super) steps: Vec<FederationStep>,
     /// Entity tags of the documents that were written.
     pub(super) etags: BTreeMap<DocumentKind, String>,
+}
+
+impl Done {
+    /// The first aspect of which something is left to do after an attempt at these steps that ended like this.
+    ///
+    /// A bucket is opened before the first document is put into it: what was not done decides, not what was refused.
+    pub(super) fn failed(&self, steps: &[FederationStep], ended: &Result<(), Halt>) -> Option<ConditionType> {
+        let undone = steps.iter().filter(|step| !self.steps.contains(step));
+        let undone = undone.map(FederationStep::aspect).min();
+        let refused = ended.as_ref().err().map(|halt| halt.aspect)?;
+        Some(undone.map_or(refused, |undone| undone.min(refused)))
+    }
 }
 
 impl<A: Aws, L: Leadership> Executor<'_, A, L> {

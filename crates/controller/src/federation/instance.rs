@@ -22,8 +22,8 @@ use super::{
     Federations,
     apply::DOCUMENT_CHECK,
     cluster::Seen,
-    execute::{Done, Executor},
-    report::Comparison,
+    execute::Done,
+    report::{Comparison, fill_status},
     servers::ApiServers,
     validate::Wanted,
 };
@@ -115,17 +115,14 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             Ok(steps) => steps,
             Err(halt) => return Some(halt),
         };
-        let executor = Executor {
-            aws,
-            leadership: self.shell.leadership.as_ref(),
-            records: &self.records(),
-            stored: &seen.stored,
-            wanted,
-        };
         let mut done = Done::default();
+        let executor = self.executor(aws, wanted, &seen.stored);
         let executed = executor.execute(&steps, &mut done).await;
         if matches!(decided, Move::Defend(_)) {
             self.announce_tampering(federation, compared, &done).await;
+            // What was written is what the next pass takes for ours.
+            let failed = done.failed(&steps, &executed);
+            fill_status(&mut progress.status, wanted, compared, &done, failed);
         }
         Some(executed.err().unwrap_or(halt))
     }

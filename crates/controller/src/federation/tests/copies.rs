@@ -1,6 +1,7 @@
 //! A cluster of which there may be two.
 
 use irsa_core::{
+    documents::sha256_hex,
     history::KeyRecord,
     instance::{Instance, Phase},
     vocabulary::{CLAIM, OBJECT_METADATA_INSTANCE},
@@ -139,6 +140,34 @@ async fn the_original_objects_once_keeps_the_documents_right_and_goes_on_by_a_cl
     bench.succeed(&mut federation).await;
     let writes = bench.aws.take_writes();
     assert_eq!(writes, [format!("PutObject {JWKS}"), "AddClientID".to_owned()]);
+}
+
+#[tokio::test]
+async fn keys_that_the_original_publishes_meanwhile_are_in_its_status_and_nobody_is_accused_of_them() {
+    let (bench, mut federation) = ready(HERE).await;
+    let bench = awake(bench.restarted(), HERE);
+    overmark(&bench);
+    for kids in [&["a"][..], &["a", "b"], &["a", "b", "c"]] {
+        let keys: Vec<Value> = kids.iter().map(|kid| key(kid)).collect();
+        bench.cluster.serve(vec![server(ISSUER, &keys)]);
+        bench.end(&mut federation, Reason::ClusterCopied, "there").await;
+        assert_eq!(bench.published_kids(), kids);
+        let status = federation.status.as_ref().unwrap();
+        let jwks = &status.published.as_ref().unwrap().jwks;
+        let object = bench.aws.object(JWKS).unwrap();
+        assert_eq!(
+            (&jwks.sha256, jwks.etag.as_ref()),
+            (&sha256_hex(&object.bytes), Some(&object.etag))
+        );
+        assert_eq!(status.keys.len(), kids.len());
+        assert_eq!(status.published_keys, u32::try_from(kids.len()).ok());
+        assert_eq!(
+            condition(&federation, "PubliclyReadable"),
+            ("True", "Succeeded"),
+            "{kids:?}"
+        );
+    }
+    assert_eq!(bench.told(), Vec::<String>::new());
 }
 
 #[tokio::test]
