@@ -76,7 +76,11 @@ pub(super) fn fill_status(
     done: &Done,
     failed: Option<ConditionType>,
 ) {
-    status.keys = keys::status_of(&compared.advance.keys);
+    // When a key was first seen, and how long it is retained, is so only once it is recorded: until then each pass would say
+    // another time.
+    if failed.is_none_or(|aspect| aspect > ConditionType::KeysObserved) {
+        status.keys = keys::status_of(&compared.advance.keys);
+    }
     let written = |kind| {
         let present = compared.found.document(kind).map(|document| document.etag.clone());
         done.etags.get(&kind).cloned().or(present)

@@ -311,3 +311,35 @@ async fn our_own_trouble_takes_the_aspects_back_once_and_is_not_written_with_eve
         assert_eq!(condition(&federation, aspect).0, "True", "{aspect}");
     }
 }
+
+#[tokio::test]
+async fn keys_that_could_not_be_recorded_are_refused_in_a_status_that_stands_still() {
+    let rule = "configmaps \"irsa-anywhere-keys-default\" is forbidden: ValidatingAdmissionPolicy 'no-records' with binding \
+                'no-records' denied request: ConfigMaps are made by others";
+    let fresh = (Bench::new(), federation());
+    let (rotated, ready) = Bench::ready().await;
+    // One key is new, and one is served no more.
+    rotated.cluster.serve(vec![server(ISSUER, &[key("b")])]);
+    for (why, (bench, mut federation)) in [("no record", fresh), ("an older record", (rotated, ready))] {
+        bench.cluster.refuse_writes(Some((422, rule)));
+        let known = federation.status.as_ref().map(|status| status.keys.clone());
+        bench.end(&mut federation, Reason::AdmissionDenied, "no-records").await;
+        assert_eq!(
+            condition(&federation, "KeysObserved"),
+            ("False", "AdmissionDenied"),
+            "{why}"
+        );
+        let once = federation.status.clone();
+        bench.later(2);
+        bench.end(&mut federation, Reason::AdmissionDenied, "no-records").await;
+        assert_eq!(federation.status, once, "{why}");
+        assert_eq!(
+            once.unwrap().keys,
+            known.unwrap_or_default(),
+            "{why}: those that are recorded"
+        );
+        bench.cluster.refuse_writes(None);
+        bench.succeed(&mut federation).await;
+        assert!(!federation.status.unwrap().keys.is_empty(), "{why}");
+    }
+}

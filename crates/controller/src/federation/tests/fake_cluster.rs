@@ -28,6 +28,8 @@ struct World {
     looks: usize,
     /// What every request about a ConfigMap is refused with.
     refusal: Option<(u16, &'static str)>,
+    /// What every write of a ConfigMap is refused with.
+    write_refusal: Option<(u16, &'static str)>,
     /// What a request about the API servers' addresses is answered with.
     slices: Option<u16>,
 }
@@ -133,6 +135,11 @@ impl FakeCluster {
         self.world.lock().unwrap().refusal = refusal;
     }
 
+    /// From now on every write of a ConfigMap is refused with this code and message.
+    pub(super) fn refuse_writes(&self, refusal: Option<(u16, &'static str)>) {
+        self.world.lock().unwrap().write_refusal = refusal;
+    }
+
     /// From now on the API servers' addresses are refused with this code.
     pub(super) fn fail_slices(&self, status: u16) {
         self.world.lock().unwrap().slices = Some(status);
@@ -197,7 +204,8 @@ impl World {
             };
             return failure(status, reason);
         }
-        if let Some((code, message)) = self.refusal {
+        let write_refusal = self.write_refusal.filter(|_| *method != Method::GET);
+        if let Some((code, message)) = self.refusal.or(write_refusal) {
             let (status, mut body) = failure(StatusCode::from_u16(code).unwrap(), "");
             body["message"] = json!(message);
             return (status, body);

@@ -13,7 +13,10 @@ mod lifecycle;
 mod refusals;
 mod upkeep;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::{
@@ -36,6 +39,7 @@ use super::{Federations, memory::Memory};
 use crate::{
     binding::Inventories,
     births::Births,
+    clock::Clock,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     instances::Instances,
@@ -66,6 +70,8 @@ struct Bench<L = OnlyReplica> {
     controller: Federations<FakeAws, FakeAws, FakeCluster, L>,
     federations: Writer<Guarded<OidcFederation>>,
     bindings: Writer<Guarded<IamRoleBinding>>,
+    /// By how many seconds the controller's clock is ahead of the machine's.
+    ahead: Arc<AtomicI64>,
 }
 
 impl Bench {
@@ -95,13 +101,17 @@ impl<L: Leadership> Bench<L> {
     fn over(aws: FakeAws, cluster: FakeCluster, leadership: L) -> Self {
         let client = cluster.client();
         let events = Events::new(client.clone(), "test", None);
+        let ahead = Arc::new(AtomicI64::default());
+        let shown = Arc::clone(&ahead);
+        let clock = Clock::new(move || Timestamp::now() + SignedDuration::from_secs(shown.load(Ordering::Relaxed)));
         let shell = Shell::new(
             client,
             Arc::new(leadership),
             Metrics::default(),
             events,
             Timestamp::now(),
-        );
+        )
+        .with_clock(clock);
         let (siblings, federations) = store();
         let (bindings_reader, bindings) = store();
         let controller = Federations {
@@ -124,7 +134,13 @@ impl<L: Leadership> Bench<L> {
             controller,
             federations,
             bindings,
+            ahead,
         }
+    }
+
+    /// So many seconds later.
+    fn later(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds, Ordering::Relaxed);
     }
 
     fn forget_traces(&self) {
