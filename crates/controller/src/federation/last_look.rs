@@ -12,6 +12,7 @@ use irsa_core::{
 
 use super::{
     Federations,
+    apply::DOCUMENT_CHECK,
     cluster::Seen,
     external::External,
     keys,
@@ -100,6 +101,26 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     fn known_keys(&self, federation: &OidcFederation, wanted: &Wanted, seen: &Seen) -> Option<Vec<KnownKey>> {
         let advance = keys::advance(federation, wanted, seen, None, self.shell.now());
         advance.ok().map(|advance| advance.keys)
+    }
+}
+
+/// Has the next pass come within a minute also where this one waits for a person: pods live from what is published, and it
+/// must follow the API servers' keys whatever else is in the way. Trouble that passes by itself keeps its own pace, or an AWS
+/// that throttles would be asked the oftener for it.
+pub(super) fn keep_looking(ended: &Result<String, Halt>, progress: &mut Progress<OidcFederationStatus>) {
+    let waits = |halt: &Halt| matches!(halt.reason.class(), Class::Wait | Class::Stalled);
+    let OidcFederationStatus {
+        published,
+        provider_arn,
+        ..
+    } = &progress.status;
+    // Where somebody else publishes, the provider is what lets pods in.
+    let lived_from = published.is_some() || provider_arn.is_some();
+    if lived_from && ended.as_ref().is_err_and(waits) {
+        let sooner = progress
+            .look_again
+            .map_or(DOCUMENT_CHECK, |look| look.min(DOCUMENT_CHECK));
+        progress.look_again = Some(sooner);
     }
 }
 

@@ -42,13 +42,13 @@ use irsa_aws::{Connect, PublicReader};
 use irsa_core::{outcome::Outcome, vocabulary::ConditionType};
 use kube::runtime::reflector::Store;
 
-use self::memory::Memory;
 pub(crate) use self::{cluster::Records, control_plane::server_addresses};
 pub use self::{
     control_plane::ControlPlane,
     servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
     watch::{Parts, run},
 };
+use self::{last_look::keep_looking, memory::Memory};
 use crate::{
     binding::Inventories,
     births::Births,
@@ -96,6 +96,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
         let mut progress = Progress::of(federation);
         // Large, and held by whoever waits for a pass.
         let ended = Box::pin(self.make_true(federation, &mut progress)).await;
+        keep_looking(&ended, &mut progress);
         let ended = self.look_anyway(federation, ended, &mut progress).await;
         progress.report(ended)
     }
