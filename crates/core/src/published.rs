@@ -43,6 +43,18 @@ pub fn foreign_kids(set: &[u8], known: &[KnownKey]) -> Vec<String> {
         .collect()
 }
 
+/// The kids of the revoked keys in a set that has nothing else which it must not have: an old version of ours. None of any other
+/// set.
+pub fn revoked_kids(set: &[u8], known: &[KnownKey]) -> Vec<String> {
+    let set = jwks::parse(set).unwrap_or_default();
+    let ours = |key: &PublicKey| known.iter().any(|known| is(key, known));
+    if !set.keys().iter().all(ours) {
+        return Vec::new();
+    }
+    let revoked = set.keys().iter().filter(|key| !is_one_of(key, known));
+    revoked.map(|key| key.kid().to_owned()).collect()
+}
+
 /// Why documents that somebody else publishes do not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExternalMismatch {
@@ -157,6 +169,31 @@ mod tests {
             let refused = keys_address(document(ours.as_str(), address).as_bytes(), &ours).unwrap_err();
             assert_eq!(refused, ExternalMismatch::NoAddress, "{address}");
         }
+    }
+
+    /// A published set, whether it is ours, and the kids in it that are foreign and those that are revoked.
+    type Row<'a> = (&'a [PublicKey], bool, &'a [&'a str], &'a [&'a str]);
+
+    #[test]
+    fn a_set_with_a_revoked_key_is_none_of_ours_and_the_key_is_named() {
+        let keys = [
+            known(1, KeyState::Live),
+            known(2, KeyState::Retained),
+            known(3, KeyState::Revoked),
+        ];
+        let rows: [Row<'_>; 4] = [
+            (&[numbered(1), numbered(2)], true, &[], &[]),
+            (&[numbered(1), numbered(3)], false, &["key-3"], &["key-3"]),
+            (&[numbered(3), numbered(4)], false, &["key-3", "key-4"], &[]),
+            (&[numbered_as(9, "key-1")], false, &["key-1"], &[]),
+        ];
+        for (published, ours, foreign, revoked) in rows {
+            let published = set(published);
+            assert_eq!(is_known(&published, &keys), ours);
+            assert_eq!(foreign_kids(&published, &keys), foreign);
+            assert_eq!(revoked_kids(&published, &keys), revoked);
+        }
+        assert_eq!(revoked_kids(b"<html>", &keys), Vec::<String>::new());
     }
 
     #[test]

@@ -6,12 +6,13 @@ use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, Pu
 use irsa_core::{
     documents::{self, sha256_hex},
     history::KnownKey,
+    issuer::IssuerUrl,
     plan::federation::{DesiredFederation, DocumentKind},
-    published::is_known,
+    published::{is_known, revoked_kids},
     vocabulary::{ConditionType, Reason},
 };
 
-use super::{memory::Served, validate::Wanted};
+use super::{keys::named, memory::Served, validate::Wanted};
 use crate::halt::Halt;
 
 /// Whether the public still gets what it got; nothing but two conditional requests.
@@ -84,16 +85,12 @@ impl Expected<'_> {
                 etag: document.etag,
             }),
             Ok(PublicRead::Document(document)) => {
-                let ours = match kind {
-                    DocumentKind::Jwks => is_known(&document.bytes, self.known),
-                    DocumentKind::Discovery => documents::leads_to(&document.bytes, &self.wanted.issuer),
+                let judged = Judged {
+                    kind,
+                    bytes: &document.bytes,
+                    instead: "while the bucket has the right ones",
                 };
-                let trouble = match (ours, kind) {
-                    (true, _) => Trouble::Older,
-                    // Nobody can verify a token by it.
-                    _ if documents::is_markup(&document.bytes) => Trouble::NoDocument(document.content_type),
-                    (false, kind) => Trouble::Foreign(kind, "while the bucket has the right ones"),
-                };
+                let trouble = judged.trouble(&self.wanted.issuer, Some(self.known), document.content_type);
                 Err((url, trouble))
             }
             Ok(PublicRead::NotModified) => Err((url, Trouble::Older)),
@@ -135,19 +132,42 @@ impl LastPublished<'_> {
         let url = &published.url;
         let trouble = match public.read(url, None).await {
             Ok(PublicRead::Document(document)) if sha256_hex(&document.bytes) == published.sha256 => return Ok(()),
-            Ok(PublicRead::Document(document)) => match (kind, self.known) {
-                (DocumentKind::Discovery, _) if documents::leads_to(&document.bytes, &self.wanted.issuer) => {
-                    Trouble::Older
-                }
-                (DocumentKind::Jwks, Some(known)) if is_known(&document.bytes, known) => Trouble::Older,
-                _ if documents::is_markup(&document.bytes) => Trouble::NoDocument(document.content_type),
-                (DocumentKind::Jwks, None) => Trouble::Unjudged,
-                _ => Trouble::Foreign(kind, "and not what was published last"),
-            },
+            Ok(PublicRead::Document(document)) => {
+                let judged = Judged {
+                    kind,
+                    bytes: &document.bytes,
+                    instead: "and not what was published last",
+                };
+                judged.trouble(&self.wanted.issuer, self.known, document.content_type)
+            }
             Ok(PublicRead::NotModified) => Trouble::Older,
             Err(error) => Trouble::Read(error),
         };
         Err(halt(url, &trouble, false, &remedy(self.wanted, self.access, None)))
+    }
+}
+
+/// Something that anybody gets and that is not, byte for byte, what it must be.
+struct Judged<'a> {
+    kind: DocumentKind,
+    bytes: &'a [u8],
+    /// What it stands in the place of.
+    instead: &'static str,
+}
+
+impl Judged<'_> {
+    fn trouble(&self, issuer: &IssuerUrl, known: Option<&[KnownKey]>, content_type: Option<String>) -> Trouble {
+        let Self { kind, bytes, instead } = *self;
+        let revoked = known.map(|known| revoked_kids(bytes, known)).unwrap_or_default();
+        match (kind, known) {
+            (DocumentKind::Discovery, _) if documents::leads_to(bytes, issuer) => Trouble::Older,
+            (DocumentKind::Jwks, Some(known)) if is_known(bytes, known) => Trouble::Older,
+            (DocumentKind::Jwks, _) if !revoked.is_empty() => Trouble::Revoked(revoked, instead),
+            // Nobody can verify a token by it.
+            _ if documents::is_markup(bytes) => Trouble::NoDocument(content_type),
+            (DocumentKind::Jwks, None) => Trouble::Unjudged,
+            _ => Trouble::Foreign(kind, instead),
+        }
     }
 }
 
@@ -169,9 +189,20 @@ fn halt(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> Halt {
             Reason::Propagating,
             format!("{url} shows something else than what was published last, and the cluster's keys are not known."),
         ),
+        Trouble::Revoked(kids, instead) => {
+            let kids: Vec<&str> = kids.iter().map(String::as_str).collect();
+            (
+                Reason::PublicAccessBlocked,
+                format!(
+                    "{url} still serves keys that spec.signingKeys.revoke lists: {}, {instead}. Until it does not, whoever has them \
+                     could get AWS credentials of every bound ServiceAccount: purge the cache in front of the bucket.",
+                    named(&kids)
+                ),
+            )
+        }
         Trouble::Foreign(kind, instead) => {
             let what = match kind {
-                DocumentKind::Jwks => "keys that are not this cluster's, or revoked ones",
+                DocumentKind::Jwks => "keys that are not this cluster's",
                 DocumentKind::Discovery => "a discovery document that names another issuer or other keys",
             };
             (
@@ -239,6 +270,8 @@ enum Trouble {
     Older,
     /// Something else, of which nothing more is known.
     Unjudged,
+    /// What we published before these keys were revoked.
+    Revoked(Vec<String>, &'static str),
     /// Something that lets others in.
     Foreign(DocumentKind, &'static str),
     /// A page that says nothing to anybody who verifies tokens, with its content type.

@@ -168,6 +168,30 @@ async fn a_revoked_key_is_taken_out_at_once_and_told_once() {
 }
 
 #[tokio::test]
+async fn a_cache_that_still_serves_a_revoked_key_is_told_with_the_key_by_whichever_pass_sees_it() {
+    let (bench, mut federation) = Bench::ready().await;
+    bench.cluster.serve(vec![server(ISSUER, &[key("a"), key("b")])]);
+    bench.succeed(&mut federation).await;
+    let cached = bench.aws.object(JWKS).unwrap().bytes;
+    revoke(&mut federation, "a");
+    bench.succeed(&mut federation).await;
+    bench.aws.world(|world| world.swapped.insert(JWKS.to_owned(), cached));
+    let told = bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "purge the cache")
+        .await;
+    assert!(told.message.contains("revoke lists: a,"), "{}", told.message);
+    // What ends the pass early leaves the look from outside, which knows no more than the last digests.
+    bench.aws.fail("GetObject", irsa_aws::Kind::Unavailable, "down");
+    let told = bench
+        .end(&mut federation, Reason::PublicAccessBlocked, "purge the cache")
+        .await;
+    assert!(told.message.contains("revoke lists: a,"), "{}", told.message);
+    bench.aws.recover();
+    bench.aws.world(|world| world.swapped.clear());
+    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
 async fn the_only_key_is_taken_out_like_any_other_and_the_federation_says_that_nobody_gets_in() {
     let (bench, mut federation) = Bench::ready().await;
     revoke(&mut federation, "a");
