@@ -143,3 +143,11 @@ fn absent_guard_rails_allow_nothing_and_defaults_come_from_the_issuer() {
     assert_eq!(usage.default_audience, "sts.amazonaws.com");
     assert_eq!(usage.connection.region, "eu-central-1");
 }
+
+#[test]
+fn the_region_of_the_spec_goes_before_the_buckets() {
+    let mut federation = federation(&status("True"));
+    assert_eq!(connection(&federation).region, "eu-central-1");
+    federation.spec.aws.region = Some("us-gov-west-1".to_owned());
+    assert_eq!(connection(&federation).region, "us-gov-west-1");
+}

@@ -194,6 +194,21 @@ async fn a_binding_that_the_watch_has_not_shown_or_cannot_read_is_waited_for_too
 }
 
 #[tokio::test]
+async fn a_spec_that_has_become_invalid_is_removed_like_any_other() {
+    let (bench, mut federation) = Bench::ready().await;
+    edit(&mut federation, |spec| {
+        spec["signingKeys"] = json!({"additional": [{"name": "next", "publicKeyPem": "nonsense"}]});
+    });
+    bench.end(&mut federation, Reason::InvalidSpec, "[next]").await;
+    assert_eq!(bench.cleanup(&federation).await, Ok(()));
+    bench.aws.world(|world| {
+        assert_eq!(world.provider, None);
+        assert!(world.objects.is_empty(), "{:?}", world.objects.keys());
+    });
+    assert_eq!(bench.cluster.record(), None);
+}
+
+#[tokio::test]
 async fn retain_retains_everything() {
     let (bench, mut federation) = Bench::ready().await;
     edit(&mut federation, |spec| spec["deletionPolicy"] = json!("Retain"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use irsa_aws::{Kind, PublicAccessBlock};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::*;
 
@@ -89,7 +90,7 @@ async fn a_federation_does_not_move_to_another_account_and_leave_everything_behi
 }
 
 #[tokio::test]
-async fn the_younger_of_two_federations_with_one_issuer_is_refused_until_the_older_goes() {
+async fn the_younger_of_two_federations_with_one_issuer_is_refused_before_anything_is_read() {
     let mut bench = Bench::new();
     let older = federation_with(|older| {
         older["metadata"]["name"] = json!("older");
@@ -104,10 +105,43 @@ async fn the_younger_of_two_federations_with_one_issuer_is_refused_until_the_old
         None,
         "nothing to clean up"
     );
-    let mut elsewhere = older.clone();
-    elsewhere.spec.aws.account_id = Some("999999999999".to_owned());
-    know(&mut bench.federations, &elsewhere);
-    bench.succeed(&mut federation).await;
+}
+
+#[tokio::test]
+async fn an_older_federation_with_the_issuer_is_no_duplicate_in_another_account_nor_once_it_is_deleted() {
+    type Change = fn(&mut OidcFederation);
+    let older = federation_with(|older| {
+        older["metadata"]["name"] = json!("older");
+        older["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+    });
+    let changes: [(&str, Change); 5] = [
+        ("as it is", |_| ()),
+        ("deleted", |older| {
+            older.metadata.deletion_timestamp = Some(Time(Timestamp::now()));
+        }),
+        ("of another account by its spec", |older| {
+            older.spec.aws.account_id = Some("999999999999".to_owned());
+        }),
+        ("of another account as found out", |older| {
+            older.status.get_or_insert_default().account_id = Some("999999999999".to_owned());
+        }),
+        ("that takes another way to AWS", |older| {
+            let role = json!({"arn": "arn:aws:iam::999999999999:role/x"});
+            older.spec.aws.assume_role = Some(serde_json::from_value(role).unwrap());
+        }),
+    ];
+    for (what, change) in changes {
+        let mut bench = Bench::new();
+        let mut older = older.clone();
+        change(&mut older);
+        know(&mut bench.federations, &older);
+        let outcome = bench.pass(&mut federation()).await;
+        let expected = match what {
+            "as it is" => Reason::DuplicateIssuer,
+            _ => Reason::Succeeded,
+        };
+        assert_eq!(outcome.reason, expected, "{what}: {}", outcome.message);
+    }
 }
 
 #[tokio::test]
