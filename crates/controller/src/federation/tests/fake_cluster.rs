@@ -7,6 +7,7 @@ use std::{
 };
 
 use http::{Method, Request, Response, StatusCode};
+use irsa_api::OidcFederation;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
@@ -30,6 +31,8 @@ struct World {
     refusal: Option<(u16, &'static str)>,
     /// What every write of a ConfigMap is refused with.
     write_refusal: Option<(u16, &'static str)>,
+    /// The one federation that can be patched.
+    federation: Option<Value>,
     /// What a request about the API servers' addresses is answered with.
     slices: Option<u16>,
 }
@@ -145,6 +148,17 @@ impl FakeCluster {
         self.world.lock().unwrap().slices = Some(status);
     }
 
+    /// From now on the API server has this federation.
+    pub(super) fn hold(&self, federation: &OidcFederation) {
+        self.world.lock().unwrap().federation = Some(serde_json::to_value(federation).unwrap());
+    }
+
+    /// The federation as the API server has it.
+    pub(super) fn held(&self) -> OidcFederation {
+        let held = self.world.lock().unwrap().federation.clone().unwrap();
+        serde_json::from_value(held).unwrap()
+    }
+
     /// Reason and note of the events since the last time.
     pub(super) fn take_events(&self) -> Vec<(String, String)> {
         std::mem::take(&mut self.world.lock().unwrap().events)
@@ -191,6 +205,14 @@ impl World {
             let list = json!({"kind": "IamRoleBindingList", "apiVersion": "irsa-anywhere.dev/v1alpha1", "metadata": {},
                               "items": self.bindings});
             return (StatusCode::OK, list);
+        }
+        if path.starts_with("/apis/irsa-anywhere.dev/v1alpha1/oidcfederations/") {
+            let federation = self.federation.as_mut().unwrap();
+            match body.pointer("/1/value") {
+                Some(status) => federation["status"] = status.clone(),
+                None => federation["metadata"]["finalizers"] = body["metadata"]["finalizers"].clone(),
+            }
+            return (StatusCode::OK, federation.clone());
         }
         if let Some(kind) = path.strip_prefix("/apis/admissionregistration.k8s.io/") {
             return self.admission(kind);

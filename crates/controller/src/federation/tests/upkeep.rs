@@ -158,3 +158,53 @@ async fn both_kinds_of_pass_tell_when_the_documents_could_last_be_read() {
     bench.end(&mut federation, Reason::PublicAccessBlocked, "403").await;
     assert!(!read(), "what could not be read was not");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_exists_stays_as_it_is_while_the_federation_is_suspended_and_is_put_right_afterwards() {
+    let (bench, federation) = Bench::ready().await;
+    let change = |world: &mut World| world.provider.as_mut().unwrap().client_ids.insert("theirs".to_owned());
+    bench.aws.world(change);
+    bench.cluster.serve(vec![server(ISSUER, &[key("a"), key("b")])]);
+    // Not what IAM may still show after our own write.
+    tokio::time::advance(std::time::Duration::from_secs(11)).await;
+    let controller = Arc::new(bench.controller);
+    let cluster = bench.cluster;
+    let pass = async |suspend: bool, requested_at: &str| {
+        let mut federation = cluster.held();
+        if federation.spec.suspend != suspend {
+            edit(&mut federation, |spec| spec["suspend"] = json!(suspend));
+        }
+        let request = (
+            "irsa-anywhere.dev/reconcile-requested-at".to_owned(),
+            requested_at.to_owned(),
+        );
+        federation
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .extend([request]);
+        cluster.hold(&federation);
+        let object = Arc::new(Guarded(Ok(federation)));
+        reconcile(object, Arc::clone(&controller)).await.unwrap();
+        cluster.held()
+    };
+    cluster.hold(&federation);
+    for requested_at in ["one", "two"] {
+        let suspended = pass(true, requested_at).await;
+        assert_eq!(condition(&suspended, "Ready"), ("True", "Suspended"));
+        assert_eq!(condition(&suspended, "Published"), ("Unknown", "Suspended"));
+        assert_eq!(
+            suspended.status.unwrap().last_handled_reconcile_at.as_deref(),
+            Some(requested_at)
+        );
+        assert_eq!(bench.aws.take_calls(), Vec::<String>::new());
+        assert_eq!(cluster.take_writes(), Vec::<String>::new());
+    }
+    let resumed = pass(false, "three").await;
+    assert_eq!(condition(&resumed, "Ready"), ("True", "Succeeded"));
+    assert_eq!(
+        bench.aws.take_writes(),
+        [format!("PutObject {JWKS}"), "RemoveClientID".to_owned()]
+    );
+    assert_eq!(resumed.status.unwrap().published_keys, Some(2));
+}
