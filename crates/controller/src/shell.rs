@@ -14,6 +14,8 @@ mod fresh;
 mod guarded;
 mod pace;
 mod pass;
+#[cfg(test)]
+mod recorder;
 mod status;
 mod told;
 mod written;

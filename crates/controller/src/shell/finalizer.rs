@@ -88,9 +88,62 @@ impl<L: Leadership> Shell<L> {
 
 #[cfg(test)]
 mod tests {
+    use irsa_api::IamRoleBinding;
     use k8s_openapi::{api::core::v1::ConfigMap, apimachinery::pkg::apis::meta::v1::Time};
 
-    use super::*;
+    use super::{
+        super::recorder::{Recorder, refused},
+        *,
+    };
+
+    fn binding(finalizers: &[&str]) -> IamRoleBinding {
+        let object = json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": "app", "namespace": "team", "uid": "u-1", "resourceVersion": "7", "finalizers": finalizers},
+            "spec": {"serviceAccounts": [{"name": "app"}]},
+        });
+        serde_json::from_value(object).unwrap()
+    }
+
+    #[tokio::test]
+    async fn others_finalizers_are_kept_and_a_patch_holds_only_for_the_object_that_was_seen() {
+        let ours = IamRoleBinding::FINALIZER;
+        let recorder = Recorder::answering(200, json!({"metadata": {"name": "app"}}));
+        let shell = recorder.shell();
+        shell.ensure_finalizer(&binding(&[ours])).await.unwrap();
+        assert_eq!(recorder.take(), [], "it is there");
+        shell
+            .ensure_finalizer(&binding(&["a.example/x", "b.example/y"]))
+            .await
+            .unwrap();
+        shell
+            .remove_finalizer(&binding(&["a.example/x", ours, "b.example/y"]))
+            .await
+            .unwrap();
+        let patch = |finalizers: &[&str]| {
+            let path = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app";
+            let body = json!({"metadata": {"finalizers": finalizers, "resourceVersion": "7"}});
+            (path.to_owned(), body)
+        };
+        assert_eq!(
+            recorder.take(),
+            [
+                patch(&["a.example/x", "b.example/y", ours]),
+                patch(&["a.example/x", "b.example/y"])
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_lost_race_is_no_success_and_an_object_that_is_gone_needs_no_finalizer_taken_off() {
+        let binding = binding(&[IamRoleBinding::FINALIZER]);
+        for (code, is_fine) in [(409, false), (404, true)] {
+            let shell = Recorder::answering(code, refused(code, "")).shell();
+            assert_eq!(shell.remove_finalizer(&binding).await.is_ok(), is_fine, "{code}");
+        }
+        let shell = Recorder::answering(409, refused(409, "")).shell();
+        assert!(shell.ensure_finalizer(&self::binding(&[])).await.is_err());
+    }
 
     #[test]
     fn force_counts_against_what_stays_and_against_the_rest_after_a_while() {

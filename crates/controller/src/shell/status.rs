@@ -141,3 +141,97 @@ fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
 fn find(conditions: &[outcome::Condition], kind: ConditionType) -> Option<&outcome::Condition> {
     conditions.iter().find(|condition| condition.kind == kind.as_str())
 }
+
+#[cfg(test)]
+mod tests {
+    use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+    use irsa_core::refusal::Refusal;
+    use serde_json::Value;
+
+    use super::{
+        super::recorder::{Recorder, refused},
+        *,
+    };
+    use crate::{kube_errors::refusal, leadership::OnlyReplica};
+
+    const INTERVAL: Duration = Duration::from_mins(10);
+
+    fn object() -> Value {
+        json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": "app", "namespace": "team", "uid": "u-1", "resourceVersion": "7", "generation": 3},
+            "spec": {"serviceAccounts": [{"name": "app"}]},
+        })
+    }
+
+    async fn conclude(shell: &Shell<OnlyReplica>) -> Result<(), PassError> {
+        let binding: IamRoleBinding = serde_json::from_value(object()).unwrap();
+        let outcome = Outcome::new(Reason::Succeeded, "done");
+        shell
+            .conclude(&binding, &outcome, IamRoleBindingStatus::default(), INTERVAL)
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_status_is_written_to_the_object_that_it_speaks_of_or_to_none() {
+        let recorder = Recorder::answering(200, object());
+        conclude(&recorder.shell()).await.unwrap();
+        let requests = recorder.take();
+        let path = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
+        assert_eq!(requests[0].0, path);
+        let steps = requests[0].1.as_array().unwrap();
+        assert_eq!(steps[0], json!({"op": "test", "path": "/metadata/uid", "value": "u-1"}));
+        assert_eq!((&steps[1]["op"], &steps[1]["path"]), (&json!("add"), &json!("/status")));
+        assert_eq!(steps[1]["value"]["observedGeneration"], 3);
+        assert_eq!(steps.len(), 2);
+        assert!(
+            requests[1].1["reason"] == "Ready",
+            "and the event after it: {requests:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_status_of_an_object_that_was_made_anew_is_not_written_and_nothing_is_told_of_it() {
+        // What a kube-apiserver says of a `test` that does not hold.
+        let answer = refused(422, "the server rejected our request due to an error in our request");
+        let recorder = Recorder::answering(422, answer);
+        let failed = conclude(&recorder.shell()).await.unwrap_err();
+        let PassError::Kubernetes { source, .. } = failed else {
+            panic!("{failed}");
+        };
+        assert_eq!(refusal(&source), Refusal::Raced);
+        assert_eq!(recorder.take().len(), 1, "the patch and no event");
+    }
+
+    #[tokio::test]
+    async fn events_tell_of_ready_when_it_turns_and_of_nothing_that_is_not_known() {
+        let recorder = Recorder::answering(200, object());
+        let shell = recorder.shell();
+        let mut binding: IamRoleBinding = serde_json::from_value(object()).unwrap();
+        // What each pass ends with, and the event after it.
+        let passes: [(Reason, &str, &[&str]); 10] = [
+            (Reason::Progressing, "it has begun", &[]),
+            (Reason::AccessDenied, "no", &["NotReady"]),
+            (Reason::AccessDenied, "no, in other words", &[]),
+            (Reason::QuotaExceeded, "full", &["NotReady"]),
+            (Reason::Succeeded, "done", &["Ready"]),
+            (Reason::Succeeded, "done again", &[]),
+            (Reason::Suspended, "asleep", &[]),
+            (Reason::InvalidSpec, "nonsense", &["NotReady"]),
+            (Reason::Propagating, "soon", &[]),
+            (Reason::Succeeded, "done", &["Ready"]),
+        ];
+        for (number, (reason, message, expected)) in passes.into_iter().enumerate() {
+            let outcome = Outcome::new(reason, message);
+            let status = binding.status.clone().unwrap_or_default();
+            shell.conclude(&binding, &outcome, status, INTERVAL).await.unwrap();
+            let requests = recorder.take();
+            if let Some(status) = requests.first().and_then(|(_, patch)| patch.pointer("/1/value")) {
+                binding.status = serde_json::from_value(status.clone()).unwrap();
+            }
+            let told = requests.iter().filter_map(|(_, body)| body["reason"].as_str());
+            let told: Vec<&str> = told.collect();
+            assert_eq!(told, expected, "{number}: {reason:?}");
+        }
+    }
+}
