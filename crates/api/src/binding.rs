@@ -93,7 +93,8 @@ pub struct IamRoleBindingSpec {
     pub policies: RolePolicies,
     /// What is done to the ServiceAccounts. `Annotate`: those that exist get the annotations and the label that have
     /// their pods injected. `Create`: as Annotate, and those that are missing are created. `None`: nothing, the pods
-    /// configure themselves.
+    /// configure themselves; what was put on them before for injection is taken off. One that was created is never deleted
+    /// while it is named here, whatever this says: it goes when it is named no more, or with this object.
     #[serde(default)]
     pub service_account_mode: ServiceAccountMode,
     /// What the ServiceAccounts that are created carry beside, only with `serviceAccountMode: Create`. It is kept up: what

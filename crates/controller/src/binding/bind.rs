@@ -57,7 +57,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let bound: BTreeSet<String> = desired.keys().cloned().collect();
         let before = bound_before(binding);
         for name in before.difference(&bound) {
-            trouble = first_of(trouble, self.unbind_account(binding, &api, name, &role_arn).await);
+            // With mode `None` it is named and not bound: nothing is done to it, so it is not deleted either.
+            let named = binding
+                .spec
+                .service_accounts
+                .iter()
+                .any(|account| account.name == *name);
+            let unbound = self.unbind_account(binding, &api, name, &role_arn, named).await;
+            trouble = first_of(trouble, unbound);
         }
         // Whoever was annotated and is not let in any more, or may still have to be undone, is not forgotten.
         let left = subjects_before(binding).into_iter();
@@ -188,13 +195,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .await;
     }
 
-    /// Takes what this binding did off a ServiceAccount.
+    /// Takes what this binding did off a ServiceAccount; one that it made goes, unless it is still `named`.
     pub(super) async fn unbind_account(
         &self,
         binding: &IamRoleBinding,
         api: &Api<ServiceAccount>,
         name: &str,
         role_arn: &str,
+        named: bool,
     ) -> Result<(), Halt> {
         self.memory
             .release_account(&binding.namespace().unwrap_or_default(), name);
@@ -202,7 +210,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .await
             .map_err(|error| kubernetes_halt("read", name, error))?;
         let Some(account) = observed else { return Ok(()) };
-        let (action, undone) = match account.removal(&binding.name_any(), role_arn) {
+        let (action, undone) = match account.removal(&binding.name_any(), role_arn, named) {
             AccountRemoval::Nothing => return Ok(()),
             AccountRemoval::Clear(left) => {
                 let _permit = self.permit()?;

@@ -137,7 +137,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let in_spec = binding.spec.service_accounts.iter().map(|account| account.name.clone());
         let names: BTreeSet<String> = bound_before(binding).into_iter().chain(in_spec).collect();
         for name in names {
-            self.unbind_account(binding, &api, &name, &role_arn).await?;
+            self.unbind_account(binding, &api, &name, &role_arn, false).await?;
         }
         Ok(())
     }

@@ -274,6 +274,48 @@ async fn a_created_account_goes_with_its_binding_unless_others_use_it() {
     }
 }
 
+/// Pods of a ServiceAccount that is gone cannot be started.
+#[tokio::test]
+async fn a_created_account_stays_while_it_is_named_whatever_the_mode_and_goes_with_its_binding() {
+    for unnamed in [false, true] {
+        let bench = Bench::new();
+        let mut binding = binding_with(|binding| {
+            binding["spec"]["serviceAccountMode"] = json!("Create");
+            binding["spec"]["serviceAccountTemplate"] = json!({"labels": {"team": "payments"}});
+        });
+        bench.succeed(&mut binding).await;
+        bench.kubernetes.take_writes();
+        edit(&mut binding, |spec| {
+            spec["serviceAccountMode"] = json!("None");
+            drop(spec.as_object_mut().unwrap().remove("serviceAccountTemplate"));
+        });
+        bench.succeed(&mut binding).await;
+        let account = bench.kubernetes.account("app").expect("it was deleted");
+        assert_eq!(account["metadata"]["annotations"], json!({}));
+        let left = json!({"team": "payments", "irsa-anywhere.dev/binding": "app"});
+        assert_eq!(account["metadata"]["labels"], left);
+        assert_eq!(bench.kubernetes.take_writes(), ["PATCH app"]);
+        bench.succeed(&mut binding).await;
+        assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new(), "once");
+
+        for mode in ["Create", "Annotate", "None"] {
+            edit(&mut binding, |spec| spec["serviceAccountMode"] = json!(mode));
+            bench.succeed(&mut binding).await;
+            let writes = bench.kubernetes.take_writes();
+            assert!(writes.iter().all(|write| write == "PATCH app"), "{mode}: {writes:?}");
+        }
+        if unnamed {
+            edit(&mut binding, |spec| {
+                spec["serviceAccounts"] = json!([{"name": "another"}])
+            });
+            bench.succeed(&mut binding).await;
+        } else {
+            assert_eq!(bench.cleanup(&binding).await, Ok(()));
+        }
+        assert_eq!(bench.kubernetes.account("app"), None);
+    }
+}
+
 #[tokio::test]
 async fn a_cleanup_that_aws_refuses_waits_until_it_is_forced_and_says_what_was_left() {
     let (bench, mut binding) = bound().await;

@@ -97,7 +97,7 @@ pub enum AccountRemoval {
     Clear(AccountFields),
     /// Remove our keys, whoever else owns them: the ServiceAccount was restored with them.
     Strip,
-    /// Delete it: we created it and nobody else uses it.
+    /// Delete it: we created it, nobody else uses it, and the binding does not name it any more.
     Delete,
 }
 
@@ -230,22 +230,35 @@ impl Account {
             && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
     }
 
-    /// How to undo what `binding` did when the ServiceAccount got `role_arn`.
+    /// How to undo what `binding` did when the ServiceAccount got `role_arn`. One that it still names (`named`) stays, with the
+    /// label that says who made it: its pods run on, and it goes with the binding later.
     ///
     /// All bindings apply as one field manager, so the ARN tells whose fields these are: another binding that has taken
     /// over the ServiceAccount keeps them.
-    pub fn removal(&self, binding: &str, role_arn: &str) -> AccountRemoval {
-        let present = self.annotations.get(EKS_ROLE_ARN);
-        if !self.owns_annotation(EKS_ROLE_ARN) || present.is_none_or(|present| present != role_arn) {
+    pub fn removal(&self, binding: &str, role_arn: &str, named: bool) -> AccountRemoval {
+        let owned = self.owns_annotation(EKS_ROLE_ARN);
+        let bound = owned
+            && self
+                .annotations
+                .get(EKS_ROLE_ARN)
+                .is_some_and(|present| present == role_arn);
+        let made = self.is_created_by(binding);
+        // One that was made and is bound no more was left because it was still named.
+        let left_before = made && !named && !owned;
+        if !bound && !left_before {
             return AccountRemoval::Nothing;
         }
-        if self.is_created_by(binding) && !self.shared {
-            AccountRemoval::Delete
-        } else if self.owns_annotation(RESTORED) {
-            AccountRemoval::Strip
-        } else {
-            AccountRemoval::Clear(self.left_by_template())
+        if made && !named && !self.shared {
+            return AccountRemoval::Delete;
         }
+        if self.owns_annotation(RESTORED) {
+            return AccountRemoval::Strip;
+        }
+        let mut left = self.left_by_template();
+        if made && named {
+            left.labels.insert(OWNER_LABEL.to_owned(), binding.to_owned());
+        }
+        AccountRemoval::Clear(left)
     }
 
     /// What is ours and not there for injection.

@@ -1,7 +1,8 @@
+mod removal;
+mod template;
+
 use super::*;
 use crate::vocabulary::{INJECT_LABEL_MANUAL, POD_REGION, POD_STS_REGIONAL_ENDPOINTS};
-
-mod template;
 
 const ARN: &str = "arn:aws:iam::123456789012:role/irsa/x/app";
 
@@ -117,7 +118,7 @@ fn what_was_restored_with_another_clusters_role_is_taken_over_and_confirmed_once
             shared: true,
             ..taken
         };
-        assert_eq!(shared.removal("app", ARN), AccountRemoval::Strip);
+        assert_eq!(shared.removal("app", ARN, false), AccountRemoval::Strip);
     }
 }
 
@@ -325,31 +326,23 @@ fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left
     assert_eq!(desired(false).plan(Some(&by_hand)), conflict);
 }
 
-#[test]
-fn only_what_this_binding_did_is_undone() {
-    assert_eq!(applied().removal("app", ARN), clear());
-    assert_eq!(applied().removal("app", "another role"), AccountRemoval::Nothing);
-    let mut taken_over = applied();
-    taken_over.ours.clear();
-    assert_eq!(taken_over.removal("app", ARN), AccountRemoval::Nothing);
-    let mut bare = applied();
-    bare.annotations.clear();
-    assert_eq!(bare.removal("app", ARN), AccountRemoval::Nothing);
+fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount {
+    let entry = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let labels = labels.iter().map(entry).collect();
+    let annotations = BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]);
+    DesiredAccount {
+        template: AccountTemplate::new(&labels, &annotations, automount).unwrap(),
+        ..desired(true)
+    }
 }
 
-#[test]
-fn an_account_is_deleted_only_when_we_made_it_and_nobody_else_uses_it() {
-    assert_eq!(created().removal("app", ARN), AccountRemoval::Delete);
-    assert_eq!(
-        Account {
-            shared: true,
-            ..created()
-        }
-        .removal("app", ARN),
-        clear()
-    );
-    assert_eq!(created().removal("other", ARN), clear());
-    let mut labelled_by_hand = applied();
-    labelled_by_hand.labels.insert(OWNER_LABEL.to_owned(), "app".to_owned());
-    assert_eq!(labelled_by_hand.removal("app", ARN), clear());
+/// What `desired` makes, and confirms.
+fn made(desired: &DesiredAccount) -> Account {
+    let AccountPlan::Create(fields) = desired.plan(None) else {
+        panic!("not created")
+    };
+    let AccountPlan::Apply(fields) = desired.plan(Some(&after(fields))) else {
+        panic!("not confirmed")
+    };
+    after(fields)
 }

@@ -1,27 +1,6 @@
-//! What ServiceAccounts carry that a binding creates.
+//! What the ServiceAccounts carry that a binding made.
 
 use super::*;
-
-fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount {
-    let entry = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    let labels = labels.iter().map(entry).collect();
-    let annotations = BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]);
-    DesiredAccount {
-        template: AccountTemplate::new(&labels, &annotations, automount).unwrap(),
-        ..desired(true)
-    }
-}
-
-/// What `desired` makes, and confirms.
-fn made(desired: &DesiredAccount) -> Account {
-    let AccountPlan::Create(fields) = desired.plan(None) else {
-        panic!("not created")
-    };
-    let AccountPlan::Apply(fields) = desired.plan(Some(&after(fields))) else {
-        panic!("not confirmed")
-    };
-    after(fields)
-}
 
 #[test]
 fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
@@ -134,23 +113,4 @@ fn who_keeps_another_value_of_the_template_keeps_it_and_nothing_else_waits_for_h
         (field, manager.as_str()),
         (AccountField::Automount, "before-first-apply")
     );
-}
-
-#[test]
-fn what_others_use_too_keeps_its_template_when_the_binding_goes() {
-    let account = made(&templated(&[("team", "payments")], Some(false)));
-    assert_eq!(account.removal("app", ARN), AccountRemoval::Delete);
-    let shared = Account {
-        shared: true,
-        ..account
-    };
-    let AccountRemoval::Clear(left) = shared.removal("app", ARN) else {
-        panic!("not cleared")
-    };
-    let expected = AccountFields {
-        annotations: BTreeMap::from([("example.com/owner".to_owned(), "team".to_owned())]),
-        labels: BTreeMap::from([("team".to_owned(), "payments".to_owned())]),
-        automount: Some(false),
-    };
-    assert_eq!(left, expected);
 }
