@@ -130,7 +130,8 @@ impl Default for BindingRules {
 pub struct AllowedNamespaces {
     /// `All`: every namespace. `Selector`: those whose labels match `selector`.
     pub from: NamespacesFrom,
-    /// Labels of the namespaces, with `from: Selector`. Whoever may label a namespace may let it in.
+    /// Labels of the namespaces, with `from: Selector`. Whoever may label a namespace may let it in. One that selects nothing
+    /// is refused, and lets no namespace in where it is stored already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::label_selector")]
     pub selector: Option<LabelSelector>,

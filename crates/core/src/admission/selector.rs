@@ -1,8 +1,9 @@
-//! Label selectors, with Kubernetes' meaning.
+//! Label selectors, with Kubernetes' meaning but for one: what selects nothing lets nobody in, where Kubernetes lets in all.
 
 use super::Labels;
 
-/// A label selector: everything in it must hold, and an empty one holds for all.
+/// A label selector: everything in it must hold, and an empty one holds for nothing, as everything absent is refused. The
+/// CRD refuses an empty one; one that was stored under an older CRD is still there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct LabelSelector {
     /// Labels that must be there with these values.
@@ -53,9 +54,12 @@ impl Operator {
 impl LabelSelector {
     /// Whether `labels` meet every requirement.
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.match_labels
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(value))
+        let selects = !self.match_labels.is_empty() || !self.match_expressions.is_empty();
+        selects
+            && self
+                .match_labels
+                .iter()
+                .all(|(key, value)| labels.get(key) == Some(value))
             && self
                 .match_expressions
                 .iter()
@@ -136,6 +140,13 @@ mod tests {
         assert!(!selector.matches(&labels(&[("irsa", "yes")])));
         assert!(!selector.matches(&labels(&[("irsa", "yes"), ("env", "test")])));
         assert!(!selector.matches(&labels(&[("irsa", "yes"), ("env", "prod"), ("blocked", "")])));
-        assert!(LabelSelector::default().matches(&Labels::new()));
+    }
+
+    /// Where the CRD is an old one, nothing stands before it: `selector: {}` must not let everybody in.
+    #[test]
+    fn one_that_selects_nothing_lets_nobody_in() {
+        for on in [&[][..], &[("team", "a")][..]] {
+            assert!(!LabelSelector::default().matches(&labels(on)));
+        }
     }
 }
