@@ -1,3 +1,5 @@
+//! IamRoleBindings that the API server takes, and those that it refuses with the fix.
+
 use serde_json::{Value, json};
 
 use crate::bench::{Row, binding, check, check_changes};
@@ -18,13 +20,13 @@ fn template(template: Value) -> Value {
     json!({"spec": {"serviceAccountMode": "Create", "serviceAccountTemplate": template}})
 }
 
-#[tokio::test]
-async fn a_binding_is_taken_or_refused_with_the_fix() {
+/// Every row of one binding.
+pub(crate) fn offers() -> Vec<Row> {
     let sixteen: Vec<String> = (0..16).map(|n| format!("app-{n}")).collect();
     let seventeen: Vec<String> = (0..17).map(|n| format!("app-{n}")).collect();
     let names = |names: &[String]| accounts(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let document = json!({"Version": "2012-10-17", "Statement": []});
-    let rows: Vec<Row> = vec![
+    vec![
         ("the least", json!({}), None),
         ("16 accounts", names(&sixteen), None),
         ("17 accounts", names(&seventeen), Some("serviceAccounts")),
@@ -45,6 +47,16 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             "with slash",
             accounts(&["other/app"]),
             Some("no wildcard and no namespace"),
+        ),
+        (
+            "what the proof needs",
+            accounts(&["irsa-anywhere-canary"]),
+            Some("must not be irsa-anywhere-canary"),
+        ),
+        (
+            "almost what the proof needs",
+            accounts(&["irsa-anywhere-canary2"]),
+            None,
         ),
         ("capitals", accounts(&["App"]), Some("lower-case letters")),
         (
@@ -83,6 +95,16 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             "ownership tag",
             role(json!({"tags": {"irsa-anywhere.dev/name": "x"}})),
             Some("reserved"),
+        ),
+        (
+            "tag with an asterisk",
+            role(json!({"tags": {"team": "*"}})),
+            Some("spec.role.tags must have keys of 1 to 128 and values"),
+        ),
+        (
+            "a tag's longest key and value",
+            role(json!({"tags": {"k".repeat(128): "v".repeat(256)}})),
+            None,
         ),
         ("tag", role(json!({"tags": {"team": "a"}})), None),
         (
@@ -125,6 +147,17 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             policies(json!({"inline": [{"name": "a", "document": "{}"}]})),
             Some("document"),
         ),
+        (
+            "name of 63 characters",
+            json!({"metadata": {"name": "a".repeat(63)}}),
+            None,
+        ),
+        (
+            "name of 64 characters",
+            json!({"metadata": {"name": "a".repeat(64)}}),
+            Some("metadata.name must have at most 63 characters: it becomes a label's value"),
+        ),
+        ("role name of 64", role(json!({"name": "a".repeat(64)})), None),
         ("role to adopt", role(json!({"adopt": "IfTagged"})), None),
         (
             "somebody else's role",
@@ -192,6 +225,16 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             Some("annotations must have keys such as"),
         ),
         (
+            "a template with a label that is none",
+            template(json!({"labels": {"a b": "x"}})),
+            Some("labels must have keys such as"),
+        ),
+        (
+            "a template with the longest key and value",
+            template(json!({"labels": {format!("example.com/{}", "k".repeat(63)): "v".repeat(63)}})),
+            None,
+        ),
+        (
             "a template with a label's value that is none",
             template(json!({"labels": {"team": "a b"}})),
             Some("labels must have values of up to 63"),
@@ -221,15 +264,12 @@ async fn a_binding_is_taken_or_refused_with_the_fix() {
             json!({"spec": {"verify": "Never"}}),
             None,
         ),
-    ];
-    check(binding, rows).await;
+    ]
 }
 
-#[tokio::test]
-async fn what_names_the_role_cannot_change() {
-    let mut stored = binding();
-    stored["metadata"]["name"] = json!("immutable");
-    let rows: Vec<Row> = vec![
+/// Changes of what is stored.
+pub(crate) fn changes() -> Vec<Row> {
+    vec![
         (
             "federation",
             json!({"spec": {"federationRef": {"name": "other"}}}),
@@ -246,6 +286,17 @@ async fn what_names_the_role_cannot_change() {
             Some("spec.existingRole cannot be added or removed"),
         ),
         ("accounts", accounts(&["a", "b"]), None),
-    ];
-    check_changes(&stored, rows).await;
+    ]
+}
+
+#[tokio::test]
+async fn a_binding_is_taken_or_refused_with_the_fix() {
+    check(binding, offers()).await;
+}
+
+#[tokio::test]
+async fn what_names_the_role_cannot_change() {
+    let mut stored = binding();
+    stored["metadata"]["name"] = json!("immutable");
+    check_changes(&stored, changes()).await;
 }

@@ -33,6 +33,57 @@ async fn explain_reads_like_documentation() {
     }
 }
 
+/// The heads of a table that kubectl prints.
+fn heads(table: &str) -> Vec<&str> {
+    let first = table.lines().next().unwrap_or_default();
+    let heads = first.split("  ").map(str::trim).filter(|head| !head.is_empty());
+    heads.collect()
+}
+
+#[tokio::test]
+async fn kubectl_lists_both_kinds_by_their_category_and_short_names_in_the_promised_columns() {
+    let plane = plane().await;
+    for mut object in [federation(), binding()] {
+        object["metadata"]["name"] = "listed".into();
+        let reply = create(&plane, &object).await;
+        assert!(reply.is_success(), "{}", reply.message());
+    }
+    let get = async |arguments: &[&str]| {
+        let arguments = [&["get"], arguments].concat();
+        let printed = plane.kubectl(&arguments).await.unwrap();
+        assert!(printed.success, "{arguments:?}: {}", printed.stderr);
+        printed.stdout
+    };
+    let all = get(&["irsa", "-A", "-o", "name"]).await;
+    for name in [
+        "oidcfederation.irsa-anywhere.dev/listed",
+        "iamrolebinding.irsa-anywhere.dev/listed",
+    ] {
+        assert!(all.lines().any(|line| line == name), "{all}");
+    }
+    let table = get(&["oidcfed", "listed"]).await;
+    assert_eq!(heads(&table), ["NAME", "READY", "ISSUER", "KEYS", "STATUS", "AGE"]);
+    let table = get(&["oidcfed", "listed", "-o", "wide"]).await;
+    let wide = [
+        "NAME", "READY", "ISSUER", "PROVIDER", "KEYS", "STATUS", "MESSAGE", "AGE",
+    ];
+    assert_eq!(heads(&table), wide);
+    let table = get(&["irb", "listed"]).await;
+    let columns = ["NAME", "READY", "ROLE ARN", "SERVICE ACCOUNTS", "STATUS", "AGE"];
+    assert_eq!(heads(&table), columns);
+    let table = get(&["irb", "listed", "-o", "wide"]).await;
+    let wide = [
+        "NAME",
+        "READY",
+        "ROLE ARN",
+        "SERVICE ACCOUNTS",
+        "STATUS",
+        "MESSAGE",
+        "AGE",
+    ];
+    assert_eq!(heads(&table), wide);
+}
+
 #[test]
 fn every_field_has_a_description() {
     for crd in irsa_api::custom_resource_definitions().unwrap() {

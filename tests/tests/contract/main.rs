@@ -11,3 +11,4 @@ mod bench;
 mod binding;
 mod crds;
 mod federation;
+mod rules;
