@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use irsa_core::{compare, naming::Tags, trust};
-use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::sync::Semaphore;
 
 use super::*;
@@ -198,10 +197,7 @@ async fn a_hung_endpoint_holds_a_forced_deletion_for_a_while_and_not_for_ever() 
     binding.metadata.deletion_timestamp = deleted(6);
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     assert_eq!(bench.kubernetes.take_events()[0].0, "Abandoned");
-    let mut registry = Registry::default();
-    bench.controller.shell.metrics.register(&mut registry);
-    let mut text = String::new();
-    encode(&mut text, &registry).unwrap();
+    let text = bench.metrics();
     assert!(text.contains(r#"abandoned_total{kind="binding"} 1"#), "{text}");
     assert!(text.contains(r#"abandoned_total{kind="federation"} 0"#), "{text}");
 }

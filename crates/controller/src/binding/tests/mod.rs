@@ -32,6 +32,7 @@ use kube::{
         watcher::Event,
     },
 };
+use prometheus_client::{encoding::text::encode, registry::Registry};
 use serde_json::{Value, json};
 
 use self::{
@@ -147,6 +148,15 @@ impl<L: Leadership> Bench<L> {
         self.controller
             .federations
             .observe(&serde_json::from_value(federation).unwrap());
+    }
+
+    /// The registry's text.
+    fn metrics(&self) -> String {
+        let mut registry = Registry::default();
+        self.controller.shell.metrics.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
     }
 
     /// So much time passes that IAM shows every change that was made so far.

@@ -78,6 +78,23 @@ async fn whatever_somebody_changes_on_the_role_is_put_back_and_named() {
         assert_eq!(events.len(), 1, "{events:?}");
         assert_eq!(events[0].0, "DriftRepaired");
         assert!(events[0].2.contains(named), "{}", events[0].2);
+        // An alert hangs on it.
+        for _ in 0..2 {
+            let metrics = bench.metrics();
+            let repairs: Vec<&str> = metrics
+                .lines()
+                .filter(|line| line.starts_with("drift_repaired_total"))
+                .collect();
+            assert!(
+                repairs.contains(&r#"drift_repaired_total{kind="binding"} 1"#),
+                "{named}: {repairs:?}"
+            );
+            assert!(
+                repairs.contains(&r#"drift_repaired_total{kind="federation"} 0"#),
+                "{named}: {repairs:?}"
+            );
+            bench.succeed(&mut binding).await;
+        }
     }
 }
 

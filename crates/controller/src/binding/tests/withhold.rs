@@ -1,8 +1,13 @@
 //! Roles that guard-rails no longer allow, and tenants who would keep them.
 
+use std::time::Duration;
+
+use futures::channel::mpsc::unbounded;
 use irsa_core::{compare, trust};
+use tokio::time::sleep;
 
 use super::*;
+use crate::binding::{inventory::keep, watch::Waker};
 
 /// An edit and the reason that it is refused for.
 type Break = (fn(&mut Value), Reason);
@@ -116,6 +121,40 @@ async fn a_suspended_role_that_was_changed_a_moment_ago_is_judged_again_once_iam
     let report = bench.controller.suspended(&binding).await.unwrap();
     assert_eq!(report.outcome.reason, Reason::PolicyNotAllowed);
     assert!(is_closed(&bench));
+}
+
+/// What docs/tenants.md says of a change in AWS: "of suspended bindings too".
+#[tokio::test(start_paused = true)]
+async fn what_somebody_attaches_to_a_suspended_role_wakes_its_binding_within_an_interval_and_closes_it() {
+    let (mut bench, mut binding) = bound(|_| ()).await;
+    edit(&mut binding, |spec| spec["suspend"] = json!(true));
+    for event in [Event::Init, Event::InitApply(guarded(&binding)), Event::InitDone] {
+        bench.siblings.apply_watcher_event(&event);
+    }
+    let (wake, mut woken) = unbounded();
+    let waker = Waker::over(bench.controller.siblings.clone(), wake);
+    let watch = async {
+        sleep(Duration::from_mins(3)).await;
+        assert!(bench.controller.suspended(&binding).await.is_none());
+        assert!(woken.try_recv().is_err(), "nothing has changed yet");
+        bench.aws.tamper(ROLE, |stored| {
+            stored
+                .attached
+                .insert("arn:aws:iam::aws:policy/AdministratorAccess".to_owned());
+        });
+        sleep(Duration::from_mins(10)).await;
+        let names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
+            .map(|one| one.name)
+            .collect();
+        assert_eq!(names, ["app"]);
+        let report = bench.controller.suspended(&binding).await.unwrap();
+        assert_eq!(report.outcome.reason, Reason::PolicyNotAllowed);
+        assert!(is_closed(&bench));
+    };
+    tokio::select! {
+        () = watch => {}
+        () = keep(&bench.controller, &waker) => {}
+    }
 }
 
 #[tokio::test]
