@@ -46,7 +46,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Report, Shell, clean_up, in_time, reconcile},
+    shell::{Cleanup, Guarded, Report, Shell, clean_up, in_time, reconcile},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";
