@@ -44,7 +44,8 @@ pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
     for entry in metadata.managed_fields.iter().flatten() {
         let manager = entry.manager.as_deref().unwrap_or_default();
         let fields = owned_fields(entry);
-        if manager == SERVICE_ACCOUNT_FIELD_MANAGER {
+        // What was not applied is another manager's to server-side apply, whatever name it came under.
+        if manager == SERVICE_ACCOUNT_FIELD_MANAGER && entry.operation.as_deref() == Some("Apply") {
             account.ours.extend(fields);
         } else {
             account.shared |= owns_anything(entry);
@@ -235,5 +236,21 @@ mod tests {
         assert!(!read_from(&json!([ours])).shared);
         assert!(!read_from(&json!([ours, entry("kubectl-create", &json!({}))])).shared);
         assert!(read_from(&json!([ours, entry("kubelet", &json!({"f:imagePullSecrets": {}}))])).shared);
+    }
+
+    #[test]
+    fn what_came_under_our_name_and_was_not_applied_is_somebody_elses() {
+        let fields = json!({"f:metadata": {"f:labels": {"f:team": {}}}});
+        let account = read_from(&json!([{
+            "manager": SERVICE_ACCOUNT_FIELD_MANAGER, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields,
+        }]));
+        assert!(account.ours.is_empty() && account.shared);
+        assert_eq!(
+            account.theirs,
+            BTreeMap::from([(
+                AccountField::Label("team".to_owned()),
+                SERVICE_ACCOUNT_FIELD_MANAGER.to_owned()
+            )])
+        );
     }
 }

@@ -14,6 +14,18 @@ use crate::{
     kube_errors::{self, CLUSTER_ROLE},
 };
 
+/// The quota on a trust policy as IAM names it in a refusal.
+const TRUST_QUOTA: &str = "ACLSizePerRole";
+
+/// Whether the quota that a step met is the trust policy's: a creation may meet the account's number of roles, too.
+fn is_of_trust(step: &BindingStep, error: &AwsError) -> bool {
+    match step {
+        BindingStep::UpdateTrust { .. } => true,
+        BindingStep::CreateRole { .. } => error.message.contains(TRUST_QUOTA),
+        _ => false,
+    }
+}
+
 /// A call that failed for a reason that has nothing to do with what it was about.
 pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
     let message = match error.kind() {
@@ -90,8 +102,10 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
             Reason::InvalidSpec,
             format!("AWS refuses the trust policy of role {role}: {error}."),
         ),
-        (Kind::LimitExceeded, BindingStep::UpdateTrust { .. }) => {
-            let message = format!("The trust policy is over the account's quota; bind fewer ServiceAccounts: {error}.");
+        (Kind::LimitExceeded, step) if is_of_trust(step, error) => {
+            let message = format!(
+                "The trust policy is over the account's quota; bind fewer ServiceAccounts, or lower the operator's --trust-policy-quota to it: {error}."
+            );
             (Reason::TrustPolicyTooLarge, message)
         }
         (Kind::DeleteConflict, BindingStep::DeleteRole) => {
@@ -112,7 +126,7 @@ pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -
     let remedy = if action == "create" {
         "give it by spec.serviceAccountTemplate what that rule asks for"
     } else {
-        "have the ServiceAccount meet that rule"
+        "have the ServiceAccount meet that rule; one that this binding made, by spec.serviceAccountTemplate"
     };
     let request = Request {
         action,
@@ -125,7 +139,7 @@ pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -
 
 #[cfg(test)]
 mod tests {
-    use irsa_core::naming::PolicyArn;
+    use irsa_core::naming::{PolicyArn, Tags};
 
     use super::*;
 
@@ -176,6 +190,24 @@ mod tests {
             (Reason::FederationNotReady, ConditionType::RoleSynced)
         );
         assert!(halt.message.contains("arn:b"), "{}", halt.message);
+    }
+
+    #[test]
+    fn a_creation_tells_the_quota_of_its_trust_policy_from_that_of_roles() {
+        let create = BindingStep::CreateRole {
+            path: String::new(),
+            trust: String::new(),
+            tags: Tags::new(),
+            boundary: None,
+            description: String::new(),
+            max_session_seconds: 3600,
+        };
+        let reason = |quota: &str| {
+            let message = format!("Cannot exceed quota for {quota}: 1");
+            refusal(Kind::LimitExceeded, &message, &create).reason
+        };
+        assert_eq!(reason("ACLSizePerRole"), Reason::TrustPolicyTooLarge);
+        assert_eq!(reason("RolesPerAccount"), Reason::QuotaExceeded);
     }
 
     #[test]

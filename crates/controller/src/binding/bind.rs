@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{Account, AccountField, AccountFields, AccountPlan, AccountRemoval, DesiredAccount},
+    plan::binding::{Account, AccountField, AccountFields, AccountPlan, DesiredAccount},
     vocabulary::{ConditionType, EKS_ROLE_ARN, EventReason, Reason},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -56,6 +56,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let bound: BTreeSet<String> = desired.keys().cloned().collect();
         let before = bound_before(binding);
+        // What it was annotated with, which a change of spec.existingRole has left behind.
+        let annotated_with = binding.status.as_ref().and_then(|status| status.role_arn.clone());
+        let annotated_with = annotated_with.unwrap_or_else(|| role_arn.clone());
+        let mut still_bound = bound.clone();
         for name in before.difference(&bound) {
             // With mode `None` it is named and not bound: nothing is done to it, so it is not deleted either.
             let named = binding
@@ -63,13 +67,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 .service_accounts
                 .iter()
                 .any(|account| account.name == *name);
-            let unbound = self.unbind_account(binding, &api, name, &role_arn, named).await;
+            let unbound = self.unbind_account(binding, &api, name, &annotated_with, named).await;
+            if unbound.is_err() {
+                still_bound.insert(name.clone());
+            }
             trouble = first_of(trouble, unbound);
         }
-        // Whoever was annotated and is not let in any more, or may still have to be undone, is not forgotten.
+        // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
         let left = subjects_before(binding).into_iter();
-        let left =
-            left.filter(|subject| trouble.is_some() || account_of(subject).is_some_and(|name| bound.contains(name)));
+        let left = left.filter(|subject| account_of(subject).is_some_and(|name| still_bound.contains(name)));
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         progress.status.subjects = subjects.into_iter().collect();
         if let Some(halt) = trouble {
@@ -78,12 +84,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             return Err(halt);
         }
-        let shut_out: BTreeSet<&str> = bound
-            .iter()
-            .map(String::as_str)
-            .filter(|name| !let_in.contains(name))
-            .collect();
-        match shut_out_in_words(&shut_out, &before) {
+        let shut_out = bound.iter().filter(|name| !let_in.contains(name.as_str()));
+        let shut_out = self.shut_out(&api, shut_out, &role_arn).await?;
+        match shut_out.in_words() {
             None => progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound)),
             Some(message) => progress.note(&Halt::new(
                 ConditionType::ServiceAccountsSynced,
@@ -108,11 +111,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         };
         // The UID of one that was created is known only now; what was taken over to be removed can be; and of a conflict over
         // what does not matter to injection is told only now.
-        match desired.plan(Some(&made)) {
-            AccountPlan::Apply(fields) if !matches!(plan, AccountPlan::Apply(_)) => {
+        match (desired.plan(Some(&made)), &plan) {
+            (AccountPlan::Apply(again), AccountPlan::Apply(fields)) if again == *fields => {
+                let changed = fields.differing(&made).into_iter().next();
+                self.memory.note_undone(&made, again);
+                return changed.map_or(Ok(()), |field| Err(undone(name, &field)));
+            }
+            (AccountPlan::Apply(fields), _) => {
                 self.apply_account(api, name, Target::Existing(&made), &fields).await?;
             }
-            AccountPlan::Conflict { field, manager } => return Err(conflict(name, &field, &manager)),
+            (AccountPlan::Conflict { field, manager }, _) => return Err(conflict(name, &field, &manager)),
             _ => {}
         }
         if let AccountPlan::TakeOver {
@@ -139,7 +147,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let halt = |reason, message| Err(Halt::new(ConditionType::ServiceAccountsSynced, reason, message));
         let (fields, target) = match (plan, observed) {
             (AccountPlan::Create(fields), _) => (fields, Target::New),
-            (AccountPlan::Apply(fields), Some(account)) => (fields, Target::Existing(account)),
+            (AccountPlan::Apply(fields), Some(account)) => match self.memory.was_undone(account, fields) {
+                Some(field) => return Err(undone(name, &field)),
+                None => (fields, Target::Existing(account)),
+            },
             (AccountPlan::TakeOver { fields, .. }, Some(account)) if self.memory.may_take_over(&account.uid) => {
                 (fields, Target::Taken(account))
             }
@@ -195,41 +206,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .await;
     }
 
-    /// Takes what this binding did off a ServiceAccount; one that it made goes, unless it is still `named`.
-    pub(super) async fn unbind_account(
-        &self,
-        binding: &IamRoleBinding,
-        api: &Api<ServiceAccount>,
-        name: &str,
-        role_arn: &str,
-        named: bool,
-    ) -> Result<(), Halt> {
-        self.memory
-            .release_account(&binding.namespace().unwrap_or_default(), name);
-        let observed = accounts::read(api, name)
-            .await
-            .map_err(|error| kubernetes_halt("read", name, error))?;
-        let Some(account) = observed else { return Ok(()) };
-        let (action, undone) = match account.removal(&binding.name_any(), role_arn, named) {
-            AccountRemoval::Nothing => return Ok(()),
-            AccountRemoval::Clear(left) => {
-                let _permit = self.permit()?;
-                let cleared = accounts::apply(api, name, Target::Existing(&account), &left).await;
-                ("change", cleared.map(|_| ()))
-            }
-            AccountRemoval::Strip => {
-                let _permit = self.permit()?;
-                ("change", accounts::strip(api, name, &account).await)
-            }
-            AccountRemoval::Delete => {
-                let _permit = self.permit()?;
-                ("delete", accounts::delete(api, name, &account).await)
-            }
-        };
-        undone.map_err(|error| kubernetes_halt(action, name, error))
-    }
-
-    fn permit(&self) -> Result<Permit, Halt> {
+    pub(super) fn permit(&self) -> Result<Permit, Halt> {
         self.shell
             .permit()
             .map_err(|error| Halt::not_leader(ConditionType::ServiceAccountsSynced, error))
@@ -240,6 +217,19 @@ fn conflict(name: &str, field: &AccountField, manager: &str) -> Halt {
     let message = format!(
         "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
          overwritten."
+    );
+    Halt::new(
+        ConditionType::ServiceAccountsSynced,
+        Reason::AnnotationConflict,
+        message,
+    )
+}
+
+/// What was applied came back as something else, though nobody owns it.
+fn undone(name: &str, field: &AccountField) -> Halt {
+    let message = format!(
+        "The cluster's admission (a webhook or a MutatingAdmissionPolicy) does not let {field} on ServiceAccount {name} be what was \
+         written; have it leave that field alone, or ask for what it sets. It is not written again until the ServiceAccount changes."
     );
     Halt::new(
         ConditionType::ServiceAccountsSynced,
@@ -283,24 +273,6 @@ fn subjects_before(binding: &IamRoleBinding) -> Vec<String> {
         .as_ref()
         .map(|status| status.subjects.clone())
         .unwrap_or_default()
-}
-
-/// Those whom the role's trust does not let in now, though they are bound.
-fn shut_out_in_words(shut_out: &BTreeSet<&str>, before: &BTreeSet<String>) -> Option<String> {
-    let (annotated, waiting): (Vec<&str>, Vec<&str>) = shut_out.iter().partition(|name| before.contains(**name));
-    let of = |what: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{what}: {}.", names.join(", ")));
-    let sentences = [
-        of(
-            "Not annotated yet, as the role's trust policy does not let them in",
-            &waiting,
-        ),
-        of(
-            "Annotated, but the role's trust policy does not let them in now",
-            &annotated,
-        ),
-    ];
-    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
-    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn accounts_in_words(bound: &BTreeSet<String>) -> String {

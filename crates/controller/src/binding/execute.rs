@@ -144,7 +144,10 @@ impl Executed {
         let put_off = self.put_off.iter().filter_map(|place| named(place, "put off"));
         let unfinished: Vec<String> = refused.chain(held_up).chain(put_off).collect();
         let rest = match &self.stopped {
-            Some(stopped) => format!("The rest was not tried: {}", stopped.message),
+            Some(stopped) => format!(
+                "It ended there, and what would follow was not tried: {}",
+                stopped.message
+            ),
             None => "Everything else is done.".to_owned(),
         };
         Err(Halt {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use irsa_core::plan::binding::{Account, AccountPlan, DesiredAccount, Fingerprint};
+use irsa_core::plan::binding::{Account, AccountField, AccountFields, AccountPlan, DesiredAccount, Fingerprint};
 use tokio::time::Instant;
 
 use super::contest::Contests;
@@ -27,6 +27,7 @@ pub(crate) struct Memory {
     let_go: Mutex<HashSet<ObjectKey>>,
     unseen: Mutex<HashSet<ObjectKey>>,
     taken_over: Mutex<HashMap<String, u8>>,
+    undone: Mutex<HashMap<String, (String, AccountFields)>>,
     /// What somebody keeps changing back.
     pub(crate) contests: Contests,
 }
@@ -106,6 +107,24 @@ impl Memory {
         let may = *times < MAX_TAKEOVERS;
         *times = times.saturating_add(1);
         may
+    }
+
+    /// These fields were applied, and the ServiceAccount was this afterwards: something between us and the store has changed them.
+    pub(crate) fn note_undone(&self, account: &Account, fields: AccountFields) {
+        let state = (account.resource_version.clone(), fields);
+        lock(&self.undone).insert(account.uid.clone(), state);
+    }
+
+    /// The first field that an apply of these would not change, because it did not the last time and the ServiceAccount is as
+    /// it was after that.
+    pub(crate) fn was_undone(&self, account: &Account, fields: &AccountFields) -> Option<AccountField> {
+        let mut undone = lock(&self.undone);
+        let (version, applied) = undone.get(&account.uid)?;
+        if *version == account.resource_version && applied == fields {
+            return fields.differing(account).into_iter().next();
+        }
+        undone.remove(&account.uid);
+        None
     }
 
     /// A ServiceAccount must be like this from now on.

@@ -27,6 +27,7 @@ mod pods;
 mod salvage;
 mod siblings;
 mod surroundings;
+mod unbind;
 mod validate;
 mod watch;
 mod withhold;

@@ -83,6 +83,28 @@ impl<'a> Siblings<'a> {
         u32::try_from(older.count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether another binding of the namespace has pods of this ServiceAccount injected, or will.
+    pub(crate) fn is_bound_by_another(&self, account: &str) -> bool {
+        self.binding_it(account).next().is_some()
+    }
+
+    /// Whether another binding of the namespace has annotated this ServiceAccount with this role: somebody else's role can be
+    /// used by several.
+    pub(crate) fn has_another_with(&self, account: &str, role_arn: &str) -> bool {
+        self.binding_it(account).any(|other| {
+            let status = other.status.as_ref();
+            status.is_some_and(|status| status.role_arn.as_deref() == Some(role_arn))
+        })
+    }
+
+    fn binding_it<'b>(&'b self, account: &'b str) -> impl Iterator<Item = &'b IamRoleBinding> {
+        self.others().filter(move |other| {
+            place(other).0 == place(self.binding).0
+                && other.spec.service_account_mode != ServiceAccountMode::None
+                && other.spec.service_accounts.iter().any(|named| named.name == account)
+        })
+    }
+
     /// Refuses when an older binding wants a role of the same name in the same account.
     ///
     /// Two default names never meet (see [`RoleName::of_binding`]), so only given names are compared. A binding that could

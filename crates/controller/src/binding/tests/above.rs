@@ -146,6 +146,28 @@ async fn who_is_annotated_and_shut_out_by_somebody_is_told_and_not_forgotten() {
 }
 
 #[tokio::test]
+async fn who_is_shut_out_and_not_there_is_not_said_to_be_annotated() {
+    let (bench, mut binding) = ready().await;
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "app"}, {"name": "gone"}]);
+    });
+    bench.end(&mut binding, Reason::ServiceAccountNotFound, "gone").await;
+    let bench = bench.restarted();
+    bench.aws.tamper(ROLE, |stored| {
+        stored.role.trust_policy = stored.role.trust_policy.replace("ns:gone", "ns:nobody");
+    });
+    bench.aws.fail("UpdateAssumeRolePolicy", Kind::AccessDenied);
+    bench
+        .end(&mut binding, Reason::AccessDenied, "UpdateAssumeRolePolicy")
+        .await;
+    let (_, _, message) = aspect(&binding, ConditionType::ServiceAccountsSynced);
+    assert!(
+        message.starts_with("Not annotated yet") && message.contains("gone"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
 async fn a_service_account_that_is_let_in_is_annotated_whatever_else_is_refused() {
     let (bench, mut binding) = ready().await;
     bench.kubernetes.put_account("app");

@@ -181,3 +181,49 @@ async fn an_offered_role_is_taken_over_with_what_the_guard_rails_allow() {
     bench.cleanup(&binding).await.unwrap();
     assert!(bench.aws.get(ROLE).is_none(), "it was ours");
 }
+
+#[tokio::test]
+async fn a_service_account_that_another_binding_has_with_the_same_role_is_left_to_it() {
+    let mut bench = bench_with("system:serviceaccount:ns:*");
+    let mut annotates = existing();
+    bench.succeed(&mut annotates).await;
+    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&annotates)));
+    let mut looks_on = binding_with(|binding| {
+        binding["metadata"]["name"] = json!("looks-on");
+        binding["spec"]["existingRole"] = json!({ "arn": their_arn() });
+        binding["spec"]["serviceAccountMode"] = json!("None");
+        binding["spec"].as_object_mut().unwrap().remove("policies");
+    });
+    bench.kubernetes.take_writes();
+    for _ in 0..3 {
+        bench.succeed(&mut looks_on).await;
+    }
+    bench.cleanup(&looks_on).await.unwrap();
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+    assert!(
+        bench.controller.memory.account_needs_look("ns", "app", None),
+        "still looked after"
+    );
+}
+
+#[tokio::test]
+async fn who_is_let_go_while_the_role_changes_does_not_keep_the_one_before() {
+    let bench = bench_with("system:serviceaccount:ns:*");
+    bench.kubernetes.put_account("job");
+    let mut binding = existing();
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "app"}, {"name": "job"}]);
+    });
+    bench.succeed(&mut binding).await;
+    bench.aws.put_foreign("another", Tags::new());
+    bench.aws.tamper("another", |stored| {
+        stored.role.trust_policy = trust("system:serviceaccount:ns:*");
+    });
+    edit(&mut binding, |spec| {
+        spec["existingRole"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:role/another"));
+        spec["serviceAccounts"] = json!([{"name": "app"}]);
+    });
+    bench.succeed(&mut binding).await;
+    let job = bench.kubernetes.account("job").unwrap();
+    assert_eq!(job["metadata"]["annotations"], json!({}), "{job:#}");
+}

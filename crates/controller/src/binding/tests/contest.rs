@@ -221,7 +221,7 @@ async fn what_is_put_off_or_was_not_tried_is_not_said_to_be_done() {
     let outcome = round(&bench, &mut binding, both).await;
     assert_eq!(outcome.reason, Reason::AccessDenied);
     assert!(
-        outcome.message.contains("The rest was not tried:") && outcome.message.contains("UpdateRole"),
+        outcome.message.contains("what would follow was not tried:") && outcome.message.contains("UpdateRole"),
         "{}",
         outcome.message
     );

@@ -21,6 +21,8 @@ struct World {
     down: bool,
     /// What writes of ServiceAccounts are refused with.
     refusal: Option<(u16, &'static str, &'static str)>,
+    /// A label that admission sets on every ServiceAccount.
+    admission: Option<(&'static str, &'static str)>,
 }
 
 /// The API of one namespace, `ns`.
@@ -67,6 +69,11 @@ impl FakeKubernetes {
     /// From now on writes of ServiceAccounts are refused with this code, reason and message.
     pub(super) fn refuse(&self, refusal: Option<(u16, &'static str, &'static str)>) {
         self.world.lock().unwrap().refusal = refusal;
+    }
+
+    /// From now on a webhook of the cluster sets this label on every ServiceAccount that is written.
+    pub(super) fn mutate(&self, key: &'static str, value: &'static str) {
+        self.world.lock().unwrap().admission = Some((key, value));
     }
 
     /// Somebody else sets an annotation, as its owner.
@@ -163,7 +170,11 @@ impl World {
             // Only a merge patch says what is to be removed.
             let merges = body.get("apiVersion").is_none();
             let change = if merges { Self::merge } else { Self::apply };
+            let before = self.accounts.get(name).cloned();
             let answer = change(self, name, &body["metadata"], force);
+            if let (StatusCode::OK, Some((key, value))) = (answer.0, self.admission) {
+                self.admit(name, before, (key, value));
+            }
             if answer.0 == StatusCode::OK && !merges {
                 return (
                     StatusCode::OK,
@@ -171,6 +182,20 @@ impl World {
                 );
             }
             answer
+        }
+    }
+
+    /// What a webhook makes of a ServiceAccount. What is then as it was before is not stored.
+    fn admit(&mut self, name: &str, before: Option<Value>, (key, value): (&str, &str)) {
+        let Some(account) = self.accounts.get_mut(name) else {
+            return;
+        };
+        account["metadata"]["labels"][key] = json!(value);
+        let Some(before) = before else { return };
+        let mut same = account.clone();
+        same["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"].clone();
+        if same == before {
+            *account = before;
         }
     }
 

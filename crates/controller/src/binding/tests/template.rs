@@ -110,3 +110,51 @@ async fn one_that_cannot_be_is_refused_before_anything_is_written() {
         assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
     }
 }
+
+#[tokio::test]
+async fn what_admission_changes_back_is_told_and_not_written_again() {
+    let bench = Bench::new();
+    let mut binding = with(json!({"labels": {"team": "payments"}}));
+    bench.succeed(&mut binding).await;
+    bench.kubernetes.mutate("team", "ns");
+    edit(&mut binding, |spec| spec["pods"] = json!({"region": "us-east-1"}));
+    bench.kubernetes.take_writes();
+    let told = "admission (a webhook or a MutatingAdmissionPolicy) does not let the label team";
+    bench.end(&mut binding, Reason::AnnotationConflict, told).await;
+    assert_eq!(bench.kubernetes.take_writes().len(), 1);
+    for _ in 0..2 {
+        bench.end(&mut binding, Reason::AnnotationConflict, told).await;
+        assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+    }
+    edit(&mut binding, |spec| {
+        spec["serviceAccountTemplate"] = json!({"labels": {"team": "ns"}});
+    });
+    bench.succeed(&mut binding).await;
+    let account = bench.kubernetes.account("app").unwrap();
+    assert_eq!(
+        account["metadata"]["annotations"]["irsa-anywhere.dev/region"],
+        "us-east-1"
+    );
+}
+
+#[tokio::test]
+async fn a_conflict_that_stays_does_not_keep_the_names_of_those_who_were_let_go() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("job");
+    let mut binding = with(whole());
+    edit(&mut binding, |spec| {
+        spec["serviceAccounts"] = json!([{"name": "app"}, {"name": "job"}]);
+    });
+    bench.succeed(&mut binding).await;
+    bench
+        .kubernetes
+        .annotate("app", "kubectl-annotate", "example.com/owner", "y");
+    edit(&mut binding, |spec| spec["serviceAccounts"] = json!([{"name": "app"}]));
+    bench
+        .end(&mut binding, Reason::AnnotationConflict, "example.com/owner")
+        .await;
+    assert_eq!(
+        binding.status.as_ref().unwrap().subjects,
+        ["system:serviceaccount:ns:app"]
+    );
+}

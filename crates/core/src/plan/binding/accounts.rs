@@ -139,8 +139,13 @@ impl DesiredAccount {
 
     /// What an existing ServiceAccount must carry.
     fn fields_for(&self, account: &Account) -> AccountFields {
-        // The owner label must stay in each apply to one that we created, or the apply would remove it.
-        let mut fields = self.fields(account.is_created_by(&self.binding));
+        // The owner label must stay in each apply to one that we created, or the apply would remove it. What another binding's
+        // template gave it stays as it is: a rule of the cluster may demand it, and nobody is there who could say otherwise.
+        let made_here = account.is_created_by(&self.binding);
+        let mut fields = self.fields(made_here);
+        if !made_here {
+            fields.add(&account.left_by_template());
+        }
         fields.annotate(CONFIRMED_FOR, &account.uid);
         let restored = account.is_restored(&self.federations);
         if restored || account.owns_annotation(RESTORED) {

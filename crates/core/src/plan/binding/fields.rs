@@ -72,7 +72,7 @@ impl AccountFields {
     }
 
     /// Those of them that the ServiceAccount has otherwise or not at all.
-    pub(super) fn differing(&self, account: &Account) -> Vec<AccountField> {
+    pub fn differing(&self, account: &Account) -> Vec<AccountField> {
         let wrong = |wanted: &BTreeMap<String, String>, present: &BTreeMap<String, String>| -> Vec<String> {
             let wrong = wanted.iter().filter(|(key, value)| present.get(*key) != Some(value));
             wrong.map(|(key, _)| key.clone()).collect()

@@ -12,8 +12,10 @@ const RESERVED: [&str; 4] = [GROUP, "eks.amazonaws.com", "kubernetes.io", "k8s.i
 const RECOMMENDED: &str = "app.kubernetes.io";
 /// Labels, and annotations, that one template may have.
 const MAX_KEYS: usize = 32;
-/// Bytes of an annotation's value. Kubernetes allows 256 KiB for all annotations of an object together.
+/// Characters of an annotation's value, as the CRD's schema counts them.
 const MAX_ANNOTATION: usize = 4096;
+/// Bytes of all annotations with their keys. Kubernetes allows 256 KiB for all of an object; the rest is for others.
+const MAX_ANNOTATIONS: usize = 128 * 1024;
 
 /// What a ServiceAccount that a binding creates carries: valid, and nothing of anybody's who reads meaning out of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,8 +52,11 @@ pub enum TemplateError {
     )]
     LabelValue(String),
     /// An annotation that is too long.
-    #[error("the annotation {0} must have at most 4096 bytes")]
+    #[error("the annotation {0} must have at most 4096 characters")]
     AnnotationValue(String),
+    /// Annotations that are too long together.
+    #[error("the annotations have {0} bytes together and 131072 are allowed; shorten some")]
+    Annotations(usize),
     /// Too many of a kind.
     #[error("there are {count} {kind}s and 32 are allowed; remove some")]
     TooMany {
@@ -79,8 +84,12 @@ impl AccountTemplate {
             return Err(TemplateError::LabelValue(key.clone()));
         }
         let mut values = annotations.iter();
-        if let Some((key, _)) = values.find(|(_, value)| value.len() > MAX_ANNOTATION) {
+        if let Some((key, _)) = values.find(|(_, value)| value.chars().count() > MAX_ANNOTATION) {
             return Err(TemplateError::AnnotationValue(key.clone()));
+        }
+        let bytes = annotations.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if bytes > MAX_ANNOTATIONS {
+            return Err(TemplateError::Annotations(bytes));
         }
         Ok(Self(AccountFields {
             annotations: annotations.clone(),
@@ -218,7 +227,7 @@ mod tests {
             assert_eq!(labels("a", value), Err(TemplateError::LabelValue("a".to_owned())));
         }
         let annotation = |length: usize| {
-            let annotations = BTreeMap::from([("a".to_owned(), "x".repeat(length))]);
+            let annotations = BTreeMap::from([("a".to_owned(), "ä".repeat(length))]);
             AccountTemplate::new(&BTreeMap::new(), &annotations, None)
         };
         assert!(annotation(MAX_ANNOTATION).is_ok());
@@ -226,6 +235,12 @@ mod tests {
             annotation(MAX_ANNOTATION + 1),
             Err(TemplateError::AnnotationValue("a".to_owned()))
         );
+        let long = |count: usize| {
+            let annotations = (0..count).map(|number| (format!("k{number:02}"), "ä".repeat(MAX_ANNOTATION)));
+            AccountTemplate::new(&BTreeMap::new(), &annotations.collect(), None)
+        };
+        assert!(long(15).is_ok());
+        assert_eq!(long(16), Err(TemplateError::Annotations(16 * (2 * MAX_ANNOTATION + 3))));
         let many = |count: usize| {
             let labels = (0..count).map(|number| (format!("k{number}"), String::new())).collect();
             AccountTemplate::new(&labels, &BTreeMap::new(), None)

@@ -20,9 +20,22 @@ fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
         ..desired
     };
     let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&account)) else {
-        panic!("kept")
+        panic!("the other one made it")
     };
-    assert_eq!((fields.labels.len(), fields.automount), (1, None));
+    assert!(!fields.labels.contains_key(OWNER_LABEL));
+    assert_eq!(
+        (fields.labels["team"].as_str(), fields.automount),
+        ("payments", Some(false))
+    );
+    let taken = after(fields);
+    assert_eq!(of_another_binding.plan(Some(&taken)), AccountPlan::Nothing);
+    let disowned = Account {
+        labels: taken.labels.clone(),
+        ours: taken.ours.clone(),
+        ..account
+    };
+    let plan = templated(&[("team", "billing")], None).plan(Some(&disowned));
+    assert_eq!(plan, AccountPlan::Nothing, "without our label it is nobody's to change");
 }
 
 #[test]

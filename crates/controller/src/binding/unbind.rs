@@ -1,0 +1,109 @@
+//! Undoing what a binding did to ServiceAccounts, and telling of those that the role does not let in.
+
+use irsa_api::IamRoleBinding;
+use irsa_aws::Connect;
+use irsa_core::{plan::binding::AccountRemoval, vocabulary::EKS_ROLE_ARN};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, ResourceExt};
+
+use super::{
+    Bindings,
+    accounts::{self, Target},
+    aws_errors::kubernetes_halt,
+    siblings::Siblings,
+};
+use crate::{halt::Halt, leadership::Leadership};
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Takes what this binding did off a ServiceAccount; one that it made goes, unless it is still `named`. What another binding
+    /// has annotated with the same role is that one's.
+    pub(super) async fn unbind_account(
+        &self,
+        binding: &IamRoleBinding,
+        api: &Api<ServiceAccount>,
+        name: &str,
+        role_arn: &str,
+        named: bool,
+    ) -> Result<(), Halt> {
+        let siblings = Siblings::of(binding, &self.siblings);
+        if !siblings.is_bound_by_another(name) {
+            let namespace = binding.namespace().unwrap_or_default();
+            self.memory.release_account(&namespace, name);
+        }
+        if siblings.has_another_with(name, role_arn) {
+            return Ok(());
+        }
+        let observed = accounts::read(api, name)
+            .await
+            .map_err(|error| kubernetes_halt("read", name, error))?;
+        let Some(account) = observed else { return Ok(()) };
+        let (action, undone) = match account.removal(&binding.name_any(), role_arn, named) {
+            AccountRemoval::Nothing => return Ok(()),
+            AccountRemoval::Clear(left) => {
+                let _permit = self.permit()?;
+                let cleared = accounts::apply(api, name, Target::Existing(&account), &left).await;
+                ("change", cleared.map(|_| ()))
+            }
+            AccountRemoval::Strip => {
+                let _permit = self.permit()?;
+                ("change", accounts::strip(api, name, &account).await)
+            }
+            AccountRemoval::Delete => {
+                let _permit = self.permit()?;
+                ("delete", accounts::delete(api, name, &account).await)
+            }
+        };
+        undone.map_err(|error| kubernetes_halt(action, name, error))
+    }
+
+    /// Which of these ServiceAccounts, bound and not let in by the role, are annotated with it.
+    pub(super) async fn shut_out<'a>(
+        &self,
+        api: &Api<ServiceAccount>,
+        names: impl Iterator<Item = &'a String>,
+        role_arn: &str,
+    ) -> Result<ShutOut<'a>, Halt> {
+        let mut shut_out = ShutOut::default();
+        for name in names {
+            let observed = accounts::read(api, name)
+                .await
+                .map_err(|error| kubernetes_halt("read", name, error))?;
+            let present = observed
+                .as_ref()
+                .and_then(|account| account.annotations.get(EKS_ROLE_ARN));
+            let list = if present.is_some_and(|present| present == role_arn) {
+                &mut shut_out.annotated
+            } else {
+                &mut shut_out.waiting
+            };
+            list.push(name);
+        }
+        Ok(shut_out)
+    }
+}
+
+/// ServiceAccounts that are bound and that the role's trust does not let in now.
+#[derive(Debug, Default)]
+pub(super) struct ShutOut<'a> {
+    annotated: Vec<&'a str>,
+    waiting: Vec<&'a str>,
+}
+
+impl ShutOut<'_> {
+    /// `None` when there are none.
+    pub(super) fn in_words(&self) -> Option<String> {
+        let of = |what: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{what}: {}.", names.join(", ")));
+        let sentences = [
+            of(
+                "Not annotated yet, as the role's trust policy does not let them in",
+                &self.waiting,
+            ),
+            of(
+                "Annotated, but the role's trust policy does not let them in now",
+                &self.annotated,
+            ),
+        ];
+        let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+}
