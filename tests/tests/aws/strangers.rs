@@ -1,7 +1,14 @@
 //! A server that is not AWS, where `AWS_ENDPOINT_URL*` sends the calls: whatever it says, nothing counts as done, and
 //! nothing is blamed on a spec or a policy.
 
-use std::{env, net::SocketAddr};
+use std::{
+    env,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use irsa_aws::{AwsError, Connect, DocumentStore, Kind, Lookup, Precondition, Proxy, Roles, SdkConnect, Settings};
 use irsa_tests::world::REGION;
@@ -51,8 +58,8 @@ async fn serve(mut stream: TcpStream, answer: &str) -> Option<()> {
     stream.shutdown().await.ok()
 }
 
-/// What another process gets that has these endpoints in its environment: a line for each call.
-async fn ask(bench: &Bench, endpoints: &[&str], at: SocketAddr) -> Vec<String> {
+/// The process that asks, with nothing else in its environment.
+fn asker(bench: &Bench) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     command
         .args(["--exact", "strangers::asks_when_told_to", "--nocapture"])
@@ -62,11 +69,22 @@ async fn ask(bench: &Bench, endpoints: &[&str], at: SocketAddr) -> Vec<String> {
         .env("AWS_SECRET_ACCESS_KEY", &bench.credentials.secret_access_key)
         .env("AWS_CA_BUNDLE", bench.double.ca_bundle())
         .env("AWS_REGION", REGION)
-        .env("HTTPS_PROXY", bench.double.proxy_url())
         .kill_on_drop(true);
+    command
+}
+
+/// What another process gets that has these endpoints in its environment: a line for each call.
+async fn ask(bench: &Bench, endpoints: &[&str], at: SocketAddr) -> Vec<String> {
+    let mut command = asker(bench);
+    command.env("HTTPS_PROXY", bench.double.proxy_url());
     for name in endpoints {
         command.env(name, format!("http://{at}"));
     }
+    told(command).await
+}
+
+/// What it says, a line for each call.
+async fn told(mut command: Command) -> Vec<String> {
     let output = command.output().await.unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
@@ -147,6 +165,50 @@ async fn whatever_a_server_that_is_not_aws_says_nothing_is_done_and_the_endpoint
             assert!(line.contains(&format!(": {:?} ", Kind::NotAws)), "{status}: {line}");
             assert!(line.contains(status), "{status}: {line}");
             assert!(line.contains(&format!("no answer of {service}'s")), "{status}: {line}");
+        }
+    }
+}
+
+/// How many connections come to a server on this host where every proxy that the environment names is dead.
+async fn connections(bench: &Bench, scheme: &str, no_proxy: Option<&str>) -> usize {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    let server = tokio::spawn(async move {
+        while listener.accept().await.is_ok() {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let mut command = asker(bench);
+    for name in ["HTTPS_PROXY", "HTTP_PROXY"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    command.env("AWS_ENDPOINT_URL", format!("{scheme}://{at}"));
+    if let Some(hosts) = no_proxy {
+        command.env("NO_PROXY", hosts);
+    }
+    let lines = told(command).await;
+    server.abort();
+    assert!(
+        lines.len() == 1 && lines[0].starts_with("connect: Unavailable"),
+        "{lines:?}"
+    );
+    count.load(Ordering::Relaxed)
+}
+
+#[tokio::test]
+async fn what_no_proxy_names_is_asked_without_the_proxy_and_nothing_else_is() {
+    let bench = Bench::start().await;
+    for scheme in ["https", "http"] {
+        for (no_proxy, direct) in [
+            (Some("127.0.0.1"), true),
+            (Some("example.com,127.0.0.1"), true),
+            (Some("example.com"), false),
+            (None, false),
+        ] {
+            let arrived = connections(&bench, scheme, no_proxy).await;
+            assert_eq!(arrived > 0, direct, "{scheme}, NO_PROXY={no_proxy:?}: {arrived}");
         }
     }
 }

@@ -1,5 +1,7 @@
+use std::time::Duration;
+
 use irsa_core::vocabulary::{CONFIRMED_FOR, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL, INJECT_LABEL_VALUE};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, ROLE_ARN, container, env, mounts, pod, simple_pod, volume};
 
@@ -146,4 +148,80 @@ async fn the_rendered_configuration_names_what_the_operator_writes() {
         json!([{"key": INJECT_LABEL, "operator": "In", "values": [INJECT_LABEL_VALUE, INJECT_LABEL_MANUAL]}])
     );
     assert_eq!(param["parameterNotFoundAction"], "Allow");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_runs_already_is_never_changed() {
+    let bench = Bench::new("running").await;
+    bench.service_account("app", json!({}), json!({})).await;
+    let client = bench.plane.client().unwrap();
+    let pods = format!("/api/v1/namespaces/{}/pods", bench.namespace);
+    let reply = client.post(&pods, &simple_pod("app")).await.unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    let before = reply.body;
+    let bound = json!({"metadata": {
+        "labels": {INJECT_LABEL: INJECT_LABEL_VALUE}, "annotations": {EKS_ROLE_ARN: ROLE_ARN},
+    }});
+    bench.patch_service_account("app", &bound).await;
+    bench.confirm("app").await;
+    bench.until("app", true).await;
+
+    let path = format!("{pods}/{}", before["metadata"]["name"].as_str().unwrap());
+    let patch = json!({"metadata": {"labels": {"a": "b"}}});
+    let reply = client.merge_patch(&path, &patch).await.unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    assert_eq!(reply.body["metadata"]["labels"], json!({"a": "b"}));
+    assert_eq!(reply.body["spec"], before["spec"]);
+    assert!(volume(&before).is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_because_of_us() {
+    let bench = Bench::new("sidecar").await;
+    let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/irsa-anywhere-inject";
+    let policy = bench.plane.client().unwrap().get(path).await.unwrap().body;
+    assert_eq!(policy["spec"]["failurePolicy"], "Ignore");
+
+    bench.bind("app", &[]).await;
+    // By its name it comes after ours.
+    let metadata = json!({"name": "zz-sidecar"});
+    let sidecar = "Object{spec: Object.spec{containers: [Object.spec.containers{name: 'sidecar', image: 'sidecar'}]}}";
+    let version = "admissionregistration.k8s.io/v1";
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {
+            "apiVersion": version, "kind": "MutatingAdmissionPolicy", "metadata": metadata,
+            "spec": {
+                "failurePolicy": "Fail", "reinvocationPolicy": "Never",
+                "matchConstraints": {
+                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": bench.namespace}},
+                    "resourceRules": [
+                        {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
+                    ],
+                },
+                "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": sidecar}}],
+            },
+        },
+        {
+            "apiVersion": version, "kind": "MutatingAdmissionPolicyBinding", "metadata": metadata,
+            "spec": {"policyName": "zz-sidecar"},
+        },
+    ]});
+    bench.plane.apply_yaml(&list.to_string()).await.unwrap();
+    let has_sidecar = |pod: &Value| pod["spec"]["containers"].as_array().is_some_and(|all| all.len() == 2);
+    let mut admitted = bench.admit(&simple_pod("app")).await;
+    for _ in 0..300 {
+        if has_sidecar(&admitted) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        admitted = bench.admit(&simple_pod("app")).await;
+    }
+    for name in ["app", "sidecar"] {
+        let container = container(&admitted, name);
+        assert!(
+            env(container).contains(&("AWS_ROLE_ARN", ROLE_ARN)),
+            "{name}: {admitted:#}"
+        );
+        assert_eq!(mounts(container).len(), 1, "{name}: {admitted:#}");
+    }
 }

@@ -244,6 +244,38 @@ async fn who_may_view_a_namespace_sees_its_bindings_and_who_may_edit_it_makes_no
         let federations = ("list", "irsa-anywhere.dev", "oidcfederations", "");
         assert!(!may(&cluster, user, federations).await, "{user} sees federations");
     }
+
+    let arguments = [
+        "create",
+        "clusterrolebinding",
+        "federation-view",
+        "--clusterrole=irsa-anywhere-federation-view",
+        "--user=viewer",
+    ];
+    assert!(cluster.kubectl(&arguments).await.unwrap().success);
+    let federations = |verb| (verb, "irsa-anywhere.dev", "oidcfederations", "");
+    let mut seen = false;
+    for _ in 0..300 {
+        seen = may(&cluster, "viewer", federations("list")).await;
+        if seen {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(seen, "irsa-anywhere-federation-view does not show federations");
+    for verb in ["get", "watch"] {
+        assert!(
+            may(&cluster, "viewer", federations(verb)).await,
+            "may not {verb} federations"
+        );
+    }
+    for verb in ["create", "update", "patch", "delete"] {
+        assert!(
+            !may(&cluster, "viewer", federations(verb)).await,
+            "may {verb} federations"
+        );
+    }
+    assert!(!may(&cluster, "viewer", bindings("list")).await, "sees bindings");
 }
 
 #[tokio::test]
