@@ -190,6 +190,28 @@ fn guard_rails_that_tighten_close_a_suspended_role_too() {
     ]);
 }
 
+/// What docs/tenants.md says of a change in AWS: it is found within one interval, "of suspended bindings too".
+#[test]
+fn a_suspended_role_that_somebody_else_makes_wider_is_closed_too() {
+    let edits = [
+        RoleEdit::AttachAdministrator,
+        RoleEdit::OpenTrust,
+        RoleEdit::UnpinTrust,
+        RoleEdit::WidenTrust,
+        RoleEdit::SwapBoundary,
+        RoleEdit::DropBoundary,
+    ];
+    for edit in edits {
+        lives_once_settled(vec![
+            Action::Federation(FederationEdit::Boundary(1)),
+            Action::Wait(3_600),
+            Action::EditBinding(0, BindingEdit::Suspend(true)),
+            Action::Wait(60),
+            Action::Role(0, edit),
+        ]);
+    }
+}
+
 /// Somebody had given the role more rights, and held them back by a boundary.
 #[test]
 fn a_boundary_that_is_put_back_lets_nothing_through_that_must_go() {
