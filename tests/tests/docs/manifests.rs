@@ -28,8 +28,14 @@ fn the_deployment_keeps_every_setting_that_confines_the_operator() {
             json!("RuntimeDefault"),
         ),
         ("/spec/template/spec/serviceAccountName", json!("irsa-anywhere")),
+        // The ServiceAccount says no, as a cluster's rules may demand: the pod must say yes.
+        ("/spec/template/spec/automountServiceAccountToken", json!(true)),
     ];
     has("config/manager/deployment.yaml", &confines);
+    has(
+        "config/rbac/serviceaccount.yaml",
+        &[("/automountServiceAccountToken", json!(false))],
+    );
     let deployment = yaml("config/manager/deployment.yaml");
     let of_container = [
         ("/securityContext/allowPrivilegeEscalation", json!(false)),
