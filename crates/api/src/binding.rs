@@ -29,7 +29,7 @@ use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, PodOverrid
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether pods of the ServiceAccounts can assume the role."
+        description = "Whether everything is as the spec asks."
     ),
     printcolumn(name = "Role ARN", type_ = "string", json_path = ".status.roleArn"),
     // Of `.spec.serviceAccounts[*].name` the API server prints the first match only.
@@ -99,8 +99,8 @@ pub struct IamRoleBindingSpec {
     pub service_account_mode: ServiceAccountMode,
     /// What the ServiceAccounts that are created carry beside, only with `serviceAccountMode: Create`. It is kept up: what
     /// is removed there is put back, and what is taken out here is removed there. One that was there before is left as it
-    /// is, and so is a field of which somebody else keeps another value, which the condition `ServiceAccountsSynced` then
-    /// tells.
+    /// is, and so is a field of which somebody else keeps another value, which then keeps this object from being Ready
+    /// (`AnnotationConflict`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_template: Option<ServiceAccountTemplate>,
     /// What injected pods get beside their role and token, where it differs from the federation's `spec.pods`. It has no

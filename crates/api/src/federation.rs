@@ -38,7 +38,7 @@ const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.reg
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether the issuer is published and registered."
+        description = "Whether the issuer is published and registered, and the API servers sign as it."
     ),
     printcolumn(name = "Issuer", type_ = "string", json_path = ".spec.issuer"),
     printcolumn(name = "Provider", type_ = "string", json_path = ".status.providerArn", priority = 1),
