@@ -48,6 +48,25 @@ fn every_reason_of_a_condition_that_ready_does_not_depend_on_has_a_runbook() {
 }
 
 #[test]
+fn every_reason_leads_from_the_first_page_to_its_runbook() {
+    let first = read("docs/runbooks/README.md");
+    for page in ["stalled", "wait", "retry", "aspects"] {
+        let begin = format!("{page}.md#");
+        let rows = first.lines().filter(|line| line.starts_with('|'));
+        let named: BTreeSet<String> = rows
+            .flat_map(|row| row.split('[').skip(1))
+            .filter_map(|link| {
+                let (reason, target) = link.split_once("](")?;
+                let (anchor, _) = target.strip_prefix(begin.as_str())?.split_once(')')?;
+                assert_eq!(anchor, reason.to_lowercase());
+                Some(reason.to_owned())
+            })
+            .collect();
+        assert_eq!(named, headings(&format!("docs/runbooks/{page}.md")), "{page}");
+    }
+}
+
+#[test]
 fn every_alert_has_a_runbook_and_leads_to_it() {
     let page = "docs/runbooks/alerts.md";
     let names: BTreeSet<String> = alerts().iter().map(|alert| alert.name.clone()).collect();
