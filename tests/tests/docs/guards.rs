@@ -1,4 +1,4 @@
-//! `docs/guards.md`: each guard has a test, and the test exists.
+//! `docs/guards.md` and `docs/promises.md`: each guard and each promise has a test, and the test exists.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -53,12 +53,35 @@ fn rows(page: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-#[test]
-fn every_guard_that_is_listed_names_a_test_that_exists() {
+/// All tests of the workspace.
+fn tests() -> BTreeSet<String> {
     let mut tests = BTreeSet::new();
     for directory in ["crates", "tests"] {
         tests_below(&repository().join(directory), &mut tests);
     }
+    tests
+}
+
+#[test]
+fn every_promise_that_is_listed_names_tests_that_exist() {
+    let tests = tests();
+    let rows = rows(&read("docs/promises.md"));
+    assert!(rows.len() > 80, "{} promises are listed", rows.len());
+    for row in rows {
+        let [promise, named] = row.as_slice() else {
+            panic!("not promise and tests: {row:?}")
+        };
+        let named: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "{promise}: no test");
+        for name in named {
+            assert!(tests.contains(name), "{promise}: there is no test {name}");
+        }
+    }
+}
+
+#[test]
+fn every_guard_that_is_listed_names_a_test_that_exists() {
+    let tests = tests();
     let rows = rows(&read("docs/guards.md"));
     assert!(rows.len() > 40, "{} guards are listed", rows.len());
     for row in rows {

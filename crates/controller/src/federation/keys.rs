@@ -213,3 +213,21 @@ const fn in_words(event: EventReason) -> (&'static str, bool) {
         _ => ("Something happened to the signing keys", false),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use irsa_core::vocabulary::EventReason;
+
+    use super::in_words;
+
+    #[test]
+    fn every_event_of_a_key_has_words_of_its_own() {
+        let of_keys = EventReason::OF_KEYS;
+        let words: std::collections::BTreeSet<&str> = of_keys.iter().map(|event| in_words(*event).0).collect();
+        assert_eq!(words.len(), of_keys.len());
+        assert!(!words.contains(in_words(EventReason::Ready).0));
+        let warns = |event| in_words(event).1;
+        assert!(warns(EventReason::KeyHardlySupported) && warns(EventReason::KeyRevoked));
+        assert!(!warns(EventReason::KeyPublished));
+    }
+}

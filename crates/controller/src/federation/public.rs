@@ -291,3 +291,20 @@ pub(super) const fn is_network(error: &PublicReadError) -> bool {
         | PublicReadError::NotHttps => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_refuses_is_told_from_what_the_way_there_does() {
+        for status in [400, 407, 500, 502] {
+            assert!(is_network(&PublicReadError::Status(status)), "{status}");
+        }
+        assert!(is_network(&PublicReadError::TimedOut(10)));
+        for status in [401, 403, 404, 410] {
+            assert!(!is_network(&PublicReadError::Status(status)), "{status}");
+        }
+        assert!(!is_network(&PublicReadError::KmsEncrypted));
+    }
+}
