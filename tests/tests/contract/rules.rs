@@ -36,7 +36,7 @@ async fn refusals(base: fn() -> Value, offers: Vec<Row>, changes: Vec<Row>) -> V
         if expected.is_some() {
             let mut object = base();
             merge(&mut object, &change);
-            said.push(offer(&plane, &object).await.message().to_owned());
+            said.push(offer(&plane, &object).await.message().clone());
         }
     }
     let mut stored = base();
@@ -44,7 +44,7 @@ async fn refusals(base: fn() -> Value, offers: Vec<Row>, changes: Vec<Row>) -> V
     assert!(create(&plane, &stored).await.is_success());
     for (_, change, expected) in changes {
         if expected.is_some() {
-            said.push(offer_change(&plane, &stored, &change).await.message().to_owned());
+            said.push(offer_change(&plane, &stored, &change).await.message().clone());
         }
     }
     said

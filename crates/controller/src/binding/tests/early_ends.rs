@@ -215,7 +215,7 @@ async fn a_deletion_that_comes_to_no_end_vouches_for_nothing() {
             },
         ),
         ("an AWS that does not answer", Reason::AwsUnavailable, |bench, _| {
-            bench.aws.hang()
+            bench.aws.hang();
         }),
     ];
     for (why, reason, change) in worlds {

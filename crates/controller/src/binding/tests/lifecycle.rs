@@ -306,7 +306,7 @@ async fn a_created_account_stays_while_it_is_named_whatever_the_mode_and_goes_wi
         }
         if unnamed {
             edit(&mut binding, |spec| {
-                spec["serviceAccounts"] = json!([{"name": "another"}])
+                spec["serviceAccounts"] = json!([{"name": "another"}]);
             });
             bench.succeed(&mut binding).await;
         } else {
