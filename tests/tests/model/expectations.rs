@@ -110,6 +110,13 @@ impl End<'_> {
         (taken, count)
     }
 
+    /// Roles without a binding that may be in the namespace beside this slot's.
+    fn left_beside(&self, slot: usize) -> u32 {
+        let beside = (0..SLOTS).filter(|other| *other != slot && other / 2 == slot / 2);
+        let left = beside.filter(|other| self.left.roles[*other] && self.bindings[*other].is_none());
+        u32::try_from(left.count()).unwrap()
+    }
+
     fn binding_problems(&self, slot: usize) -> Vec<String> {
         let role = self.view.roles.get(&role_name(slot)).filter(|role| is_our_role(role));
         let foreign = self
@@ -139,7 +146,9 @@ impl End<'_> {
         }
         let (taken, older) = self.older(slot);
         let allowed = admitted(federation, wish, self.tenants[slot / 2]) && !taken && older < federation.max_roles;
-        if wish.suspend || !allowed {
+        // A role that was left behind counts too, once a listing has shown it: who came before that has his own.
+        let crowded = older + self.left_beside(slot) >= federation.max_roles && ready != "True";
+        if wish.suspend || !allowed || crowded {
             let mut problems: Vec<String> = self.withheld_problems(slot, federation, role).into_iter().collect();
             if !wish.suspend && ready == "True" {
                 problems.push("Ready although it may not have what it asks for".to_owned());

@@ -282,3 +282,29 @@ fn a_listing_that_was_refused_once_is_asked_for_the_next_time() {
         ]);
     }
 }
+
+/// The role of a binding that is gone takes up the room that another one waits for.
+#[test]
+fn a_role_that_was_left_behind_counts_against_the_namespace() {
+    let wish = |retain| BindingWish {
+        accounts: 1,
+        managed: 0,
+        inline: 0,
+        second_audience: false,
+        long_session: false,
+        no_annotations: false,
+        retain,
+        suspend: false,
+    };
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(1, wish(true)),
+        Action::Wait(20),
+        Action::Federation(FederationEdit::MaxRoles(1)),
+        Action::Binding(0, wish(false)),
+        Action::DeleteBinding {
+            number: 1,
+            force: false,
+        },
+    ]);
+}
