@@ -185,11 +185,12 @@ impl Account {
         self.theirs.get(field).map(String::as_str).or_else(untracked)
     }
 
+    /// Whether a field is seen to be there.
     pub(super) fn has(&self, field: &AccountField) -> bool {
         match field {
             AccountField::Annotation(key) => self.annotations.contains_key(key),
             AccountField::Label(key) => self.labels.contains_key(key),
-            AccountField::Automount => self.automount.is_some() || self.ours.contains(field),
+            AccountField::Automount => self.automount.is_some(),
         }
     }
 

@@ -89,6 +89,20 @@ fn where_only_the_metadata_are_known_owning_the_field_is_enough() {
     assert_eq!(desired.plan(Some(&seen)), AccountPlan::Nothing);
     seen.ours.remove(&AccountField::Automount);
     assert!(matches!(desired.plan(Some(&seen)), AccountPlan::Apply(_)));
+    // Nor does one that another binding made wake this one with everything that happens to it.
+    let of_another_binding = DesiredAccount {
+        binding: "other".to_owned(),
+        template: AccountTemplate::default(),
+        ..desired.clone()
+    };
+    let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&made(&desired))) else {
+        panic!("the other one made it")
+    };
+    let seen = Account {
+        automount: None,
+        ..after(fields)
+    };
+    assert_eq!(of_another_binding.plan(Some(&seen)), AccountPlan::Nothing);
 }
 
 #[test]
