@@ -167,7 +167,7 @@ impl End<'_> {
             return Vec::new();
         }
         // A role that was left behind counts too, once a listing has shown it: who came before that has his own.
-        let crowded = older + self.left_beside(slot) >= federation.max_roles && ready != "True";
+        let crowded = older + self.left_beside(slot) >= federation.max_roles && reason == "QuotaExceeded";
         if wish.suspend || !allowed || crowded {
             let mut problems: Vec<String> = self.withheld_problems(slot, federation, role).into_iter().collect();
             if !wish.suspend && ready == "True" {
