@@ -45,7 +45,8 @@ pub struct IamRoleBindingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub audiences: Vec<String>,
-    /// Size of the rendered trust policy in bytes. The quota of an account is 2048 unless it was raised, and the operator was told so (`--trust-policy-quota`).
+    /// Size of the rendered trust policy in bytes. The quota of an account is 2048 unless it was raised, and the operator was
+    /// told so (`--trust-policy-quota`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_policy_bytes: Option<u32>,
 }

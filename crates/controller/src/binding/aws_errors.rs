@@ -104,7 +104,8 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
         ),
         (Kind::LimitExceeded, step) if is_of_trust(step, error) => {
             let message = format!(
-                "The trust policy is over the account's quota; bind fewer ServiceAccounts, or lower the operator's --trust-policy-quota to it: {error}."
+                "The trust policy is over the account's quota; bind fewer ServiceAccounts, or lower the operator's \
+                 --trust-policy-quota to it: {error}."
             );
             (Reason::TrustPolicyTooLarge, message)
         }

@@ -55,27 +55,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             trouble = first_of(trouble, synced);
         }
         let bound: BTreeSet<String> = desired.keys().cloned().collect();
-        let before = bound_before(binding);
-        // What it was annotated with, which a change of spec.existingRole has left behind.
-        let annotated_with = binding.status.as_ref().and_then(|status| status.role_arn.clone());
-        let annotated_with = annotated_with.unwrap_or_else(|| role_arn.clone());
-        let mut still_bound = bound.clone();
-        for name in before.difference(&bound) {
-            // With mode `None` it is named and not bound: nothing is done to it, so it is not deleted either.
-            let named = binding
-                .spec
-                .service_accounts
-                .iter()
-                .any(|account| account.name == *name);
-            let unbound = self.unbind_account(binding, &api, name, &annotated_with, named).await;
-            if unbound.is_err() {
-                still_bound.insert(name.clone());
-            }
-            trouble = first_of(trouble, unbound);
-        }
+        let (stuck, undone) = self.unbind_former(binding, &api, &bound, &role_arn).await;
+        trouble = first_of(trouble, undone);
         // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
         let left = subjects_before(binding).into_iter();
-        let left = left.filter(|subject| account_of(subject).is_some_and(|name| still_bound.contains(name)));
+        let left =
+            left.filter(|subject| account_of(subject).is_some_and(|name| bound.contains(name) || stuck.contains(name)));
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         progress.status.subjects = subjects.into_iter().collect();
         if let Some(halt) = trouble {
@@ -239,7 +224,7 @@ fn undone(name: &str, field: &AccountField) -> Halt {
 }
 
 /// The first trouble is the verdict; of the others the log tells.
-fn first_of(trouble: Option<Halt>, ended: Result<(), Halt>) -> Option<Halt> {
+pub(super) fn first_of(trouble: Option<Halt>, ended: Result<(), Halt>) -> Option<Halt> {
     let (Some(first), Err(another)) = (&trouble, &ended) else {
         return trouble.or(ended.err());
     };

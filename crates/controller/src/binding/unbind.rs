@@ -1,5 +1,7 @@
 //! Undoing what a binding did to ServiceAccounts, and telling of those that the role does not let in.
 
+use std::collections::BTreeSet;
+
 use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{plan::binding::AccountRemoval, vocabulary::EKS_ROLE_ARN};
@@ -10,11 +12,41 @@ use super::{
     Bindings,
     accounts::{self, Target},
     aws_errors::kubernetes_halt,
+    bind::{bound_before, first_of},
     siblings::Siblings,
 };
 use crate::{halt::Halt, leadership::Leadership};
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Undoes the ServiceAccounts that were bound before and are not any more. Returns those of which that failed, and the first
+    /// trouble.
+    pub(super) async fn unbind_former(
+        &self,
+        binding: &IamRoleBinding,
+        api: &Api<ServiceAccount>,
+        bound: &BTreeSet<String>,
+        role_arn: &str,
+    ) -> (BTreeSet<String>, Result<(), Halt>) {
+        // What they were annotated with, which a change of spec.existingRole has left behind.
+        let annotated_with = binding.status.as_ref().and_then(|status| status.role_arn.as_deref());
+        let annotated_with = annotated_with.unwrap_or(role_arn);
+        let (mut stuck, mut trouble) = (BTreeSet::new(), None);
+        for name in bound_before(binding).difference(bound) {
+            // With mode `None` it is named and not bound: nothing is done to it, so it is not deleted either.
+            let named = binding
+                .spec
+                .service_accounts
+                .iter()
+                .any(|account| account.name == *name);
+            let undone = self.unbind_account(binding, api, name, annotated_with, named).await;
+            if undone.is_err() {
+                stuck.insert(name.clone());
+            }
+            trouble = first_of(trouble, undone);
+        }
+        (stuck, trouble.map_or(Ok(()), Err))
+    }
+
     /// Takes what this binding did off a ServiceAccount; one that it made goes, unless it is still `named`. What another binding
     /// has annotated with the same role is that one's.
     pub(super) async fn unbind_account(

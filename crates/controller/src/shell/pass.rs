@@ -145,7 +145,7 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
     conclude(reconciler, object, report).await
 }
 
-/// What the kind itself does in a pass, within the deadline.
+/// What the kind itself does in a pass, within the deadline; and what it still looks at where that cut it off.
 pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Report<<R::Kind as Managed>::Status> {
     let deadline = reconciler.shell().deadline;
     match tokio::time::timeout(deadline, reconciler.apply(object)).await {
