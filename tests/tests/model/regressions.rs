@@ -1,7 +1,9 @@
 //! Histories that once went wrong, and some whose end is known.
 
 use crate::{
-    actions::{AccountEdit, Action, BindingEdit, BucketEdit, FaultKind, FederationEdit, ProviderEdit, RoleEdit},
+    actions::{
+        AccountEdit, Action, ApiFaultKind, BindingEdit, BucketEdit, FaultKind, FederationEdit, ProviderEdit, RoleEdit,
+    },
     live,
     wishes::BindingWish,
 };
@@ -305,6 +307,69 @@ fn a_role_that_was_left_behind_counts_against_the_namespace() {
         Action::DeleteBinding {
             number: 1,
             force: false,
+        },
+    ]);
+}
+
+fn plain() -> BindingWish {
+    BindingWish {
+        managed: 0,
+        ..BindingWish::default()
+    }
+}
+
+#[test]
+fn a_provider_that_somebody_tags_while_iam_lags_does_not_outlive_its_documents() {
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(0, plain()),
+        Action::Wait(20),
+        Action::DeleteBinding {
+            number: 0,
+            force: false,
+        },
+        Action::ApiFault {
+            skip: 0,
+            times: 3,
+            kind: ApiFaultKind::Failed,
+        },
+        Action::DeleteFederation,
+        Action::Provider(ProviderEdit::OwnTag),
+        Action::Lag(60),
+        Action::Wait(61),
+    ]);
+}
+
+#[test]
+fn a_role_that_was_made_again_after_a_cut_is_removed_with_its_binding() {
+    lives(&[
+        Action::Federation(FederationEdit::Create),
+        Action::Binding(0, plain()),
+        Action::Restart,
+        Action::Fault {
+            calls: "iam:*",
+            skip: 5,
+            times: 5,
+            kind: FaultKind::CutAfter,
+        },
+        Action::Wait(130),
+        Action::DeleteFederation,
+        Action::DeleteBinding {
+            number: 0,
+            force: false,
+        },
+        Action::Lag(60),
+        Action::Rotate(2),
+        Action::Account {
+            namespace: 1,
+            account: 0,
+            edit: AccountEdit::Delete,
+        },
+        Action::Fault {
+            calls: "iam:*",
+            skip: 1,
+            times: 2,
+            kind: FaultKind::Throttled,
         },
     ]);
 }

@@ -34,6 +34,8 @@ struct Version<T> {
     since: Timestamp,
     /// `None`: deleted.
     row: Option<Arc<T>>,
+    /// What was there before is forgotten, and this stands for it.
+    stands_for_earlier: bool,
 }
 
 /// Rows by key, in key order, each with its recent past.
@@ -103,13 +105,18 @@ impl<T> Table<T> {
         versions.push(Version {
             since: instant.now,
             row,
+            stands_for_earlier: false,
         });
         // The last version at or before the horizon is still what the oldest read sees.
         let first_needed = versions
             .iter()
             .rposition(|version| version.since <= instant.horizon)
             .unwrap_or(0);
-        versions.drain(..first_needed);
+        if versions.drain(..first_needed).next().is_some()
+            && let Some(oldest) = versions.first_mut()
+        {
+            oldest.stands_for_earlier = true;
+        }
         if versions.iter().all(|version| version.row.is_none()) {
             entry.remove();
         }
@@ -119,7 +126,9 @@ impl<T> Table<T> {
 fn visible<T>(versions: &[Version<T>], view: View) -> Option<&Arc<T>> {
     let version = match view {
         View::Newest => versions.last(),
-        View::At(time) => versions.iter().rfind(|version| version.since <= time),
+        View::At(time) => versions
+            .iter()
+            .rfind(|version| version.since <= time || version.stands_for_earlier),
     };
     version.and_then(|version| version.row.as_ref())
 }
@@ -162,6 +171,23 @@ mod tests {
         assert_eq!(table.rows["a"].len(), 1);
         table.remove("a", write(300, 0));
         assert!(table.rows.is_empty());
+    }
+
+    #[test]
+    fn what_was_forgotten_before_a_longer_delay_was_is_seen_as_what_followed_it() {
+        let mut table = Table::default();
+        table.put("a", 1, write(100, 0));
+        table.put("a", 2, write(120, 0));
+        table.put("new", 1, write(120, 0));
+        // From now on reads look 60 s back.
+        assert_eq!(table.get("a", View::At(at(110))).map(|row| **row), Some(2));
+        assert_eq!(table.get("new", View::At(at(110))), None, "there was none");
+        table.put("a", 3, write(130, 60));
+        assert_eq!(table.get("a", View::At(at(110))).map(|row| **row), Some(2));
+        assert_eq!(table.get("a", View::At(at(130))).map(|row| **row), Some(3));
+        table.remove("a", write(140, 60));
+        assert_eq!(table.get("a", View::At(at(110))).map(|row| **row), Some(2));
+        assert_eq!(table.get("a", View::At(at(140))), None);
     }
 
     #[test]
