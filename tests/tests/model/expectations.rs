@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::{
     view::{View, canonical, is_our_role, subjects},
     wishes::{
-        BOUNDARIES, BindingWish, CLUSTER, FEDERATION, FederationWish, ID, POLICIES, SLOTS, account_path, binding_path,
-        chosen, inline_document, policy_arn, role_name, slot_name,
+        BindingWish, CLUSTER, FEDERATION, FederationWish, ID, POLICIES, SLOTS, account_path, binding_path, chosen,
+        inline_document, policy_arn, role_name, slot_name,
     },
 };
 
@@ -24,22 +24,6 @@ pub(crate) fn admitted(federation: &FederationWish, wish: &BindingWish, tenant: 
         && (wish.inline == 0 || federation.allows_inline())
         && (!wish.retain || federation.allow_retain)
         && (!wish.second_audience || federation.second_audience)
-}
-
-/// Whether somebody else has changed the role, as [`crate::others`] does.
-fn shows_another_hand(role: &RoleState) -> bool {
-    let known: BTreeSet<String> = POLICIES.iter().map(|name| policy_arn(name)).collect();
-    let boundaries: BTreeSet<String> = BOUNDARIES.iter().map(|name| policy_arn(name)).collect();
-    let open = subjects(&role.trust);
-    !role.attached.is_subset(&known)
-        || role.inline.contains_key("theirs")
-        || role
-            .boundary
-            .as_ref()
-            .is_none_or(|boundary| !boundaries.contains(boundary))
-        || open
-            .iter()
-            .any(|subject| subject == "anybody" || subject.contains(":evil:"))
 }
 
 /// Everything that the end is judged by.
@@ -162,10 +146,6 @@ impl End<'_> {
         }
         let (taken, older) = self.older(slot);
         let allowed = admitted(federation, wish, self.tenants[slot / 2]) && !taken && older < federation.max_roles;
-        // What others do in AWS to the role of a suspended binding is found with the next listing; not in every history there is one.
-        if wish.suspend && role.is_some_and(shows_another_hand) {
-            return Vec::new();
-        }
         // A role that was left behind counts too, once a listing has shown it: who came before that has his own.
         let crowded = older + self.left_beside(slot) >= federation.max_roles && reason == "QuotaExceeded";
         if wish.suspend || !allowed || crowded {
@@ -237,15 +217,18 @@ impl End<'_> {
     /// A role whose binding does not get what it asks for is closed, or is nothing that the guard-rails refuse.
     fn withheld_problems(&self, slot: usize, federation: &FederationWish, role: Option<&RoleState>) -> Option<String> {
         let role = role?;
-        if subjects(&role.trust).is_empty() {
+        let open = subjects(&role.trust);
+        if open.is_empty() {
             return None;
         }
+        let own = format!("system:serviceaccount:{}:", slot_name(slot).0);
         let allowed: BTreeSet<String> = chosen(federation.policies, &POLICIES).map(policy_arn).collect();
         let within = role.attached.is_subset(&allowed)
             && (role.inline.is_empty() || federation.allows_inline())
             && federation
                 .boundary_arn()
                 .is_none_or(|wanted| role.boundary == Some(wanted))
+            && open.iter().all(|subject| subject.starts_with(&own))
             && (self.tenants[slot / 2] || !federation.only_tenants);
         (!within).then(|| format!("it is open and beyond the guard-rails: {role:?}"))
     }
