@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 
 use crate::{
     federation::{Records, Shortfall, server_addresses},
-    halt::Halt,
+    step_error::StepError,
 };
 
 /// What is known of each federation. Clones share it.
@@ -27,12 +27,12 @@ pub struct Instances(Arc<Inner>);
 struct Inner {
     cluster: Option<(Client, String)>,
     servers: OnceCell<BTreeSet<String>>,
-    known: Mutex<HashMap<String, Verdict>>,
+    known: Mutex<HashMap<String, InstanceVerdict>>,
 }
 
 /// What the last look at a federation found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum InstanceVerdict {
     /// Nobody else works on its things.
     Alone,
     /// Somebody may.
@@ -57,7 +57,7 @@ impl Instances {
     ///
     /// # Errors
     /// [`Reason::ApiServerUnavailable`]: they could not be read this time, and nothing is concluded from that.
-    pub(crate) async fn servers(&self) -> Result<&BTreeSet<String>, Halt> {
+    pub(crate) async fn servers(&self) -> Result<&BTreeSet<String>, StepError> {
         let ask = async || {
             let Some((client, _)) = &self.0.cluster else {
                 return Ok(BTreeSet::new());
@@ -65,7 +65,7 @@ impl Instances {
             match server_addresses(client).await {
                 Ok(addresses) => Ok(addresses.into_iter().collect()),
                 Err(Shortfall::Forbidden | Shortfall::NoAddress) => Ok(BTreeSet::new()),
-                Err(shortfall) => Err(Halt::new(
+                Err(shortfall) => Err(StepError::new(
                     ConditionType::Published,
                     Reason::ApiServerUnavailable,
                     format!("Whether this cluster is a copy cannot be told: {shortfall}."),
@@ -77,11 +77,11 @@ impl Instances {
 
     /// Whether this process has found itself alone.
     pub(crate) fn is_alone(&self, federation: &str) -> bool {
-        self.known(federation) == Some(Verdict::Alone)
+        self.known(federation) == Some(InstanceVerdict::Alone)
     }
 
     /// Takes note of what a pass found.
-    pub(crate) fn conclude(&self, federation: &str, verdict: Verdict) {
+    pub(crate) fn conclude(&self, federation: &str, verdict: InstanceVerdict) {
         let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(federation.to_owned(), verdict);
     }
@@ -91,22 +91,22 @@ impl Instances {
     ///
     /// # Errors
     /// [`Reason::ClusterCopied`]; [`Reason::ApiServerUnavailable`].
-    pub(crate) async fn check(&self, federation: &str, claim: Option<&str>) -> Result<(), Halt> {
+    pub(crate) async fn check(&self, federation: &str, claim: Option<&str>) -> Result<(), StepError> {
         let verdict = match self.known(federation) {
             Some(verdict) => verdict,
             None => self.look(federation).await?,
         };
         match verdict {
-            Verdict::Doubtful { message, contender } if claim != Some(&contender) => {
-                Err(Halt::new(ConditionType::Published, Reason::ClusterCopied, message))
+            InstanceVerdict::Doubtful { message, contender } if claim != Some(&contender) => {
+                Err(StepError::new(ConditionType::Published, Reason::ClusterCopied, message))
             }
-            Verdict::Alone | Verdict::Doubtful { .. } => Ok(()),
+            InstanceVerdict::Alone | InstanceVerdict::Doubtful { .. } => Ok(()),
         }
     }
 
-    async fn look(&self, federation: &str) -> Result<Verdict, Halt> {
+    async fn look(&self, federation: &str) -> Result<InstanceVerdict, StepError> {
         let Some((client, namespace)) = &self.0.cluster else {
-            return Ok(Verdict::Alone);
+            return Ok(InstanceVerdict::Alone);
         };
         let records = Records::new(client.clone(), namespace);
         let stored = records.load(&format!("{KEY_HISTORY_PREFIX}{federation}")).await?;
@@ -125,7 +125,7 @@ impl Instances {
         Ok(match (look.standing(), &instance) {
             (Standing::Doubtful | Standing::Contested, Some(instance)) => {
                 let contender = instance.contender().to_owned();
-                Verdict::Doubtful {
+                InstanceVerdict::Doubtful {
                     message: format!(
                         "This cluster may be a copy: whether another one works on the same things in AWS is being found out. \
                          {CLAIM}={contender} on the OidcFederation ends the wait."
@@ -133,11 +133,11 @@ impl Instances {
                     contender,
                 }
             }
-            _ => Verdict::Alone,
+            _ => InstanceVerdict::Alone,
         })
     }
 
-    fn known(&self, federation: &str) -> Option<Verdict> {
+    fn known(&self, federation: &str) -> Option<InstanceVerdict> {
         let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(federation).cloned()
     }

@@ -7,7 +7,7 @@ use irsa_core::{
     vocabulary::{Class, ConditionType, Reason},
 };
 
-use crate::halt::Halt;
+use crate::step_error::StepError;
 
 /// Which role allows what the operator does in all namespaces.
 pub(crate) const CLUSTER_ROLE: &str = "the operator's ClusterRole";
@@ -31,9 +31,9 @@ pub(crate) fn refusal(error: &kube::Error) -> Refusal {
 }
 
 /// The pass stops because of this answer to this request.
-pub(crate) fn halt(aspect: ConditionType, request: &Request<'_>, error: kube::Error) -> Halt {
+pub(crate) fn step_error(aspect: ConditionType, request: &Request<'_>, error: kube::Error) -> StepError {
     let refusal = refusal(&error);
-    Halt::new(aspect, refusal.reason(), refusal.in_words(request)).because(error)
+    StepError::new(aspect, refusal.reason(), refusal.in_words(request)).because(error)
 }
 
 /// Reason and sentence where somebody must do something about it; `None` for what passes by itself.
@@ -107,9 +107,9 @@ mod tests {
             (kube::Error::TlsRequired, Reason::ApiServerUnavailable),
         ] {
             let text = error.to_string();
-            let halt = halt(ConditionType::ServiceAccountsSynced, &REQUEST, error);
-            assert_eq!(halt.reason, reason, "{}", halt.message);
-            assert_eq!(halt.source().unwrap().to_string(), text);
+            let failure = step_error(ConditionType::ServiceAccountsSynced, &REQUEST, error);
+            assert_eq!(failure.reason, reason, "{}", failure.message);
+            assert_eq!(failure.source().unwrap().to_string(), text);
         }
     }
 

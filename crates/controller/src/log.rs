@@ -13,9 +13,9 @@ use tracing::{Instrument, Span, error_span};
 
 use crate::object::{Managed, ObjectKey};
 
-/// A step of a pass: the five of a kind's own work, and the shell's around them.
+/// A step of a pass: the five of a kind's own work, and the driver's around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum Stage {
     /// What there is: in the cluster, at the API servers, in AWS.
     Observe,
     /// Whether the spec can be and may be.
@@ -36,7 +36,7 @@ pub(crate) enum Step {
     Status,
 }
 
-impl Step {
+impl Stage {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Observe => "observe",

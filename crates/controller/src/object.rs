@@ -1,4 +1,4 @@
-//! What both kinds have in common, so that one shell serves both.
+//! What both kinds have in common, so that one driver serves both.
 
 use std::{fmt::Debug, hash::Hash};
 
@@ -37,7 +37,7 @@ pub trait Managed:
 
     /// What can be saved of an object that is not what the kind's type says; `text` is its JSON. `None` for a kind whose
     /// objects mean nothing without all of their spec.
-    fn salvage(_metadata: &ObjectMeta, _text: &str) -> Option<Self> {
+    fn partial(_metadata: &ObjectMeta, _text: &str) -> Option<Self> {
         None
     }
 
@@ -90,7 +90,7 @@ pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + Deseri
     }
     /// The signing keys that it lists; none for a kind that publishes nothing.
     fn signing_keys(&self) -> &[KeyStatus];
-    /// Sets what the shell decides: the conditions, the generation they speak of, the request that was acted on.
+    /// Sets what the driver decides: the conditions, the generation they speak of, the request that was acted on.
     fn conclude(&mut self, conditions: Vec<Condition>, generation: i64, requested_at: Option<String>);
 }
 
@@ -171,8 +171,8 @@ impl Managed for IamRoleBinding {
         status.service_account_names = self.spec.service_account_names();
     }
 
-    fn salvage(metadata: &ObjectMeta, text: &str) -> Option<Self> {
-        crate::binding::salvage(metadata, text)
+    fn partial(metadata: &ObjectMeta, text: &str) -> Option<Self> {
+        crate::binding::partial(metadata, text)
     }
 }
 
@@ -198,7 +198,7 @@ impl ObjectKey {
     }
 }
 
-/// A reference of one kind as a reference of the same kind behind a guard (see [`crate::shell::Guarded`]).
+/// A reference of one kind as a reference of the same kind as it comes out of a watch (see [`crate::reconciler::Decoded`]).
 pub fn reference_to<K, G>(object: &K) -> ObjectRef<G>
 where
     K: Resource<DynamicType = ()>,

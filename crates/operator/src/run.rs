@@ -12,7 +12,7 @@ use irsa_controller::{
     instances::Instances,
     leadership::{gated_client, write_gate},
     metrics::Metrics,
-    shell::Shell,
+    reconciler::Driver,
 };
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client, Resource, api::ListParams};
@@ -112,9 +112,9 @@ async fn controllers(
     stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
 ) -> Result<(), Problem> {
     info!(cluster, namespace = args.operator_namespace, "starting the controllers");
-    let shell = |controller: &str| {
+    let driver = |controller: &str| {
         let events = Events::new(means.client.clone(), controller, std::env::var("POD_NAME").ok());
-        Shell::new(
+        Driver::new(
             means.client.clone(),
             Arc::clone(&means.right),
             means.metrics.clone(),
@@ -124,8 +124,8 @@ async fn controllers(
     };
     let inventories = binding::Inventories::default();
     let instances = Instances::new(means.client.clone(), args.operator_namespace.clone());
-    let federations = federation::Parts {
-        shell: shell("irsa-anywhere-federation"),
+    let federations = federation::FederationParts {
+        driver: driver("irsa-anywhere-federation"),
         public: means.connect.public_reader(),
         connect: means.connect.clone(),
         servers: means.servers,
@@ -135,8 +135,8 @@ async fn controllers(
         inventories: inventories.clone(),
         instances: instances.clone(),
     };
-    let bindings = binding::Parts {
-        shell: shell("irsa-anywhere-binding"),
+    let bindings = binding::BindingParts {
+        driver: driver("irsa-anywhere-binding"),
         connect: means.connect,
         cluster,
         limits: binding::Limits {

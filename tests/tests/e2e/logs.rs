@@ -78,7 +78,7 @@ async fn every_line_of_a_pass_says_of_which_object_which_pass_and_which_step_it_
         .collect();
     let ends = lines
         .iter()
-        .filter(|line| line.text("target") == "irsa_controller::shell::told");
+        .filter(|line| line.text("target") == "irsa_controller::pass");
     for line in calls.iter().copied().chain(ends.clone()) {
         assert!(line.is_of_a_pass(), "{}", line.0);
     }

@@ -21,7 +21,7 @@ use irsa_controller::{
     instances::Instances,
     leadership::OnlyReplica,
     metrics::Metrics,
-    shell::Shell,
+    reconciler::Driver,
 };
 use irsa_testkit::{
     apiserver::{AnswerBody, ApiServer},
@@ -80,17 +80,17 @@ impl Operator {
         let connect = SdkConnect::over(settings, Arc::new(outside.clone()));
         let client = outside.client();
         let metrics = Metrics::default();
-        let shell = |controller: &str| {
+        let driver = |controller: &str| {
             let clock = outside.aws.clone();
             let clock = Clock::new(move || clock.clock().now());
             let events = Events::new(client.clone(), controller, None);
             let started = clock.now();
-            Shell::new(client.clone(), Arc::new(OnlyReplica), metrics.clone(), events, started).with_clock(clock)
+            Driver::new(client.clone(), Arc::new(OnlyReplica), metrics.clone(), events, started).with_clock(clock)
         };
         let inventories = binding::Inventories::default();
         let instances = Instances::new(client.clone(), OPERATOR_NAMESPACE.to_owned());
-        let federations = federation::Parts {
-            shell: shell("irsa-anywhere-federation"),
+        let federations = federation::FederationParts {
+            driver: driver("irsa-anywhere-federation"),
             public: connect.public_reader(),
             connect: connect.clone(),
             servers: outside.clone(),
@@ -100,8 +100,8 @@ impl Operator {
             inventories: inventories.clone(),
             instances: instances.clone(),
         };
-        let bindings = binding::Parts {
-            shell: shell("irsa-anywhere-binding"),
+        let bindings = binding::BindingParts {
+            driver: driver("irsa-anywhere-binding"),
             connect,
             cluster: CLUSTER.to_owned(),
             limits: binding::Limits::default(),

@@ -9,20 +9,20 @@ use irsa_core::{
 
 use super::{
     Bindings,
-    aws_errors::halt,
+    aws_errors::step_error,
+    conflicts::Conflicts,
+    context::Context,
     federation::Provider,
     home::check_home,
-    observe::{self, Depth, Found},
-    siblings::Siblings,
-    surroundings::Surroundings,
-    validate::{Wanted, usable, validate},
+    observe::{self, Depth, IamRole},
+    validate::{ValidatedBinding, usable, validate},
     work::Unfinished,
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
-    log::Step,
+    log::Stage,
     object::{Managed, ObjectKey},
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -30,51 +30,51 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     pub(super) async fn make_true(
         &self,
         binding: &IamRoleBinding,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<String, Halt> {
-        let around = Step::Observe.of(|| self.observe(binding))?;
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<String, StepError> {
+        let context = Stage::Observe.of(|| self.observe(binding))?;
         if let Some(role) = &binding.spec.existing_role {
-            return self.use_existing(binding, role, &around, progress).await;
+            return self.use_existing(binding, role, &context, draft).await;
         }
-        let (provider, wanted) = match Step::Validate.of(|| self.admit(binding, &around, progress)) {
+        let (provider, validated) = match Stage::Validate.of(|| self.admit(binding, &context, draft)) {
             Ok(admitted) => admitted,
-            Err(halt) => return Err(Step::Execute.run(self.withhold(binding, &around, halt)).await),
+            Err(failure) => return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await),
         };
-        progress.status.role_name = Some(wanted.role.name.to_string());
+        draft.status.role_name = Some(validated.role.name.to_string());
 
-        let looking = self.connect_and_observe(binding, &around, &provider, &wanted);
-        let (aws, found) = Step::Observe.run(looking).await?;
-        if let Err(halt) = Step::Validate.of(|| check_kept(&wanted, found.as_ref(), &around)) {
-            return Err(Step::Execute.run(self.withhold(binding, &around, halt)).await);
+        let looking = self.connect_and_observe(binding, &context, &provider, &validated);
+        let (aws, found) = Stage::Observe.run(looking).await?;
+        if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
+            return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
         }
-        let plan = Step::Plan.of(|| self.plan(binding, &wanted, found.as_ref()))?;
-        let working = self.execute_plan(binding, &aws, &around, &wanted, plan, found, progress);
-        let unfinished = Step::Execute.run(working).await?;
-        if let (None, Some(Unfinished { halt, .. })) = (&progress.status.role_arn, &unfinished) {
-            return Err(halt.clone());
+        let plan = Stage::Plan.of(|| self.plan(binding, &validated, found.as_ref()))?;
+        let working = self.execute_plan(binding, &aws, &context, &validated, plan, found, draft);
+        let unfinished = Stage::Execute.run(working).await?;
+        if let (None, Some(Unfinished { failure, .. })) = (&draft.status.role_arn, &unfinished) {
+            return Err(failure.clone());
         }
-        let subjects = unfinished.as_ref().map_or(&wanted.subjects, |left| &left.subjects);
-        let syncing = self.sync_accounts(binding, &around.known.usage, subjects, progress);
-        let synced = Step::Execute.run(syncing).await;
-        if let Some(Unfinished { halt, .. }) = unfinished {
+        let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
+        let syncing = self.sync_accounts(binding, &context.known.usage, subjects, draft);
+        let synced = Stage::Execute.run(syncing).await;
+        if let Some(Unfinished { failure, .. }) = unfinished {
             if let Err(trouble) = synced {
-                progress.note(&trouble);
+                draft.note(&trouble);
             }
-            return Err(halt);
+            return Err(failure);
         }
         synced?;
-        Ok(conclusion(binding, wanted.role.name.as_str()))
+        Ok(conclusion(binding, validated.role.name.as_str()))
     }
 
     async fn connect_and_observe(
         &self,
         binding: &IamRoleBinding,
-        around: &Surroundings,
+        context: &Context,
         provider: &Provider,
-        wanted: &Wanted,
-    ) -> Result<(C::Aws, Option<Found>), Halt> {
-        let aws = self.connect(around, provider).await?;
-        let found = self.observe_role(binding, &aws, around, wanted).await?;
+        validated: &ValidatedBinding,
+    ) -> Result<(C::Aws, Option<IamRole>), StepError> {
+        let aws = self.connect(context, provider).await?;
+        let found = self.observe_role(binding, &aws, context, validated).await?;
         Ok((aws, found))
     }
 
@@ -82,31 +82,31 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     fn admit(
         &self,
         binding: &IamRoleBinding,
-        around: &Surroundings,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<(Provider, Wanted), Halt> {
-        let usage = &around.known.usage;
+        context: &Context,
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<(Provider, ValidatedBinding), StepError> {
+        let usage = &context.known.usage;
         let provider = usable(&usage.state, binding)?.clone();
-        progress.holds(ConditionType::FederationReady, "The federation can be used.");
+        draft.holds(ConditionType::FederationReady, "The federation can be used.");
         check_home(binding, &provider.account)?;
-        let wanted = validate(binding, usage, &provider, &self.cluster, self.limits)?;
-        let siblings = Siblings::of(binding, &self.siblings);
+        let validated = validate(binding, usage, &provider, &self.cluster, self.limits)?;
+        let conflicts = Conflicts::of(binding, &self.bindings);
         let labels = |namespace: &str| self.labels(namespace);
-        siblings.check_role_name(&wanted.role.name, &provider.account, &self.federations, labels)?;
-        siblings.check_service_accounts()?;
-        wanted
-            .admit(&usage.guardrails, &around.labels, around.roles_before())
-            .map_err(|refusal| Halt::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
-        progress.holds(
+        conflicts.check_role_name(&validated.role.name, &provider.account, &self.federations, labels)?;
+        conflicts.check_service_accounts()?;
+        validated
+            .admit(&usage.guardrails, &context.labels, context.roles_before())
+            .map_err(|refusal| StepError::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
+        draft.holds(
             ConditionType::Admitted,
             "The federation's guard-rails allow what is asked for.",
         );
-        Ok((provider, wanted))
+        Ok((provider, validated))
     }
 
-    pub(super) async fn connect(&self, around: &Surroundings, provider: &Provider) -> Result<C::Aws, Halt> {
-        let connected = self.connect.connect(&around.known.usage.connection).await;
-        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+    pub(super) async fn connect(&self, context: &Context, provider: &Provider) -> Result<C::Aws, StepError> {
+        let connected = self.connect.connect(&context.known.usage.connection).await;
+        let aws = connected.map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
         check_account(&aws, provider)?;
         Ok(aws)
     }
@@ -117,15 +117,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         aws: &C::Aws,
-        around: &Surroundings,
-        wanted: &Wanted,
-    ) -> Result<Option<Found>, Halt> {
-        let (usage, role) = (&around.known.usage, &wanted.role);
+        context: &Context,
+        validated: &ValidatedBinding,
+    ) -> Result<Option<IamRole>, StepError> {
+        let (usage, role) = (&context.known.usage, &validated.role);
         let key = ObjectKey::of(binding);
         if is_settled(binding) && self.may_rely_on_listings(binding) {
-            let listed = self.look_up(aws, usage, &role.name, around.known.interval, None).await;
-            let good = |found: &Found| {
-                self.plan(binding, wanted, Some(found))
+            let listed = self.look_up(aws, usage, &role.name, context.known.interval, None).await;
+            let good = |found: &IamRole| {
+                self.plan(binding, validated, Some(found))
                     .is_ok_and(|plan| plan.steps.is_empty())
             };
             if let Some(found) = listed.filter(good) {
@@ -134,7 +134,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         self.memory.will_look(&key);
         let read = observe::role(aws, role.name.as_str(), |tags| role.may_take(tags), Depth::Documents).await;
-        let found = read.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        let found = read.map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
         self.memory.has_looked(&key);
         if let Some(found) = found.as_ref().filter(|found| role.owner.owns(&found.role.tags)) {
             self.was_read(usage, &role.name, found);
@@ -151,36 +151,41 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         !requested && !self.memory.owes_a_look(&ObjectKey::of(binding))
     }
 
-    fn plan(&self, binding: &IamRoleBinding, wanted: &Wanted, found: Option<&Found>) -> Result<Plan, Halt> {
-        let fingerprint = wanted.role.fingerprint();
+    fn plan(
+        &self,
+        binding: &IamRoleBinding,
+        validated: &ValidatedBinding,
+        found: Option<&IamRole>,
+    ) -> Result<Plan, StepError> {
+        let fingerprint = validated.role.fingerprint();
         // A binding that was ready before this process started has been made what its spec says by an earlier one.
         let made_before = is_settled(binding).then_some(fingerprint);
         let applied = self.memory.applied(&ObjectKey::of(binding)).or(made_before);
-        Plan::apply(&wanted.role, found.map(|found| &found.role), applied)
-            .map_err(|refusal| Halt::new(ConditionType::RoleSynced, refusal.reason(), refusal.to_string()))
+        Plan::apply(&validated.role, found.map(|found| &found.role), applied)
+            .map_err(|refusal| StepError::new(ConditionType::RoleSynced, refusal.reason(), refusal.to_string()))
     }
 }
 
 /// With `exclusive: false` the role keeps what is attached to it, by whomever: that must be allowed too.
-fn check_kept(wanted: &Wanted, found: Option<&Found>, around: &Surroundings) -> Result<(), Halt> {
+fn check_kept(validated: &ValidatedBinding, found: Option<&IamRole>, context: &Context) -> Result<(), StepError> {
     let Some(found) = found else {
         return Ok(());
     };
-    let guardrails = &around.known.usage.guardrails;
-    wanted
-        .admit_kept(&found.role, guardrails, &around.labels, around.roles_before())
+    let guardrails = &context.known.usage.guardrails;
+    validated
+        .admit_kept(&found.role, guardrails, &context.labels, context.roles_before())
         .map_err(|refusal| {
             let message = format!(
                 "With spec.policies.exclusive: false the role {} keeps policies that are attached to it, and the \
                  guard-rails do not allow them all: {refusal}",
-                wanted.role.name
+                validated.role.name
             );
-            Halt::new(ConditionType::Admitted, refusal.reason(), message)
+            StepError::new(ConditionType::Admitted, refusal.reason(), message)
         })
 }
 
 /// The role must be in the account of the provider that it trusts.
-fn check_account<A: irsa_aws::CallerIdentity>(aws: &A, provider: &Provider) -> Result<(), Halt> {
+fn check_account<A: irsa_aws::CallerIdentity>(aws: &A, provider: &Provider) -> Result<(), StepError> {
     let ours = &aws.caller().account;
     if *ours == provider.account {
         return Ok(());
@@ -189,7 +194,7 @@ fn check_account<A: irsa_aws::CallerIdentity>(aws: &A, provider: &Provider) -> R
         "The operator's credentials belong to account {ours} and the federation's provider to {}; correct one of them.",
         provider.account
     );
-    Err(Halt::new(
+    Err(StepError::new(
         ConditionType::FederationReady,
         Reason::FederationNotReady,
         message,

@@ -10,8 +10,8 @@ use irsa_core::{
 };
 
 use crate::{
-    halt::Halt,
     kube_errors::{self, CLUSTER_ROLE},
+    step_error::StepError,
 };
 
 /// The quota on a trust policy as IAM names it in a refusal.
@@ -27,14 +27,14 @@ fn is_of_trust(step: &BindingStep, error: &AwsError) -> bool {
 }
 
 /// A call that failed for a reason that has nothing to do with what it was about.
-pub(crate) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
+pub(crate) fn step_error(aspect: ConditionType, error: &AwsError) -> StepError {
     let message = match error.kind() {
         Kind::AccessDenied => denied(error),
         Kind::NoCredentials => format!("The operator has no valid AWS credentials: {error}."),
         Kind::NotAws => not_aws(error),
         _ => format!("{error}."),
     };
-    Halt::new(aspect, reason(error.kind()), message)
+    StepError::new(aspect, reason(error.kind()), message)
 }
 
 /// A denied call, and whoever denied it can be asked to do what.
@@ -63,11 +63,11 @@ const fn reason(kind: Kind) -> Reason {
 }
 
 /// A step that AWS refused: what it was about says more than the error alone.
-pub(crate) fn refused(role: &RoleName, step: &BindingStep, error: &AwsError) -> Halt {
-    explained(role, step, error).unwrap_or_else(|| halt(step.aspect(), error))
+pub(crate) fn refused(role: &RoleName, step: &BindingStep, error: &AwsError) -> StepError {
+    explained(role, step, error).unwrap_or_else(|| step_error(step.aspect(), error))
 }
 
-fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Halt> {
+fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<StepError> {
     let (reason, message) = match (error.kind(), step) {
         (Kind::AlreadyExists, BindingStep::CreateRole { .. }) => {
             let message = format!("The role {role} exists, and IAM does not show it everywhere yet.");
@@ -118,11 +118,11 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<Ha
         }
         _ => return None,
     };
-    Some(Halt::new(step.aspect(), reason, message))
+    Some(StepError::new(step.aspect(), reason, message))
 }
 
 /// The Kubernetes API refused something about a ServiceAccount, or could not be reached.
-pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -> Halt {
+pub(crate) fn kubernetes_error(action: &str, account: &str, error: kube::Error) -> StepError {
     let object = format!("the ServiceAccount {account}");
     let remedy = if action == "create" {
         "give it by spec.serviceAccountTemplate what that rule asks for"
@@ -135,7 +135,7 @@ pub(crate) fn kubernetes_halt(action: &str, account: &str, error: kube::Error) -
         role: CLUSTER_ROLE,
         remedy: Some(remedy),
     };
-    kube_errors::halt(ConditionType::ServiceAccountsSynced, &request, error)
+    kube_errors::step_error(ConditionType::ServiceAccountsSynced, &request, error)
 }
 
 #[cfg(test)]
@@ -144,7 +144,7 @@ mod tests {
 
     use super::*;
 
-    fn refusal(kind: Kind, message: &str, step: &BindingStep) -> Halt {
+    fn refusal(kind: Kind, message: &str, step: &BindingStep) -> StepError {
         let error = AwsError {
             operation: "iam:Call",
             resource: "p-ns.app".to_owned(),
@@ -185,12 +185,12 @@ mod tests {
         let step = BindingStep::PutBoundary {
             arn: "arn:b".to_owned(),
         };
-        let halt = refusal(Kind::NotFound, "", &step);
+        let failure = refusal(Kind::NotFound, "", &step);
         assert_eq!(
-            (halt.reason, halt.aspect),
+            (failure.reason, failure.aspect),
             (Reason::FederationNotReady, ConditionType::RoleSynced)
         );
-        assert!(halt.message.contains("arn:b"), "{}", halt.message);
+        assert!(failure.message.contains("arn:b"), "{}", failure.message);
     }
 
     #[test]
@@ -233,19 +233,19 @@ mod tests {
     #[test]
     fn a_refused_call_names_action_resource_and_remedy() {
         let message = "because no identity-based policy allows the iam:Call action";
-        let halt = refusal(Kind::AccessDenied, message, &attach());
+        let failure = refusal(Kind::AccessDenied, message, &attach());
         assert_eq!(
-            halt.message,
+            failure.message,
             "AWS refused iam:Call on p-ns.app: Code (because no identity-based policy allows the iam:Call action); allow \
              iam:Call in the operator's IAM policy (docs/iam-policy.md)."
         );
         let above = "with an explicit deny in a service control policy";
-        let halt = refusal(Kind::AccessDenied, above, &attach());
-        assert_eq!(halt.reason, Reason::AccessDenied);
+        let failure = refusal(Kind::AccessDenied, above, &attach());
+        assert_eq!(failure.reason, Reason::AccessDenied);
         assert!(
-            halt.message.contains("organisation's service control policies"),
+            failure.message.contains("organisation's service control policies"),
             "{}",
-            halt.message
+            failure.message
         );
     }
 
@@ -253,9 +253,9 @@ mod tests {
     fn an_answer_that_is_not_awss_is_the_endpoints_trouble() {
         let message = "the endpoint answered 405 with text/html, which is no answer of IAM's";
         for step in [attach(), BindingStep::UpdateTrust { trust: String::new() }] {
-            let halt = refusal(Kind::NotAws, message, &step);
-            assert_eq!(halt.reason, Reason::AwsUnavailable);
-            assert!(halt.message.contains("AWS_ENDPOINT_URL"), "{}", halt.message);
+            let failure = refusal(Kind::NotAws, message, &step);
+            assert_eq!(failure.reason, Reason::AwsUnavailable);
+            assert!(failure.message.contains("AWS_ENDPOINT_URL"), "{}", failure.message);
         }
     }
 }

@@ -15,15 +15,15 @@ use tracing::debug;
 use super::{
     Bindings,
     accounts::{self, Target},
-    aws_errors::kubernetes_halt,
+    aws_errors::kubernetes_error,
     federation::Usage,
     validate,
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::{Leadership, Permit},
     log::chain,
     object::Managed,
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -35,11 +35,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         binding: &IamRoleBinding,
         usage: &Usage,
         subjects: &[String],
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<(), Halt> {
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<(), StepError> {
         let namespace = binding.namespace().unwrap_or_default();
-        let api: Api<ServiceAccount> = Api::namespaced(self.shell.client.clone(), &namespace);
-        let role_arn = progress.status.role_arn.clone().unwrap_or_default();
+        let api: Api<ServiceAccount> = Api::namespaced(self.driver.client.clone(), &namespace);
+        let role_arn = draft.status.role_arn.clone().unwrap_or_default();
         let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids())?;
         let let_in: BTreeSet<&str> = subjects.iter().filter_map(|subject| account_of(subject)).collect();
         let mut trouble = None;
@@ -47,10 +47,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.memory.expect_account(&namespace, name, desired.clone());
             let observed = accounts::read(&api, name)
                 .await
-                .map_err(|error| kubernetes_halt("read", name, error));
+                .map_err(|error| kubernetes_error("read", name, error));
             let synced = match observed {
                 Ok(observed) => self.sync_account(binding, &api, name, desired, observed).await,
-                Err(halt) => Err(halt),
+                Err(failure) => Err(failure),
             };
             trouble = first_of(trouble, synced);
         }
@@ -62,18 +62,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let left =
             left.filter(|subject| account_of(subject).is_some_and(|name| bound.contains(name) || stuck.contains(name)));
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
-        progress.status.subjects = subjects.into_iter().collect();
-        if let Some(halt) = trouble {
-            if halt.reason == Reason::AnnotationConflict {
-                self.announce_conflict(binding, &halt.message).await;
+        draft.status.subjects = subjects.into_iter().collect();
+        if let Some(failure) = trouble {
+            if failure.reason == Reason::AnnotationConflict {
+                self.announce_conflict(binding, &failure.message).await;
             }
-            return Err(halt);
+            return Err(failure);
         }
         let shut_out = bound.iter().filter(|name| !let_in.contains(name.as_str()));
         let shut_out = self.shut_out(&api, shut_out, &role_arn).await?;
         match shut_out.in_words() {
-            None => progress.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound)),
-            Some(message) => progress.note(&Halt::new(
+            None => draft.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&bound)),
+            Some(message) => draft.note(&StepError::new(
                 ConditionType::ServiceAccountsSynced,
                 Reason::Progressing,
                 message,
@@ -89,7 +89,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &str,
         desired: &DesiredAccount,
         observed: Option<Account>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepError> {
         let plan = desired.plan(observed.as_ref());
         let Some(made) = self.change_account(api, name, &plan, observed.as_ref()).await? else {
             return Ok(());
@@ -116,7 +116,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 "ServiceAccount {name} was restored with the role {role} of another cluster; it has this binding's now."
             );
             let about = binding.object_ref(&());
-            self.shell.events.normal(&about, EventReason::TakenOver, &note).await;
+            self.driver.events.normal(&about, EventReason::TakenOver, &note).await;
         }
         Ok(())
     }
@@ -128,8 +128,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &str,
         plan: &AccountPlan,
         observed: Option<&Account>,
-    ) -> Result<Option<Account>, Halt> {
-        let halt = |reason, message| Err(Halt::new(ConditionType::ServiceAccountsSynced, reason, message));
+    ) -> Result<Option<Account>, StepError> {
+        let refuse = |reason, message| Err(StepError::new(ConditionType::ServiceAccountsSynced, reason, message));
         let (fields, target) = match (plan, observed) {
             (AccountPlan::Create(fields), _) => (fields, Target::New),
             (AccountPlan::Apply(fields), Some(account)) => match self.memory.was_undone(account, fields) {
@@ -144,13 +144,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                     "Somebody puts {EKS_ROLE_ARN} of a restored ServiceAccount back each time, on {name}; take it out of \
                      what is applied there. It is not overwritten any more."
                 );
-                return halt(Reason::AnnotationConflict, message);
+                return refuse(Reason::AnnotationConflict, message);
             }
             (AccountPlan::Missing, _) => {
                 let message = format!(
                     "The ServiceAccount {name} does not exist; create it, or set spec.serviceAccountMode: Create."
                 );
-                return halt(Reason::ServiceAccountNotFound, message);
+                return refuse(Reason::ServiceAccountNotFound, message);
             }
             (AccountPlan::Conflict { field, manager }, _) => return Err(conflict(name, field, manager)),
             (AccountPlan::Nothing | AccountPlan::Apply(_), _) => return Ok(None),
@@ -164,7 +164,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &str,
         target: Target<'_>,
         fields: &AccountFields,
-    ) -> Result<Account, Halt> {
+    ) -> Result<Account, StepError> {
         let _permit = self.permit()?;
         let action = if matches!(target, Target::New) {
             "create"
@@ -172,7 +172,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             "change"
         };
         let applied = accounts::apply(api, name, target, fields).await;
-        applied.map_err(|error| kubernetes_halt(action, name, error))
+        applied.map_err(|error| kubernetes_error(action, name, error))
     }
 
     /// Says so once: when the condition does not say so yet. What no condition says, because of another ServiceAccount's
@@ -185,25 +185,25 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         {
             return;
         }
-        self.shell
+        self.driver
             .events
             .warning(&binding.object_ref(&()), EventReason::AnnotationConflict, message)
             .await;
     }
 
-    pub(super) fn permit(&self) -> Result<Permit, Halt> {
-        self.shell
+    pub(super) fn permit(&self) -> Result<Permit, StepError> {
+        self.driver
             .permit()
-            .map_err(|error| Halt::not_leader(ConditionType::ServiceAccountsSynced, error))
+            .map_err(|error| StepError::not_leader(ConditionType::ServiceAccountsSynced, error))
     }
 }
 
-fn conflict(name: &str, field: &AccountField, manager: &str) -> Halt {
+fn conflict(name: &str, field: &AccountField, manager: &str) -> StepError {
     let message = format!(
         "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
          overwritten."
     );
-    Halt::new(
+    StepError::new(
         ConditionType::ServiceAccountsSynced,
         Reason::AnnotationConflict,
         message,
@@ -211,12 +211,12 @@ fn conflict(name: &str, field: &AccountField, manager: &str) -> Halt {
 }
 
 /// What was applied came back as something else, though nobody owns it.
-fn undone(name: &str, field: &AccountField) -> Halt {
+fn undone(name: &str, field: &AccountField) -> StepError {
     let message = format!(
         "The cluster's admission (a webhook or a MutatingAdmissionPolicy) does not let {field} on ServiceAccount {name} be what was \
          written; have it leave that field alone, or ask for what it sets. It is not written again until the ServiceAccount changes."
     );
-    Halt::new(
+    StepError::new(
         ConditionType::ServiceAccountsSynced,
         Reason::AnnotationConflict,
         message,
@@ -224,7 +224,7 @@ fn undone(name: &str, field: &AccountField) -> Halt {
 }
 
 /// The first trouble is the verdict; of the others the log tells.
-pub(super) fn first_of(trouble: Option<Halt>, ended: Result<(), Halt>) -> Option<Halt> {
+pub(super) fn first_of(trouble: Option<StepError>, ended: Result<(), StepError>) -> Option<StepError> {
     let (Some(first), Err(another)) = (&trouble, &ended) else {
         return trouble.or(ended.err());
     };

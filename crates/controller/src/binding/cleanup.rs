@@ -16,19 +16,19 @@ use tracing::warn;
 
 use super::{
     Bindings,
-    aws_errors::halt,
+    aws_errors::step_error,
     bind::bound_before,
-    execute::Work,
-    federation::Known,
-    home::{InPlace, check_home, roles_in_place},
+    execute::RoleWork,
+    federation::FederationView,
+    home::{RoleInPlace, check_home, roles_in_place},
     observe::Depth,
     validate::owner,
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
     object::ObjectKey,
-    shell::Cleanup,
+    reconciler::Cleanup,
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -45,24 +45,24 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.memory.forget(&key);
         match removed {
             Ok(()) => {
-                self.births.forget(&key);
-                self.memory.let_go(key);
+                self.propagation.forget(&key);
+                self.memory.released(key);
                 Cleanup::Finished
             }
-            Err(halt) => {
-                let mut progress = Progress::of(binding);
-                progress.look_again = self.births.hidden_for(&key);
-                Cleanup::Unfinished(progress.report(Err(halt)))
+            Err(failure) => {
+                let mut draft = Draft::of(binding);
+                draft.look_again = self.propagation.hidden_for(&key);
+                Cleanup::Unfinished(draft.report(Err(failure)))
             }
         }
     }
 
     /// Everything stays: the role, and the annotations without which its pods would lose it. Nobody looks after the role
     /// from now on, so it is judged once more: one that the guard-rails do not allow is left closed.
-    async fn leave(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
-        let around = self.observe(binding)?;
-        self.close_unless_allowed(binding, &around).await?;
-        if let Some(role) = roles_in_place(binding, Some(&around.known)).first() {
+    async fn leave(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
+        let context = self.observe(binding)?;
+        self.close_unless_allowed(binding, &context).await?;
+        if let Some(role) = roles_in_place(binding, Some(&context.known)).first() {
             self.check_shown(binding, role)?;
         }
         self.note_left(binding);
@@ -70,15 +70,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     /// The role is removed also where an annotation could not be: nobody keeps a role by standing in the way there.
-    async fn remove(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
+    async fn remove(&self, binding: &IamRoleBinding, known: Option<&FederationView>) -> Result<(), StepError> {
         let unbound = self.unbind_accounts(binding).await;
         self.remove_roles(binding, known).await.and(unbound)
     }
 
-    async fn remove_roles(&self, binding: &IamRoleBinding, known: Option<&Known>) -> Result<(), Halt> {
+    async fn remove_roles(&self, binding: &IamRoleBinding, known: Option<&FederationView>) -> Result<(), StepError> {
         let names = roles_in_place(binding, known);
         let key = ObjectKey::of(binding);
-        if self.births.is_removed(&key) {
+        if self.propagation.is_removed(&key) {
             return Ok(());
         }
         let Some(known) = known else {
@@ -89,17 +89,17 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let role = ConditionType::RoleSynced;
         let connected = self.connect.connect(&known.usage.connection).await;
-        let aws = connected.map_err(|error| halt(role, &error))?;
+        let aws = connected.map_err(|error| step_error(role, &error))?;
         let owner = owner(binding, &self.cluster);
         let mut unseen = None;
         for name in &names {
             match self.role_of(binding, known, &aws, name, Depth::Documents).await? {
                 // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
-                InPlace::Missing | InPlace::NotOurs => unseen = Some(name),
-                InPlace::Ours(found) => {
+                RoleInPlace::Missing | RoleInPlace::NotOurs => unseen = Some(name),
+                RoleInPlace::Ours(found) => {
                     let steps = Plan::remove(&owner, &found.role);
                     let order = Order::of_removal(&steps, &found.role);
-                    let work = Work {
+                    let work = RoleWork {
                         steps: &steps,
                         order: &order,
                         put_off: &[],
@@ -113,27 +113,27 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if let Some(name) = unseen {
             self.check_shown(binding, name)?;
         }
-        self.births.removed(&key);
+        self.propagation.removed(&key);
         Ok(())
     }
 
     /// What IAM shows of a role counts once the last change to it must be shown.
-    fn check_shown(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
-        if self.births.hidden_for(&ObjectKey::of(binding)).is_none() {
+    fn check_shown(&self, binding: &IamRoleBinding, role: &RoleName) -> Result<(), StepError> {
+        if self.propagation.hidden_for(&ObjectKey::of(binding)).is_none() {
             return Ok(());
         }
         let message = format!(
             "IAM may not show yet what was last made of the role {role}; it is looked for again before the binding goes."
         );
-        Err(Halt::new(ConditionType::RoleSynced, Reason::Propagating, message))
+        Err(StepError::new(ConditionType::RoleSynced, Reason::Propagating, message))
     }
 
-    async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
+    async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
         let Some(role_arn) = binding.status.as_ref().and_then(|status| status.role_arn.clone()) else {
             return Ok(());
         };
         let api: Api<ServiceAccount> =
-            Api::namespaced(self.shell.client.clone(), &binding.namespace().unwrap_or_default());
+            Api::namespaced(self.driver.client.clone(), &binding.namespace().unwrap_or_default());
         let in_spec = binding.spec.service_accounts.iter().map(|account| account.name.clone());
         let names: BTreeSet<String> = bound_before(binding).into_iter().chain(in_spec).collect();
         for name in names {
@@ -165,9 +165,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             reason = why.reason.as_str(),
             "a binding was deleted by force"
         );
-        self.memory.let_go(ObjectKey::of(binding));
+        self.memory.released(ObjectKey::of(binding));
         let about = self.federation_of(binding);
-        self.shell.events.warning(&about, EventReason::Abandoned, &note).await;
+        self.driver.events.warning(&about, EventReason::Abandoned, &note).await;
     }
 
     /// The federation of a binding, whether it is there or not.
@@ -185,13 +185,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
 /// Whether the binding asks for everything to stay and its federation allows it. A federation that is gone allows nothing:
 /// what is absent is refused.
-fn retains(binding: &IamRoleBinding, known: Option<&Known>) -> bool {
+fn retains(binding: &IamRoleBinding, known: Option<&FederationView>) -> bool {
     binding.spec.deletion_policy == DeletionPolicy::Retain
         && known.is_some_and(|known| known.usage.guardrails.allow_retain)
 }
 
 /// Without a federation nobody says how to reach AWS; a binding that never got a role does not need to.
-fn without_federation(binding: &IamRoleBinding, role: &RoleName) -> Result<(), Halt> {
+fn without_federation(binding: &IamRoleBinding, role: &RoleName) -> Result<(), StepError> {
     if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
         return Ok(());
     }
@@ -200,7 +200,7 @@ fn without_federation(binding: &IamRoleBinding, role: &RoleName) -> Result<(), H
         "The OidcFederation {federation}, which says how to reach AWS, is gone, and the role {role} may still exist; \
          create the federation again, or remove the role by hand and set the annotation {FORCE_DELETE}."
     );
-    Err(Halt::new(
+    Err(StepError::new(
         ConditionType::RoleSynced,
         Reason::FederationNotFound,
         message,

@@ -10,36 +10,36 @@ use irsa_core::{
 use kube::ResourceExt;
 
 use super::{Bindings, aws_errors::refused};
-use crate::{halt::Halt, leadership::Leadership, log};
+use crate::{leadership::Leadership, log, step_error::StepError};
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's;
     /// but one that is made again was there when the copy was made.
-    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), Halt> {
+    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), StepError> {
         let had_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
         if !had_role && matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
             return Ok(());
         }
-        self.check_instance(binding).await.map_err(|mut halt| {
+        self.check_instance(binding).await.map_err(|mut failure| {
             let forced =
                 binding.metadata.deletion_timestamp.is_some() && binding.annotations().contains_key(FORCE_DELETE);
             if forced {
-                halt.message = format!(
+                failure.message = format!(
                     "{} Until then {FORCE_DELETE} counts only after five minutes.",
-                    halt.message
+                    failure.message
                 );
             }
-            let reason = match halt.reason {
+            let reason = match failure.reason {
                 Reason::ClusterCopied => Reason::FederationNotReady,
                 other => other,
             };
-            Halt::new(ConditionType::FederationReady, reason, halt.message)
+            StepError::new(ConditionType::FederationReady, reason, failure.message)
         })
     }
 
     /// Whether another instance may work on the roles of the binding's federation. Its claim counts here also while it does
     /// not look itself: it may be on its way out and wait for this binding, or be suspended.
-    pub(super) async fn check_instance(&self, binding: &IamRoleBinding) -> Result<(), Halt> {
+    pub(super) async fn check_instance(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
         let name = &binding.spec.federation_ref.name;
         let claim = self.federations.get(name).and_then(|known| known.usage.claim);
         self.instances.check(name, claim.as_deref()).await
@@ -48,7 +48,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
 /// What is to be done.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Work<'a> {
+pub(crate) struct RoleWork<'a> {
     pub(crate) steps: &'a [BindingStep],
     pub(crate) order: &'a Order,
     /// Places of steps that are not done this time.
@@ -59,10 +59,10 @@ pub(crate) struct Work<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Executed {
     done: Vec<usize>,
-    refused: Vec<(usize, Halt)>,
+    refused: Vec<(usize, StepError)>,
     held_up: Vec<usize>,
     put_off: Vec<usize>,
-    stopped: Option<Halt>,
+    stopped: Option<StepError>,
 }
 
 /// Does the steps in order. A step that AWS refuses holds up those that must not come without it, and no other; any other
@@ -72,7 +72,7 @@ pub(crate) async fn execute<A: Roles>(
     aws: &A,
     leadership: &impl Leadership,
     role: &RoleName,
-    work: Work<'_>,
+    work: RoleWork<'_>,
     mut created: impl FnMut(Role) + Send,
 ) -> Executed {
     let mut executed = Executed::default();
@@ -93,9 +93,9 @@ pub(crate) async fn execute<A: Roles>(
                     created(role);
                 }
             }
-            Err(halt) if is_refusal(&halt) => executed.refused.push((place, halt)),
-            Err(halt) => {
-                executed.stopped = Some(halt);
+            Err(failure) if is_refusal(&failure) => executed.refused.push((place, failure)),
+            Err(failure) => {
+                executed.stopped = Some(failure);
                 break;
             }
         }
@@ -104,8 +104,8 @@ pub(crate) async fn execute<A: Roles>(
 }
 
 /// Whether somebody has to do something first, so that the same call would be answered the same, and another one need not be.
-pub(crate) const fn is_refusal(halt: &Halt) -> bool {
-    matches!(halt.reason.class(), Class::Stalled | Class::Wait)
+pub(crate) const fn is_refusal(failure: &StepError) -> bool {
+    matches!(failure.reason.class(), Class::Stalled | Class::Wait)
 }
 
 impl Executed {
@@ -134,8 +134,8 @@ impl Executed {
     ///
     /// # Errors
     /// As said, unless all was done.
-    pub(crate) fn result(&self, steps: &[BindingStep]) -> Result<(), Halt> {
-        let Some((_, halt)) = self.refused.first() else {
+    pub(crate) fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
+        let Some((_, failure)) = self.refused.first() else {
             return self.stopped.clone().map_or(Ok(()), Err);
         };
         let named = |place: &usize, how: &str| steps.get(*place).map(|step| format!("{step} ({how})"));
@@ -150,9 +150,9 @@ impl Executed {
             ),
             None => "Everything else is done.".to_owned(),
         };
-        Err(Halt {
-            message: format!("{} Unfinished: {}. {rest}", halt.message, unfinished.join("; ")),
-            ..halt.clone()
+        Err(StepError {
+            message: format!("{} Unfinished: {}. {rest}", failure.message, unfinished.join("; ")),
+            ..failure.clone()
         })
     }
 }
@@ -162,14 +162,14 @@ async fn attempt<A: Roles>(
     leadership: &impl Leadership,
     role: &RoleName,
     step: &BindingStep,
-) -> Result<Option<Role>, Halt> {
+) -> Result<Option<Role>, StepError> {
     let _permit = leadership
         .permit()
-        .map_err(|error| Halt::not_leader(step.aspect(), error))?;
+        .map_err(|error| StepError::not_leader(step.aspect(), error))?;
     call(aws, role, step).await
 }
 
-async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, Halt> {
+async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, StepError> {
     let name = role.as_str();
     let done = match step {
         BindingStep::CreateRole {

@@ -14,15 +14,15 @@ use kube::ResourceExt;
 use super::{
     Bindings,
     apply::conclusion,
-    aws_errors::halt,
+    aws_errors::step_error,
+    context::Context,
     federation::Provider,
-    surroundings::Surroundings,
     validate::{template, trust, usable},
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
-    log::Step,
+    log::Stage,
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -31,31 +31,31 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         existing: &ExistingRole,
-        around: &Surroundings,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<String, Halt> {
-        let usage = &around.known.usage;
-        let validated = Step::Validate.of(|| self.admit_existing(binding, existing, around, progress));
+        context: &Context,
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<String, StepError> {
+        let usage = &context.known.usage;
+        let validated = Stage::Validate.of(|| self.admit_existing(binding, existing, context, draft));
         let (provider, trust) = validated?;
 
         let looking = async {
-            let aws = self.connect(around, &provider).await?;
+            let aws = self.connect(context, &provider).await?;
             observe(&aws, existing).await
         };
-        let role = Step::Observe.run(looking).await?;
-        Step::Validate.of(|| check_trust(&role, &trust))?;
-        progress.status.role_arn = Some(role.arn);
-        progress.status.role_id = Some(role.id);
-        progress.status.audiences = trust.audiences.iter().map(Audience::to_string).collect();
+        let role = Stage::Observe.run(looking).await?;
+        Stage::Validate.of(|| check_trust(&role, &trust))?;
+        draft.status.role_arn = Some(role.arn);
+        draft.status.role_id = Some(role.id);
+        draft.status.audiences = trust.audiences.iter().map(Audience::to_string).collect();
         let kept = "Somebody else keeps the role";
-        progress.holds(
+        draft.holds(
             ConditionType::RoleSynced,
             format!("{kept}, and its trust policy lets the ServiceAccounts in."),
         );
-        progress.holds(ConditionType::PoliciesSynced, format!("{kept} and its policies."));
+        draft.holds(ConditionType::PoliciesSynced, format!("{kept} and its policies."));
         let subjects: Vec<String> = trust.subjects.iter().map(Subject::to_string).collect();
-        let syncing = self.sync_accounts(binding, usage, &subjects, progress);
-        Step::Execute.run(syncing).await?;
+        let syncing = self.sync_accounts(binding, usage, &subjects, draft);
+        Stage::Execute.run(syncing).await?;
         Ok(conclusion(binding, &existing.arn))
     }
 
@@ -63,22 +63,22 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         existing: &ExistingRole,
-        around: &Surroundings,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<(Provider, TrustPolicy), Halt> {
-        let usage = &around.known.usage;
+        context: &Context,
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<(Provider, TrustPolicy), StepError> {
+        let usage = &context.known.usage;
         let provider = usable(&usage.state, binding)?.clone();
-        progress.holds(ConditionType::FederationReady, "The federation can be used.");
+        draft.holds(ConditionType::FederationReady, "The federation can be used.");
         check_place(existing, &provider)?;
         let trust = trust(binding, usage, &provider)?;
         template(binding)?;
-        super::siblings::Siblings::of(binding, &self.siblings).check_service_accounts()?;
+        super::conflicts::Conflicts::of(binding, &self.bindings).check_service_accounts()?;
         let audiences: BTreeSet<String> = trust.audiences.iter().map(Audience::to_string).collect();
         let namespace = binding.namespace().unwrap_or_default();
-        let guardrails = &around.known.usage.guardrails;
-        let admitted = guardrails.admit_existing(&namespace, &around.labels, &audiences);
-        admitted.map_err(|refusal| Halt::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
-        progress.holds(
+        let guardrails = &context.known.usage.guardrails;
+        let admitted = guardrails.admit_existing(&namespace, &context.labels, &audiences);
+        admitted.map_err(|refusal| StepError::new(ConditionType::Admitted, refusal.reason(), refusal.to_string()))?;
+        draft.holds(
             ConditionType::Admitted,
             "The federation's guard-rails allow what is asked for.",
         );
@@ -87,7 +87,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 }
 
 /// A role can only trust a provider of its own account.
-fn check_place(existing: &ExistingRole, provider: &Provider) -> Result<(), Halt> {
+fn check_place(existing: &ExistingRole, provider: &Provider) -> Result<(), StepError> {
     let home = (partition_of(&existing.arn), account_of(&existing.arn));
     if home == (Some(&provider.partition), Some(&provider.account)) {
         return Ok(());
@@ -96,17 +96,17 @@ fn check_place(existing: &ExistingRole, provider: &Provider) -> Result<(), Halt>
         "spec.existingRole.arn must be a role of account {} in partition {}, where the federation's provider is.",
         provider.account, provider.partition
     );
-    Err(Halt::new(ConditionType::RoleSynced, Reason::InvalidSpec, message))
+    Err(StepError::new(ConditionType::RoleSynced, Reason::InvalidSpec, message))
 }
 
-async fn observe<A: Roles>(aws: &A, existing: &ExistingRole) -> Result<Role, Halt> {
+async fn observe<A: Roles>(aws: &A, existing: &ExistingRole) -> Result<Role, StepError> {
     let arn = &existing.arn;
     let name = arn.rsplit('/').next().unwrap_or_default();
     let found = aws
         .role(name)
         .await
-        .map_err(|error| halt(ConditionType::RoleSynced, &error))?;
-    let mismatch = |message| Err(Halt::new(ConditionType::RoleSynced, Reason::RoleMismatch, message));
+        .map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
+    let mismatch = |message| Err(StepError::new(ConditionType::RoleSynced, Reason::RoleMismatch, message));
     match found {
         // IAM compares names without case, and a name is unique whatever the path.
         Some(role) if role.arn == *arn => Ok(role),
@@ -120,12 +120,12 @@ async fn observe<A: Roles>(aws: &A, existing: &ExistingRole) -> Result<Role, Hal
     }
 }
 
-fn check_trust(role: &Role, trust: &TrustPolicy) -> Result<(), Halt> {
+fn check_trust(role: &Role, trust: &TrustPolicy) -> Result<(), StepError> {
     trust.check_existing(&role.trust_policy).map_err(|mismatch| {
         let message = format!(
             "The trust policy of {} {mismatch}. Whoever keeps the role must correct it; it is not written here.",
             role.arn
         );
-        Halt::new(ConditionType::RoleSynced, Reason::RoleMismatch, message)
+        StepError::new(ConditionType::RoleSynced, Reason::RoleMismatch, message)
     })
 }

@@ -89,7 +89,7 @@ pub(crate) struct Provider {
 
 /// A federation as bindings know it.
 #[derive(Debug, Clone)]
-pub(crate) struct Known {
+pub(crate) struct FederationView {
     /// What they use.
     pub(crate) usage: Usage,
     /// How often they are checked.
@@ -147,13 +147,13 @@ impl Concerns {
 
 /// The federations of the cluster as bindings know them, kept by the watch.
 #[derive(Debug, Default)]
-pub(crate) struct Federations {
-    known: Mutex<HashMap<String, Known>>,
+pub(crate) struct FederationCache {
+    known: Mutex<HashMap<String, FederationView>>,
 }
 
-impl Federations {
+impl FederationCache {
     /// The federation of this name.
-    pub(crate) fn get(&self, name: &str) -> Option<Known> {
+    pub(crate) fn get(&self, name: &str) -> Option<FederationView> {
         self.lock().get(name).cloned()
     }
 
@@ -169,7 +169,7 @@ impl Federations {
         let interval = federation.spec.interval.get();
         known.insert(
             name,
-            Known {
+            FederationView {
                 usage,
                 interval,
                 reference: federation.object_ref(&()),
@@ -217,13 +217,13 @@ impl Federations {
     }
 
     /// The federations whose roles are there.
-    pub(crate) fn in_scope(&self, scope: &Scope) -> HashMap<String, Known> {
+    pub(crate) fn in_scope(&self, scope: &Scope) -> HashMap<String, FederationView> {
         let known = self.lock();
         let there = known.iter().filter(|(_, known)| Scope::of(&known.usage) == *scope);
         there.map(|(name, known)| (name.clone(), known.clone())).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, FederationView>> {
         // A poisoned lock means that another task panicked; the entries themselves are always whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,18 +10,18 @@ use kube::ResourceExt;
 
 use super::{
     Bindings,
-    aws_errors::halt,
-    federation::Known,
-    observe::{self, Depth, Found},
-    siblings::role_name,
+    aws_errors::step_error,
+    conflicts::role_name,
+    federation::FederationView,
+    observe::{self, Depth, IamRole},
     validate::owner,
 };
-use crate::{halt::Halt, leadership::Leadership};
+use crate::{leadership::Leadership, step_error::StepError};
 
 /// The roles that this binding may have made: the one that its spec names, which cannot change, and the one in its status,
 /// should that be another. The spec comes first and the status is never believed alone: whoever may write it could point it
 /// at a role that does not exist, and keep the one that does. Ownership is for the tags to prove.
-pub(super) fn roles_in_place(binding: &IamRoleBinding, known: Option<&Known>) -> Vec<RoleName> {
+pub(super) fn roles_in_place(binding: &IamRoleBinding, known: Option<&FederationView>) -> Vec<RoleName> {
     // Somebody else's role is not one that we made.
     if binding.spec.existing_role.is_some() {
         return Vec::new();
@@ -34,18 +34,18 @@ pub(super) fn roles_in_place(binding: &IamRoleBinding, known: Option<&Known>) ->
 }
 
 /// What stands under the name of a role that a binding may have made.
-pub(super) enum InPlace {
+pub(super) enum RoleInPlace {
     /// A role with the binding's tags.
-    Ours(Box<Found>),
+    Ours(Box<IamRole>),
     /// Somebody else's.
     NotOurs,
     /// Nothing that IAM shows.
     Missing,
 }
 
-impl InPlace {
+impl RoleInPlace {
     /// The role, where it is the binding's.
-    pub(super) fn ours(self) -> Option<Found> {
+    pub(super) fn ours(self) -> Option<IamRole> {
         match self {
             Self::Ours(found) => Some(*found),
             Self::NotOurs | Self::Missing => None,
@@ -61,26 +61,26 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     pub(super) async fn role_of(
         &self,
         binding: &IamRoleBinding,
-        known: &Known,
+        known: &FederationView,
         aws: &C::Aws,
         name: &RoleName,
         depth: Depth,
-    ) -> Result<InPlace, Halt> {
+    ) -> Result<RoleInPlace, StepError> {
         let owner = owner(binding, &self.cluster);
         let found = observe::role(aws, name.as_str(), |tags| owner.owns(tags), depth).await;
         match found {
             Err(error) if error.kind() == Kind::AccessDenied && !may_have_made(binding, known, name) => {
-                Ok(InPlace::NotOurs)
+                Ok(RoleInPlace::NotOurs)
             }
-            Err(error) => Err(halt(ConditionType::RoleSynced, &error)),
-            Ok(None) => Ok(InPlace::Missing),
-            Ok(Some(found)) if owner.owns(&found.role.tags) => Ok(InPlace::Ours(Box::new(found))),
-            Ok(Some(_)) => Ok(InPlace::NotOurs),
+            Err(error) => Err(step_error(ConditionType::RoleSynced, &error)),
+            Ok(None) => Ok(RoleInPlace::Missing),
+            Ok(Some(found)) if owner.owns(&found.role.tags) => Ok(RoleInPlace::Ours(Box::new(found))),
+            Ok(Some(_)) => Ok(RoleInPlace::NotOurs),
         }
     }
 }
 
-fn may_have_made(binding: &IamRoleBinding, known: &Known, name: &RoleName) -> bool {
+fn may_have_made(binding: &IamRoleBinding, known: &FederationView, name: &RoleName) -> bool {
     let status = binding.status.as_ref();
     let recorded = status.and_then(|status| status.role_name.as_deref()) == Some(name.as_str());
     let given = binding.spec.role.name.is_some().then_some(name);
@@ -89,7 +89,7 @@ fn may_have_made(binding: &IamRoleBinding, known: &Known, name: &RoleName) -> bo
 }
 
 /// A role stays in the account that it was made in: one that is looked for in another is not gone.
-pub(super) fn check_home(binding: &IamRoleBinding, account: &str) -> Result<(), Halt> {
+pub(super) fn check_home(binding: &IamRoleBinding, account: &str) -> Result<(), StepError> {
     let arn = binding.status.as_ref().and_then(|status| status.role_arn.as_deref());
     let Some((arn, home)) = arn.and_then(|arn| Some((arn, account_of(arn)?))) else {
         return Ok(());
@@ -101,5 +101,5 @@ pub(super) fn check_home(binding: &IamRoleBinding, account: &str) -> Result<(), 
         "The role {arn} is in account {home}, and the federation now works in account {account}; have spec.aws of the \
          federation or the operator's credentials corrected. To move, delete the binding first and make it again after."
     );
-    Err(Halt::new(ConditionType::RoleSynced, Reason::WrongAccount, message))
+    Err(StepError::new(ConditionType::RoleSynced, Reason::WrongAccount, message))
 }

@@ -21,10 +21,10 @@ const MAX_TAKEOVERS: u8 = 3;
 
 /// What is remembered. One lock each: they are never needed together.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
+pub(crate) struct BindingMemory {
     applied: Mutex<HashMap<ObjectKey, Applied>>,
     accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
-    let_go: Mutex<HashSet<ObjectKey>>,
+    released: Mutex<HashSet<ObjectKey>>,
     unseen: Mutex<HashSet<ObjectKey>>,
     taken_over: Mutex<HashMap<String, u8>>,
     undone: Mutex<HashMap<String, (String, AccountFields)>>,
@@ -38,7 +38,7 @@ struct Applied {
     at: Instant,
 }
 
-impl Memory {
+impl BindingMemory {
     /// What was last made of the binding's role in full.
     pub(crate) fn applied(&self, binding: &ObjectKey) -> Option<Fingerprint> {
         lock(&self.applied).get(binding).map(|applied| applied.fingerprint)
@@ -86,18 +86,18 @@ impl Memory {
     }
 
     /// Nothing that the binding made is to be removed any more: it may go.
-    pub(crate) fn let_go(&self, binding: ObjectKey) {
-        lock(&self.let_go).insert(binding);
+    pub(crate) fn released(&self, binding: ObjectKey) {
+        lock(&self.released).insert(binding);
     }
 
     /// Whether a binding has been let go.
-    pub(crate) fn is_let_go(&self, binding: &ObjectKey) -> bool {
-        lock(&self.let_go).contains(binding)
+    pub(crate) fn is_released(&self, binding: &ObjectKey) -> bool {
+        lock(&self.released).contains(binding)
     }
 
     /// Whether a binding that is gone had been let go; asked once.
-    pub(crate) fn was_let_go(&self, binding: &ObjectKey) -> bool {
-        lock(&self.let_go).remove(binding)
+    pub(crate) fn was_released(&self, binding: &ObjectKey) -> bool {
+        lock(&self.released).remove(binding)
     }
 
     /// Whether a ServiceAccount may be taken over once more; counts it. Who puts back what was there each time wants it so.

@@ -13,24 +13,24 @@ mod apply;
 mod aws_errors;
 mod bind;
 mod cleanup;
+mod conflicts;
 mod contest;
+mod context;
+mod enforce;
 mod execute;
 mod existing;
 mod federation;
-mod gone;
 mod guardrails;
 mod home;
 mod inventory;
+mod lost_finalizer;
 mod memory;
 mod observe;
+mod partial;
 mod pods;
-mod salvage;
-mod siblings;
-mod surroundings;
 mod unbind;
 mod validate;
 mod watch;
-mod withhold;
 mod work;
 
 use std::time::Duration;
@@ -46,21 +46,21 @@ pub(crate) use self::{
     execute::is_refusal,
     federation::connection,
     inventory::Findings,
-    salvage::salvage,
+    partial::partial,
 };
-use self::{federation::Federations, memory::Memory};
+use self::{federation::FederationCache, memory::BindingMemory};
 pub use self::{
     inventory::Inventories,
     validate::Limits,
-    watch::{Parts, run},
+    watch::{BindingParts, run},
 };
 use crate::{
-    births::Births,
-    halt::Progress,
     instances::Instances,
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, Guarded, Reconciler, Report, Shell},
+    propagation::Propagation,
+    reconciler::{Cleanup, Decoded, Driver, Reconciler, Report},
+    step_error::Draft,
 };
 
 /// How often a binding is checked whose federation is unknown; the interval of others is their federation's.
@@ -68,18 +68,18 @@ const DEFAULT_INTERVAL: Duration = Duration::from_mins(10);
 
 /// Makes bindings true.
 pub struct Bindings<C, L> {
-    shell: Shell<L>,
+    driver: Driver<L>,
     connect: C,
     /// UID of the namespace kube-system.
     cluster: String,
     limits: Limits,
-    federations: Federations,
+    federations: FederationCache,
     namespaces: Store<PartialObjectMeta<Namespace>>,
     /// All bindings, this one included.
-    siblings: Store<Guarded<IamRoleBinding>>,
-    memory: Memory,
+    bindings: Store<Decoded<IamRoleBinding>>,
+    memory: BindingMemory,
     inventories: Inventories,
-    births: Births,
+    propagation: Propagation,
     instances: Instances,
 }
 
@@ -87,8 +87,8 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
     type Kind = IamRoleBinding;
     type Leadership = L;
 
-    fn shell(&self) -> &Shell<L> {
-        &self.shell
+    fn driver(&self) -> &Driver<L> {
+        &self.driver
     }
 
     fn interval(&self, binding: &IamRoleBinding) -> Duration {
@@ -97,10 +97,10 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
     }
 
     async fn apply(&self, binding: &IamRoleBinding) -> Report<IamRoleBindingStatus> {
-        let mut progress = Progress::of(binding);
+        let mut draft = Draft::of(binding);
         // Large, and held by whoever waits for a pass.
-        let ended = Box::pin(self.make_true(binding, &mut progress)).await;
-        progress.report(ended)
+        let ended = Box::pin(self.make_true(binding, &mut draft)).await;
+        draft.report(ended)
     }
 
     async fn suspended(&self, binding: &IamRoleBinding) -> Option<Report<IamRoleBindingStatus>> {
@@ -115,8 +115,8 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
         Some(self.judge_unreadable(binding, error).await)
     }
 
-    fn has_let_go(&self, binding: &IamRoleBinding) -> bool {
-        self.memory.is_let_go(&ObjectKey::of(binding))
+    fn has_released(&self, binding: &IamRoleBinding) -> bool {
+        self.memory.is_released(&ObjectKey::of(binding))
     }
 
     async fn is_in_doubt(&self, binding: &IamRoleBinding) -> bool {

@@ -20,7 +20,7 @@ pub(crate) enum Depth {
 
 /// A role that IAM has.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct IamRole {
     pub(crate) arn: String,
     pub(crate) id: String,
     pub(crate) role: ObservedRole,
@@ -33,7 +33,7 @@ pub(crate) async fn role<A: Roles>(
     name: &str,
     ours: impl Fn(&Tags) -> bool,
     depth: Depth,
-) -> Result<Option<Found>, AwsError> {
+) -> Result<Option<IamRole>, AwsError> {
     let Some(role) = aws.role(name).await? else {
         return Ok(None);
     };
@@ -56,8 +56,8 @@ pub(crate) async fn role<A: Roles>(
     Ok(Some(found))
 }
 
-fn found(role: Role) -> Found {
-    Found {
+fn found(role: Role) -> IamRole {
+    IamRole {
         arn: role.arn,
         id: role.id,
         role: ObservedRole {

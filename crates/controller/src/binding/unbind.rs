@@ -11,11 +11,11 @@ use kube::{Api, ResourceExt};
 use super::{
     Bindings,
     accounts::{self, Target},
-    aws_errors::kubernetes_halt,
+    aws_errors::kubernetes_error,
     bind::{bound_before, first_of},
-    siblings::Siblings,
+    conflicts::Conflicts,
 };
-use crate::{halt::Halt, leadership::Leadership};
+use crate::{leadership::Leadership, step_error::StepError};
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Undoes the ServiceAccounts that were bound before and are not any more. Returns those of which that failed, and the first
@@ -26,7 +26,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         api: &Api<ServiceAccount>,
         bound: &BTreeSet<String>,
         role_arn: &str,
-    ) -> (BTreeSet<String>, Result<(), Halt>) {
+    ) -> (BTreeSet<String>, Result<(), StepError>) {
         // What they were annotated with, which a change of spec.existingRole has left behind.
         let annotated_with = binding.status.as_ref().and_then(|status| status.role_arn.as_deref());
         let annotated_with = annotated_with.unwrap_or(role_arn);
@@ -56,18 +56,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &str,
         role_arn: &str,
         named: bool,
-    ) -> Result<(), Halt> {
-        let siblings = Siblings::of(binding, &self.siblings);
-        if !siblings.is_bound_by_another(name) {
+    ) -> Result<(), StepError> {
+        let conflicts = Conflicts::of(binding, &self.bindings);
+        if !conflicts.is_bound_by_another(name) {
             let namespace = binding.namespace().unwrap_or_default();
             self.memory.release_account(&namespace, name);
         }
-        if siblings.has_another_with(name, role_arn) {
+        if conflicts.has_another_with(name, role_arn) {
             return Ok(());
         }
         let observed = accounts::read(api, name)
             .await
-            .map_err(|error| kubernetes_halt("read", name, error))?;
+            .map_err(|error| kubernetes_error("read", name, error))?;
         let Some(account) = observed else { return Ok(()) };
         let (action, undone) = match account.removal(&binding.name_any(), role_arn, named) {
             AccountRemoval::Nothing => return Ok(()),
@@ -85,7 +85,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 ("delete", accounts::delete(api, name, &account).await)
             }
         };
-        undone.map_err(|error| kubernetes_halt(action, name, error))
+        undone.map_err(|error| kubernetes_error(action, name, error))
     }
 
     /// Which of these ServiceAccounts, bound and not let in by the role, are annotated with it.
@@ -94,12 +94,12 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         api: &Api<ServiceAccount>,
         names: impl Iterator<Item = &'a String>,
         role_arn: &str,
-    ) -> Result<ShutOut<'a>, Halt> {
+    ) -> Result<ShutOut<'a>, StepError> {
         let mut shut_out = ShutOut::default();
         for name in names {
             let observed = accounts::read(api, name)
                 .await
-                .map_err(|error| kubernetes_halt("read", name, error))?;
+                .map_err(|error| kubernetes_error("read", name, error))?;
             let present = observed
                 .as_ref()
                 .and_then(|account| account.annotations.get(EKS_ROLE_ARN));

@@ -14,13 +14,13 @@ use irsa_core::{
 use kube::ResourceExt;
 
 use super::{
+    conflicts::role_name,
     federation::{Provider, State, Usage},
     guardrails::whole_seconds,
     pods::pods,
-    siblings::role_name,
 };
-use crate::halt::Halt;
 use crate::object::Managed;
+use crate::step_error::StepError;
 
 /// AWS quotas that an account may have raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Default for Limits {
 
 /// What a binding wants, valid and in our own terms.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct ValidatedBinding {
     /// The role.
     pub(crate) role: DesiredRole,
     /// The token subjects that it trusts.
@@ -57,23 +57,23 @@ pub(crate) struct Wanted {
 }
 
 /// The provider to make a binding true through, if its federation can be used for it now.
-pub(crate) fn usable<'a>(state: &'a State, binding: &IamRoleBinding) -> Result<&'a Provider, Halt> {
+pub(crate) fn usable<'a>(state: &'a State, binding: &IamRoleBinding) -> Result<&'a Provider, StepError> {
     let name = &binding.spec.federation_ref.name;
-    let halt = |reason, message| Err(Halt::new(ConditionType::FederationReady, reason, message));
+    let refuse = |reason, message| Err(StepError::new(ConditionType::FederationReady, reason, message));
     match state {
         State::Usable(provider) => Ok(provider),
         State::Unproven(provider) if was_ready(binding) => Ok(provider),
         State::Unproven(_) | State::Unregistered => {
             let message = format!("The OidcFederation {name} is not ready yet; its own conditions say why.");
-            halt(Reason::FederationNotReady, message)
+            refuse(Reason::FederationNotReady, message)
         }
         State::Stalled => {
             let message = format!("The spec of OidcFederation {name} must be corrected first; its conditions say how.");
-            halt(Reason::FederationNotReady, message)
+            refuse(Reason::FederationNotReady, message)
         }
         State::Deleting => {
             let message = format!("The OidcFederation {name} is being deleted; delete this binding too.");
-            halt(Reason::FederationNotReady, message)
+            refuse(Reason::FederationNotReady, message)
         }
     }
 }
@@ -103,11 +103,11 @@ pub(crate) fn validate(
     provider: &Provider,
     cluster: &str,
     limits: Limits,
-) -> Result<Wanted, Halt> {
+) -> Result<ValidatedBinding, StepError> {
     let trust = trust(binding, usage, provider)?;
     let document = trust
         .render(limits.trust_characters)
-        .map_err(|error| Halt::new(ConditionType::RoleSynced, Reason::TrustPolicyTooLarge, sentence(&error)))?;
+        .map_err(|error| StepError::new(ConditionType::RoleSynced, Reason::TrustPolicyTooLarge, sentence(&error)))?;
     let role = &binding.spec.role;
     let policies = &binding.spec.policies;
     let owner = owner(binding, cluster);
@@ -115,7 +115,7 @@ pub(crate) fn validate(
         .map_err(|error| invalid(ConditionType::RoleSynced, "spec.role.tags", &error))?;
     let name = name(binding, &usage.guardrails)?;
     template(binding)?;
-    Ok(Wanted {
+    Ok(ValidatedBinding {
         role: DesiredRole {
             name,
             path: usage.role_path.clone(),
@@ -141,7 +141,7 @@ pub(crate) fn validate(
     })
 }
 
-impl Wanted {
+impl ValidatedBinding {
     /// Whether the guard-rails allow what the binding wants.
     pub(crate) fn admit(&self, guardrails: &Guardrails, labels: &Labels, older_roles: u32) -> Result<(), Refusal> {
         let inline = self.role.inline.keys().cloned().collect();
@@ -194,7 +194,7 @@ pub(crate) fn accounts(
     role_arn: &str,
     usage: &Usage,
     federations: BTreeSet<String>,
-) -> Result<BTreeMap<String, DesiredAccount>, Halt> {
+) -> Result<BTreeMap<String, DesiredAccount>, StepError> {
     let mode = binding.spec.service_account_mode;
     let audience = binding.spec.audiences.first().unwrap_or(&usage.default_audience);
     let desired = DesiredAccount {
@@ -215,7 +215,7 @@ pub(crate) fn accounts(
 }
 
 /// What the ServiceAccounts that the binding creates carry.
-pub(crate) fn template(binding: &IamRoleBinding) -> Result<AccountTemplate, Halt> {
+pub(crate) fn template(binding: &IamRoleBinding) -> Result<AccountTemplate, StepError> {
     let aspect = ConditionType::ServiceAccountsSynced;
     let Some(template) = &binding.spec.service_account_template else {
         return Ok(AccountTemplate::default());
@@ -223,7 +223,7 @@ pub(crate) fn template(binding: &IamRoleBinding) -> Result<AccountTemplate, Halt
     if binding.spec.service_account_mode != ServiceAccountMode::Create {
         let message = "spec.serviceAccountTemplate is for ServiceAccounts that are created; set spec.serviceAccountMode: Create, \
                        or leave it out.";
-        return Err(Halt::new(aspect, Reason::InvalidSpec, message));
+        return Err(StepError::new(aspect, Reason::InvalidSpec, message));
     }
     AccountTemplate::new(
         &template.labels,
@@ -234,13 +234,13 @@ pub(crate) fn template(binding: &IamRoleBinding) -> Result<AccountTemplate, Halt
 }
 
 /// The trust that the binding needs.
-pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, Halt> {
+pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider) -> Result<TrustPolicy, StepError> {
     let namespace = binding.namespace().unwrap_or_default();
     let role = ConditionType::RoleSynced;
     let mut named = binding.spec.service_accounts.iter();
     if named.any(|account| account.name == CANARY_SERVICE_ACCOUNT) {
         let message = format!("spec.serviceAccounts: {CANARY_SERVICE_ACCOUNT} is never bound; remove it.");
-        return Err(Halt::new(role, Reason::InvalidSpec, message));
+        return Err(StepError::new(role, Reason::InvalidSpec, message));
     }
     let subjects = binding
         .spec
@@ -260,7 +260,7 @@ pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| invalid(role, "spec.audiences", &error))?;
     let empty = |field: &str| {
-        Halt::new(
+        StepError::new(
             role,
             Reason::InvalidSpec,
             format!("{field} is empty; name at least one."),
@@ -273,14 +273,14 @@ pub(crate) fn trust(binding: &IamRoleBinding, usage: &Usage, provider: &Provider
     })
 }
 
-fn name(binding: &IamRoleBinding, guardrails: &Guardrails) -> Result<RoleName, Halt> {
+fn name(binding: &IamRoleBinding, guardrails: &Guardrails) -> Result<RoleName, StepError> {
     role_name(binding, &guardrails.role_name_prefix).ok_or_else(|| {
         let message = "spec.role.name is not a role name; use 1 to 64 letters, digits and the characters _+=,.@-.";
-        Halt::new(ConditionType::RoleSynced, Reason::InvalidSpec, message)
+        StepError::new(ConditionType::RoleSynced, Reason::InvalidSpec, message)
     })
 }
 
-fn managed(names: &[String], partition: &str) -> Result<BTreeSet<PolicyArn>, Halt> {
+fn managed(names: &[String], partition: &str) -> Result<BTreeSet<PolicyArn>, StepError> {
     names
         .iter()
         .map(|name| PolicyArn::resolve(name, partition))
@@ -288,7 +288,7 @@ fn managed(names: &[String], partition: &str) -> Result<BTreeSet<PolicyArn>, Hal
         .map_err(|error| invalid(ConditionType::PoliciesSynced, "spec.policies.managed", &error))
 }
 
-fn inline(binding: &IamRoleBinding, limits: InlineLimits) -> Result<BTreeMap<String, String>, Halt> {
+fn inline(binding: &IamRoleBinding, limits: InlineLimits) -> Result<BTreeMap<String, String>, StepError> {
     let documents: Vec<_> = binding
         .spec
         .policies
@@ -298,7 +298,7 @@ fn inline(binding: &IamRoleBinding, limits: InlineLimits) -> Result<BTreeMap<Str
         .collect();
     let checked = policy_document::check(documents.iter().map(|(name, document)| (*name, document)), limits).map_err(
         |error| {
-            Halt::new(
+            StepError::new(
                 ConditionType::PoliciesSynced,
                 Reason::MalformedPolicy,
                 format!("{error}."),
@@ -315,8 +315,8 @@ fn default_description(owner: &Owner) -> String {
     format!("IamRoleBinding {}/{} of irsa-anywhere", owner.namespace, owner.name)
 }
 
-fn invalid(aspect: ConditionType, field: &str, error: &dyn std::error::Error) -> Halt {
-    Halt::new(aspect, Reason::InvalidSpec, format!("{field}: {error}."))
+fn invalid(aspect: ConditionType, field: &str, error: &dyn std::error::Error) -> StepError {
+    StepError::new(aspect, Reason::InvalidSpec, format!("{field}: {error}."))
 }
 
 /// An error's text as a sentence.

@@ -1,9 +1,9 @@
 //! What wakes a binding: itself, what it uses of its federation, its namespace's labels, its ServiceAccounts, and the
 //! going of an older binding that had what it wants.
 
-mod places;
-mod waker;
-mod went;
+mod deletions;
+mod quota;
+mod trigger;
 
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
@@ -26,27 +26,28 @@ use kube::{
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, trace, warn};
 
-pub(super) use self::waker::Waker;
-use self::{waker::Reference, went::Went};
+pub(super) use self::trigger::Trigger;
+use self::{deletions::Deletions, trigger::Reference};
 use super::{
-    Bindings, Inventories, Limits, accounts::account_of, federation::Federations, inventory::keep, memory::Memory,
+    Bindings, Inventories, Limits, accounts::account_of, federation::FederationCache, inventory::keep,
+    memory::BindingMemory,
 };
 use crate::{
-    births::Births,
     instances::Instances,
     leadership::Leadership,
     log::chain,
     object::{ObjectKey, slim},
-    shell::{Guarded, Shell, error_policy, reconcile},
+    propagation::Propagation,
+    reconciler::{Decoded, Driver, error_policy, reconcile},
 };
 
 /// Cleanups of bindings that went without being let go.
 const CLEANUPS_AT_A_TIME: usize = 2;
 
 /// What the controller of bindings is made of.
-pub struct Parts<C, L> {
+pub struct BindingParts<C, L> {
     /// What both controllers share.
-    pub shell: Shell<L>,
+    pub driver: Driver<L>,
     /// Makes connections to AWS.
     pub connect: C,
     /// UID of the namespace kube-system, which identifies the cluster in tags.
@@ -67,30 +68,30 @@ pub struct Parts<C, L> {
 /// No binding is looked at before all federations, namespaces and bindings of the cluster are known, so that nothing is
 /// taken for missing that merely has not been listed yet.
 pub async fn run<C: Connect, L: Leadership>(
-    parts: Parts<C, L>,
+    parts: BindingParts<C, L>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let client = parts.shell.client.clone();
+    let client = parts.driver.client.clone();
     let (bindings, bindings_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
     let (wake, woken) = unbounded();
     let (gone, went) = unbounded();
-    let waker = Waker {
+    let trigger = Trigger {
         bindings: bindings.clone(),
         wake,
     };
     let federations_known = Notify::new();
     let context = Arc::new(Bindings {
-        shell: parts.shell,
+        driver: parts.driver,
         connect: parts.connect,
         cluster: parts.cluster,
         limits: parts.limits,
-        federations: Federations::default(),
+        federations: FederationCache::default(),
         namespaces: namespaces.clone(),
-        siblings: bindings.clone(),
-        memory: Memory::default(),
+        bindings: bindings.clone(),
+        memory: BindingMemory::default(),
         inventories: parts.inventories,
-        births: Births::from_now_on(),
+        propagation: Propagation::from_now_on(),
         instances: parts.instances,
     });
 
@@ -100,30 +101,30 @@ pub async fn run<C: Connect, L: Leadership>(
             warn!(%error, "the watch of namespaces has ended");
         }
     };
-    let mut counted = context.shell.metrics.objects.follow();
+    let mut counted = context.driver.metrics.objects.follow();
     let remembers = Arc::clone(&context);
-    let follow = move |event: &Event<Guarded<IamRoleBinding>>| {
+    let follow = move |event: &Event<Decoded<IamRoleBinding>>| {
         counted(event);
         if let Event::Delete(binding) = event {
-            remembers.shell.forget::<IamRoleBinding>(&ObjectKey::of(binding));
+            remembers.driver.forget::<IamRoleBinding>(&ObjectKey::of(binding));
         }
     };
-    let main = binding_stream(client.clone(), waker.clone(), follow, gone, bindings_writer);
+    let main = binding_stream(client.clone(), trigger.clone(), follow, gone, bindings_writer);
     let controller =
         everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
-        () = watch_federations(client.clone(), &context.federations, &waker, &federations_known) => {}
-        () = watch_namespaces(client.clone(), namespaces_writer, &waker) => {}
-        () = watch_accounts(client, &context.memory, &waker) => {}
-        () = keep(&context, &waker) => {}
-        () = look_after_gone(went, &context, &waker) => {}
+        () = watch_federations(client.clone(), &context.federations, &trigger, &federations_known) => {}
+        () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => {}
+        () = watch_accounts(client, &context.memory, &trigger) => {}
+        () = keep(&context, &trigger) => {}
+        () = clean_up_after(went, &context, &trigger) => {}
     }
 }
 
 async fn control<C: Connect, L: Leadership>(
-    main: impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static,
-    bindings: Store<Guarded<IamRoleBinding>>,
+    main: impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static,
+    bindings: Store<Decoded<IamRoleBinding>>,
     woken: UnboundedReceiver<Reference>,
     context: Arc<Bindings<C, L>>,
     concurrency: u16,
@@ -148,13 +149,13 @@ async fn control<C: Connect, L: Leadership>(
 /// generation.
 fn binding_stream(
     client: Client,
-    waker: Waker,
-    mut follow: impl FnMut(&Event<Guarded<IamRoleBinding>>) + Send + 'static,
+    trigger: Trigger,
+    mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     gone: UnboundedSender<IamRoleBinding>,
-    writer: reflector::store::Writer<Guarded<IamRoleBinding>>,
-) -> impl Stream<Item = Result<Guarded<IamRoleBinding>, watcher::Error>> + Send + 'static {
-    let mut went = Went::default();
-    watcher(Api::<Guarded<IamRoleBinding>>::all(client), watcher::Config::default())
+    writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
+) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
+    let mut went = Deletions::default();
+    watcher(Api::<Decoded<IamRoleBinding>>::all(client), watcher::Config::default())
         .default_backoff()
         .modify(|binding| slim(binding.meta_mut()))
         // Before the store is updated, so that it still has what the binding was.
@@ -162,16 +163,16 @@ fn binding_stream(
             follow(event);
             match event {
                 Event::Apply(binding) => {
-                    waker.wake_contenders_of_earlier(binding);
-                    waker.wake_overtaken(binding);
+                    trigger.wake_contenders_of_earlier(binding);
+                    trigger.wake_overtaken(binding);
                 }
                 Event::Delete(binding) => {
-                    waker.wake_contenders(binding);
-                    waker.wake_first_in_line(binding);
+                    trigger.wake_contenders(binding);
+                    trigger.wake_first_in_line(binding);
                 }
                 Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }
-            for binding in went.by(event, &waker.bindings) {
+            for binding in went.by(event, &trigger.bindings) {
                 // Nobody listens any more only when the controller has stopped.
                 let _ = gone.unbounded_send(binding);
             }
@@ -185,29 +186,29 @@ fn binding_stream(
 }
 
 /// Removes what bindings made that went without being let go.
-async fn look_after_gone<C: Connect, L: Leadership>(
+async fn clean_up_after<C: Connect, L: Leadership>(
     went: UnboundedReceiver<IamRoleBinding>,
     context: &Bindings<C, L>,
-    waker: &Waker,
+    trigger: &Trigger,
 ) {
     // Whoever makes and deletes objects by the hundred must not put his reads before everybody's.
     let at_a_time = Semaphore::new(CLEANUPS_AT_A_TIME);
     went.for_each_concurrent(None, async |binding| {
-        context.look_after_gone(&binding, &at_a_time).await;
+        context.clean_up_after(&binding, &at_a_time).await;
         // One that was made anew meanwhile may have lost what it had just taken up.
-        waker.wake_where(|other| other.namespace() == binding.namespace() && other.name_any() == binding.name_any());
+        trigger.wake_where(|other| other.namespace() == binding.namespace() && other.name_any() == binding.name_any());
     })
     .await;
 }
 
-async fn watch_federations(client: Client, federations: &Federations, waker: &Waker, known: &Notify) {
-    let api: Api<Guarded<OidcFederation>> = Api::all(client);
+async fn watch_federations(client: Client, federations: &FederationCache, trigger: &Trigger, known: &Notify) {
+    let api: Api<Decoded<OidcFederation>> = Api::all(client);
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut listed = HashSet::new();
-    let note = |federation: &Guarded<OidcFederation>| match &federation.0 {
+    let note = |federation: &Decoded<OidcFederation>| match &federation.0 {
         Ok(federation) => {
             let (concerns, name) = (federations.observe(federation), federation.name_any());
-            waker.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
+            trigger.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
         }
         Err(invalid) => warn!(
             error = invalid.error,
@@ -226,13 +227,13 @@ async fn watch_federations(client: Client, federations: &Federations, waker: &Wa
                 federations
                     .keep_only(&listed)
                     .iter()
-                    .for_each(|gone| waker.wake_users(gone));
+                    .for_each(|gone| trigger.wake_users(gone));
                 known.notify_one();
             }
             Ok(Event::Apply(federation)) => note(&federation),
             Ok(Event::Delete(federation)) => {
                 if federations.forget(&federation.name_any()) {
-                    waker.wake_users(&federation.name_any());
+                    trigger.wake_users(&federation.name_any());
                 }
             }
             Err(error) => debug!(error = chain(&error), "the watch of federations was interrupted"),
@@ -243,7 +244,7 @@ async fn watch_federations(client: Client, federations: &Federations, waker: &Wa
 async fn watch_namespaces(
     client: Client,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
-    waker: &Waker,
+    trigger: &Trigger,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
     let relabelled = watcher(api, watcher::Config::default())
@@ -258,14 +259,14 @@ async fn watch_namespaces(
     let mut relabelled = pin!(relabelled);
     while let Some(namespace) = relabelled.next().await {
         match namespace {
-            Ok(namespace) => waker.wake_namespace(&namespace.name_any()),
+            Ok(namespace) => trigger.wake_namespace(&namespace.name_any()),
             Err(error) => debug!(error = chain(&error), "the watch of namespaces was interrupted"),
         }
     }
 }
 
 /// Not kept in memory: a cluster has many, and only what differs from what a binding wants of one matters.
-async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
+async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigger) {
     let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     while let Some(event) = events.next().await {
@@ -281,7 +282,7 @@ async fn watch_accounts(client: Client, memory: &Memory, waker: &Waker) {
         let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
         let observed = exists.then(|| account_of(&account));
         if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
-            waker.wake_bound(&namespace, &name);
+            trigger.wake_bound(&namespace, &name);
         }
     }
 }

@@ -14,16 +14,16 @@ use kube::Resource;
 use super::{
     Bindings,
     contest::{ROUNDS, What},
-    execute::{Work, is_refusal},
-    observe::Found,
-    surroundings::Surroundings,
-    validate::Wanted,
+    context::Context,
+    execute::{RoleWork, is_refusal},
+    observe::IamRole,
+    validate::ValidatedBinding,
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
     metrics::Kind as KindLabel,
     object::ObjectKey,
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -32,52 +32,52 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         aws: &C::Aws,
-        around: &Surroundings,
-        wanted: &Wanted,
+        context: &Context,
+        validated: &ValidatedBinding,
         plan: Plan,
-        found: Option<Found>,
-        progress: &mut Progress<IamRoleBindingStatus>,
-    ) -> Result<Option<Unfinished>, Halt> {
+        found: Option<IamRole>,
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<Option<Unfinished>, StepError> {
         let key = ObjectKey::of(binding);
         let settling = self
             .memory
             .settles_in(&key)
             .filter(|_| plan.cause == Cause::Drift && !plan.steps.is_empty());
-        progress.look_again = settling;
+        draft.look_again = settling;
         let steps = if settling.is_some() { &[] } else { plan.steps.as_slice() };
         let trust = found.as_ref().map(|found| found.role.trust.clone());
-        if let Some(Found { arn, id, .. }) = found {
-            progress.status.role_arn = Some(arn);
-            progress.status.role_id = Some(id);
+        if let Some(IamRole { arn, id, .. }) = found {
+            draft.status.role_arn = Some(arn);
+            draft.status.role_id = Some(id);
         }
         let contest = self.contest(&key, &plan, steps);
-        let status = &mut progress.status;
-        let work = Work {
+        let status = &mut draft.status;
+        let work = RoleWork {
             steps,
             order: &plan.order,
             put_off: &contest.put_off,
         };
-        let writing = self.write_role(binding, &around.known.usage, aws, &wanted.role.name, work, |role| {
+        let writing = self.write_role(binding, &context.known.usage, aws, &validated.role.name, work, |role| {
             status.role_arn = Some(role.arn);
             status.role_id = Some(role.id);
         });
-        let executed = self.births.during(&key, !steps.is_empty(), writing).await?;
+        let executed = self.propagation.during(&key, !steps.is_empty(), writing).await?;
         let done = executed.done(steps);
         self.announce(binding, plan.cause, &done).await;
         if plan.cause == Cause::Drift && !done.is_empty() {
-            self.note_round(binding, &done, around.known.interval).await;
+            self.note_round(binding, &done, context.known.interval).await;
         }
-        let taken = names_taken(wanted, &plan);
+        let taken = names_taken(validated, &plan);
         let ended = executed.result(steps).and_then(|()| contest.result(steps));
         let ended = ended.and_then(|()| taken.clone().map_or(Ok(()), Err));
-        if let (Err(halt), Some(left)) = (&ended, contest.left)
-            && halt.reason == Reason::DriftContested
+        if let (Err(failure), Some(left)) = (&ended, contest.left)
+            && failure.reason == Reason::DriftContested
         {
-            progress.look_again = Some(left);
+            draft.look_again = Some(left);
         }
         let in_words = [
-            (ConditionType::RoleSynced, role_in_words(wanted, &plan.kept)),
-            (ConditionType::PoliciesSynced, policies_in_words(wanted)),
+            (ConditionType::RoleSynced, role_in_words(validated, &plan.kept)),
+            (ConditionType::PoliciesSynced, policies_in_words(validated)),
         ];
         for (aspect, words) in in_words {
             let words = match self.memory.contests.in_words(&key, aspect) {
@@ -85,26 +85,32 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 None => words,
             };
             match (&ended, &taken) {
-                (_, Some(halt)) if halt.aspect == aspect && executed.has_finished(steps, aspect) => progress.note(halt),
-                _ if executed.has_finished(steps, aspect) => progress.holds(aspect, words),
-                (Err(halt), _) if halt.aspect != aspect => progress.note(&Halt { aspect, ..halt.clone() }),
+                (_, Some(failure)) if failure.aspect == aspect && executed.has_finished(steps, aspect) => {
+                    draft.note(failure)
+                }
+                _ if executed.has_finished(steps, aspect) => draft.holds(aspect, words),
+                (Err(failure), _) if failure.aspect != aspect => draft.note(&StepError {
+                    aspect,
+                    ..failure.clone()
+                }),
                 _ => {}
             }
         }
-        if let Err(halt) = ended {
-            if !is_refusal(&halt) {
-                return Err(halt);
+        if let Err(failure) = ended {
+            if !is_refusal(&failure) {
+                return Err(failure);
             }
             let subjects = subjects_after(trust.as_deref(), done.into_iter());
-            let subjects = wanted.subjects.iter().filter(|subject| subjects.contains(*subject));
+            let subjects = validated.subjects.iter().filter(|subject| subjects.contains(*subject));
             return Ok(Some(Unfinished {
                 subjects: subjects.cloned().collect(),
-                halt,
+                failure,
             }));
         }
-        progress.status.audiences = wanted.audiences.iter().cloned().collect();
-        progress.status.trust_policy_bytes = u32::try_from(wanted.trust_size).ok();
-        self.memory.remember(key, wanted.role.fingerprint(), !steps.is_empty());
+        draft.status.audiences = validated.audiences.iter().cloned().collect();
+        draft.status.trust_policy_bytes = u32::try_from(validated.trust_size).ok();
+        self.memory
+            .remember(key, validated.role.fingerprint(), !steps.is_empty());
         Ok(None)
     }
 
@@ -116,15 +122,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let what = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         match cause {
             Cause::Spec => {
-                self.shell
+                self.driver
                     .events
                     .normal(&about, EventReason::Applied, &format!("Applied to AWS: {what}"))
                     .await;
             }
             Cause::Drift => {
-                self.shell.metrics.count_drift_repaired(KindLabel::Binding);
+                self.driver.metrics.count_drift_repaired(KindLabel::Binding);
                 let note = format!("Somebody changed this in AWS; it was put back: {what}");
-                self.shell
+                self.driver
                     .events
                     .warning(&about, EventReason::DriftRepaired, &note)
                     .await;
@@ -160,7 +166,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let contested = done.iter().copied().filter(|step| too_often.contains(&named(step)));
             let note = contested_in_words(contested);
             let about = binding.object_ref(&());
-            self.shell
+            self.driver
                 .events
                 .warning(&about, EventReason::DriftContested, &note)
                 .await;
@@ -177,11 +183,11 @@ struct Contested {
 }
 
 impl Contested {
-    fn result(&self, steps: &[BindingStep]) -> Result<(), Halt> {
+    fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
         let left = self.put_off.iter().filter_map(|place| steps.get(*place));
         match left.clone().next() {
             None => Ok(()),
-            Some(first) => Err(Halt::new(
+            Some(first) => Err(StepError::new(
                 first.aspect(),
                 Reason::DriftContested,
                 contested_in_words(left),
@@ -195,15 +201,15 @@ fn named(step: &BindingStep) -> What {
 }
 
 /// Inline policies that the role cannot have, because it has denials of these names.
-fn names_taken(wanted: &Wanted, plan: &Plan) -> Option<Halt> {
+fn names_taken(validated: &ValidatedBinding, plan: &Plan) -> Option<StepError> {
     let message = format!(
         "The role {} has inline policies that only deny under names of spec.policies.inline ({}), and they are not overwritten; \
          choose other names there, or have the Deny taken off in AWS. Everything else is as asked for.",
-        wanted.role.name,
+        validated.role.name,
         plan.taken_names.join(", ")
     );
-    let halt = Halt::new(ConditionType::PoliciesSynced, Reason::InlineNotAllowed, message);
-    (!plan.taken_names.is_empty()).then_some(halt)
+    let failure = StepError::new(ConditionType::PoliciesSynced, Reason::InlineNotAllowed, message);
+    (!plan.taken_names.is_empty()).then_some(failure)
 }
 
 fn contested_in_words<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> String {
@@ -220,11 +226,11 @@ fn contested_in_words<'a>(steps: impl Iterator<Item = &'a BindingStep>) -> Strin
 pub(super) struct Unfinished {
     /// Those of the wanted subjects that it lets in now.
     pub(super) subjects: Vec<String>,
-    pub(super) halt: Halt,
+    pub(super) failure: StepError,
 }
 
-fn role_in_words(wanted: &Wanted, kept: &[Kept]) -> String {
-    let role = &wanted.role.name;
+fn role_in_words(validated: &ValidatedBinding, kept: &[Kept]) -> String {
+    let role = &validated.role.name;
     if kept.is_empty() {
         return format!("The role {role} is as asked for.");
     }
@@ -235,8 +241,8 @@ fn role_in_words(wanted: &Wanted, kept: &[Kept]) -> String {
     )
 }
 
-fn policies_in_words(wanted: &Wanted) -> String {
-    let (managed, inline) = (wanted.role.managed.len(), wanted.role.inline.len());
+fn policies_in_words(validated: &ValidatedBinding) -> String {
+    let (managed, inline) = (validated.role.managed.len(), validated.role.inline.len());
     let inline = counted(inline, "inline policy", "inline policies");
     format!("The role has its {managed} managed and {inline}.")
 }

@@ -28,9 +28,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     ) -> Option<Tampering> {
         let tampering = Tampering::find(federation, &compared.found, &compared.desired, &compared.advance.keys)
             .filter(|tampering| done.etags.keys().any(|kind| tampering.concerns(*kind)))?;
-        self.shell.metrics.count_documents_tampered();
+        self.driver.metrics.count_documents_tampered();
         let about = federation.object_ref(&());
-        let events = &self.shell.events;
+        let events = &self.driver.events;
         events
             .warning(&about, EventReason::DocumentsTampered, &tampering.to_string())
             .await;
@@ -40,14 +40,14 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     /// Tells what was done, as far as it was done.
     pub(super) async fn announce(&self, federation: &OidcFederation, compared: &Comparison, cause: Cause, done: &Done) {
         let about = federation.object_ref(&());
-        let events = &self.shell.events;
+        let events = &self.driver.events;
         if done
             .steps
             .iter()
             .any(|step| matches!(step, FederationStep::SaveRecord { .. }))
         {
             for transition in &compared.advance.transitions {
-                self.shell.metrics.count_key_transition(transition.event);
+                self.driver.metrics.count_key_transition(transition.event);
             }
             keys::announce(events, &about, &compared.advance.transitions).await;
         }
@@ -68,7 +68,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 events.normal(&about, EventReason::Applied, &note).await;
             }
             Cause::Drift => {
-                self.shell.metrics.count_drift_repaired(KindLabel::Federation);
+                self.driver.metrics.count_drift_repaired(KindLabel::Federation);
                 let note = format!("Somebody changed this in AWS; it was put back: {}", what.join("; "));
                 events.warning(&about, EventReason::DriftRepaired, &note).await;
             }

@@ -18,27 +18,27 @@ use tokio::time::Instant;
 
 use super::{
     Federations,
-    aws_errors::halt,
-    cluster::{Records, Seen},
+    account_check::check_account,
+    aws_errors::step_error,
+    cluster::{ObservedCluster, Records},
+    conflicts,
     execute::Done,
     external::External,
-    home::check_home,
     keys,
     last_look::public_in_words,
-    memory::{Full, Served},
+    memory::{FullPass, PublicCopy},
     observe,
     public::{self, Expected},
     report::{Comparison, fill_status, hold_aspects, made_before},
     roles,
     servers::ApiServers,
-    siblings,
-    validate::{Wanted, validate},
+    validate::{ValidatedFederation, validate},
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
-    log::Step,
+    log::Stage,
     object::{Managed, ObjectKey},
+    step_error::{Draft, StepError},
 };
 
 /// How often the documents and the API servers' keys are looked at.
@@ -49,43 +49,43 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     pub(super) async fn make_true(
         &self,
         federation: &OidcFederation,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<String, Halt> {
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<String, StepError> {
         if let Some(findings) = self.inventories.findings(federation) {
-            roles::note(&findings, federation.spec.interval.get(), progress);
+            roles::note(&findings, federation.spec.interval.get(), draft);
         }
-        let wanted = Step::Validate.of(|| validate(federation, &self.cluster))?;
-        let looking = self.observe_cluster(federation, &wanted, progress);
-        let seen = Step::Observe.run(looking).await;
-        Step::Observe
-            .run(Box::pin(self.look_around(federation, progress)))
+        let validated = Stage::Validate.of(|| validate(federation, &self.cluster))?;
+        let looking = self.observe_cluster(federation, &validated, draft);
+        let seen = Stage::Observe.run(looking).await;
+        Stage::Observe
+            .run(Box::pin(self.check_cluster(federation, draft)))
             .await;
         let seen = seen?;
-        let unchanged = self.find_unchanged(federation, &wanted, &seen);
-        if let Some(ended) = Step::Observe.run(unchanged).await {
-            progress.look_again = Some(DOCUMENT_CHECK);
-            progress.unchanged = true;
+        let unchanged = self.find_unchanged(federation, &validated, &seen);
+        if let Some(ended) = Stage::Observe.run(unchanged).await {
+            draft.look_again = Some(DOCUMENT_CHECK);
+            draft.unchanged = true;
             return ended;
         }
         self.memory.doubt(&ObjectKey::of(federation));
 
-        let (aws, compared) = Step::Observe
-            .run(self.compare(federation, &wanted, &seen, progress))
+        let (aws, compared) = Stage::Observe
+            .run(self.compare(federation, &validated, &seen, draft))
             .await?;
-        if let Some(halt) = self
-            .stand_back(federation, &wanted, &seen, &aws, &compared, progress)
+        if let Some(failure) = self
+            .stand_back(federation, &validated, &seen, &aws, &compared, draft)
             .await
         {
-            return Err(halt);
+            return Err(failure);
         }
-        let plan = Step::Plan.of(|| self.plan(federation, &compared))?;
-        let working = self.execute(federation, &wanted, &seen, &aws, &compared, &plan, progress);
-        let written = Step::Execute.run(working).await?;
-        let reading = self.check_public(&wanted, &aws, &compared, &written, progress);
-        let served = Step::Conclude.run(reading).await?;
+        let plan = Stage::Plan.of(|| self.plan(federation, &compared))?;
+        let working = self.execute(federation, &validated, &seen, &aws, &compared, &plan, draft);
+        let written = Stage::Execute.run(working).await?;
+        let reading = self.check_public(&validated, &aws, &compared, &written, draft);
+        let served = Stage::Conclude.run(reading).await?;
         self.count_public_read(federation);
         compared.check_provider()?;
-        self.conclude(federation, &wanted, &seen, &compared, served, progress)
+        self.conclude(federation, &validated, &seen, &compared, served, draft)
     }
 
     /// The API servers and the record of keys. What they lack is noted; only what must not be published from ends the
@@ -93,22 +93,22 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     async fn observe_cluster(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<Seen, Halt> {
+        validated: &ValidatedFederation,
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<ObservedCluster, StepError> {
         let reading = self.servers.read().await;
-        let stored = self.records().load(&wanted.record_name).await?;
-        let seen = Seen::new(reading, stored)?;
+        let stored = self.records().load(&validated.record_name).await?;
+        let seen = ObservedCluster::new(reading, stored)?;
         self.memory.see(ObjectKey::of(federation), seen.clone());
-        match seen.check_issuer(wanted) {
-            Ok(()) => progress.holds(
+        match seen.check_issuer(validated) {
+            Ok(()) => draft.holds(
                 ConditionType::IssuerMatched,
-                format!("The API servers sign tokens as {}.", wanted.issuer),
+                format!("The API servers sign tokens as {}.", validated.issuer),
             ),
-            Err(halt) => progress.note(&halt),
+            Err(failure) => draft.note(&failure),
         }
-        if let Err(halt) = seen.check_complete() {
-            progress.note(&halt);
+        if let Err(failure) = seen.check_complete() {
+            draft.note(&failure);
         }
         Ok(seen)
     }
@@ -118,9 +118,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     async fn find_unchanged(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
-    ) -> Option<Result<String, Halt>> {
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
+    ) -> Option<Result<String, StepError>> {
         let full = self.memory.full(&ObjectKey::of(federation))?;
         let same_request = full.generation == federation.generation()
             && full.requested_at.as_deref() == federation.requested_at()
@@ -128,12 +128,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         if !same_request || seen.record.is_none() {
             return None;
         }
-        let advance = keys::advance(federation, wanted, seen, None, self.shell.now()).ok()?;
-        if verdict(wanted, seen, &advance) != full.ended.clone().map(|_| ()) {
+        let advance = keys::advance(federation, validated, seen, None, self.driver.now()).ok()?;
+        if verdict(validated, seen, &advance) != full.ended.clone().map(|_| ()) {
             return None;
         }
         let [_, jwks] = &full.served;
-        let good = match wanted.s3 {
+        let good = match validated.s3 {
             Some(_) => documents::jwks(&advance.published) == jwks.bytes,
             None => judge_external(&jwks.bytes, &advance.keys).is_ok(),
         };
@@ -148,64 +148,64 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     async fn compare(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<(C::Aws, Comparison), Halt> {
-        let aws = self.connect(federation, wanted, progress).await?;
-        let compared = self.observe_aws(federation, wanted, seen, &aws).await?;
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<(C::Aws, Comparison), StepError> {
+        let aws = self.connect(federation, validated, draft).await?;
+        let compared = self.observe_aws(federation, validated, seen, &aws).await?;
         Ok((aws, compared))
     }
 
     async fn connect(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<C::Aws, Halt> {
-        let connected = self.connect.connect(&wanted.connection).await;
-        let aws = connected.map_err(|error| halt(ConditionType::Published, &error))?;
+        validated: &ValidatedFederation,
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<C::Aws, StepError> {
+        let connected = self.connect.connect(&validated.connection).await;
+        let aws = connected.map_err(|error| step_error(ConditionType::Published, &error))?;
         let account = aws.caller().account.clone();
-        check_home(federation, &account)?;
-        siblings::check(federation, &account, &self.siblings)?;
-        progress.status.account_id = Some(account);
+        check_account(federation, &account)?;
+        conflicts::check(federation, &account, &self.federations)?;
+        draft.status.account_id = Some(account);
         Ok(aws)
     }
 
     async fn observe_aws(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
         aws: &C::Aws,
-    ) -> Result<Comparison, Halt> {
+    ) -> Result<Comparison, StepError> {
         let established = federation
             .status
             .as_ref()
             .is_some_and(|status| status.published.is_some());
-        let mut found = observe::aws(aws, wanted, wanted.known(seen, established)).await?;
+        let mut found = observe::aws(aws, validated, validated.known(seen, established)).await?;
         found.record.clone_from(&seen.stored.text);
         let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
-        let advance = keys::advance(federation, wanted, seen, published, self.shell.now())?;
+        let advance = keys::advance(federation, validated, seen, published, self.driver.now())?;
         let mut record = advance.record.clone();
         if found.bucket == ObservedBucket::Missing {
-            record.made_bucket = wanted.s3.as_ref().map(|s3| s3.bucket.clone());
+            record.made_bucket = validated.s3.as_ref().map(|s3| s3.bucket.clone());
         }
         let instance = self
-            .judge_instance(federation, wanted, seen.record.as_ref(), &found, &advance)
+            .judge_instance(federation, validated, seen.record.as_ref(), &found, &advance)
             .await?;
         record.instance = Some(instance.instance().clone());
         let record = record.to_json();
-        let desired = wanted.desired(
+        let desired = validated.desired(
             federation,
             aws.caller(),
             &advance.published,
             record,
             Some(instance.instance()),
         )?;
-        let external = match wanted.s3 {
+        let external = match validated.s3 {
             Some(_) => None,
-            None => Some(External::check(&self.public, wanted, &advance.keys).await),
+            None => Some(External::check(&self.public, validated, &advance.keys).await),
         };
         Ok(Comparison {
             advance,
@@ -216,12 +216,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         })
     }
 
-    pub(super) fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, Halt> {
+    pub(super) fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, StepError> {
         let Comparison { desired, found, .. } = compared;
         let key = ObjectKey::of(federation);
         let applied = self.memory.applied(&key).or_else(|| made_before(federation, desired));
         let mut plan = FederationPlan::apply(desired, found, applied)
-            .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
+            .map_err(|refusal| StepError::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         // What somebody else publishes decides whom the provider would let in: it is made only once that is right.
         if found.provider.is_none() && compared.external.as_ref().is_some_and(Result::is_err) {
             plan = plan.without_registration();
@@ -237,23 +237,26 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     async fn execute(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
         aws: &C::Aws,
         compared: &Comparison,
         plan: &FederationPlan,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<Done, Halt> {
-        let executor = self.executor(aws, wanted, &seen.stored);
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<Done, StepError> {
+        let executor = self.executor(aws, validated, &seen.stored);
         let mut done = Done::default();
         let creates = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
         let executed = executor.execute(&plan.steps, &mut done);
         let key = ObjectKey::of(federation);
-        let executed = self.births.during(&key, plan.steps.iter().any(creates), executed).await;
+        let executed = self
+            .propagation
+            .during(&key, plan.steps.iter().any(creates), executed)
+            .await;
         self.announce(federation, compared, plan.cause, &done).await;
         let failed = done.failed(&plan.steps, &executed);
-        fill_status(&mut progress.status, wanted, compared, &done, failed);
-        hold_aspects(progress, wanted, compared, aws.caller(), seen, &done, failed);
+        fill_status(&mut draft.status, validated, compared, &done, failed);
+        hold_aspects(draft, validated, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
             self.memory.made(key, compared.desired.fingerprint(), wrote);
@@ -263,25 +266,29 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     async fn check_public(
         &self,
-        wanted: &Wanted,
+        validated: &ValidatedFederation,
         aws: &C::Aws,
         compared: &Comparison,
         written: &Done,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<[Served; 2], Halt> {
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<[PublicCopy; 2], StepError> {
         let readable = ConditionType::PubliclyReadable;
-        let (Some(s3), Some(bucket)) = (&wanted.s3, wanted.bucket(aws.caller())) else {
+        let (Some(s3), Some(bucket)) = (&validated.s3, validated.bucket(aws.caller())) else {
             return match &compared.external {
                 Some(Ok(external)) => {
-                    progress.holds(ConditionType::Published, external.in_words());
-                    progress.holds(readable, "Anybody can read both documents.");
+                    draft.holds(ConditionType::Published, external.in_words());
+                    draft.holds(readable, "Anybody can read both documents.");
                     Ok(external.served.clone())
                 }
-                Some(Err(halt)) => {
-                    progress.note(halt);
-                    Err(halt.clone())
+                Some(Err(failure)) => {
+                    draft.note(failure);
+                    Err(failure.clone())
                 }
-                None => Err(Halt::new(readable, Reason::Progressing, "Nothing is published yet.")),
+                None => Err(StepError::new(
+                    readable,
+                    Reason::Progressing,
+                    "Nothing is published yet.",
+                )),
             };
         };
         let opened = |step: &FederationStep| {
@@ -291,36 +298,36 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             )
         };
         let expected = Expected {
-            wanted,
+            validated,
             s3,
             desired: &compared.desired,
             known: &compared.advance.keys,
             fresh: written.steps.iter().any(opened),
         };
         let served = expected.check(&self.public, aws, &bucket).await;
-        let served = served.inspect_err(|halt| progress.note(halt))?;
-        progress.holds(readable, public_in_words());
+        let served = served.inspect_err(|failure| draft.note(failure))?;
+        draft.holds(readable, public_in_words());
         Ok(served)
     }
 
     fn conclude(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
         compared: &Comparison,
-        served: [Served; 2],
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<String, Halt> {
+        served: [PublicCopy; 2],
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<String, StepError> {
         let provider = &compared.desired.provider.arn;
-        let ended = verdict(wanted, seen, &compared.advance)
-            .map(|()| format!("{} is published and registered as {provider}.", wanted.issuer));
+        let ended = verdict(validated, seen, &compared.advance)
+            .map(|()| format!("{} is published and registered as {provider}.", validated.issuer));
         let until_expiry = compared.advance.next_expiry.map(|expiry| {
-            let left = expiry.duration_since(self.shell.now());
+            let left = expiry.duration_since(self.driver.now());
             Duration::try_from(left).unwrap_or_default().max(Duration::from_secs(1))
         });
-        progress.look_again = Some(until_expiry.map_or(DOCUMENT_CHECK, |left| left.min(DOCUMENT_CHECK)));
-        let full = Full {
+        draft.look_again = Some(until_expiry.map_or(DOCUMENT_CHECK, |left| left.min(DOCUMENT_CHECK)));
+        let full = FullPass {
             generation: federation.generation(),
             requested_at: federation.requested_at().map(str::to_owned),
             at: Instant::now(),
@@ -332,18 +339,18 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     }
 
     pub(super) fn count_public_read(&self, federation: &OidcFederation) {
-        let objects = &self.shell.metrics.objects;
-        objects.read_publicly(ObjectKey::of(federation), self.shell.now());
+        let objects = &self.driver.metrics.objects;
+        objects.read_publicly(ObjectKey::of(federation), self.driver.now());
     }
 
     pub(super) fn records(&self) -> Records {
-        Records::new(self.shell.client.clone(), &self.namespace)
+        Records::new(self.driver.client.clone(), &self.namespace)
     }
 }
 
 /// Whether the API servers and their keys are as they must be, once everything in AWS is.
-fn verdict(wanted: &Wanted, seen: &Seen, advance: &Advance) -> Result<(), Halt> {
-    seen.check(wanted)?;
+fn verdict(validated: &ValidatedFederation, seen: &ObservedCluster, advance: &Advance) -> Result<(), StepError> {
+    seen.check(validated)?;
     keys::check_any_left(advance)
 }
 

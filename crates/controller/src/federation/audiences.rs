@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use irsa_core::vocabulary::{ConditionType, Reason};
 
 use super::servers::{AudienceError, OwnAudiences};
-use crate::halt::{Halt, Progress};
+use crate::step_error::{Draft, StepError};
 
 const ASPECT: ConditionType = ConditionType::AudiencesSeparate;
 
 /// What the API servers answered, as far as it matters to a federation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AudienceCheck {
     /// None of the federation's audiences is one of theirs.
     Separate,
     /// These are, at this API server.
@@ -28,7 +28,7 @@ pub(super) enum Verdict {
     Unknown { reason: Reason, message: String },
 }
 
-impl Verdict {
+impl AudienceCheck {
     /// Every API server's answer counts: one that mixes them up is enough, and one that does not answer may be that one.
     pub(super) fn of(answers: &[OwnAudiences], federation: &[String]) -> Self {
         for answer in answers {
@@ -59,9 +59,9 @@ impl Verdict {
     }
 
     /// Says it in the condition.
-    pub(super) fn note<S>(&self, progress: &mut Progress<S>) {
+    pub(super) fn note<S>(&self, draft: &mut Draft<S>) {
         match self {
-            Self::Separate => progress.holds(ASPECT, "No audience of the federation is one of the API servers' own."),
+            Self::Separate => draft.holds(ASPECT, "No audience of the federation is one of the API servers' own."),
             Self::Shared {
                 server,
                 audiences,
@@ -77,14 +77,14 @@ impl Verdict {
                     "The API server {server} has {audiences} among its own audiences, so {so}; take it out of --api-audiences \
                      (docs/issuer.md)."
                 );
-                progress.note(&Halt::new(ASPECT, Reason::ApiAudienceShared, message));
+                draft.note(&StepError::new(ASPECT, Reason::ApiAudienceShared, message));
             }
-            Self::Unknown { reason, message } => progress.cannot_tell(ASPECT, *reason, message.clone()),
+            Self::Unknown { reason, message } => draft.cannot_tell(ASPECT, *reason, message.clone()),
         }
     }
 }
 
-fn unknown(server: &str, error: &AudienceError) -> Verdict {
+fn unknown(server: &str, error: &AudienceError) -> AudienceCheck {
     let (reason, remedy) = match error {
         AudienceError::Unreachable(_) => (Reason::ApiServerUnavailable, "It is asked again."),
         AudienceError::Forbidden => (
@@ -96,7 +96,7 @@ fn unknown(server: &str, error: &AudienceError) -> Verdict {
             "Run it as its ServiceAccount, or see to --api-audiences yourself (docs/issuer.md).",
         ),
     };
-    Verdict::Unknown {
+    AudienceCheck::Unknown {
         reason,
         message: format!("The API server {server} {error}, so its own audiences are not known. {remedy}"),
     }
@@ -113,8 +113,8 @@ mod tests {
         }
     }
 
-    fn judge(answers: &[OwnAudiences]) -> Verdict {
-        Verdict::of(answers, &["sts.amazonaws.com".to_owned(), "other".to_owned()])
+    fn judge(answers: &[OwnAudiences]) -> AudienceCheck {
+        AudienceCheck::of(answers, &["sts.amazonaws.com".to_owned(), "other".to_owned()])
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
             silent(),
             answer("c", Ok(&["https://issuer", "sts.amazonaws.com"])),
         ]);
-        let expected = Verdict::Shared {
+        let expected = AudienceCheck::Shared {
             server: "c".to_owned(),
             audiences: vec!["sts.amazonaws.com".to_owned()],
             only: false,
@@ -133,9 +133,9 @@ mod tests {
         assert_eq!(shared, expected);
         assert!(matches!(
             judge(&[answer("a", Ok(&["other"]))]),
-            Verdict::Shared { only: true, .. }
+            AudienceCheck::Shared { only: true, .. }
         ));
-        assert_eq!(judge(&[answer("a", Ok(&["https://issuer"]))]), Verdict::Separate);
+        assert_eq!(judge(&[answer("a", Ok(&["https://issuer"]))]), AudienceCheck::Separate);
     }
 
     #[test]
@@ -147,10 +147,13 @@ mod tests {
         ] {
             let verdict = judge(&[answer("a", Ok(&["https://issuer"])), answer("b", Err(error))]);
             assert!(
-                matches!(&verdict, Verdict::Unknown { reason: said, message } if *said == reason && message.contains(" b ")),
+                matches!(&verdict, AudienceCheck::Unknown { reason: said, message } if *said == reason && message.contains(" b ")),
                 "{verdict:?}"
             );
         }
-        assert!(matches!(judge(&[]), Verdict::Unknown { .. }), "silence proves nothing");
+        assert!(
+            matches!(judge(&[]), AudienceCheck::Unknown { .. }),
+            "silence proves nothing"
+        );
     }
 }

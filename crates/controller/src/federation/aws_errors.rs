@@ -10,7 +10,7 @@ use irsa_core::{
 use super::s3_refusals::{is_by_bucket_policy, policy_kept};
 use crate::{
     binding::{denied, not_aws},
-    halt::Halt,
+    step_error::StepError,
 };
 
 /// What S3 says, and all it says, when the bucket is another account's than `ExpectedBucketOwner`; a missing permission
@@ -18,7 +18,7 @@ use crate::{
 const UNEXPLAINED: &str = "Access Denied";
 
 /// A call that failed for a reason that has nothing to do with what it was about.
-pub(super) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
+pub(super) fn step_error(aspect: ConditionType, error: &AwsError) -> StepError {
     let message = match error.kind() {
         Kind::AccessDenied if is_unexplained(error) => format!(
             "AWS refused {error} and does not say why, as for a bucket that belongs to another account than \
@@ -35,7 +35,7 @@ pub(super) fn halt(aspect: ConditionType, error: &AwsError) -> Halt {
         }
         _ => format!("{error}."),
     };
-    Halt::new(aspect, reason(error), message)
+    StepError::new(aspect, reason(error), message)
 }
 
 fn reason(error: &AwsError) -> Reason {
@@ -59,11 +59,11 @@ fn is_unexplained(error: &AwsError) -> bool {
 }
 
 /// A step that AWS refused: what it was about says more than the error alone.
-pub(super) fn refused(step: &FederationStep, error: &AwsError) -> Halt {
-    explained(step, error).unwrap_or_else(|| halt(step.aspect(), error))
+pub(super) fn refused(step: &FederationStep, error: &AwsError) -> StepError {
+    explained(step, error).unwrap_or_else(|| step_error(step.aspect(), error))
 }
 
-fn explained(step: &FederationStep, error: &AwsError) -> Option<Halt> {
+fn explained(step: &FederationStep, error: &AwsError) -> Option<StepError> {
     let (reason, message) = match (error.kind(), step) {
         (
             Kind::PreconditionFailed,
@@ -100,20 +100,20 @@ fn explained(step: &FederationStep, error: &AwsError) -> Option<Halt> {
         ),
         _ => return None,
     };
-    Some(Halt::new(step.aspect(), reason, message))
+    Some(StepError::new(step.aspect(), reason, message))
 }
 
 /// A refused `PutBucketPolicy`: the bucket's own Block Public Access if it could be read, and what may lie beyond it.
-pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>, statement: &PublicRead) -> Halt {
+pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>, statement: &PublicRead) -> StepError {
     let aspect = ConditionType::PubliclyReadable;
     match block {
-        Some(block) if block.block_public_policy => Halt::new(
+        Some(block) if block.block_public_policy => StepError::new(
             aspect,
             Reason::PublicAccessBlocked,
             "The bucket's Block Public Access has BlockPublicPolicy on, which refuses the statement that makes the two \
              documents readable; switch BlockPublicPolicy and RestrictPublicBuckets off on this bucket.",
         ),
-        _ if error.message.contains("BlockPublicPolicy") => Halt::new(
+        _ if error.message.contains("BlockPublicPolicy") => StepError::new(
             aspect,
             Reason::PublicAccessBlocked,
             format!(
@@ -129,7 +129,7 @@ pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>,
                  cause, too. {}",
                 kept.message
             );
-            Halt { message, ..kept }
+            StepError { message, ..kept }
         }
     }
 }
@@ -156,18 +156,21 @@ mod tests {
     #[test]
     fn a_refused_call_names_action_resource_and_remedy() {
         let explained = error("s3:PutObject", Kind::AccessDenied, "User: x is not authorized");
-        let halt = super::halt(ConditionType::Published, &explained);
-        assert_eq!(halt.reason, Reason::AccessDenied);
+        let failure = super::step_error(ConditionType::Published, &explained);
+        assert_eq!(failure.reason, Reason::AccessDenied);
         for part in ["s3:PutObject", "arn:aws:s3:::b", "IAM policy"] {
-            assert!(halt.message.contains(part), "{}", halt.message);
+            assert!(failure.message.contains(part), "{}", failure.message);
         }
     }
 
     #[test]
     fn a_refusal_that_s3_does_not_explain_points_at_the_buckets_owner() {
         let bare = error("s3:GetBucketPolicy", Kind::AccessDenied, "Access Denied");
-        assert_eq!(halt(ConditionType::Published, &bare).reason, Reason::BucketNotOurs);
-        let told = halt(ConditionType::Published, &bare).message;
+        assert_eq!(
+            step_error(ConditionType::Published, &bare).reason,
+            Reason::BucketNotOurs
+        );
+        let told = step_error(ConditionType::Published, &bare).message;
         for cause in [
             "bucketOwner",
             "bucket's own policy",
@@ -176,15 +179,15 @@ mod tests {
             assert!(told.contains(cause), "{told}");
         }
         let iam = error("iam:GetOpenIDConnectProvider", Kind::AccessDenied, "Access Denied");
-        assert_eq!(halt(ConditionType::Published, &iam).reason, Reason::AccessDenied);
+        assert_eq!(step_error(ConditionType::Published, &iam).reason, Reason::AccessDenied);
     }
 
     #[test]
     fn an_answer_that_is_not_awss_is_the_endpoints_trouble() {
         let page = error("s3:PutObject", Kind::NotAws, "the endpoint answered 413 with text/html");
-        let halt = halt(ConditionType::Published, &page);
-        assert_eq!(halt.reason, Reason::AwsUnavailable);
-        assert!(halt.message.contains("AWS_ENDPOINT_URL"), "{}", halt.message);
+        let failure = step_error(ConditionType::Published, &page);
+        assert_eq!(failure.reason, Reason::AwsUnavailable);
+        assert!(failure.message.contains("AWS_ENDPOINT_URL"), "{}", failure.message);
     }
 
     #[test]
@@ -199,9 +202,9 @@ mod tests {
             Reason::PublicAccessBlocked
         );
         for block in [None, Some(PublicAccessBlock::default())] {
-            let halt = policy_refused(&refused, block, &statement());
-            assert_eq!(halt.reason, Reason::AccessDenied);
-            assert!(halt.message.contains("may be the cause, too"), "{}", halt.message);
+            let failure = policy_refused(&refused, block, &statement());
+            assert_eq!(failure.reason, Reason::AccessDenied);
+            assert!(failure.message.contains("may be the cause, too"), "{}", failure.message);
         }
         let told = error(
             "s3:PutBucketPolicy",
@@ -226,8 +229,8 @@ mod tests {
             },
             replaces: None,
         };
-        let halt = refused(&step, &error("s3:PutObject", Kind::PreconditionFailed, ""));
-        assert_eq!(halt.reason, Reason::AccessDenied);
-        assert!(halt.message.contains("s3:GetObject"), "{}", halt.message);
+        let failure = refused(&step, &error("s3:PutObject", Kind::PreconditionFailed, ""));
+        assert_eq!(failure.reason, Reason::AccessDenied);
+        assert!(failure.message.contains("s3:GetObject"), "{}", failure.message);
     }
 }

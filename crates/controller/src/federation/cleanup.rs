@@ -19,20 +19,20 @@ use tracing::warn;
 
 use super::{
     Federations,
-    aws_errors::halt,
+    aws_errors::step_error,
     cluster::StoredRecord,
     execute::Done,
     instance::check_mark,
-    observe::{self, Known},
+    observe::{self, PublishFacts},
     servers::ApiServers,
-    validate::{Wanted, locate},
+    validate::{ValidatedFederation, locate},
 };
 use crate::{
-    halt::{Halt, Progress},
     kube_errors::{self, CLUSTER_ROLE},
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, Lenient},
+    reconciler::{Cleanup, Lenient},
+    step_error::{Draft, StepError},
 };
 
 /// A binding as far as it matters here: of the rest nothing needs to be readable.
@@ -50,24 +50,24 @@ const MAX_NAMED: usize = 5;
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     pub(super) async fn remove_all(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
-        let unfinished = |halt| {
-            let mut progress = Progress::of(federation);
-            progress.look_again = self.births.hidden_for(&ObjectKey::of(federation));
-            Cleanup::Unfinished(progress.report(Err(halt)))
+        let unfinished = |failure| {
+            let mut draft = Draft::of(federation);
+            draft.look_again = self.propagation.hidden_for(&ObjectKey::of(federation));
+            Cleanup::Unfinished(draft.report(Err(failure)))
         };
-        if let Err(halt) = self.check_bindings(federation).await {
-            return unfinished(halt);
+        if let Err(failure) = self.check_bindings(federation).await {
+            return unfinished(failure);
         }
         let removed = self.remove(federation).await;
         match removed {
             Ok(()) => {
                 let key = ObjectKey::of(federation);
                 self.memory.forget(&key);
-                self.births.forget(&key);
-                self.memory.let_go(key);
+                self.propagation.forget(&key);
+                self.memory.released(key);
                 Cleanup::Finished
             }
-            Err(halt) => unfinished(halt),
+            Err(failure) => unfinished(failure),
         }
     }
 
@@ -75,7 +75,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     ///
     /// The watch's memory answers first, as it wakes this federation when the last binding goes. It may lag, and it lacks
     /// what cannot be read, so the API server has the last word.
-    async fn check_bindings(&self, federation: &OidcFederation) -> Result<(), Halt> {
+    async fn check_bindings(&self, federation: &OidcFederation) -> Result<(), StepError> {
         let mut users = self.known_users(&federation.name_any());
         if users.is_empty() {
             users = self.listed_users(&federation.name_any()).await?;
@@ -93,7 +93,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             "IamRoleBindings still refer to this federation: {}{more}. It is deleted once they are.",
             users.join(", ")
         );
-        Err(Halt::new(
+        Err(StepError::new(
             ConditionType::ProviderRegistered,
             Reason::BindingsRemain,
             message,
@@ -102,16 +102,16 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     fn known_users(&self, federation: &str) -> Vec<String> {
         let bindings = self.bindings.state();
-        let readable = bindings.iter().filter_map(|guarded| guarded.object());
+        let readable = bindings.iter().filter_map(|decoded| decoded.object());
         readable
             .filter(|binding| binding.spec.federation_ref.name == federation)
             .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))
             .collect()
     }
 
-    async fn listed_users(&self, federation: &str) -> Result<Vec<String>, Halt> {
+    async fn listed_users(&self, federation: &str) -> Result<Vec<String>, StepError> {
         let kind = ApiResource::erase::<IamRoleBinding>(&());
-        let api: Api<User> = Api::all_with(self.shell.client.clone(), &kind);
+        let api: Api<User> = Api::all_with(self.driver.client.clone(), &kind);
         let listed = match api.list(&ListParams::default()).await {
             Ok(listed) => listed.items,
             // Without the CRD there are none.
@@ -123,7 +123,11 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                     role: CLUSTER_ROLE,
                     remedy: None,
                 };
-                return Err(kube_errors::halt(ConditionType::ProviderRegistered, &request, error));
+                return Err(kube_errors::step_error(
+                    ConditionType::ProviderRegistered,
+                    &request,
+                    error,
+                ));
             }
         };
         let refers = |binding: &&User| {
@@ -137,12 +141,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .collect())
     }
 
-    async fn remove(&self, federation: &OidcFederation) -> Result<(), Halt> {
+    async fn remove(&self, federation: &OidcFederation) -> Result<(), StepError> {
         if federation.spec.deletion_policy == DeletionPolicy::Retain {
             return Ok(());
         }
         // With a spec that was never valid nothing was ever made.
-        let Ok(wanted) = locate(federation, &self.cluster) else {
+        let Ok(validated) = locate(federation, &self.cluster) else {
             return Ok(());
         };
         let account = federation
@@ -150,7 +154,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .as_ref()
             .is_some_and(|status| status.account_id.is_some());
         // The record is written before anything in AWS: without it and without an account nothing was made.
-        let record = self.records().load(&wanted.record_name).await?.text;
+        let record = self.records().load(&validated.record_name).await?.text;
         if account || record.is_some() {
             let claim = federation.annotations().get(CLAIM);
             self.instances
@@ -158,76 +162,76 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 .await?;
             // One that cannot be read says nothing of a bucket, which then stays.
             let record = record.and_then(|text| KeyRecord::from_json(&text).ok());
-            self.remove_from_aws(federation, &wanted, record.as_ref()).await?;
+            self.remove_from_aws(federation, &validated, record.as_ref()).await?;
         }
         let _permit = self
-            .shell
+            .driver
             .permit()
-            .map_err(|error| Halt::not_leader(ConditionType::KeysObserved, error))?;
-        self.records().delete(&wanted.record_name).await
+            .map_err(|error| StepError::not_leader(ConditionType::KeysObserved, error))?;
+        self.records().delete(&validated.record_name).await
     }
 
     async fn remove_from_aws(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
+        validated: &ValidatedFederation,
         record: Option<&KeyRecord>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepError> {
         let status = federation.status.as_ref();
         let account = status.and_then(|status| status.account_id.as_deref());
-        let connected = self.connect.connect(&wanted.connection).await;
-        let aws = connected.map_err(|error| halt(ConditionType::ProviderRegistered, &error))?;
+        let connected = self.connect.connect(&validated.connection).await;
+        let aws = connected.map_err(|error| step_error(ConditionType::ProviderRegistered, &error))?;
         let ours = &aws.caller().account;
         if let Some(account) = account.filter(|account| account != ours) {
             let message = format!(
                 "The provider is in account {account} and the operator's credentials belong to {ours}; correct spec.aws or \
                  the credentials."
             );
-            return Err(Halt::new(
+            return Err(StepError::new(
                 ConditionType::ProviderRegistered,
                 Reason::WrongAccount,
                 message,
             ));
         }
-        let known = Known {
+        let known = PublishFacts {
             established: true,
-            made_bucket: wanted.made_bucket(record),
+            made_bucket: validated.made_bucket(record),
             may_miss_bucket: true,
         };
-        let mut found = observe::aws(&aws, wanted, known).await?;
-        if self.births.is_removed(&ObjectKey::of(federation)) {
+        let mut found = observe::aws(&aws, validated, known).await?;
+        if self.propagation.is_removed(&ObjectKey::of(federation)) {
             found.provider = None;
         }
-        check_mark(federation, record, wanted, &found)?;
-        let removable = wanted.removable(status);
+        check_mark(federation, record, validated, &found)?;
+        let removable = validated.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;
         }
         let steps = FederationPlan::remove(&removable, &found)
-            .map_err(|refusal| Halt::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
+            .map_err(|refusal| StepError::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         let stored = StoredRecord::default();
         let mut done = Done::default();
-        let executed = self.executor(&aws, wanted, &stored).execute(&steps, &mut done).await;
+        let executed = self.executor(&aws, validated, &stored).execute(&steps, &mut done).await;
         if done.steps.contains(&FederationStep::DeleteProvider) {
-            self.births.removed(&ObjectKey::of(federation));
+            self.propagation.removed(&ObjectKey::of(federation));
         }
         executed
     }
 
     /// A provider that IAM does not show is gone, unless it may have been made a moment ago. Where a document that was
     /// published is gone, an earlier pass has come that far, and the provider went before.
-    fn check_gone(&self, federation: &OidcFederation, found: &ObservedFederation) -> Result<(), Halt> {
+    fn check_gone(&self, federation: &OidcFederation, found: &ObservedFederation) -> Result<(), StepError> {
         let published = federation
             .status
             .as_ref()
             .is_some_and(|status| status.published.is_some());
         let begun = published && (found.jwks.is_none() || found.discovery.is_none());
-        if begun || self.births.hidden_for(&ObjectKey::of(federation)).is_none() {
+        if begun || self.propagation.hidden_for(&ObjectKey::of(federation)).is_none() {
             return Ok(());
         }
         let message = "IAM shows no OIDC provider, but may have made it a moment ago and not show it yet; it is looked for \
                        again.";
-        Err(Halt::new(
+        Err(StepError::new(
             ConditionType::ProviderRegistered,
             Reason::Propagating,
             message,
@@ -250,7 +254,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             "Deleted by force; {provider} and the documents may still be in AWS: {}",
             why.message
         );
-        self.shell
+        self.driver
             .events
             .warning(&federation.object_ref(&()), EventReason::Abandoned, &note)
             .await;

@@ -17,12 +17,12 @@ use kube::{
 
 use super::{
     servers::{Reading, ServerError},
-    validate::Wanted,
+    validate::ValidatedFederation,
 };
 use crate::{
-    halt::Halt,
     kube_errors::{self, ROLE},
     log,
+    step_error::StepError,
 };
 
 /// The one key of the ConfigMap.
@@ -37,7 +37,7 @@ pub(crate) struct StoredRecord {
 
 /// What the API servers and the record say.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct ObservedCluster {
     pub(super) reading: Reading,
     /// The keys of each API server that answered.
     pub(super) served: Vec<KeySet>,
@@ -45,10 +45,10 @@ pub(super) struct Seen {
     pub(super) record: Option<KeyRecord>,
 }
 
-impl Seen {
+impl ObservedCluster {
     /// # Errors
     /// A set of keys, or a record, that must not be published from.
-    pub(super) fn new(reading: Reading, stored: StoredRecord) -> Result<Self, Halt> {
+    pub(super) fn new(reading: Reading, stored: StoredRecord) -> Result<Self, StepError> {
         let parsed = reading.answers.iter().filter_map(|answer| {
             let view = answer.view.as_ref().ok()?;
             let keys = jwks::parse(&view.jwks);
@@ -69,8 +69,8 @@ impl Seen {
     ///
     /// # Errors
     /// Those of [`Self::check_issuer`] and [`Self::check_complete`].
-    pub(super) fn check(&self, wanted: &Wanted) -> Result<(), Halt> {
-        self.check_issuer(wanted)?;
+    pub(super) fn check(&self, validated: &ValidatedFederation) -> Result<(), StepError> {
+        self.check_issuer(validated)?;
         self.check_complete()
     }
 
@@ -78,30 +78,30 @@ impl Seen {
     ///
     /// # Errors
     /// [`Reason::IssuerMismatch`] with what to do.
-    pub(super) fn check_issuer(&self, wanted: &Wanted) -> Result<(), Halt> {
+    pub(super) fn check_issuer(&self, validated: &ValidatedFederation) -> Result<(), StepError> {
         let signing: BTreeSet<&str> = self.reading.views().map(|view| view.issuer.as_str()).collect();
-        if !signing.is_empty() && signing.iter().all(|issuer| *issuer == wanted.issuer.as_str()) {
+        if !signing.is_empty() && signing.iter().all(|issuer| *issuer == validated.issuer.as_str()) {
             return Ok(());
         }
         let (reason, message) = match (signing.is_empty(), self.reading.failure()) {
             (true, Some((_, ServerError::NotServed))) => {
                 let none = BTreeSet::from(["an issuer that is no https URL"]);
-                (Reason::IssuerMismatch, mismatch(&wanted.issuer, &none))
+                (Reason::IssuerMismatch, mismatch(&validated.issuer, &none))
             }
             (true, _) => (
                 Reason::ApiServerUnavailable,
                 "No API server could be asked for its issuer.".to_owned(),
             ),
-            (false, _) => (Reason::IssuerMismatch, mismatch(&wanted.issuer, &signing)),
+            (false, _) => (Reason::IssuerMismatch, mismatch(&validated.issuer, &signing)),
         };
-        Err(Halt::new(ConditionType::IssuerMatched, reason, message))
+        Err(StepError::new(ConditionType::IssuerMatched, reason, message))
     }
 
     /// Whether every API server was read.
     ///
     /// # Errors
     /// Names the first that was not, and what to do.
-    pub(super) fn check_complete(&self) -> Result<(), Halt> {
+    pub(super) fn check_complete(&self) -> Result<(), StepError> {
         let Some((server, error)) = self.reading.failure() else {
             return Ok(());
         };
@@ -112,27 +112,27 @@ impl Seen {
                     "The API server {server} {error}; bind the operator's ServiceAccount to the ClusterRole \
                      system:service-account-issuer-discovery."
                 );
-                Halt::new(keys, Reason::AccessDenied, message)
+                StepError::new(keys, Reason::AccessDenied, message)
             }
             ServerError::NotServed => {
                 let message = format!(
                     "The API server {server} {error}, because its issuer is no https URL: set \
                      --service-account-issuer as docs/issuer.md says."
                 );
-                Halt::new(keys, Reason::IssuerMismatch, message)
+                StepError::new(keys, Reason::IssuerMismatch, message)
             }
             ServerError::Unreachable(_) => {
                 let message = format!(
                     "The API server {server} {error}. Its keys are published as last seen, and none is taken out."
                 );
-                Halt::new(keys, Reason::ApiServerUnavailable, message)
+                StepError::new(keys, Reason::ApiServerUnavailable, message)
             }
         })
     }
 }
 
-fn unusable(message: String) -> Halt {
-    Halt::new(ConditionType::KeysObserved, Reason::KeysUnusable, message)
+fn unusable(message: String) -> StepError {
+    StepError::new(ConditionType::KeysObserved, Reason::KeysUnusable, message)
 }
 
 /// The record's ConfigMap.
@@ -147,9 +147,9 @@ impl Records {
         }
     }
 
-    pub(crate) async fn load(&self, name: &str) -> Result<StoredRecord, Halt> {
+    pub(crate) async fn load(&self, name: &str) -> Result<StoredRecord, StepError> {
         let found = self.api.get_opt(name).await;
-        let config_map = found.map_err(|error| kubernetes_halt("read", name, error))?;
+        let config_map = found.map_err(|error| kubernetes_error("read", name, error))?;
         let text = config_map
             .as_ref()
             .and_then(|found| found.data.as_ref()?.get(DATA_KEY).cloned());
@@ -160,7 +160,7 @@ impl Records {
     ///
     /// # Guarantees
     /// A replacement carries the `resourceVersion` that was read: what somebody else recorded meanwhile is never lost.
-    pub(super) async fn save(&self, name: &str, record: &str, before: &StoredRecord) -> Result<(), Halt> {
+    pub(super) async fn save(&self, name: &str, record: &str, before: &StoredRecord) -> Result<(), StepError> {
         let parameters = PostParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PostParams::default()
@@ -173,23 +173,23 @@ impl Records {
             Some(_) => ("change", self.api.replace(name, &parameters, &config_map).await),
             None => ("create", self.api.create(&parameters, &config_map).await),
         };
-        saved.map(|_| ()).map_err(|error| kubernetes_halt(action, name, error))
+        saved.map(|_| ()).map_err(|error| kubernetes_error(action, name, error))
     }
 
     /// Deletes the record; one that is gone already is fine.
-    pub(super) async fn delete(&self, name: &str) -> Result<(), Halt> {
+    pub(super) async fn delete(&self, name: &str) -> Result<(), StepError> {
         match self.api.delete(name, &DeleteParams::default()).await {
             Ok(_) => {
                 log::changed("delete the record of keys");
                 Ok(())
             }
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
-            Err(error) => Err(kubernetes_halt("delete", name, error)),
+            Err(error) => Err(kubernetes_error("delete", name, error)),
         }
     }
 }
 
-fn kubernetes_halt(action: &str, name: &str, error: kube::Error) -> Halt {
+fn kubernetes_error(action: &str, name: &str, error: kube::Error) -> StepError {
     let object = format!("the ConfigMap {name}");
     let request = Request {
         action,
@@ -197,5 +197,5 @@ fn kubernetes_halt(action: &str, name: &str, error: kube::Error) -> Halt {
         role: ROLE,
         remedy: Some("that rule must let it"),
     };
-    kube_errors::halt(ConditionType::KeysObserved, &request, error)
+    kube_errors::step_error(ConditionType::KeysObserved, &request, error)
 }

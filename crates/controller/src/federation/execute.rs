@@ -18,24 +18,24 @@ use super::{
     observe::object,
     s3_refusals::explain,
     servers::ApiServers,
-    validate::Wanted,
+    validate::ValidatedFederation,
 };
-use crate::{binding::is_refusal, halt::Halt, leadership::Leadership, log};
+use crate::{binding::is_refusal, leadership::Leadership, log, step_error::StepError};
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// Where the steps of a federation are done.
     pub(super) fn executor<'a>(
         &'a self,
         aws: &'a C::Aws,
-        wanted: &'a Wanted,
+        validated: &'a ValidatedFederation,
         stored: &'a StoredRecord,
     ) -> Executor<'a, C::Aws, L> {
         Executor {
             aws,
-            leadership: self.shell.leadership.as_ref(),
+            leadership: self.driver.leadership.as_ref(),
             records: self.records(),
             stored,
-            wanted,
+            validated,
         }
     }
 }
@@ -46,7 +46,7 @@ pub(super) struct Executor<'a, A, L> {
     pub(super) leadership: &'a L,
     pub(super) records: Records,
     pub(super) stored: &'a StoredRecord,
-    pub(super) wanted: &'a Wanted,
+    pub(super) validated: &'a ValidatedFederation,
 }
 
 /// What has been done, whatever failed later.
@@ -62,10 +62,10 @@ impl Done {
     /// The first aspect of which something is left to do after an attempt at these steps that ended like this.
     ///
     /// A bucket is opened before the first document is put into it: what was not done decides, not what was refused.
-    pub(super) fn failed(&self, steps: &[FederationStep], ended: &Result<(), Halt>) -> Option<ConditionType> {
+    pub(super) fn failed(&self, steps: &[FederationStep], ended: &Result<(), StepError>) -> Option<ConditionType> {
         let undone = steps.iter().filter(|step| !self.steps.contains(step));
         let undone = undone.map(FederationStep::aspect).min();
-        let refused = ended.as_ref().err().map(|halt| halt.aspect)?;
+        let refused = ended.as_ref().err().map(|failure| failure.aspect)?;
         Some(undone.map_or(refused, |undone| undone.min(refused)))
     }
 }
@@ -76,8 +76,8 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
     ///
     /// # Errors
     /// What was refused first, and what is unfinished; or why the work ended.
-    pub(super) async fn execute(&self, steps: &[FederationStep], done: &mut Done) -> Result<(), Halt> {
-        let mut refused: Option<Halt> = None;
+    pub(super) async fn execute(&self, steps: &[FederationStep], done: &mut Done) -> Result<(), StepError> {
+        let mut refused: Option<StepError> = None;
         let mut undone: Vec<&FederationStep> = Vec::new();
         for step in steps {
             if undone.iter().any(|earlier| step.waits_for(earlier)) {
@@ -87,41 +87,44 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             let _permit = self
                 .leadership
                 .permit()
-                .map_err(|error| Halt::not_leader(step.aspect(), error))?;
+                .map_err(|error| StepError::not_leader(step.aspect(), error))?;
             match self.run(step, done).await {
                 Ok(()) => {
                     log::changed(step);
                     done.steps.push(step.clone());
                 }
-                Err(halt) if is_refusal(&halt) => {
+                Err(failure) if is_refusal(&failure) => {
                     undone.push(step);
-                    refused.get_or_insert(halt);
+                    refused.get_or_insert(failure);
                 }
-                Err(halt) => return Err(refused.unwrap_or(halt)),
+                Err(failure) => return Err(refused.unwrap_or(failure)),
             }
         }
-        let Some(halt) = refused else { return Ok(()) };
+        let Some(failure) = refused else { return Ok(()) };
         if undone.len() < 2 {
-            return Err(halt);
+            return Err(failure);
         }
         let unfinished: Vec<String> = undone.iter().map(ToString::to_string).collect();
-        let message = format!("{} Unfinished: {}.", halt.message, unfinished.join("; "));
-        Err(Halt { message, ..halt })
+        let message = format!("{} Unfinished: {}.", failure.message, unfinished.join("; "));
+        Err(StepError { message, ..failure })
     }
 
-    async fn run(&self, step: &FederationStep, done: &mut Done) -> Result<(), Halt> {
+    async fn run(&self, step: &FederationStep, done: &mut Done) -> Result<(), StepError> {
         if let FederationStep::SaveRecord { record } = step {
-            return self.records.save(&self.wanted.record_name, record, self.stored).await;
+            return self
+                .records
+                .save(&self.validated.record_name, record, self.stored)
+                .await;
         }
         match self.call(step, done).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(explain(self.aws, self.wanted, step, &error).await),
+            Err(error) => Err(explain(self.aws, self.validated, step, &error).await),
         }
     }
 
     async fn call(&self, step: &FederationStep, done: &mut Done) -> Result<(), AwsError> {
         let aws = self.aws;
-        let arn = self.wanted.provider_arn(aws.caller());
+        let arn = self.validated.provider_arn(aws.caller());
         match step {
             FederationStep::CreateProvider {
                 client_ids,
@@ -129,7 +132,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
                 tags,
             } => {
                 let new = NewOidcProvider {
-                    url: self.wanted.issuer.to_string(),
+                    url: self.validated.issuer.to_string(),
                     client_ids: client_ids.clone(),
                     thumbprints: thumbprints.clone(),
                     tags: tags.clone(),
@@ -152,7 +155,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             | FederationStep::DeleteBucket
             | FederationStep::PutBucketPolicy { .. }
             | FederationStep::DeleteBucketPolicy
-            | FederationStep::DeleteDocument { .. } => match self.wanted.bucket(aws.caller()) {
+            | FederationStep::DeleteDocument { .. } => match self.validated.bucket(aws.caller()) {
                 Some(bucket) => self.call_s3(step, &bucket, done).await,
                 // A plan has such steps only for a federation that publishes.
                 None => Ok(()),
@@ -175,7 +178,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
                     metadata: document.metadata.clone(),
                 };
                 let precondition = replaces.clone().map_or(Precondition::IfAbsent, Precondition::IfMatch);
-                let at = object(self.wanted, bucket, *kind);
+                let at = object(self.validated, bucket, *kind);
                 let etag = aws.put_document(&at, &new, &precondition).await?;
                 done.etags.insert(*kind, etag);
                 Ok(())
@@ -195,7 +198,7 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(bucket, policy).await,
             FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(bucket).await,
             FederationStep::DeleteDocument { kind, etag, seen } => {
-                match aws.delete_document(&object(self.wanted, bucket, *kind), etag).await {
+                match aws.delete_document(&object(self.validated, bucket, *kind), etag).await {
                     Err(error) if error.kind() == Kind::PreconditionFailed && !seen => Ok(()),
                     deleted => deleted,
                 }

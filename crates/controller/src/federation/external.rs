@@ -9,17 +9,17 @@ use irsa_core::{
 
 use super::{
     keys::named,
-    memory::Served,
+    memory::PublicCopy,
     public::{is_network, kms_encrypted},
-    validate::Wanted,
+    validate::ValidatedFederation,
 };
-use crate::halt::Halt;
+use crate::step_error::StepError;
 
 /// Documents that do.
 #[derive(Debug, Clone)]
 pub(super) struct External {
     /// Discovery document and keys.
-    pub(super) served: [Served; 2],
+    pub(super) served: [PublicCopy; 2],
     /// Kids in them that the cluster does not know.
     unknown: Vec<String>,
 }
@@ -29,9 +29,13 @@ impl External {
     ///
     /// # Errors
     /// What is in the way, and what is wrong with them.
-    pub(super) async fn check<P: PublicReader>(public: &P, wanted: &Wanted, known: &[KnownKey]) -> Result<Self, Halt> {
-        let discovery = read(public, wanted.issuer.discovery_url()).await?;
-        let address = keys_address(&discovery.bytes, &wanted.issuer);
+    pub(super) async fn check<P: PublicReader>(
+        public: &P,
+        validated: &ValidatedFederation,
+        known: &[KnownKey],
+    ) -> Result<Self, StepError> {
+        let discovery = read(public, validated.issuer.discovery_url()).await?;
+        let address = keys_address(&discovery.bytes, &validated.issuer);
         let address = address.map_err(|error| mismatch(&discovery.url, &error))?;
         let jwks = read(public, address).await?;
         let unknown = judge_external(&jwks.bytes, known).map_err(|error| mismatch(&jwks.url, &error))?;
@@ -56,9 +60,9 @@ impl External {
     }
 }
 
-async fn read<P: PublicReader>(public: &P, url: String) -> Result<Served, Halt> {
+async fn read<P: PublicReader>(public: &P, url: String) -> Result<PublicCopy, StepError> {
     match public.read(&url, None).await {
-        Ok(PublicRead::Document(document)) => Ok(Served {
+        Ok(PublicRead::Document(document)) => Ok(PublicCopy {
             url,
             bytes: document.bytes,
             etag: document.etag,
@@ -68,10 +72,10 @@ async fn read<P: PublicReader>(public: &P, url: String) -> Result<Served, Halt> 
     }
 }
 
-fn unreadable(url: &str, error: &PublicReadError) -> Halt {
+fn unreadable(url: &str, error: &PublicReadError) -> StepError {
     if matches!(error, PublicReadError::KmsEncrypted) {
         let message = format!("{url} {}", kms_encrypted(error));
-        return Halt::new(ConditionType::PubliclyReadable, Reason::PublicAccessBlocked, message);
+        return StepError::new(ConditionType::PubliclyReadable, Reason::PublicAccessBlocked, message);
     }
     let (reason, remedy) = if is_network(error) {
         (Reason::AwsUnavailable, "")
@@ -82,10 +86,10 @@ fn unreadable(url: &str, error: &PublicReadError) -> Halt {
         )
     };
     let message = format!("{url} could not be read: {error}.{remedy}");
-    Halt::new(ConditionType::PubliclyReadable, reason, message)
+    StepError::new(ConditionType::PubliclyReadable, reason, message)
 }
 
-fn mismatch(url: &str, error: &ExternalMismatch) -> Halt {
+fn mismatch(url: &str, error: &ExternalMismatch) -> StepError {
     let message = format!("{url} {error}. Whoever publishes it (spec.publish.external) must correct it.");
-    Halt::new(ConditionType::Published, Reason::DocumentsMismatch, message)
+    StepError::new(ConditionType::Published, Reason::DocumentsMismatch, message)
 }

@@ -21,36 +21,36 @@ use serde_json::Value;
 use super::{
     Federations,
     apply::DOCUMENT_CHECK,
-    cluster::Seen,
+    cluster::ObservedCluster,
     execute::Done,
     report::{Comparison, fill_status},
     servers::ApiServers,
-    validate::Wanted,
+    validate::ValidatedFederation,
 };
 use crate::{
-    halt::{Halt, Progress},
-    instances::Verdict,
+    instances::InstanceVerdict,
     leadership::Leadership,
     object::ObjectKey,
+    step_error::{Draft, StepError},
 };
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     pub(super) async fn judge_instance(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
+        validated: &ValidatedFederation,
         record: Option<&KeyRecord>,
         found: &ObservedFederation,
         advance: &Advance,
-    ) -> Result<Move, Halt> {
+    ) -> Result<Move, StepError> {
         let instance = record.and_then(|record| record.instance.as_ref());
         let object = found
             .jwks
             .as_ref()
-            .filter(|object| found.established || wanted.owner.owns_document(&object.metadata));
-        let scope = scope(&wanted.owner);
+            .filter(|object| found.established || validated.owner.owns_document(&object.metadata));
+        let scope = scope(&validated.owner);
         let diverted = found.discovery.as_ref().is_some_and(|discovery| {
-            let ours = documents::discovery(&wanted.issuer, &advance.published);
+            let ours = documents::discovery(&validated.issuer, &advance.published);
             keys_address(&discovery.bytes) != keys_address(&ours)
         });
         let object = object.map(|object| SeenObject {
@@ -91,47 +91,47 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     pub(super) async fn stand_back(
         &self,
         federation: &OidcFederation,
-        wanted: &Wanted,
-        seen: &Seen,
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
         aws: &C::Aws,
         compared: &Comparison,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Option<Halt> {
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Option<StepError> {
         let name = federation.name_any();
         let decided = &compared.instance;
         let instance = decided.instance();
         if decided.proceeds() {
-            self.instances.conclude(&name, Verdict::Alone);
+            self.instances.conclude(&name, InstanceVerdict::Alone);
             return None;
         }
-        let halt = Halt::new(ConditionType::Published, Reason::ClusterCopied, in_words(instance));
-        let verdict = Verdict::Doubtful {
-            message: halt.message.clone(),
+        let failure = StepError::new(ConditionType::Published, Reason::ClusterCopied, in_words(instance));
+        let verdict = InstanceVerdict::Doubtful {
+            message: failure.message.clone(),
             contender: instance.contender().to_owned(),
         };
         self.instances.conclude(&name, verdict);
-        progress.look_again = Some(DOCUMENT_CHECK);
+        draft.look_again = Some(DOCUMENT_CHECK);
         let steps = match self.steps_while_in_doubt(federation, compared) {
             Ok(steps) => steps,
-            Err(halt) => return Some(halt),
+            Err(failure) => return Some(failure),
         };
         let mut done = Done::default();
-        let executor = self.executor(aws, wanted, &seen.stored);
+        let executor = self.executor(aws, validated, &seen.stored);
         let executed = executor.execute(&steps, &mut done).await;
         if matches!(decided, Move::Defend(_)) {
             self.announce_tampering(federation, compared, &done).await;
             // What was written is what the next pass takes for ours.
             let failed = done.failed(&steps, &executed);
-            fill_status(&mut progress.status, wanted, compared, &done, failed);
+            fill_status(&mut draft.status, validated, compared, &done, failed);
         }
-        Some(executed.err().unwrap_or(halt))
+        Some(executed.err().unwrap_or(failure))
     }
 
     fn steps_while_in_doubt(
         &self,
         federation: &OidcFederation,
         compared: &Comparison,
-    ) -> Result<Vec<FederationStep>, Halt> {
+    ) -> Result<Vec<FederationStep>, StepError> {
         let marking = |label| FederationPlan::marking(&compared.desired, &compared.found, label);
         Ok(match &compared.instance {
             Move::Defend(_) => self.plan(federation, compared)?.documents_only().steps,
@@ -149,9 +149,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 pub(super) fn check_mark(
     federation: &OidcFederation,
     record: Option<&KeyRecord>,
-    wanted: &Wanted,
+    validated: &ValidatedFederation,
     found: &ObservedFederation,
-) -> Result<(), Halt> {
+) -> Result<(), StepError> {
     let ours = record.and_then(|record| record.instance.as_ref());
     let (Some(ours), Some(object)) = (ours, &found.jwks) else {
         return Ok(());
@@ -162,7 +162,7 @@ pub(super) fn check_mark(
         trusted: true,
         diverted: false,
     };
-    let Some(rival) = ours.rival(&scope(&wanted.owner), &seen) else {
+    let Some(rival) = ours.rival(&scope(&validated.owner), &seen) else {
         return Ok(());
     };
     if federation.annotations().get(CLAIM).is_some_and(|claim| claim == rival) {
@@ -174,7 +174,7 @@ pub(super) fn check_mark(
         },
         ..ours.clone()
     };
-    Err(Halt::new(
+    Err(StepError::new(
         ConditionType::Published,
         Reason::ClusterCopied,
         in_words(&other),
@@ -196,12 +196,12 @@ fn keys_address(discovery: &[u8]) -> Option<String> {
     discovery.get("jwks_uri")?.as_str().map(str::to_owned)
 }
 
-fn fresh() -> Result<Fresh, Halt> {
+fn fresh() -> Result<Fresh, StepError> {
     let random = SystemRandom::new();
     let (mut secret, mut nonce) = ([0; 32], [0; 8]);
     let filled = random.fill(&mut secret).and_then(|()| random.fill(&mut nonce));
     let unavailable = "The operating system gives no random numbers; it is asked again.";
-    filled.map_err(|_| Halt::new(ConditionType::Published, Reason::ApiServerUnavailable, unavailable))?;
+    filled.map_err(|_| StepError::new(ConditionType::Published, Reason::ApiServerUnavailable, unavailable))?;
     Ok(Fresh::new(secret, nonce))
 }
 

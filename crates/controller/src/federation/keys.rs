@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Time};
 use kube::ResourceExt;
 
-use super::{cluster::Seen, validate::Wanted};
-use crate::{events::Events, halt::Halt};
+use super::{cluster::ObservedCluster, validate::ValidatedFederation};
+use crate::{events::Events, step_error::StepError};
 
 /// Kids that an event names before it says "and more".
 const MAX_NAMED: usize = 10;
@@ -22,11 +22,11 @@ const MAX_NAMED: usize = 10;
 /// count only when the record is lost.
 pub(super) fn advance(
     federation: &OidcFederation,
-    wanted: &Wanted,
-    seen: &Seen,
+    validated: &ValidatedFederation,
+    seen: &ObservedCluster,
     published: Option<&[u8]>,
     now: Timestamp,
-) -> Result<Advance, Halt> {
+) -> Result<Advance, StepError> {
     let keys = federation.status.iter().flat_map(|status| &status.keys);
     let known: BTreeSet<Thumbprint> = keys.map(|key| Thumbprint::from_hex(key.thumbprint.clone())).collect();
     let published = published.and_then(|bytes| jwks::parse(bytes).ok());
@@ -37,13 +37,13 @@ pub(super) fn advance(
         .collect();
     let retain_for = SignedDuration::try_from(federation.spec.signing_keys.retain_for.get());
     let advanced = history::advance(&Observation {
-        cluster: &wanted.owner.cluster,
+        cluster: &validated.owner.cluster,
         record: seen.record.as_ref(),
         served: &seen.served,
         all_answered: seen.reading.all_answered(),
         published: published.as_ref(),
         known: &known,
-        additional: &wanted.additional,
+        additional: &validated.additional,
         revoked: &revoked,
         retain_for: retain_for.unwrap_or(SignedDuration::MAX),
         now,
@@ -51,7 +51,7 @@ pub(super) fn advance(
     advanced.map_err(|error| refusal(federation, seen, &error))
 }
 
-fn refusal(federation: &OidcFederation, seen: &Seen, error: &HistoryError) -> Halt {
+fn refusal(federation: &OidcFederation, seen: &ObservedCluster, error: &HistoryError) -> StepError {
     let record = format!("{KEY_HISTORY_PREFIX}{}", federation.name_any());
     let (reason, message) = match error {
         HistoryError::ClusterChanged { .. } => (
@@ -64,27 +64,31 @@ fn refusal(federation: &OidcFederation, seen: &Seen, error: &HistoryError) -> Ha
         HistoryError::NothingToPublish if seen.served.is_empty() => {
             return seen.check_complete().err().unwrap_or_else(|| {
                 let message = "No API server could be asked for its keys.";
-                Halt::new(ConditionType::KeysObserved, Reason::ApiServerUnavailable, message)
+                StepError::new(ConditionType::KeysObserved, Reason::ApiServerUnavailable, message)
             });
         }
         HistoryError::NothingToPublish | HistoryError::Conflict(_) | HistoryError::Record(_) => {
             (Reason::KeysUnusable, format!("Nothing is published: {error}."))
         }
     };
-    Halt::new(ConditionType::KeysObserved, reason, message)
+    StepError::new(ConditionType::KeysObserved, reason, message)
 }
 
 /// Whether anything is published after all that is revoked.
 ///
 /// # Errors
 /// [`Reason::KeysUnusable`]: nobody gets credentials any more.
-pub(super) fn check_any_left(advance: &Advance) -> Result<(), Halt> {
+pub(super) fn check_any_left(advance: &Advance) -> Result<(), StepError> {
     if !advance.published.is_empty() {
         return Ok(());
     }
     let message = "Every signing key of the cluster is in spec.signingKeys.revoke, so AWS accepts no token of it; give the \
                    API servers another key, or correct the list.";
-    Err(Halt::new(ConditionType::KeysObserved, Reason::KeysUnusable, message))
+    Err(StepError::new(
+        ConditionType::KeysObserved,
+        Reason::KeysUnusable,
+        message,
+    ))
 }
 
 /// The keys as the status lists them: one entry for a key, whatever the number of its names.

@@ -13,18 +13,18 @@ use irsa_core::{
 use super::{
     Federations,
     apply::DOCUMENT_CHECK,
-    cluster::Seen,
+    cluster::ObservedCluster,
     external::External,
     keys,
     public::LastPublished,
     servers::ApiServers,
-    validate::{Wanted, locate},
+    validate::{ValidatedFederation, locate},
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
-    log::Step,
+    log::Stage,
     object::ObjectKey,
+    step_error::{Draft, StepError},
 };
 
 const READABLE: ConditionType = ConditionType::PubliclyReadable;
@@ -35,39 +35,39 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     pub(super) async fn look_anyway(
         &self,
         federation: &OidcFederation,
-        ended: Result<String, Halt>,
-        progress: &mut Progress<OidcFederationStatus>,
-    ) -> Result<String, Halt> {
+        ended: Result<String, StepError>,
+        draft: &mut Draft<OidcFederationStatus>,
+    ) -> Result<String, StepError> {
         let seen = self.memory.take_seen(&ObjectKey::of(federation));
-        let halt = match ended {
-            Err(halt) if !progress.unchanged && !progress.has(READABLE) => halt,
+        let failure = match ended {
+            Err(failure) if !draft.unchanged && !draft.has(READABLE) => failure,
             ended => return ended,
         };
         // What was never published before is not missed yet; what this pass has published counts instead of what was.
         let published_before = federation.status.as_ref().and_then(|status| status.published.as_ref());
-        let published = published_before.and(progress.status.published.as_ref());
+        let published = published_before.and(draft.status.published.as_ref());
         let looking = self.last_look(federation, seen.as_ref(), published);
-        let Some(found) = Step::Conclude.run(looking).await else {
-            return Err(halt);
+        let Some(found) = Stage::Conclude.run(looking).await else {
+            return Err(failure);
         };
-        let ours = |halt: &Halt| matches!(halt.reason.class(), Class::Retry | Class::Settling);
+        let ours = |failure: &StepError| matches!(failure.reason.class(), Class::Retry | Class::Settling);
         // A refusal about the same aspect knows more of why they cannot be read than a look from outside.
-        if found.is_err() && halt.aspect == READABLE && !ours(&halt) {
-            return Err(halt);
+        if found.is_err() && failure.aspect == READABLE && !ours(&failure) {
+            return Err(failure);
         }
-        progress.looked(found.as_ref().map(|message| (READABLE, message.clone())));
+        draft.looked(found.as_ref().map(|message| (READABLE, message.clone())));
         let Err(gone) = found else {
             self.count_public_read(federation);
-            return Err(halt);
+            return Err(failure);
         };
-        if ours(&gone) || !ours(&halt) {
-            return Err(halt);
+        if ours(&gone) || !ours(&failure) {
+            return Err(failure);
         }
-        progress.note(&halt);
-        let message = format!("{} Besides: {}", gone.message, halt.message);
-        Err(Halt {
+        draft.note(&failure);
+        let message = format!("{} Besides: {}", gone.message, failure.message);
+        Err(StepError {
             message,
-            source: halt.source,
+            source: failure.source,
             ..gone
         })
     }
@@ -76,30 +76,35 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     async fn last_look(
         &self,
         federation: &OidcFederation,
-        seen: Option<&Seen>,
+        seen: Option<&ObservedCluster>,
         published: Option<&PublishedDocuments>,
-    ) -> Option<Result<String, Halt>> {
-        let wanted = locate(federation, &self.cluster).ok()?;
-        let known = seen.and_then(|seen| self.known_keys(federation, &wanted, seen));
-        if let Some(s3) = &wanted.s3 {
+    ) -> Option<Result<String, StepError>> {
+        let validated = locate(federation, &self.cluster).ok()?;
+        let known = seen.and_then(|seen| self.known_keys(federation, &validated, seen));
+        if let Some(s3) = &validated.s3 {
             let last = LastPublished {
-                wanted: &wanted,
+                validated: &validated,
                 access: s3.access,
                 published: published?,
                 known: known.as_deref(),
             };
             return Some(last.check(&self.public).await.map(|()| public_in_words()));
         }
-        let external = External::check(&self.public, &wanted, &known?).await;
+        let external = External::check(&self.public, &validated, &known?).await;
         // Of what they say another aspect tells; this one is about whether they can be read.
         match external.map(|_| "Anybody can read both documents.".to_owned()) {
-            Err(halt) if halt.aspect != READABLE => None,
+            Err(failure) if failure.aspect != READABLE => None,
             found => Some(found),
         }
     }
 
-    fn known_keys(&self, federation: &OidcFederation, wanted: &Wanted, seen: &Seen) -> Option<Vec<KnownKey>> {
-        let advance = keys::advance(federation, wanted, seen, None, self.shell.now());
+    fn known_keys(
+        &self,
+        federation: &OidcFederation,
+        validated: &ValidatedFederation,
+        seen: &ObservedCluster,
+    ) -> Option<Vec<KnownKey>> {
+        let advance = keys::advance(federation, validated, seen, None, self.driver.now());
         advance.ok().map(|advance| advance.keys)
     }
 }
@@ -107,20 +112,18 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 /// Has the next pass come within a minute also where this one waits for a person: pods live from what is published, and it
 /// must follow the API servers' keys whatever else is in the way. Trouble that passes by itself keeps its own pace, or an AWS
 /// that throttles would be asked the oftener for it.
-pub(super) fn keep_looking(ended: &Result<String, Halt>, progress: &mut Progress<OidcFederationStatus>) {
-    let waits = |halt: &Halt| matches!(halt.reason.class(), Class::Wait | Class::Stalled);
+pub(super) fn keep_looking(ended: &Result<String, StepError>, draft: &mut Draft<OidcFederationStatus>) {
+    let waits = |failure: &StepError| matches!(failure.reason.class(), Class::Wait | Class::Stalled);
     let OidcFederationStatus {
         published,
         provider_arn,
         ..
-    } = &progress.status;
+    } = &draft.status;
     // Where somebody else publishes, the provider is what lets pods in.
     let lived_from = published.is_some() || provider_arn.is_some();
     if lived_from && ended.as_ref().is_err_and(waits) {
-        let sooner = progress
-            .look_again
-            .map_or(DOCUMENT_CHECK, |look| look.min(DOCUMENT_CHECK));
-        progress.look_again = Some(sooner);
+        let sooner = draft.look_again.map_or(DOCUMENT_CHECK, |look| look.min(DOCUMENT_CHECK));
+        draft.look_again = Some(sooner);
     }
 }
 

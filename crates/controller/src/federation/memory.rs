@@ -10,15 +10,15 @@ use std::{
 use irsa_core::plan::binding::Fingerprint;
 use tokio::time::Instant;
 
-use super::{around::Around, cluster::Seen};
-use crate::{halt::Halt, object::ObjectKey};
+use super::{cluster::ObservedCluster, cluster_checks::ClusterChecks};
+use crate::{object::ObjectKey, step_error::StepError};
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
 const SETTLE: Duration = Duration::from_secs(10);
 
 /// A document as the public last got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Served {
+pub(super) struct PublicCopy {
     pub(super) url: String,
     pub(super) bytes: Vec<u8>,
     pub(super) etag: Option<String>,
@@ -26,7 +26,7 @@ pub(super) struct Served {
 
 /// What a full pass made, and how it ended: in an unchanged world the next one would end the same.
 #[derive(Debug, Clone)]
-pub(super) struct Full {
+pub(super) struct FullPass {
     /// The spec that it spoke of.
     pub(super) generation: i64,
     /// The request that it acted on.
@@ -34,39 +34,39 @@ pub(super) struct Full {
     /// When it was.
     pub(super) at: Instant,
     /// Both documents.
-    pub(super) served: [Served; 2],
+    pub(super) served: [PublicCopy; 2],
     /// How it ended: with everything done, or with everything but what the API servers must do.
-    pub(super) ended: Result<String, Halt>,
+    pub(super) ended: Result<String, StepError>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Memory {
-    full: Mutex<HashMap<ObjectKey, Full>>,
+pub(super) struct FederationMemory {
+    full: Mutex<HashMap<ObjectKey, FullPass>>,
     applied: Mutex<HashMap<ObjectKey, (Fingerprint, Instant)>>,
-    let_go: Mutex<HashSet<ObjectKey>>,
-    around: Mutex<HashMap<ObjectKey, Arc<Around>>>,
+    released: Mutex<HashSet<ObjectKey>>,
+    cluster_checks: Mutex<HashMap<ObjectKey, Arc<ClusterChecks>>>,
     challenges: Mutex<HashMap<ObjectKey, (String, Instant)>>,
-    seen: Mutex<HashMap<ObjectKey, Seen>>,
+    seen: Mutex<HashMap<ObjectKey, ObservedCluster>>,
 }
 
-impl Memory {
+impl FederationMemory {
     /// What this pass has seen of the cluster, for a look at the end of one that ends early.
-    pub(super) fn see(&self, federation: ObjectKey, seen: Seen) {
+    pub(super) fn see(&self, federation: ObjectKey, seen: ObservedCluster) {
         lock(&self.seen).insert(federation, seen);
     }
 
     /// What this pass has seen of the cluster; nothing where it did not come that far.
-    pub(super) fn take_seen(&self, federation: &ObjectKey) -> Option<Seen> {
+    pub(super) fn take_seen(&self, federation: &ObjectKey) -> Option<ObservedCluster> {
         lock(&self.seen).remove(federation)
     }
 
     /// The last full pass, if AWS was then as it must be.
-    pub(super) fn full(&self, federation: &ObjectKey) -> Option<Full> {
+    pub(super) fn full(&self, federation: &ObjectKey) -> Option<FullPass> {
         lock(&self.full).get(federation).cloned()
     }
 
     /// A full pass left AWS as it must be.
-    pub(super) fn remember(&self, federation: ObjectKey, full: Full) {
+    pub(super) fn remember(&self, federation: ObjectKey, full: FullPass) {
         lock(&self.full).insert(federation, full);
     }
 
@@ -100,13 +100,13 @@ impl Memory {
     }
 
     /// What surrounded it when that was last looked at.
-    pub(super) fn around(&self, federation: &ObjectKey) -> Option<Arc<Around>> {
-        lock(&self.around).get(federation).cloned()
+    pub(super) fn cluster_checks(&self, federation: &ObjectKey) -> Option<Arc<ClusterChecks>> {
+        lock(&self.cluster_checks).get(federation).cloned()
     }
 
     /// What surrounds it now.
-    pub(super) fn saw_around(&self, federation: ObjectKey, around: Arc<Around>) {
-        lock(&self.around).insert(federation, around);
+    pub(super) fn remember_cluster_checks(&self, federation: ObjectKey, cluster_checks: Arc<ClusterChecks>) {
+        lock(&self.cluster_checks).insert(federation, cluster_checks);
     }
 
     /// For how long a challenge has been seen to stand.
@@ -121,25 +121,25 @@ impl Memory {
     }
 
     /// Nothing of the federation is to be removed any more: it may go.
-    pub(super) fn let_go(&self, federation: ObjectKey) {
-        lock(&self.let_go).insert(federation);
+    pub(super) fn released(&self, federation: ObjectKey) {
+        lock(&self.released).insert(federation);
     }
 
     /// Whether a federation has been let go.
-    pub(super) fn is_let_go(&self, federation: &ObjectKey) -> bool {
-        lock(&self.let_go).contains(federation)
+    pub(super) fn is_released(&self, federation: &ObjectKey) -> bool {
+        lock(&self.released).contains(federation)
     }
 
     /// Forgets that a federation was let go: it is gone.
     pub(super) fn went(&self, federation: &ObjectKey) {
-        lock(&self.let_go).remove(federation);
+        lock(&self.released).remove(federation);
     }
 
     /// Forgets a federation that is gone.
     pub(super) fn forget(&self, federation: &ObjectKey) {
         self.doubt(federation);
         lock(&self.applied).remove(federation);
-        lock(&self.around).remove(federation);
+        lock(&self.cluster_checks).remove(federation);
     }
 }
 

@@ -9,17 +9,18 @@
 //! follows. Neither writes anything in an unchanged world.
 
 mod account;
+mod account_check;
 mod announce;
 mod apply;
-mod around;
 mod audiences;
 mod aws_errors;
 mod cleanup;
 mod cluster;
+mod cluster_checks;
+mod conflicts;
 mod control_plane;
 mod execute;
 mod external;
-mod home;
 mod instance;
 mod keys;
 mod last_look;
@@ -30,7 +31,6 @@ mod report;
 mod roles;
 mod s3_refusals;
 mod servers;
-mod siblings;
 mod tampering;
 mod validate;
 mod watch;
@@ -46,22 +46,22 @@ pub(crate) use self::{cluster::Records, control_plane::server_addresses};
 pub use self::{
     control_plane::ControlPlane,
     servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
-    watch::{Parts, run},
+    watch::{FederationParts, run},
 };
-use self::{last_look::keep_looking, memory::Memory};
+use self::{last_look::keep_looking, memory::FederationMemory};
 use crate::{
     binding::Inventories,
-    births::Births,
-    halt::{Halt, Progress},
     instances::Instances,
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, Guarded, Reconciler, Report, Shell},
+    propagation::Propagation,
+    reconciler::{Cleanup, Decoded, Driver, Reconciler, Report},
+    step_error::{Draft, StepError},
 };
 
 /// Makes federations true.
 pub struct Federations<C, P, A, L> {
-    shell: Shell<L>,
+    driver: Driver<L>,
     connect: C,
     public: P,
     servers: A,
@@ -70,13 +70,13 @@ pub struct Federations<C, P, A, L> {
     /// The operator's own namespace.
     namespace: String,
     /// All federations, this one included.
-    siblings: Store<Guarded<OidcFederation>>,
+    federations: Store<Decoded<OidcFederation>>,
     /// All bindings of the cluster.
-    bindings: Store<Guarded<IamRoleBinding>>,
-    memory: Memory,
+    bindings: Store<Decoded<IamRoleBinding>>,
+    memory: FederationMemory,
     /// What the controller of bindings has found of their roles.
     inventories: Inventories,
-    births: Births,
+    propagation: Propagation,
     instances: Instances,
 }
 
@@ -84,8 +84,8 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
     type Kind = OidcFederation;
     type Leadership = L;
 
-    fn shell(&self) -> &Shell<L> {
-        &self.shell
+    fn driver(&self) -> &Driver<L> {
+        &self.driver
     }
 
     fn interval(&self, federation: &OidcFederation) -> Duration {
@@ -93,12 +93,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
     }
 
     async fn apply(&self, federation: &OidcFederation) -> Report<OidcFederationStatus> {
-        let mut progress = Progress::of(federation);
+        let mut draft = Draft::of(federation);
         // Large, and held by whoever waits for a pass.
-        let ended = Box::pin(self.make_true(federation, &mut progress)).await;
-        keep_looking(&ended, &mut progress);
-        let ended = self.look_anyway(federation, ended, &mut progress).await;
-        progress.report(ended)
+        let ended = Box::pin(self.make_true(federation, &mut draft)).await;
+        keep_looking(&ended, &mut draft);
+        let ended = self.look_anyway(federation, ended, &mut draft).await;
+        draft.report(ended)
     }
 
     async fn cut_off(
@@ -107,23 +107,23 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
         report: Report<OidcFederationStatus>,
     ) -> Report<OidcFederationStatus> {
         let Outcome { reason, message, .. } = report.outcome;
-        let mut progress = Progress::of(federation);
-        let halt = Halt::new(ConditionType::PubliclyReadable, reason, message);
-        let ended = self.look_anyway(federation, Err(halt), &mut progress).await;
-        progress.report(ended)
+        let mut draft = Draft::of(federation);
+        let failure = StepError::new(ConditionType::PubliclyReadable, reason, message);
+        let ended = self.look_anyway(federation, Err(failure), &mut draft).await;
+        draft.report(ended)
     }
 
     async fn cleanup(&self, federation: &OidcFederation) -> Cleanup<OidcFederationStatus> {
         self.remove_all(federation).await
     }
 
-    fn has_let_go(&self, federation: &OidcFederation) -> bool {
-        self.memory.is_let_go(&ObjectKey::of(federation))
+    fn has_released(&self, federation: &OidcFederation) -> bool {
+        self.memory.is_released(&ObjectKey::of(federation))
     }
 
     async fn abandon(&self, federation: &OidcFederation, why: &Outcome) {
         self.record_abandoned(federation, why).await;
-        self.memory.let_go(ObjectKey::of(federation));
+        self.memory.released(ObjectKey::of(federation));
     }
 }
 

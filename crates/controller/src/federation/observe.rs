@@ -10,14 +10,14 @@ use irsa_core::{
     vocabulary::ConditionType,
 };
 
-use super::{aws_errors::halt, s3_refusals::policy_kept, validate::Wanted};
-use crate::halt::Halt;
+use super::{aws_errors::step_error, s3_refusals::policy_kept, validate::ValidatedFederation};
+use crate::step_error::StepError;
 
 /// Where a document is.
-pub(super) fn object(wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> ObjectRef {
+pub(super) fn object(validated: &ValidatedFederation, bucket: &Bucket, kind: DocumentKind) -> ObjectRef {
     let key = match kind {
-        DocumentKind::Jwks => wanted.issuer.jwks_key(),
-        DocumentKind::Discovery => wanted.issuer.discovery_key(),
+        DocumentKind::Jwks => validated.issuer.jwks_key(),
+        DocumentKind::Discovery => validated.issuer.discovery_key(),
     };
     ObjectRef {
         bucket: bucket.clone(),
@@ -27,7 +27,7 @@ pub(super) fn object(wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> Ob
 
 /// What is known before anything is read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Known {
+pub(super) struct PublishFacts {
     /// Whether both documents were published before.
     pub(super) established: bool,
     /// Whether the record says that we created the bucket.
@@ -37,11 +37,15 @@ pub(super) struct Known {
 }
 
 /// Reads everything in AWS; the record is not AWS's and left out.
-pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, known: Known) -> Result<ObservedFederation, Halt> {
-    let bucket = wanted.bucket(aws.caller());
+pub(super) async fn aws<A: Aws>(
+    aws: &A,
+    validated: &ValidatedFederation,
+    known: PublishFacts,
+) -> Result<ObservedFederation, StepError> {
+    let bucket = validated.bucket(aws.caller());
     let bucket = bucket.as_ref();
-    let arn = wanted.provider_arn(aws.caller());
-    let (published, provider) = try_join(published(aws, wanted, bucket, known), provider(aws, &arn)).await?;
+    let arn = validated.provider_arn(aws.caller());
+    let (published, provider) = try_join(published(aws, validated, bucket, known), provider(aws, &arn)).await?;
     Ok(ObservedFederation {
         provider,
         established: known.established,
@@ -52,17 +56,17 @@ pub(super) async fn aws<A: Aws>(aws: &A, wanted: &Wanted, known: Known) -> Resul
 /// What is in the bucket, and the bucket itself.
 async fn published<A: DocumentStore>(
     aws: &A,
-    wanted: &Wanted,
+    validated: &ValidatedFederation,
     bucket: Option<&Bucket>,
-    known: Known,
-) -> Result<ObservedFederation, Halt> {
+    known: PublishFacts,
+) -> Result<ObservedFederation, StepError> {
     let Some(bucket) = bucket else {
         return Ok(ObservedFederation::default());
     };
     let read = try_join4(
-        document(aws, wanted, bucket, DocumentKind::Jwks),
-        document(aws, wanted, bucket, DocumentKind::Discovery),
-        policy(aws, wanted, bucket),
+        document(aws, validated, bucket, DocumentKind::Jwks),
+        document(aws, validated, bucket, DocumentKind::Discovery),
+        policy(aws, validated, bucket),
         own_bucket(aws, bucket, known),
     );
     match read.await {
@@ -78,12 +82,12 @@ async fn published<A: DocumentStore>(
             ..ObservedFederation::default()
         }),
         Err((ConditionType::PubliclyReadable, error)) if error.operation.ends_with("GetBucketPolicy") => {
-            Err(match wanted.statement() {
+            Err(match validated.statement() {
                 Some(statement) => policy_kept(&error, &statement),
-                None => halt(ConditionType::PubliclyReadable, &error),
+                None => step_error(ConditionType::PubliclyReadable, &error),
             })
         }
-        Err((aspect, error)) => Err(halt(aspect, &error)),
+        Err((aspect, error)) => Err(step_error(aspect, &error)),
     }
 }
 
@@ -91,11 +95,11 @@ type Read<T> = Result<T, (ConditionType, AwsError)>;
 
 async fn document<A: DocumentStore>(
     aws: &A,
-    wanted: &Wanted,
+    validated: &ValidatedFederation,
     bucket: &Bucket,
     kind: DocumentKind,
 ) -> Read<Option<ObservedDocument>> {
-    let found = aws.document(&object(wanted, bucket, kind)).await;
+    let found = aws.document(&object(validated, bucket, kind)).await;
     match found.map_err(|error| (ConditionType::Published, error))? {
         Lookup::Found(document) => Ok(Some(observed(document))),
         // A conditional write tells whether it is missing or merely hidden from us.
@@ -103,8 +107,8 @@ async fn document<A: DocumentStore>(
     }
 }
 
-async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: &Bucket) -> Read<Option<String>> {
-    if wanted.public_read().is_none() {
+async fn policy<A: DocumentStore>(aws: &A, validated: &ValidatedFederation, bucket: &Bucket) -> Read<Option<String>> {
+    if validated.public_read().is_none() {
         return Ok(None);
     }
     let policy = aws.bucket_policy(bucket).await;
@@ -112,7 +116,7 @@ async fn policy<A: DocumentStore>(aws: &A, wanted: &Wanted, bucket: &Bucket) -> 
 }
 
 /// Of a bucket that is not ours nothing is read.
-async fn own_bucket<A: DocumentStore>(aws: &A, bucket: &Bucket, known: Known) -> Read<ObservedBucket> {
+async fn own_bucket<A: DocumentStore>(aws: &A, bucket: &Bucket, known: PublishFacts) -> Read<ObservedBucket> {
     if !known.made_bucket {
         return Ok(ObservedBucket::Theirs);
     }
@@ -123,9 +127,9 @@ async fn own_bucket<A: DocumentStore>(aws: &A, bucket: &Bucket, known: Known) ->
     })
 }
 
-async fn provider<A: IdentityProviders>(aws: &A, arn: &str) -> Result<Option<ObservedProvider>, Halt> {
+async fn provider<A: IdentityProviders>(aws: &A, arn: &str) -> Result<Option<ObservedProvider>, StepError> {
     let provider: Result<Option<OidcProvider>, AwsError> = aws.provider(arn).await;
-    let provider = provider.map_err(|error| halt(ConditionType::ProviderRegistered, &error))?;
+    let provider = provider.map_err(|error| step_error(ConditionType::ProviderRegistered, &error))?;
     Ok(provider.map(|provider| ObservedProvider {
         client_ids: provider.client_ids,
         thumbprints: provider.thumbprints,

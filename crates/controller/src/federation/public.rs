@@ -12,12 +12,12 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 
-use super::{keys::named, memory::Served, validate::Wanted};
-use crate::halt::Halt;
+use super::{keys::named, memory::PublicCopy, validate::ValidatedFederation};
+use crate::step_error::StepError;
 
 /// Whether the public still gets what it got; nothing but two conditional requests.
-pub(super) async fn is_unchanged<P: PublicReader>(public: &P, served: &[Served; 2]) -> bool {
-    let same = async |one: &Served| match public.read(&one.url, one.etag.as_deref()).await {
+pub(super) async fn is_unchanged<P: PublicReader>(public: &P, served: &[PublicCopy; 2]) -> bool {
+    let same = async |one: &PublicCopy| match public.read(&one.url, one.etag.as_deref()).await {
         Ok(PublicRead::NotModified) => true,
         Ok(PublicRead::Document(document)) => document.bytes == one.bytes,
         Err(_) => false,
@@ -29,7 +29,7 @@ pub(super) async fn is_unchanged<P: PublicReader>(public: &P, served: &[Served; 
 
 /// What is compared with.
 pub(super) struct Expected<'a> {
-    pub(super) wanted: &'a Wanted,
+    pub(super) validated: &'a ValidatedFederation,
     pub(super) s3: &'a S3Publish,
     pub(super) desired: &'a DesiredFederation,
     pub(super) known: &'a [KnownKey],
@@ -47,7 +47,7 @@ impl Expected<'_> {
         public: &P,
         aws: &impl DocumentStore,
         bucket: &irsa_aws::Bucket,
-    ) -> Result<[Served; 2], Halt> {
+    ) -> Result<[PublicCopy; 2], StepError> {
         let (discovery, jwks) = join(
             self.read(public, DocumentKind::Discovery),
             self.read(public, DocumentKind::Jwks),
@@ -62,24 +62,24 @@ impl Expected<'_> {
                 } else {
                     None
                 };
-                Err(halt(
+                Err(step_error(
                     &url,
                     &trouble,
                     self.fresh,
-                    &remedy(self.wanted, self.s3.access, block),
+                    &remedy(self.validated, self.s3.access, block),
                 ))
             }
         }
     }
 
-    async fn read<P: PublicReader>(&self, public: &P, kind: DocumentKind) -> Result<Served, (String, Trouble)> {
+    async fn read<P: PublicReader>(&self, public: &P, kind: DocumentKind) -> Result<PublicCopy, (String, Trouble)> {
         let url = match kind {
-            DocumentKind::Discovery => self.wanted.issuer.discovery_url(),
-            DocumentKind::Jwks => self.wanted.issuer.jwks_url(),
+            DocumentKind::Discovery => self.validated.issuer.discovery_url(),
+            DocumentKind::Jwks => self.validated.issuer.jwks_url(),
         };
-        let wanted = self.desired.document(kind).map(|document| &document.bytes);
+        let validated = self.desired.document(kind).map(|document| &document.bytes);
         match public.read(&url, None).await {
-            Ok(PublicRead::Document(document)) if Some(&document.bytes) == wanted => Ok(Served {
+            Ok(PublicRead::Document(document)) if Some(&document.bytes) == validated => Ok(PublicCopy {
                 url,
                 bytes: document.bytes,
                 etag: document.etag,
@@ -90,7 +90,7 @@ impl Expected<'_> {
                     bytes: &document.bytes,
                     instead: "while the bucket has the right ones",
                 };
-                let trouble = judged.trouble(&self.wanted.issuer, Some(self.known), document.content_type);
+                let trouble = judged.trouble(&self.validated.issuer, Some(self.known), document.content_type);
                 Err((url, trouble))
             }
             Ok(PublicRead::NotModified) => Err((url, Trouble::Older)),
@@ -101,7 +101,7 @@ impl Expected<'_> {
 
 /// What was published last, by its digests: for a pass that ended before it knew what must be there now.
 pub(super) struct LastPublished<'a> {
-    pub(super) wanted: &'a Wanted,
+    pub(super) validated: &'a ValidatedFederation,
     pub(super) access: BucketAccess,
     pub(super) published: &'a PublishedDocuments,
     /// The cluster's keys, where they are known.
@@ -113,7 +113,7 @@ impl LastPublished<'_> {
     ///
     /// # Errors
     /// What is in the way, as far as it can be known without AWS.
-    pub(super) async fn check<P: PublicReader>(&self, public: &P) -> Result<(), Halt> {
+    pub(super) async fn check<P: PublicReader>(&self, public: &P) -> Result<(), StepError> {
         let PublishedDocuments { discovery, jwks } = self.published;
         let (discovery, jwks) = join(
             self.read(public, DocumentKind::Discovery, discovery),
@@ -128,7 +128,7 @@ impl LastPublished<'_> {
         public: &P,
         kind: DocumentKind,
         published: &PublishedDocument,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepError> {
         let url = &published.url;
         let trouble = match public.read(url, None).await {
             Ok(PublicRead::Document(document)) if sha256_hex(&document.bytes) == published.sha256 => return Ok(()),
@@ -138,12 +138,17 @@ impl LastPublished<'_> {
                     bytes: &document.bytes,
                     instead: "and not what was published last",
                 };
-                judged.trouble(&self.wanted.issuer, self.known, document.content_type)
+                judged.trouble(&self.validated.issuer, self.known, document.content_type)
             }
             Ok(PublicRead::NotModified) => Trouble::Older,
             Err(error) => Trouble::Read(error),
         };
-        Err(halt(url, &trouble, false, &remedy(self.wanted, self.access, None)))
+        Err(step_error(
+            url,
+            &trouble,
+            false,
+            &remedy(self.validated, self.access, None),
+        ))
     }
 }
 
@@ -171,7 +176,7 @@ impl Judged<'_> {
     }
 }
 
-fn halt(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> Halt {
+fn step_error(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> StepError {
     let (reason, message) = match trouble {
         Trouble::Older => (
             Reason::Propagating,
@@ -229,14 +234,14 @@ fn halt(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> Halt {
             format!("{url} cannot be read by everybody: {error}. {remedy}"),
         ),
     };
-    Halt::new(ConditionType::PubliclyReadable, reason, message)
+    StepError::new(ConditionType::PubliclyReadable, reason, message)
 }
 
 /// Who could open the documents, and how.
-fn remedy(wanted: &Wanted, access: BucketAccess, block: Option<PublicAccessBlock>) -> String {
+fn remedy(validated: &ValidatedFederation, access: BucketAccess, block: Option<PublicAccessBlock>) -> String {
     let known = match (access, block) {
         (BucketAccess::Unmanaged, _) => {
-            let statement = wanted.statement().map(|statement| statement.to_json());
+            let statement = validated.statement().map(|statement| statement.to_json());
             return format!(
                 "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is the \
                  bucket itself, by this statement in its policy: {}.",

@@ -14,10 +14,10 @@ use irsa_core::{
     words::counted,
 };
 
-use super::{cluster::Seen, execute::Done, external::External, keys, validate::Wanted};
+use super::{cluster::ObservedCluster, execute::Done, external::External, keys, validate::ValidatedFederation};
 use crate::{
-    halt::{Halt, Progress},
     object::Managed,
+    step_error::{Draft, StepError},
 };
 
 /// What must be, and what there is.
@@ -26,7 +26,7 @@ pub(super) struct Comparison {
     pub(super) desired: DesiredFederation,
     pub(super) found: ObservedFederation,
     /// What somebody else publishes, where that is so.
-    pub(super) external: Option<Result<External, Halt>>,
+    pub(super) external: Option<Result<External, StepError>>,
     /// Whether this cluster is the only one that works on all that.
     pub(super) instance: Move,
 }
@@ -42,13 +42,13 @@ impl Comparison {
     ///
     /// # Errors
     /// [`Reason::ProviderMismatch`] and what to do about it.
-    pub(super) fn check_provider(&self) -> Result<(), Halt> {
+    pub(super) fn check_provider(&self) -> Result<(), StepError> {
         let provider = &self.desired.provider;
         provider
             .check_existing(self.found.provider.as_ref())
             .map_err(|mismatch| {
                 let aspect = ConditionType::ProviderRegistered;
-                Halt::new(aspect, Reason::ProviderMismatch, mismatch.to_string())
+                StepError::new(aspect, Reason::ProviderMismatch, mismatch.to_string())
             })
     }
 }
@@ -71,7 +71,7 @@ pub(super) fn in_words(step: &FederationStep, found: &ObservedFederation) -> Str
 /// The status fields that are true now, also when a later step failed.
 pub(super) fn fill_status(
     status: &mut OidcFederationStatus,
-    wanted: &Wanted,
+    validated: &ValidatedFederation,
     compared: &Comparison,
     done: &Done,
     failed: Option<ConditionType>,
@@ -93,8 +93,8 @@ pub(super) fn fill_status(
                 etag: written(kind),
             })
         };
-        let discovery = document(DocumentKind::Discovery, wanted.issuer.discovery_url());
-        let jwks = document(DocumentKind::Jwks, wanted.issuer.jwks_url());
+        let discovery = document(DocumentKind::Discovery, validated.issuer.discovery_url());
+        let jwks = document(DocumentKind::Jwks, validated.issuer.jwks_url());
         status.published = discovery
             .zip(jwks)
             .map(|(discovery, jwks)| PublishedDocuments { discovery, jwks });
@@ -111,11 +111,11 @@ pub(super) fn fill_status(
 
 /// The aspects that hold: those whose steps come before the one that failed.
 pub(super) fn hold_aspects(
-    progress: &mut Progress<OidcFederationStatus>,
-    wanted: &Wanted,
+    draft: &mut Draft<OidcFederationStatus>,
+    validated: &ValidatedFederation,
     compared: &Comparison,
     caller: &Caller,
-    seen: &Seen,
+    seen: &ObservedCluster,
     done: &Done,
     failed: Option<ConditionType>,
 ) {
@@ -128,17 +128,17 @@ pub(super) fn hold_aspects(
             keys::p521_in_words(&compared.advance.published),
         );
         match &seen.reading.shortfall {
-            None => progress.holds(ConditionType::KeysObserved, message),
+            None => draft.holds(ConditionType::KeysObserved, message),
             Some(shortfall) => {
                 let message =
                     format!("{message} Only the API server behind the normal connection was asked: {shortfall}.");
-                progress.cannot_tell(ConditionType::KeysObserved, shortfall.reason(), message);
+                draft.cannot_tell(ConditionType::KeysObserved, shortfall.reason(), message);
             }
         }
     }
-    if let Some(s3) = wanted.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
+    if let Some(s3) = validated.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
         let bucket = &s3.bucket;
-        progress.holds(
+        draft.holds(
             ConditionType::Published,
             format!(
                 "Both documents are in the bucket {bucket}, with {}.",
@@ -147,7 +147,7 @@ pub(super) fn hold_aspects(
         );
     }
     if failed.is_none() && compared.is_registered(done) {
-        progress.holds(
+        draft.holds(
             ConditionType::ProviderRegistered,
             format!("The OIDC provider exists in account {}.", caller.account),
         );

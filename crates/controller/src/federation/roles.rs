@@ -7,24 +7,24 @@ use irsa_core::{inventory::Orphan, vocabulary::ConditionType};
 
 use crate::{
     binding::Findings,
-    halt::{Halt, Progress},
+    step_error::{Draft, StepError},
 };
 
 /// So many left-over roles are named.
 const NAMED: usize = 5;
 
 /// Says what the last inventory found.
-pub(super) fn note<S>(findings: &Findings, interval: Duration, progress: &mut Progress<S>) {
+pub(super) fn note<S>(findings: &Findings, interval: Duration, draft: &mut Draft<S>) {
     let aspect = ConditionType::RolesInventoried;
     let left = left_over(&findings.orphans);
     match findings.method.shortcoming(findings.ours, interval) {
-        None => progress.holds(
+        None => draft.holds(
             aspect,
             format!("All roles of its bindings are compared in full in each interval.{left}"),
         ),
         Some(shortcoming) => {
             let message = format!("{shortcoming}{left}");
-            progress.note(&Halt::new(aspect, shortcoming.because.reason(), message));
+            draft.note(&StepError::new(aspect, shortcoming.because.reason(), message));
         }
     }
 }

@@ -8,33 +8,40 @@ use irsa_core::{
 };
 
 use super::{
-    aws_errors::{halt, policy_refused, refused},
+    aws_errors::{policy_refused, refused, step_error},
     observe::object,
-    validate::Wanted,
+    validate::ValidatedFederation,
 };
-use crate::halt::Halt;
+use crate::step_error::StepError;
 
 /// Of what a bucket's policy may demand, what the operator sends and what it does not.
 const SENT: &str = "The operator writes the documents over TLS, encrypted with AES256 (AWS STS can read nothing under a KMS \
                     key), without object tags and without an ACL";
 
 /// Why a step was refused; reads what tells more about it.
-pub(super) async fn explain<A: Aws>(aws: &A, wanted: &Wanted, step: &FederationStep, error: &AwsError) -> Halt {
-    let Some(bucket) = wanted.bucket(aws.caller()) else {
+pub(super) async fn explain<A: Aws>(
+    aws: &A,
+    validated: &ValidatedFederation,
+    step: &FederationStep,
+    error: &AwsError,
+) -> StepError {
+    let Some(bucket) = validated.bucket(aws.caller()) else {
         return refused(step, error);
     };
     match (error.kind(), step) {
         (Kind::AccessDenied, FederationStep::PutBucketPolicy { policy }) => {
             let block = aws.public_access_block(&bucket).await.ok().flatten();
-            let statement = wanted.statement().filter(|statement| policy.contains(statement.sid()));
+            let statement = validated
+                .statement()
+                .filter(|statement| policy.contains(statement.sid()));
             match statement {
                 Some(statement) => policy_refused(error, block, &statement),
-                None => statement_stays(error, wanted),
+                None => statement_stays(error, validated),
             }
         }
-        (Kind::AccessDenied, FederationStep::DeleteBucketPolicy) => statement_stays(error, wanted),
+        (Kind::AccessDenied, FederationStep::DeleteBucketPolicy) => statement_stays(error, validated),
         (Kind::AccessDenied, FederationStep::PutDocument { .. }) if is_by_bucket_policy(error) => {
-            let policy = match wanted.public_read() {
+            let policy = match validated.public_read() {
                 Some(_) => aws.bucket_policy(&bucket).await.ok().flatten(),
                 // The operator need not have the right to read it.
                 None => None,
@@ -46,7 +53,7 @@ pub(super) async fn explain<A: Aws>(aws: &A, wanted: &Wanted, step: &FederationS
             FederationStep::PutDocument {
                 kind, replaces: None, ..
             },
-        ) => match hidden(aws, wanted, &bucket, *kind).await {
+        ) => match hidden(aws, validated, &bucket, *kind).await {
             Some(error) => hidden_by_kms(*kind, &error),
             None => refused(step, error),
         },
@@ -61,8 +68,8 @@ pub(super) fn is_by_bucket_policy(error: &AwsError) -> bool {
 }
 
 /// The bucket's policy may not be read or written by us: what it needs, for whoever may.
-pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> Halt {
-    let general = halt(ConditionType::PubliclyReadable, error);
+pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> StepError {
+    let general = step_error(ConditionType::PubliclyReadable, error);
     if general.reason != Reason::AccessDenied {
         return general;
     }
@@ -78,23 +85,23 @@ pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> Halt {
             general.message
         )
     };
-    Halt { message, ..general }
+    StepError { message, ..general }
 }
 
-fn statement_stays(error: &AwsError, wanted: &Wanted) -> Halt {
-    let general = halt(ConditionType::PubliclyReadable, error);
-    let sid = wanted.statement().map(|statement| statement.sid().to_owned());
+fn statement_stays(error: &AwsError, validated: &ValidatedFederation) -> StepError {
+    let general = step_error(ConditionType::PubliclyReadable, error);
+    let sid = validated.statement().map(|statement| statement.sid().to_owned());
     let message = format!(
         "{} Or have whoever keeps the bucket's policy remove the statement {} from it, and set spec.publish.s3.access to \
          Unmanaged.",
         general.message,
         sid.unwrap_or_default()
     );
-    Halt { message, ..general }
+    StepError { message, ..general }
 }
 
 /// The bucket's policy denies a document: which statements may be meant, if it could be read.
-fn document_refused(error: &AwsError, policy: Option<&str>) -> Halt {
+fn document_refused(error: &AwsError, policy: Option<&str>) -> StepError {
     let found: Vec<DenyingStatement> = policy
         .map(|policy| denying_statements(policy, error.operation, &error.resource))
         .unwrap_or_default();
@@ -107,23 +114,28 @@ fn document_refused(error: &AwsError, policy: Option<&str>) -> Halt {
     let message = format!(
         "AWS refused {error}. {statements} {SENT}: satisfy the statement with that, or except the two documents from it."
     );
-    Halt::new(ConditionType::Published, Reason::AccessDenied, message)
+    StepError::new(ConditionType::Published, Reason::AccessDenied, message)
 }
 
 /// The refusal of a read that proves that the object is there, under a key of KMS: S3 asks KMS only for what exists.
-async fn hidden<A: Aws>(aws: &A, wanted: &Wanted, bucket: &Bucket, kind: DocumentKind) -> Option<AwsError> {
-    match aws.document(&object(wanted, bucket, kind)).await {
+async fn hidden<A: Aws>(
+    aws: &A,
+    validated: &ValidatedFederation,
+    bucket: &Bucket,
+    kind: DocumentKind,
+) -> Option<AwsError> {
+    match aws.document(&object(validated, bucket, kind)).await {
         Ok(Lookup::MissingOrForbidden(error)) if error.message.contains("kms:Decrypt") => Some(error),
         _ => None,
     }
 }
 
-fn hidden_by_kms(kind: DocumentKind, error: &AwsError) -> Halt {
+fn hidden_by_kms(kind: DocumentKind, error: &AwsError) -> StepError {
     let message = format!(
         "The {kind} is in the bucket already, under a KMS key that the operator may not use ({error}), and AWS STS cannot read \
          it either. Delete the object, or write it again with server-side encryption AES256."
     );
-    Halt::new(ConditionType::Published, Reason::AccessDenied, message)
+    StepError::new(ConditionType::Published, Reason::AccessDenied, message)
 }
 
 #[cfg(test)]
@@ -155,10 +167,10 @@ mod tests {
             "because no identity-based policy allows the s3:PutBucketPolicy action",
             BY_BUCKET_POLICY,
         ] {
-            let halt = policy_kept(&refusal("s3:PutBucketPolicy", why), &statement());
-            assert_eq!(halt.reason, Reason::AccessDenied);
+            let failure = policy_kept(&refusal("s3:PutBucketPolicy", why), &statement());
+            assert_eq!(failure.reason, Reason::AccessDenied);
             for part in ["access to Unmanaged", &statement().to_json(), why] {
-                assert!(halt.message.contains(part), "{}", halt.message);
+                assert!(failure.message.contains(part), "{}", failure.message);
             }
         }
         let by_bucket = policy_kept(&refusal("s3:PutBucketPolicy", BY_BUCKET_POLICY), &statement());

@@ -19,12 +19,12 @@ use irsa_core::{
 };
 use kube::ResourceExt;
 
-use super::{cluster::Seen, instance::scope, observe::Known};
-use crate::{binding::connection, halt::Halt};
+use super::{cluster::ObservedCluster, instance::scope, observe::PublishFacts};
+use crate::{binding::connection, step_error::StepError};
 
 /// What a federation asks for, before anything was looked at.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
+pub(super) struct ValidatedFederation {
     pub(super) issuer: IssuerUrl,
     pub(super) owner: FederationOwner,
     pub(super) connection: Connection,
@@ -40,20 +40,20 @@ pub(super) struct Wanted {
 
 /// # Errors
 /// What the API server's schema could not refuse.
-pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
-    let mut wanted = locate(federation, cluster)?;
+pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<ValidatedFederation, StepError> {
+    let mut validated = locate(federation, cluster)?;
     let closed = |s3: &&S3Publish| {
-        s3.access == BucketAccess::BucketPolicy && !wanted.issuer.is_served_by_bucket(&s3.bucket, &s3.region)
+        s3.access == BucketAccess::BucketPolicy && !validated.issuer.is_served_by_bucket(&s3.bucket, &s3.region)
     };
-    if let Some(s3) = wanted.s3.as_ref().filter(closed) {
+    if let Some(s3) = validated.s3.as_ref().filter(closed) {
         let host = bucket_host(&s3.bucket, &s3.region);
         return Err(invalid(&format!(
             "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
              if something else serves this issuer from the bucket, set access: Unmanaged."
         )));
     }
-    wanted.additional = announced(federation)?;
-    Ok(wanted)
+    validated.additional = announced(federation)?;
+    Ok(validated)
 }
 
 /// Where everything of a federation is: all that a deletion needs. It reads only what is immutable or what nothing can
@@ -61,7 +61,7 @@ pub(super) fn validate(federation: &OidcFederation, cluster: &str) -> Result<Wan
 ///
 /// # Errors
 /// A spec that was never valid.
-pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wanted, Halt> {
+pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<ValidatedFederation, StepError> {
     let spec = &federation.spec;
     let issuer = IssuerUrl::parse(&spec.issuer).map_err(|error| invalid(&format!("{error}.")))?;
     let s3 = match &spec.publish {
@@ -80,7 +80,7 @@ pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wante
         ProviderManagement::Existing => Management::Existing,
     };
     let name = federation.name_any();
-    Ok(Wanted {
+    Ok(ValidatedFederation {
         issuer,
         record_name: format!("{KEY_HISTORY_PREFIX}{name}"),
         owner: FederationOwner {
@@ -94,12 +94,12 @@ pub(super) fn locate(federation: &OidcFederation, cluster: &str) -> Result<Wante
     })
 }
 
-fn announced(federation: &OidcFederation) -> Result<Vec<PublicKey>, Halt> {
+fn announced(federation: &OidcFederation) -> Result<Vec<PublicKey>, StepError> {
     let listed = &federation.spec.signing_keys.additional;
     let keys = listed.iter().map(|key| {
         jwks::from_pem(&key.public_key_pem).map_err(|error| {
             let field = format!("spec.signingKeys.additional[{}].publicKeyPem", key.name);
-            Halt::new(
+            StepError::new(
                 ConditionType::KeysObserved,
                 Reason::InvalidSpec,
                 format!("{field} {error}."),
@@ -109,7 +109,7 @@ fn announced(federation: &OidcFederation) -> Result<Vec<PublicKey>, Halt> {
     keys.collect()
 }
 
-impl Wanted {
+impl ValidatedFederation {
     /// The bucket, if we publish, with the owner that every call demands.
     pub(super) fn bucket(&self, caller: &Caller) -> Option<irsa_aws::Bucket> {
         let s3 = self.s3.as_ref()?;
@@ -121,8 +121,8 @@ impl Wanted {
     }
 
     /// What is known of AWS before it is asked.
-    pub(super) fn known(&self, seen: &Seen, established: bool) -> Known {
-        Known {
+    pub(super) fn known(&self, seen: &ObservedCluster, established: bool) -> PublishFacts {
+        PublishFacts {
             established,
             made_bucket: self.made_bucket(seen.record.as_ref()),
             may_miss_bucket: self.s3.as_ref().is_some_and(|s3| s3.create),
@@ -173,7 +173,7 @@ impl Wanted {
         keys: &KeySet,
         record: String,
         instance: Option<&Instance>,
-    ) -> Result<DesiredFederation, Halt> {
+    ) -> Result<DesiredFederation, StepError> {
         let spec = &federation.spec;
         let tags = federation_tags(&self.owner, &federation.uid().unwrap_or_default(), &spec.tags)
             .map_err(|error| invalid(&format!("spec.tags: {error}.")))?;
@@ -244,6 +244,6 @@ fn written(status: &OidcFederationStatus) -> BTreeMap<DocumentKind, String> {
         .collect()
 }
 
-fn invalid(message: &str) -> Halt {
-    Halt::new(ConditionType::Published, Reason::InvalidSpec, message)
+fn invalid(message: &str) -> StepError {
+    StepError::new(ConditionType::Published, Reason::InvalidSpec, message)
 }

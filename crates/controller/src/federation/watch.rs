@@ -18,23 +18,23 @@ use kube::{
 };
 use tracing::{debug, trace, warn};
 
-use super::{Federations, memory::Memory, servers::ApiServers};
+use super::{Federations, memory::FederationMemory, servers::ApiServers};
 use crate::{
     binding::Inventories,
-    births::Births,
     instances::Instances,
     leadership::Leadership,
     log::chain,
     object::{Managed, ObjectKey, reference_to, slim},
-    shell::{Guarded, Shell, error_policy, reconcile},
+    propagation::Propagation,
+    reconciler::{Decoded, Driver, error_policy, reconcile},
 };
 
-type Reference = ObjectRef<Guarded<OidcFederation>>;
+type Reference = ObjectRef<Decoded<OidcFederation>>;
 
 /// What the controller of federations is made of.
-pub struct Parts<C, P, A, L> {
+pub struct FederationParts<C, P, A, L> {
     /// What both controllers share.
-    pub shell: Shell<L>,
+    pub driver: Driver<L>,
     /// Makes connections to AWS.
     pub connect: C,
     /// Reads the documents as anybody.
@@ -59,29 +59,29 @@ pub struct Parts<C, P, A, L> {
 /// No federation is looked at before all federations and bindings of the cluster are known, so that none is deleted
 /// under a binding that merely has not been listed yet.
 pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
-    parts: Parts<C, P, A, L>,
+    parts: FederationParts<C, P, A, L>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let client = parts.shell.client.clone();
+    let client = parts.driver.client.clone();
     let (federations, federations_writer) = reflector::store();
     let (bindings, bindings_writer) = reflector::store();
     let (wake, woken) = unbounded();
-    let waker = Waker {
+    let trigger = Trigger {
         federations: federations.clone(),
         wake,
     };
     let context = Arc::new(Federations {
-        shell: parts.shell,
+        driver: parts.driver,
         connect: parts.connect,
         public: parts.public,
         servers: parts.servers,
         cluster: parts.cluster,
         namespace: parts.namespace,
-        siblings: federations.clone(),
+        federations: federations.clone(),
         bindings: bindings.clone(),
-        memory: Memory::default(),
+        memory: FederationMemory::default(),
         inventories: parts.inventories,
-        births: Births::from_now_on(),
+        propagation: Propagation::from_now_on(),
         instances: parts.instances,
     });
     let bindings_known = async {
@@ -89,28 +89,28 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             warn!(%error, "the watch of bindings has ended");
         }
     };
-    let mut counted = context.shell.metrics.objects.follow();
+    let mut counted = context.driver.metrics.objects.follow();
     let remembers = Arc::clone(&context);
-    let follow = move |event: &Event<Guarded<OidcFederation>>| {
+    let follow = move |event: &Event<Decoded<OidcFederation>>| {
         counted(event);
         if let Event::Delete(federation) = event {
             let key = ObjectKey::of(federation);
-            remembers.shell.forget::<OidcFederation>(&key);
+            remembers.driver.forget::<OidcFederation>(&key);
             remembers.memory.went(&key);
         }
     };
-    let main = federation_stream(client.clone(), waker.clone(), follow, federations_writer);
+    let main = federation_stream(client.clone(), trigger.clone(), follow, federations_writer);
     let controller =
         bindings_known.then(|()| control(main, federations, woken, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
-        () = watch_bindings(client, bindings_writer, &waker) => {}
+        () = watch_bindings(client, bindings_writer, &trigger) => {}
     }
 }
 
 async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
-    main: impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static,
-    federations: Store<Guarded<OidcFederation>>,
+    main: impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static,
+    federations: Store<Decoded<OidcFederation>>,
     woken: UnboundedReceiver<Reference>,
     context: Arc<Federations<C, P, A, L>>,
     concurrency: u16,
@@ -135,11 +135,11 @@ async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
 /// new generation.
 fn federation_stream(
     client: Client,
-    waker: Waker,
-    mut follow: impl FnMut(&Event<Guarded<OidcFederation>>) + Send + 'static,
-    writer: reflector::store::Writer<Guarded<OidcFederation>>,
-) -> impl Stream<Item = Result<Guarded<OidcFederation>, watcher::Error>> + Send + 'static {
-    watcher(Api::<Guarded<OidcFederation>>::all(client), watcher::Config::default())
+    trigger: Trigger,
+    mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
+    writer: reflector::store::Writer<Decoded<OidcFederation>>,
+) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
+    watcher(Api::<Decoded<OidcFederation>>::all(client), watcher::Config::default())
         .default_backoff()
         .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
@@ -147,8 +147,8 @@ fn federation_stream(
         .inspect_ok(move |event| {
             follow(event);
             match event {
-                Event::Delete(federation) => waker.wake_duplicates(federation),
-                Event::Apply(federation) if is_deleted(federation) => waker.wake_duplicates(federation),
+                Event::Delete(federation) => trigger.wake_duplicates(federation),
+                Event::Apply(federation) if is_deleted(federation) => trigger.wake_duplicates(federation),
                 _ => {}
             }
         })
@@ -159,12 +159,12 @@ fn federation_stream(
         )
 }
 
-fn is_deleted(federation: &Guarded<OidcFederation>) -> bool {
+fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
     federation.object().is_some_and(Managed::is_deleted)
 }
 
-async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded<IamRoleBinding>>, waker: &Waker) {
-    let api: Api<Guarded<IamRoleBinding>> = Api::all(client);
+async fn watch_bindings(client: Client, writer: reflector::store::Writer<Decoded<IamRoleBinding>>, trigger: &Trigger) {
+    let api: Api<Decoded<IamRoleBinding>> = Api::all(client);
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
         .modify(|binding| {
@@ -181,7 +181,7 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
         match event {
             Ok(Event::Delete(binding)) => {
                 if let Some(binding) = binding.object() {
-                    waker.wake_deleted(&binding.spec.federation_ref.name);
+                    trigger.wake_deleted(&binding.spec.federation_ref.name);
                 }
             }
             Ok(_) => {}
@@ -192,26 +192,26 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Guarded
 
 /// Wakes federations.
 #[derive(Clone)]
-struct Waker {
-    federations: Store<Guarded<OidcFederation>>,
+struct Trigger {
+    federations: Store<Decoded<OidcFederation>>,
     wake: UnboundedSender<Reference>,
 }
 
-impl Waker {
+impl Trigger {
     /// Wakes the federation that waits for its bindings to go.
     fn wake_deleted(&self, name: &str) {
         self.wake_where(|federation| federation.name_any() == name && federation.is_deleted());
     }
 
-    fn wake_duplicates(&self, gone: &Guarded<OidcFederation>) {
+    fn wake_duplicates(&self, gone: &Decoded<OidcFederation>) {
         let Some(gone) = gone.object() else { return };
         self.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
     }
 
-    fn wake_where(&self, wanted: impl Fn(&OidcFederation) -> bool) {
+    fn wake_where(&self, validated: impl Fn(&OidcFederation) -> bool) {
         for federation in self.federations.state() {
             if let Some(federation) = federation.object()
-                && wanted(federation)
+                && validated(federation)
             {
                 // Nobody listens any more only when the controller has stopped.
                 let _ = self.wake.unbounded_send(reference_to(federation));
@@ -226,23 +226,23 @@ mod tests {
 
     use super::*;
 
-    fn federation(name: &str, issuer: &str, deleted: bool) -> Guarded<OidcFederation> {
+    fn federation(name: &str, issuer: &str, deleted: bool) -> Decoded<OidcFederation> {
         let deleted = deleted.then_some("2026-01-01T00:00:00Z");
         let federation = json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation",
             "metadata": {"name": name, "uid": name, "deletionTimestamp": deleted},
             "spec": {"issuer": issuer, "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}}},
         });
-        Guarded(Ok(serde_json::from_value(federation).unwrap()))
+        Decoded(Ok(serde_json::from_value(federation).unwrap()))
     }
 
-    fn woken(federations: &[Guarded<OidcFederation>], act: impl FnOnce(&Waker)) -> Vec<String> {
+    fn woken(federations: &[Decoded<OidcFederation>], act: impl FnOnce(&Trigger)) -> Vec<String> {
         let (reader, mut writer) = reflector::store();
         for federation in federations {
             writer.apply_watcher_event(&Event::Apply(federation.clone()));
         }
         let (wake, mut woken) = unbounded();
-        act(&Waker {
+        act(&Trigger {
             federations: reader,
             wake,
         });
@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn a_binding_that_goes_wakes_its_federation_only_when_that_waits_for_it() {
         let all = [federation("a", "x", true), federation("b", "y", false)];
-        assert_eq!(woken(&all, |waker| waker.wake_deleted("a")), ["a"]);
-        assert_eq!(woken(&all, |waker| waker.wake_deleted("b")), Vec::<String>::new());
+        assert_eq!(woken(&all, |trigger| trigger.wake_deleted("a")), ["a"]);
+        assert_eq!(woken(&all, |trigger| trigger.wake_deleted("b")), Vec::<String>::new());
     }
 
     #[test]
@@ -267,6 +267,6 @@ mod tests {
             federation("b", "x", false),
             federation("c", "y", false),
         ];
-        assert_eq!(woken(&all, |waker| waker.wake_duplicates(&all[0])), ["b"]);
+        assert_eq!(woken(&all, |trigger| trigger.wake_duplicates(&all[0])), ["b"]);
     }
 }

@@ -17,7 +17,7 @@ use crate::{
 
 use super::{
     Claim, ElectionMetrics,
-    lease::{Election, Step, Terms},
+    lease::{Election, Stage, Terms},
 };
 
 const REQUEST: Request<'static> = Request {
@@ -202,10 +202,10 @@ impl Elector {
         self.look_at(lease.as_ref());
         let sent = Instant::now();
         let written = match self.election.observe(lease.as_ref(), sent, Timestamp::now()) {
-            Step::Wait => return Ok(Round::Waits),
-            Step::StepDown => return Ok(Round::Lost),
-            Step::Create(lease) => timeout(limit, self.api.create(&parameters(), &lease)).await??,
-            Step::Replace(lease) => timeout(limit, self.api.replace(&self.name, &parameters(), &lease)).await??,
+            Stage::Wait => return Ok(Round::Waits),
+            Stage::StepDown => return Ok(Round::Lost),
+            Stage::Create(lease) => timeout(limit, self.api.create(&parameters(), &lease)).await??,
+            Stage::Replace(lease) => timeout(limit, self.api.replace(&self.name, &parameters(), &lease)).await??,
         };
         let until = self
             .election

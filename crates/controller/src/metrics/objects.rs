@@ -29,7 +29,7 @@ use self::known::Known;
 use super::{Kind, PassResult, moments::Moments};
 use crate::{
     object::{Managed, ObjectKey},
-    shell::Guarded,
+    reconciler::Decoded,
 };
 
 /// The state of an object, as a label.
@@ -151,7 +151,7 @@ impl Objects {
     }
 
     /// Keeps up with a watch of one kind: give it each event, before a pass over the object can begin.
-    pub(crate) fn follow<K: Managed>(&self) -> impl FnMut(&Event<Guarded<K>>) + Send + 'static + use<K> {
+    pub(crate) fn follow<K: Managed>(&self) -> impl FnMut(&Event<Decoded<K>>) + Send + 'static + use<K> {
         let objects = self.clone();
         let mut listed = HashSet::new();
         move |event| match event {
@@ -167,7 +167,7 @@ impl Objects {
     }
 
     /// The watch shows an object. One that is known already stays as its last pass found it.
-    fn seen<K: Managed>(&self, object: &Guarded<K>, now: Timestamp) {
+    fn seen<K: Managed>(&self, object: &Decoded<K>, now: Timestamp) {
         let key = ObjectKey::of(object);
         let mut all = self.lock();
         let unknown = match all.get(&(K::KIND, key.clone())) {

@@ -31,14 +31,14 @@ fn condition(kind: &str, status: &str) -> Value {
     })
 }
 
-fn state_after(federations: &Federations, status: &Value) -> State {
+fn state_after(federations: &FederationCache, status: &Value) -> State {
     federations.observe(&federation(status));
     federations.get("default").unwrap().usage.state
 }
 
 #[test]
 fn a_federation_becomes_usable_when_it_is_ready_and_stays_so_while_it_is_unwell() {
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     assert_eq!(state_after(&federations, &json!({})), State::Unregistered);
     assert!(matches!(
         state_after(&federations, &status("False")),
@@ -59,7 +59,7 @@ fn a_federation_becomes_usable_when_it_is_ready_and_stays_so_while_it_is_unwell(
 
 #[test]
 fn a_bare_policy_name_means_the_same_whatever_state_the_federation_is_in() {
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     let stalled = json!({"providerArn": ARN, "conditions": [condition("Stalled", "True")]});
     let now = k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(jiff::Timestamp::UNIX_EPOCH);
     let mut patterns = Vec::new();
@@ -78,7 +78,7 @@ fn a_bare_policy_name_means_the_same_whatever_state_the_federation_is_in() {
 
 #[test]
 fn only_what_bindings_use_wakes_them() {
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     assert_eq!(federations.observe(&federation(&status("True"))), Concerns::Everybody);
     assert_eq!(federations.observe(&federation(&status("True"))), Concerns::Nobody);
     let unwell = federations.observe(&federation(&status("Unknown")));
@@ -104,7 +104,7 @@ fn only_what_bindings_use_wakes_them() {
 
 #[test]
 fn a_new_object_of_the_same_name_must_prove_itself_again() {
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     federations.observe(&federation(&status("True")));
     let mut again = federation(&status("False"));
     again.metadata.uid = Some("u-2".to_owned());
@@ -117,7 +117,7 @@ fn a_new_object_of_the_same_name_must_prove_itself_again() {
 
 #[test]
 fn federations_that_went_unseen_are_forgotten() {
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     federations.observe(&federation(&status("True")));
     assert_eq!(
         federations.keep_only(&HashSet::from(["default".to_owned()])),
@@ -132,7 +132,7 @@ fn federations_that_went_unseen_are_forgotten() {
 fn absent_guard_rails_allow_nothing_and_defaults_come_from_the_issuer() {
     let mut bare = federation(&status("True"));
     bare.spec.bindings = BindingRules::default();
-    let federations = Federations::default();
+    let federations = FederationCache::default();
     federations.observe(&bare);
     let usage = federations.get("default").unwrap().usage;
     assert_eq!(usage.guardrails.allowed_namespaces, AllowedNamespaces::None);

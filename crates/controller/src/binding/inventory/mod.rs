@@ -4,9 +4,9 @@
 //! A listing is only ever used to find that there is nothing to do. Whoever writes has read the role itself before, so a
 //! stale or half-seen listing costs a read or a later repair, never a wrong write.
 
-mod keep;
-mod room;
-mod take;
+mod cache;
+mod listing;
+mod refresh;
 
 use std::{
     collections::HashMap,
@@ -23,16 +23,16 @@ use irsa_core::{
 use kube::ResourceExt;
 use tokio::time::Instant;
 
-pub(super) use self::keep::keep;
-use self::room::{Answer, Room};
+use self::cache::{Answer, RoleCache};
+pub(super) use self::refresh::keep;
 use super::{
     Bindings,
-    execute::{Executed, Work, execute},
+    execute::{Executed, RoleWork, execute},
     federation::{Usage, connection, role_path},
     home::roles_in_place,
-    observe::Found,
+    observe::IamRole,
 };
-use crate::{halt::Halt, leadership::Leadership};
+use crate::{leadership::Leadership, step_error::StepError};
 
 /// Roles that are listed together: one account, one way to reach it, one path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ impl Scope {
 /// The inventories of all accounts. The controller of bindings takes them, the controller of federations says what they
 /// found. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Inventories(Arc<Mutex<HashMap<Scope, Arc<Room>>>>);
+pub struct Inventories(Arc<Mutex<HashMap<Scope, Arc<RoleCache>>>>);
 
 /// What the last inventory says of a federation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,8 +78,8 @@ impl Inventories {
     /// What the last inventory found; `None` before the first.
     pub(crate) fn findings(&self, federation: &OidcFederation) -> Option<Findings> {
         let name = federation.metadata.name.as_deref().unwrap_or_default();
-        let room = self.lock().get(&Scope::of_federation(federation)).cloned();
-        room?.findings(name)
+        let cache = self.lock().get(&Scope::of_federation(federation)).cloned();
+        cache?.findings(name)
     }
 
     /// How many roles of a namespace have no binding, not counting those of which `is_of` says that they have one by now.
@@ -90,15 +90,15 @@ impl Inventories {
         namespace: &str,
         is_of: impl Fn(&Orphan) -> bool,
     ) -> u32 {
-        let room = self.lock().get(scope).cloned();
-        let orphans = room.map(|room| room.orphans(federation)).unwrap_or_default();
+        let cache = self.lock().get(scope).cloned();
+        let orphans = cache.map(|cache| cache.orphans(federation)).unwrap_or_default();
         let left = orphans
             .iter()
             .filter(|orphan| orphan.namespace == namespace && !is_of(orphan));
         u32::try_from(left.count()).unwrap_or(u32::MAX)
     }
 
-    fn room(&self, scope: &Scope) -> Arc<Room> {
+    fn cache(&self, scope: &Scope) -> Arc<RoleCache> {
         Arc::clone(self.lock().entry(scope.clone()).or_default())
     }
 
@@ -108,10 +108,10 @@ impl Inventories {
     }
 
     fn orphan_count(&self) -> usize {
-        self.lock().values().map(|room| room.orphan_count()).sum()
+        self.lock().values().map(|cache| cache.orphan_count()).sum()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Scope, Arc<Room>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Scope, Arc<RoleCache>>> {
         // A poisoned lock means that another task panicked; the entries themselves are always whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,16 +126,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &RoleName,
         interval: Duration,
         not_before: Option<Instant>,
-    ) -> Option<Found> {
+    ) -> Option<IamRole> {
         let scope = Scope::of(usage);
-        let room = self.inventories.room(&scope);
-        match room.look_up(name.as_str(), interval, not_before, Instant::now()) {
+        let cache = self.inventories.cache(&scope);
+        match cache.look_up(name.as_str(), interval, not_before, Instant::now()) {
             Answer::Found(found) => return Some(*found),
             Answer::Unknown => return None,
             Answer::Outdated => {}
         }
-        self.take_inventory(aws, &scope, room::RETRY).await;
-        match room.look_up(name.as_str(), interval, not_before, Instant::now()) {
+        self.take_inventory(aws, &scope, cache::RETRY).await;
+        match cache.look_up(name.as_str(), interval, not_before, Instant::now()) {
             Answer::Found(found) => Some(*found),
             Answer::Unknown | Answer::Outdated => None,
         }
@@ -148,14 +148,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(known) = self.federations.get(federation).filter(|_| has_role) else {
             return;
         };
-        let room = self.inventories.room(&Scope::of(&known.usage));
+        let cache = self.inventories.cache(&Scope::of(&known.usage));
         for role in roles_in_place(binding, Some(&known)) {
             let orphan = Orphan {
                 namespace: binding.namespace().unwrap_or_default(),
                 binding: binding.name_any(),
                 role: role.to_string(),
             };
-            room.leave(federation, orphan, Instant::now());
+            cache.leave(federation, orphan, Instant::now());
         }
     }
 
@@ -164,16 +164,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(known) = self.federations.get(&binding.spec.federation_ref.name) else {
             return;
         };
-        let room = self.inventories.room(&Scope::of(&known.usage));
+        let cache = self.inventories.cache(&Scope::of(&known.usage));
         for role in roles_in_place(binding, Some(&known)) {
-            room.removed(role.as_str());
+            cache.removed(role.as_str());
         }
     }
 
     /// A role was read by itself: where listings show only half of it, that serves for a while.
-    pub(super) fn was_read(&self, usage: &Usage, name: &RoleName, found: &Found) {
-        let room = self.inventories.room(&Scope::of(usage));
-        room.was_read(name.as_str(), found, Instant::now());
+    pub(super) fn was_read(&self, usage: &Usage, name: &RoleName, found: &IamRole) {
+        let cache = self.inventories.cache(&Scope::of(usage));
+        cache.was_read(name.as_str(), found, Instant::now());
     }
 
     /// Does steps to a role. What listings said of it counts no longer, however far the steps come.
@@ -183,34 +183,34 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         usage: &Usage,
         aws: &A,
         name: &RoleName,
-        work: Work<'_>,
+        work: RoleWork<'_>,
         created: impl FnMut(Role) + Send,
-    ) -> Result<Executed, Halt> {
+    ) -> Result<Executed, StepError> {
         if work.steps.is_empty() {
             return Ok(Executed::default());
         }
         self.check_alone(binding, work.steps).await?;
-        let room = self.inventories.room(&Scope::of(usage));
-        let _touch = Touch::new(&room, name);
-        Ok(execute(aws, self.shell.leadership.as_ref(), name, work, created).await)
+        let cache = self.inventories.cache(&Scope::of(usage));
+        let _touch = Touch::new(&cache, name);
+        Ok(execute(aws, self.driver.leadership.as_ref(), name, work, created).await)
     }
 }
 
 /// A role is being written to: marked before and after, also when the pass is cut off in between.
 struct Touch<'a> {
-    room: &'a Room,
+    cache: &'a RoleCache,
     name: &'a RoleName,
 }
 
 impl<'a> Touch<'a> {
-    fn new(room: &'a Room, name: &'a RoleName) -> Self {
-        room.touch(name.as_str(), Instant::now());
-        Self { room, name }
+    fn new(cache: &'a RoleCache, name: &'a RoleName) -> Self {
+        cache.touch(name.as_str(), Instant::now());
+        Self { cache, name }
     }
 }
 
 impl Drop for Touch<'_> {
     fn drop(&mut self) {
-        self.room.touch(self.name.as_str(), Instant::now());
+        self.cache.touch(self.name.as_str(), Instant::now());
     }
 }

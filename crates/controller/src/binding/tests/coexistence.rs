@@ -110,7 +110,7 @@ async fn somebody_elses_role_is_used_only_where_the_guard_rails_allow_it_and_cou
         binding["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
         binding["spec"]["serviceAccounts"] = json!([{"name": "other"}]);
     });
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&older)));
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&older)));
     bench.succeed(&mut binding).await;
 
     edit(&mut binding, |spec| spec["audiences"] = json!(["vault"]));
@@ -187,7 +187,7 @@ async fn a_service_account_that_another_binding_has_with_the_same_role_is_left_t
     let mut bench = bench_with("system:serviceaccount:ns:*");
     let mut annotates = existing();
     bench.succeed(&mut annotates).await;
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&annotates)));
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&annotates)));
     let mut looks_on = binding_with(|binding| {
         binding["metadata"]["name"] = json!("looks-on");
         binding["spec"]["existingRole"] = json!({ "arn": their_arn() });

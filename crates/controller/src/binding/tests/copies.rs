@@ -1,10 +1,10 @@
 //! While another instance of the cluster may have the same bindings.
 
 use super::*;
-use crate::instances::Verdict;
+use crate::instances::InstanceVerdict;
 
 fn doubtful(bench: &Bench) {
-    let verdict = Verdict::Doubtful {
+    let verdict = InstanceVerdict::Doubtful {
         message: "This cluster may be a copy.".to_owned(),
         contender: "mark".to_owned(),
     };
@@ -35,7 +35,7 @@ async fn no_role_is_changed_or_deleted_while_another_instance_may_have_it() {
         (before.role.trust_policy, before.attached)
     );
 
-    bench.controller.instances.conclude("default", Verdict::Alone);
+    bench.controller.instances.conclude("default", InstanceVerdict::Alone);
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     assert!(bench.aws.get(ROLE).is_none());
 }

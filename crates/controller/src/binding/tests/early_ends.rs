@@ -7,7 +7,7 @@ use irsa_aws::Kind;
 use irsa_core::outcome::Others;
 
 use super::*;
-use crate::instances::Verdict;
+use crate::instances::InstanceVerdict;
 
 /// What a condition says that no pass of these tests writes.
 const BEFORE: &str = "said by an earlier pass";
@@ -178,7 +178,7 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
             });
         }),
         ("a cluster that may be a copy", |bench, binding| {
-            let verdict = Verdict::Doubtful {
+            let verdict = InstanceVerdict::Doubtful {
                 message: "This cluster may be a copy.".to_owned(),
                 contender: "mark".to_owned(),
             };
@@ -195,7 +195,7 @@ async fn whatever_the_cluster_or_the_spec_lacks_no_aspect_keeps_what_an_earlier_
     ];
     for (why, change) in worlds {
         let (mut bench, mut binding) = ready().await;
-        bench.controller.shell.deadline = Duration::from_millis(200);
+        bench.controller.driver.deadline = Duration::from_millis(200);
         change(&bench, &mut binding);
         ends_early(&bench, &binding, why).await;
     }
@@ -220,7 +220,7 @@ async fn a_deletion_that_comes_to_no_end_vouches_for_nothing() {
     ];
     for (why, reason, change) in worlds {
         let (mut bench, mut binding) = ready().await;
-        bench.controller.shell.deadline = Duration::from_millis(200);
+        bench.controller.driver.deadline = Duration::from_millis(200);
         change(&bench, &mut binding);
         for good in [true, false] {
             as_before(&mut binding, good);
@@ -267,7 +267,10 @@ async fn a_rule_of_the_cluster_is_told_in_its_words_in_the_condition_and_in_full
 
 #[tokio::test]
 async fn a_halt_shows_its_source_to_whoever_walks_the_chain() {
-    let halt = crate::halt::Halt::new(ConditionType::RoleSynced, Reason::AccessDenied, "no.");
-    assert!(halt.source().is_none());
-    assert_eq!(crate::log::chain(&halt.because(NotLeader)), format!("no.: {NotLeader}"));
+    let failure = crate::step_error::StepError::new(ConditionType::RoleSynced, Reason::AccessDenied, "no.");
+    assert!(failure.source().is_none());
+    assert_eq!(
+        crate::log::chain(&failure.because(NotLeader)),
+        format!("no.: {NotLeader}")
+    );
 }

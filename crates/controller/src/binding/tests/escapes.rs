@@ -121,7 +121,7 @@ async fn a_finalizer_that_is_taken_off_by_hand_keeps_no_role() {
         bench.aws.recover();
     };
     let turns = Semaphore::new(1);
-    tokio::join!(bench.controller.look_after_gone(&binding, &turns), until_it_works);
+    tokio::join!(bench.controller.clean_up_after(&binding, &turns), until_it_works);
     assert!(bench.aws.get(ROLE).is_none());
     let events = bench.kubernetes.take_events();
     assert_eq!(
@@ -136,8 +136,8 @@ async fn a_binding_that_was_let_go_or_is_followed_is_not_looked_after() {
     let (mut bench, binding) = bound(|_| ()).await;
     let mut again = binding.clone();
     again.metadata.uid = Some("b2".to_owned());
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
-    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&again)));
+    bench.controller.clean_up_after(&binding, &Semaphore::new(1)).await;
     assert_eq!(
         bench.aws.take_calls(),
         Vec::<String>::new(),
@@ -146,14 +146,14 @@ async fn a_binding_that_was_let_go_or_is_followed_is_not_looked_after() {
 
     // The same name, but for another role: nobody stands for the old one.
     again.spec.role.name = Some("p-ns.other".to_owned());
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&again)));
-    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&again)));
+    bench.controller.clean_up_after(&binding, &Semaphore::new(1)).await;
     assert!(bench.aws.get(ROLE).is_none());
     bench.aws.take_calls();
 
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     bench.aws.take_calls();
-    bench.controller.look_after_gone(&binding, &Semaphore::new(1)).await;
+    bench.controller.clean_up_after(&binding, &Semaphore::new(1)).await;
     assert_eq!(bench.aws.take_calls(), Vec::<String>::new(), "let go");
 }
 
@@ -222,12 +222,12 @@ async fn what_went_is_cleaned_up_in_turn() {
     let (bench, binding) = bound(|_| ()).await;
     bench.aws.take_calls();
     let turns = Semaphore::new(0);
-    let waiting = bench.controller.look_after_gone(&binding, &turns);
+    let waiting = bench.controller.clean_up_after(&binding, &turns);
     let waited = tokio::time::timeout(Duration::from_hours(1), waiting).await;
     assert!(waited.is_err());
     assert_eq!(bench.aws.take_calls(), Vec::<String>::new(), "no turn, no call");
     turns.add_permits(1);
-    bench.controller.look_after_gone(&binding, &turns).await;
+    bench.controller.clean_up_after(&binding, &turns).await;
     assert!(bench.aws.get(ROLE).is_none());
 }
 

@@ -200,21 +200,21 @@ impl World {
     }
 
     /// The only field beside the metadata that is ever applied; here it is nobody else's.
-    fn automount(&mut self, name: &str, wanted: &Value) -> Value {
+    fn automount(&mut self, name: &str, validated: &Value) -> Value {
         let Some(account) = self.accounts.get_mut(name) else {
             return Value::Null;
         };
         if let Some(members) = account.as_object_mut() {
             members.remove("automountServiceAccountToken");
-            if !wanted.is_null() {
-                members.insert("automountServiceAccountToken".to_owned(), wanted.clone());
+            if !validated.is_null() {
+                members.insert("automountServiceAccountToken".to_owned(), validated.clone());
             }
         }
         let entries = account["metadata"]["managedFields"]
             .as_array_mut()
             .into_iter()
             .flatten();
-        for entry in entries.filter(|entry| entry["manager"] == MANAGER && !wanted.is_null()) {
+        for entry in entries.filter(|entry| entry["manager"] == MANAGER && !validated.is_null()) {
             entry["fieldsV1"]["f:automountServiceAccountToken"] = json!({});
         }
         account.clone()
@@ -251,27 +251,27 @@ impl World {
         (StatusCode::OK, account.clone())
     }
 
-    fn apply(&mut self, name: &str, wanted: &Value, force: bool) -> (StatusCode, Value) {
+    fn apply(&mut self, name: &str, validated: &Value, force: bool) -> (StatusCode, Value) {
         self.version += 1;
         let version = self.version.to_string();
         let account = match self.accounts.get_mut(name) {
-            None if wanted.get("uid").is_some() => return failure(StatusCode::CONFLICT, "Conflict"),
+            None if validated.get("uid").is_some() => return failure(StatusCode::CONFLICT, "Conflict"),
             None => self.accounts.entry(name.to_owned()).or_insert_with(
                 || json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "uid": "made"}}),
             ),
-            Some(account) if wanted["uid"] != account["metadata"]["uid"] => {
+            Some(account) if validated["uid"] != account["metadata"]["uid"] => {
                 return failure(StatusCode::CONFLICT, "Conflict");
             }
             Some(account) => account,
         };
         let metadata = &mut account["metadata"];
-        if wanted
+        if validated
             .get("resourceVersion")
             .is_some_and(|version| *version != metadata["resourceVersion"])
         {
             return failure(StatusCode::CONFLICT, "Conflict");
         }
-        if !force && is_held(metadata, wanted) {
+        if !force && is_held(metadata, validated) {
             return failure(StatusCode::CONFLICT, "Conflict");
         }
         let mut fields = Map::new();
@@ -279,9 +279,9 @@ impl World {
             let owned = owned_before(metadata, section);
             let mut present = metadata[section].as_object().cloned().unwrap_or_default();
             present.retain(|key, _| !owned.contains(key));
-            let wanted = wanted[section].as_object().cloned().unwrap_or_default();
-            let keys: Map<String, Value> = wanted.keys().map(|key| (format!("f:{key}"), json!({}))).collect();
-            present.extend(wanted);
+            let validated = validated[section].as_object().cloned().unwrap_or_default();
+            let keys: Map<String, Value> = validated.keys().map(|key| (format!("f:{key}"), json!({}))).collect();
+            present.extend(validated);
             metadata[section] = Value::Object(present);
             fields.insert(format!("f:{section}"), Value::Object(keys));
         }
@@ -302,11 +302,11 @@ impl World {
 }
 
 /// Whether another manager owns an annotation whose value would change.
-fn is_held(metadata: &Value, wanted: &Value) -> bool {
+fn is_held(metadata: &Value, validated: &Value) -> bool {
     let entries = metadata["managedFields"].as_array().into_iter().flatten();
     let others: Vec<&Value> = entries.filter(|entry| entry["manager"] != MANAGER).collect();
-    let wanted = wanted["annotations"].as_object().into_iter().flatten();
-    let mut changed = wanted.filter(|(key, value)| metadata["annotations"][key.as_str()] != **value);
+    let validated = validated["annotations"].as_object().into_iter().flatten();
+    let mut changed = validated.filter(|(key, value)| metadata["annotations"][key.as_str()] != **value);
     changed.any(|(key, _)| {
         let field = format!("f:{key}");
         others

@@ -7,7 +7,7 @@ use irsa_aws::Kind;
 use tokio::time::sleep;
 
 use super::*;
-use crate::binding::{inventory::keep, watch::Waker};
+use crate::binding::{inventory::keep, watch::Trigger};
 
 const LISTINGS: [&str; 2] = ["ListRoles", "GetAccountAuthorizationDetails"];
 const DETAILS: &str = "GetAccountAuthorizationDetails";
@@ -33,11 +33,11 @@ async fn three() -> (Bench, Vec<IamRoleBinding>) {
         bindings.push(binding);
     }
     let mut bench = bench.restarted();
-    bench.siblings.apply_watcher_event(&Event::Init);
+    bench.bindings.apply_watcher_event(&Event::Init);
     for binding in &bindings {
-        bench.siblings.apply_watcher_event(&Event::InitApply(guarded(binding)));
+        bench.bindings.apply_watcher_event(&Event::InitApply(decoded(binding)));
     }
-    bench.siblings.apply_watcher_event(&Event::InitDone);
+    bench.bindings.apply_watcher_event(&Event::InitDone);
     bench.aws.take_calls();
     bench.kubernetes.take_writes();
     (bench, bindings)
@@ -197,8 +197,8 @@ async fn trouble_with_a_listing_is_no_trouble_of_the_bindings() {
 async fn roles_that_were_left_behind_are_named_and_count_against_the_namespace() {
     let (mut bench, mut bindings) = three().await;
     bench
-        .siblings
-        .apply_watcher_event(&Event::Delete(guarded(&bindings[2])));
+        .bindings
+        .apply_watcher_event(&Event::Delete(decoded(&bindings[2])));
     pass_over(&bench, &mut bindings[..2]).await;
     let left: Vec<String> = findings(&bench).orphans.into_iter().map(|orphan| orphan.role).collect();
     assert_eq!(left, ["p-ns.c"]);
@@ -223,8 +223,8 @@ async fn left_over_roles_are_found_also_where_no_listing_shows_their_tags() {
     let (mut bench, mut bindings) = three().await;
     bench.aws.fail(DETAILS, Kind::AccessDenied);
     bench
-        .siblings
-        .apply_watcher_event(&Event::Delete(guarded(&bindings[2])));
+        .bindings
+        .apply_watcher_event(&Event::Delete(decoded(&bindings[2])));
     pass_over(&bench, &mut bindings[..2]).await;
     assert_eq!(findings(&bench).orphans.len(), 1);
 }
@@ -233,7 +233,7 @@ async fn left_over_roles_are_found_also_where_no_listing_shows_their_tags() {
 async fn what_somebody_changes_wakes_its_binding_within_an_interval() {
     let (bench, mut bindings) = three().await;
     let (wake, mut woken) = unbounded();
-    let waker = Waker::over(bench.controller.siblings.clone(), wake);
+    let trigger = Trigger::over(bench.controller.bindings.clone(), wake);
     let watch = async {
         sleep(SETTLED).await;
         bench.aws.tamper("p-ns.b", |stored| stored.attached.clear());
@@ -256,6 +256,6 @@ async fn what_somebody_changes_wakes_its_binding_within_an_interval() {
     };
     tokio::select! {
         () = watch => {}
-        () = keep(&bench.controller, &waker) => {}
+        () = keep(&bench.controller, &trigger) => {}
     }
 }

@@ -5,6 +5,7 @@ mod coexistence;
 mod contest;
 mod copies;
 mod early_ends;
+mod enforce;
 mod escapes;
 mod fake_aws;
 mod fake_kubernetes;
@@ -14,7 +15,6 @@ mod refusals;
 mod restored;
 mod template;
 mod upkeep;
-mod withhold;
 
 use std::sync::Arc;
 
@@ -39,16 +39,16 @@ use self::{
     fake_aws::{ACCOUNT, FakeAws},
     fake_kubernetes::FakeKubernetes,
 };
-use super::{Bindings, Inventories, Limits, federation::Federations, memory::Memory};
+use super::{Bindings, Inventories, Limits, federation::FederationCache, memory::BindingMemory};
 use crate::{
-    births::Births,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Reconciler, Shell, clean_up, in_time},
+    propagation::Propagation,
+    reconciler::{Cleanup, Decoded, Driver, Reconciler, clean_up, in_time},
 };
 
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
@@ -68,7 +68,7 @@ struct Bench<L = OnlyReplica> {
     aws: FakeAws,
     kubernetes: FakeKubernetes,
     controller: Bindings<FakeAws, L>,
-    siblings: Writer<Guarded<IamRoleBinding>>,
+    bindings: Writer<Decoded<IamRoleBinding>>,
 }
 
 impl Bench {
@@ -86,25 +86,25 @@ impl<L: Leadership> Bench<L> {
     fn over(aws: FakeAws, kubernetes: FakeKubernetes, leadership: L) -> Self {
         let client = kubernetes.client();
         let events = Events::new(client.clone(), "test", None);
-        let shell = Shell::new(
+        let driver = Driver::new(
             client,
             Arc::new(leadership),
             Metrics::default(),
             events,
             Timestamp::now(),
         );
-        let (reader, siblings) = store();
+        let (reader, bindings) = store();
         let controller = Bindings {
-            shell,
+            driver,
             connect: aws.clone(),
             cluster: "5b1c".to_owned(),
             limits: Limits::default(),
-            federations: Federations::default(),
+            federations: FederationCache::default(),
             namespaces: namespaces(),
-            siblings: reader,
-            memory: Memory::default(),
+            bindings: reader,
+            memory: BindingMemory::default(),
             inventories: Inventories::default(),
-            births: Births::default(),
+            propagation: Propagation::default(),
             instances: Instances::default(),
         };
         controller.federations.observe(&federation());
@@ -112,11 +112,11 @@ impl<L: Leadership> Bench<L> {
             aws,
             kubernetes,
             controller,
-            siblings,
+            bindings,
         }
     }
 
-    /// One pass: its outcome, concluded into the binding's status as the shell does.
+    /// One pass: its outcome, concluded into the binding's status as the driver does.
     async fn pass(&self, binding: &mut IamRoleBinding) -> Outcome {
         let report = in_time(&self.controller, binding).await;
         let mut status = report.status;
@@ -153,7 +153,7 @@ impl<L: Leadership> Bench<L> {
     /// The registry's text.
     fn metrics(&self) -> String {
         let mut registry = Registry::default();
-        self.controller.shell.metrics.register(&mut registry);
+        self.controller.driver.metrics.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text
@@ -236,11 +236,11 @@ fn edit(binding: &mut IamRoleBinding, change: impl FnOnce(&mut Value)) {
     binding.metadata.generation = binding.metadata.generation.map(|generation| generation + 1);
 }
 
-fn guarded(binding: &IamRoleBinding) -> Guarded<IamRoleBinding> {
-    Guarded(Ok(binding.clone()))
+fn decoded(binding: &IamRoleBinding) -> Decoded<IamRoleBinding> {
+    Decoded(Ok(binding.clone()))
 }
 
-/// The conditions after this outcome, as the shell writes them.
+/// The conditions after this outcome, as the driver writes them.
 fn concluded(binding: &IamRoleBinding, outcome: &Outcome, now: Timestamp) -> Vec<outcome::Condition> {
     outcome::conclude(
         outcome,

@@ -138,7 +138,7 @@ async fn the_older_binding_keeps_a_service_account() {
         binding["metadata"]["uid"] = json!("older");
         binding["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
     });
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&older)));
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&older)));
     bench.end(&mut binding(), Reason::ServiceAccountTaken, "older").await;
     assert_eq!(
         bench.aws.take_calls(),
@@ -153,7 +153,7 @@ async fn roles_beyond_the_limit_of_a_namespace_wait() {
     bench.kubernetes.put_account("app");
     bench.federate(|federation| federation["spec"]["bindings"]["maxRolesPerNamespace"] = json!(1));
     let mut binding = binding();
-    bench.siblings.apply_watcher_event(&Event::Apply(guarded(&binding)));
+    bench.bindings.apply_watcher_event(&Event::Apply(decoded(&binding)));
     bench.succeed(&mut binding).await;
     let mut second = binding_with(|binding| {
         binding["metadata"]["name"] = json!("second");
@@ -178,7 +178,7 @@ async fn guard_rails_that_tighten_close_the_role_and_loosened_ones_open_it() {
         .end(&mut binding, Reason::PolicyNotAllowed, "nobody can assume the role")
         .await;
     let trust_is =
-        |wanted: &str| irsa_core::compare::equivalent(&bench.aws.get(ROLE).unwrap().role.trust_policy, wanted);
+        |validated: &str| irsa_core::compare::equivalent(&bench.aws.get(ROLE).unwrap().role.trust_policy, validated);
     assert!(trust_is(trust::closed().as_str()));
     assert_eq!(
         bench.aws.take_calls().last().map(String::as_str),

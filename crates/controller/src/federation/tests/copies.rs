@@ -248,6 +248,6 @@ async fn api_servers_that_could_not_be_read_once_are_read_again_and_nothing_is_c
     for (status, expected) in [(503, Some(Reason::ApiServerUnavailable)), (403, None)] {
         bench.cluster.fail_slices(status);
         let checked = bench.controller.instances.check("default", None).await;
-        assert_eq!(checked.err().map(|halt| halt.reason), expected, "{status}");
+        assert_eq!(checked.err().map(|failure| failure.reason), expected, "{status}");
     }
 }

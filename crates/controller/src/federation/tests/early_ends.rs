@@ -226,7 +226,7 @@ async fn documents_that_were_not_put_yet_are_not_said_to_be_there() {
 async fn a_pass_that_runs_over_its_deadline_vouches_for_the_documents_alone() {
     let (bench, federation) = Bench::ready().await;
     let mut bench = bench.restarted();
-    bench.controller.shell.deadline = Duration::from_millis(200);
+    bench.controller.driver.deadline = Duration::from_millis(200);
     bench.cluster.serve(vec![server(ISSUER, &[key("a")])]);
     bench.aws.world(|world| world.hung = true);
     let federation = ends_early(&bench, &federation, "an AWS that does not answer").await;
@@ -251,7 +251,7 @@ fn user(bench: &mut Bench) {
         "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
         "metadata": {"name": "app", "namespace": "team"}, "spec": {"serviceAccounts": [{"name": "x"}]},
     });
-    let user = Guarded(Ok(serde_json::from_value(user).unwrap()));
+    let user = Decoded(Ok(serde_json::from_value(user).unwrap()));
     bench.bindings.apply_watcher_event(&Event::Apply(user));
 }
 
@@ -273,7 +273,7 @@ async fn a_deletion_that_comes_to_no_end_vouches_for_nothing() {
     ];
     for (why, reason, change) in worlds {
         let (mut bench, mut federation) = Bench::ready().await;
-        bench.controller.shell.deadline = Duration::from_millis(200);
+        bench.controller.driver.deadline = Duration::from_millis(200);
         change(&mut bench, &mut federation);
         for good in [true, false] {
             as_before(&mut federation, good);

@@ -2,7 +2,7 @@
 //! deletion, and what each costs.
 
 mod above;
-mod around;
+mod cluster_checks;
 mod coexistence;
 mod copies;
 mod early_ends;
@@ -35,10 +35,9 @@ use self::{
     fake_aws::FakeAws,
     fake_cluster::{FakeCluster, key, server},
 };
-use super::{Federations, memory::Memory};
+use super::{Federations, memory::FederationMemory};
 use crate::{
     binding::Inventories,
-    births::Births,
     clock::Clock,
     conditions::{from_kubernetes, to_kubernetes},
     events::Events,
@@ -46,7 +45,8 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
     object::{Managed, StatusFields},
-    shell::{Cleanup, Guarded, Report, Shell, clean_up, in_time, reconcile},
+    propagation::Propagation,
+    reconciler::{Cleanup, Decoded, Driver, Report, clean_up, in_time, reconcile},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";
@@ -68,8 +68,8 @@ struct Bench<L = OnlyReplica> {
     aws: FakeAws,
     cluster: FakeCluster,
     controller: Federations<FakeAws, FakeAws, FakeCluster, L>,
-    federations: Writer<Guarded<OidcFederation>>,
-    bindings: Writer<Guarded<IamRoleBinding>>,
+    federations: Writer<Decoded<OidcFederation>>,
+    bindings: Writer<Decoded<IamRoleBinding>>,
     /// By how many seconds the controller's clock is ahead of the machine's.
     ahead: Arc<AtomicI64>,
 }
@@ -104,7 +104,7 @@ impl<L: Leadership> Bench<L> {
         let ahead = Arc::new(AtomicI64::default());
         let shown = Arc::clone(&ahead);
         let clock = Clock::new(move || Timestamp::now() + SignedDuration::from_secs(shown.load(Ordering::Relaxed)));
-        let shell = Shell::new(
+        let driver = Driver::new(
             client,
             Arc::new(leadership),
             Metrics::default(),
@@ -112,20 +112,20 @@ impl<L: Leadership> Bench<L> {
             Timestamp::now(),
         )
         .with_clock(clock);
-        let (siblings, federations) = store();
+        let (federations_reader, federations) = store();
         let (bindings_reader, bindings) = store();
         let controller = Federations {
-            shell,
+            driver,
             connect: aws.clone(),
             public: aws.clone(),
             servers: cluster.clone(),
             cluster: "5b1c".to_owned(),
             namespace: "irsa".to_owned(),
-            siblings,
+            federations: federations_reader,
             bindings: bindings_reader,
-            memory: Memory::default(),
+            memory: FederationMemory::default(),
             inventories: Inventories::default(),
-            births: Births::default(),
+            propagation: Propagation::default(),
             instances: Instances::default(),
         };
         Self {
@@ -149,7 +149,7 @@ impl<L: Leadership> Bench<L> {
         self.cluster.take_events();
     }
 
-    /// One pass, concluded into the federation's status as the shell does.
+    /// One pass, concluded into the federation's status as the driver does.
     async fn report(&self, federation: &mut OidcFederation) -> Report<irsa_api::OidcFederationStatus> {
         let mut report = in_time(&self.controller, federation).await;
         let now = Timestamp::now();
@@ -197,7 +197,7 @@ impl<L: Leadership> Bench<L> {
 
     fn metrics(&self) -> String {
         let mut registry = Registry::default();
-        self.controller.shell.metrics.register(&mut registry);
+        self.controller.driver.metrics.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text
@@ -237,8 +237,8 @@ fn edit(federation: &mut OidcFederation, change: impl FnOnce(&mut Value)) {
 }
 
 /// Puts it among those that the controller knows of.
-fn know(writer: &mut Writer<Guarded<OidcFederation>>, federation: &OidcFederation) {
-    writer.apply_watcher_event(&Event::Apply(Guarded(Ok(federation.clone()))));
+fn know(writer: &mut Writer<Decoded<OidcFederation>>, federation: &OidcFederation) {
+    writer.apply_watcher_event(&Event::Apply(Decoded(Ok(federation.clone()))));
 }
 
 fn condition<'a>(federation: &'a OidcFederation, kind: &str) -> (&'a str, &'a str) {
@@ -247,7 +247,7 @@ fn condition<'a>(federation: &'a OidcFederation, kind: &str) -> (&'a str, &'a st
     (&found.status, &found.reason)
 }
 
-/// The conditions after this outcome, as the shell writes them.
+/// The conditions after this outcome, as the driver writes them.
 fn concluded(federation: &OidcFederation, outcome: &Outcome, now: Timestamp) -> Vec<outcome::Condition> {
     outcome::conclude(
         outcome,

@@ -140,14 +140,14 @@ async fn a_provider_whose_tags_were_taken_away_is_foreign_from_then_on() {
 #[tokio::test]
 async fn both_kinds_of_pass_tell_when_the_documents_could_last_be_read() {
     let (bench, mut federation) = Bench::ready().await;
-    let mut follow = bench.controller.shell.metrics.objects.follow::<OidcFederation>();
+    let mut follow = bench.controller.driver.metrics.objects.follow::<OidcFederation>();
     let read = || bench.metrics().contains("\npublic_read_timestamp_seconds ");
     // Known to the watch, and never read by this process.
     let mut unread = federation.clone();
     unread.status = None;
-    let appear = |follow: &mut dyn FnMut(&Event<Guarded<OidcFederation>>)| {
-        follow(&Event::Delete(Guarded(Ok(unread.clone()))));
-        follow(&Event::Apply(Guarded(Ok(unread.clone()))));
+    let appear = |follow: &mut dyn FnMut(&Event<Decoded<OidcFederation>>)| {
+        follow(&Event::Delete(Decoded(Ok(unread.clone()))));
+        follow(&Event::Apply(Decoded(Ok(unread.clone()))));
     };
     appear(&mut follow);
     assert!(!read());
@@ -201,7 +201,7 @@ async fn what_exists_stays_as_it_is_while_the_federation_is_suspended_and_is_put
             .get_or_insert_default()
             .extend([request]);
         cluster.hold(&federation);
-        let object = Arc::new(Guarded(Ok(federation)));
+        let object = Arc::new(Decoded(Ok(federation)));
         reconcile(object, Arc::clone(&controller)).await.unwrap();
         cluster.held()
     };

@@ -45,7 +45,7 @@ impl Bench {
         assert!(!found, "{series} is in\n{text}");
     }
 
-    /// What the shell does at the end of a pass.
+    /// What the driver does at the end of a pass.
     fn conclude(&self, federation: &mut OidcFederation, reason: Reason, now: i64) {
         let now = second(now);
         let conditions = outcome::conclude(
@@ -103,8 +103,8 @@ fn ready(name: &str) -> OidcFederation {
     federation(name, json!({"conditions": conditions, "keys": keys}))
 }
 
-fn good(federation: &OidcFederation) -> Guarded<OidcFederation> {
-    Guarded(Ok(federation.clone()))
+fn good(federation: &OidcFederation) -> Decoded<OidcFederation> {
+    Decoded(Ok(federation.clone()))
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn an_object_that_cannot_be_read_is_counted_until_it_can() {
     let bench = Bench::new();
     let mut broken = serde_json::to_value(ready("a")).unwrap();
     broken["spec"]["publish"] = json!("nowhere");
-    let broken: Guarded<OidcFederation> = serde_json::from_value(broken).unwrap();
+    let broken: Decoded<OidcFederation> = serde_json::from_value(broken).unwrap();
     bench.objects.seen(&broken, second(0));
     bench.has(r#"objects{kind="federation",state="unreadable"} 1"#);
     bench.objects.seen(&good(&ready("a")), second(1));

@@ -14,20 +14,20 @@ use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
-use super::{Cleanup, Guarded, PassError, Reconciler, Report, finalizer::is_abandoned, told::Verdict};
+use super::{Cleanup, Decoded, PassError, Reconciler, Report, finalizer::is_abandoned, last_report::PassEnd};
 use crate::{
-    halt::Source,
     kube_errors,
-    log::{self, Step},
+    log::{self, Stage},
     metrics::PassResult,
     object::{Managed, ObjectKey},
+    step_error::Source,
 };
 
-/// What the shell's own calls to Kubernetes may take in a pass, besides the kind's work.
+/// What the driver's own calls to Kubernetes may take in a pass, besides the kind's work.
 const CONCLUDING: Duration = Duration::from_secs(30);
 
 /// One pass over one object, within the deadline.
-pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
+pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
     let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
     let Some(object) = object.object() else {
         warn!(
@@ -42,49 +42,49 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Guarded<R::Kind>>, reconciler:
 }
 
 async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
-    let shell = reconciler.shell();
-    let objects = &shell.metrics.objects;
-    if let Err(wait) = shell.pace.admit(&ObjectKey::of(object), Instant::now()) {
+    let driver = reconciler.driver();
+    let objects = &driver.metrics.objects;
+    if let Err(wait) = driver.rate_limit.admit(&ObjectKey::of(object), Instant::now()) {
         return Ok(Action::requeue(wait));
     }
-    let mut measurement = shell.metrics.pass(R::Kind::KIND);
-    let object = shell.written.freshest(object);
+    let mut measurement = driver.metrics.pass(R::Kind::KIND);
+    let object = driver.last_status.freshest(object);
     let key = ObjectKey::of(&object);
-    let whole = shell.deadline.saturating_add(CONCLUDING);
+    let whole = driver.deadline.saturating_add(CONCLUDING);
     // On the heap, because the compiler gives up on computing how large all that is within it is.
     let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object, error)));
     let (ended, changes) = log::noting_changes(limited).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
-        Ok(ended) => Verdict::Concluded(ended.reason, &ended.message, ended.source.as_deref()),
-        Err(error) => Verdict::Failed(error),
+        Ok(ended) => PassEnd::Concluded(ended.reason, &ended.message, ended.source.as_deref()),
+        Err(error) => PassEnd::Failed(error),
     };
-    Step::Conclude.of(|| shell.told.tell(key.clone(), &verdict, &changes));
+    Stage::Conclude.of(|| driver.last_report.tell(key.clone(), &verdict, &changes));
     let ended = ended.inspect_err(|error| match error {
         // Somebody else's figures tell of it.
         PassError::NotLeader(_) => objects.gone(R::Kind::KIND, &key),
         PassError::Kubernetes { .. } | PassError::TimedOut(_) => {
-            objects.failed(R::Kind::KIND, key.clone(), shell.now());
+            objects.failed(R::Kind::KIND, key.clone(), driver.now());
         }
     })?;
     measurement.ended(PassResult::of(ended.reason.class()));
     if ended.gone {
-        shell.forget::<R::Kind>(&key);
+        driver.forget::<R::Kind>(&key);
     } else {
-        objects.due(R::Kind::KIND, key, ended.look_again, shell.now());
+        objects.due(R::Kind::KIND, key, ended.look_again, driver.now());
     }
     Ok(ended.look_again.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// When to look again at an object whose pass could not be concluded.
-pub fn error_policy<R: Reconciler>(object: Arc<Guarded<R::Kind>>, _: &PassError, reconciler: Arc<R>) -> Action {
+pub fn error_policy<R: Reconciler>(object: Arc<Decoded<R::Kind>>, _: &PassError, reconciler: Arc<R>) -> Action {
     let Some(object) = object.object() else {
         return Action::await_change();
     };
     let delay = delay(reconciler.as_ref(), object, Class::Retry);
-    let shell = reconciler.shell();
-    let objects = &shell.metrics.objects;
-    objects.due(R::Kind::KIND, ObjectKey::of(object), Some(delay), shell.now());
+    let driver = reconciler.driver();
+    let objects = &driver.metrics.objects;
+    objects.due(R::Kind::KIND, ObjectKey::of(object), Some(delay), driver.now());
     Action::requeue(delay)
 }
 
@@ -121,8 +121,8 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
         return unreadable(reconciler, object, error).await;
     }
     if object.is_suspended() {
-        let deadline = reconciler.shell().deadline;
-        let work = Step::Suspended.run(reconciler.suspended(object));
+        let deadline = reconciler.driver().deadline;
+        let work = Stage::Suspended.run(reconciler.suspended(object));
         let report = tokio::time::timeout(deadline, work).await;
         let report = match report {
             Ok(report) => report.unwrap_or_else(|| suspended(object)),
@@ -134,12 +134,12 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
         };
         return conclude(reconciler, object, report).await;
     }
-    let shell = reconciler.shell();
+    let driver = reconciler.driver();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
-    if let Err(error) = Step::Finalizer.run(shell.ensure_finalizer(object)).await {
+    if let Err(error) = Stage::Finalizer.run(driver.ensure_finalizer(object)).await {
         return refused(reconciler, object, error).await;
     }
-    let begun = Step::Status.run(begin(reconciler, object)).await?;
+    let begun = Stage::Status.run(begin(reconciler, object)).await?;
     let object = begun.as_ref().unwrap_or(object);
     let report = in_time(reconciler, object).await;
     conclude(reconciler, object, report).await
@@ -147,7 +147,7 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
 
 /// What the kind itself does in a pass, within the deadline; and what it still looks at where that cut it off.
 pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Report<<R::Kind as Managed>::Status> {
-    let deadline = reconciler.shell().deadline;
+    let deadline = reconciler.driver().deadline;
     match tokio::time::timeout(deadline, reconciler.apply(object)).await {
         Ok(report) => report,
         Err(_) => reconciler.cut_off(object, too_slow(object, deadline)).await,
@@ -160,15 +160,15 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     if !object.conditions().is_empty() {
         return Ok(None);
     }
-    let shell = reconciler.shell();
+    let driver = reconciler.driver();
     let first = Outcome::new(Reason::Progressing, "Reconciliation has started.");
-    shell
+    driver
         .conclude(object, &first, current_status(object), reconciler.interval(object))
         .await?;
-    Ok(Some(shell.written.freshest(object)))
+    Ok(Some(driver.last_status.freshest(object)))
 }
 
-/// A write of the shell's own that the Kubernetes API refused: said in the status where somebody must do something about it.
+/// A write of the driver's own that the Kubernetes API refused: said in the status where somebody must do something about it.
 async fn refused<R: Reconciler>(reconciler: &R, object: &R::Kind, error: PassError) -> Result<Ended, PassError> {
     let PassError::Kubernetes { request, source } = error else {
         return Err(error);
@@ -176,7 +176,7 @@ async fn refused<R: Reconciler>(reconciler: &R, object: &R::Kind, error: PassErr
     let Some((reason, message)) = kube_errors::verdict(&request, &source) else {
         return Err(PassError::Kubernetes { request, source });
     };
-    let begun = Step::Status.run(begin(reconciler, object)).await?;
+    let begun = Stage::Status.run(begin(reconciler, object)).await?;
     let object = begun.as_ref().unwrap_or(object);
     let report = Report {
         source: Some(Arc::new(source)),
@@ -186,8 +186,8 @@ async fn refused<R: Reconciler>(reconciler: &R, object: &R::Kind, error: PassErr
 }
 
 async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str) -> Result<Ended, PassError> {
-    let deadline = reconciler.shell().deadline;
-    let report = tokio::time::timeout(deadline, Step::Validate.run(reconciler.unreadable(object, error))).await;
+    let deadline = reconciler.driver().deadline;
+    let report = tokio::time::timeout(deadline, Stage::Validate.run(reconciler.unreadable(object, error))).await;
     if let Some(report) = report.unwrap_or_else(|_| Some(too_slow(object, deadline))) {
         return conclude(reconciler, object, report).await;
     }
@@ -203,16 +203,16 @@ async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str
 /// A cleanup within the deadline. One that failed is given up where that is asked for, whatever it failed for: a hung
 /// endpoint must not hold a namespace for ever.
 pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanup<<R::Kind as Managed>::Status> {
-    let shell = reconciler.shell();
-    let cleanup = tokio::time::timeout(shell.deadline, reconciler.cleanup(object)).await;
-    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, shell.deadline))) {
+    let driver = reconciler.driver();
+    let cleanup = tokio::time::timeout(driver.deadline, reconciler.cleanup(object)).await;
+    match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, driver.deadline))) {
         Cleanup::Unfinished(report) => {
             let forced = object.annotations().contains_key(FORCE_DELETE);
             let in_doubt = forced && reconciler.is_in_doubt(object).await;
-            if !is_abandoned(object, report.outcome.reason, in_doubt, shell.now()) {
+            if !is_abandoned(object, report.outcome.reason, in_doubt, driver.now()) {
                 return Cleanup::Unfinished(report);
             }
-            shell.metrics.count_abandoned(R::Kind::KIND);
+            driver.metrics.count_abandoned(R::Kind::KIND);
             reconciler.abandon(object, &report.outcome).await;
             Cleanup::Finished
         }
@@ -221,16 +221,16 @@ pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanu
 }
 
 async fn delete<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
-    let shell = reconciler.shell();
+    let driver = reconciler.driver();
     // That our finalizer is not there proves nothing: whoever may write the object may take it off, and hold the object by one
     // of his own.
-    if !object.has_finalizer() && reconciler.has_let_go(object) {
+    if !object.has_finalizer() && reconciler.has_released(object) {
         return Ok(Ended::gone());
     }
-    match Step::Cleanup.run(clean_up(reconciler, object)).await {
+    match Stage::Cleanup.run(clean_up(reconciler, object)).await {
         Cleanup::Finished => {
             if object.has_finalizer() {
-                let removed = Step::Finalizer.run(shell.remove_finalizer(object)).await;
+                let removed = Stage::Finalizer.run(driver.remove_finalizer(object)).await;
                 if let Err(error) = removed {
                     return refused(reconciler, object, error).await;
                 }
@@ -253,8 +253,8 @@ async fn conclude<R: Reconciler>(
         source,
     } = report;
     let interval = reconciler.interval(object);
-    let concluding = reconciler.shell().conclude(object, &outcome, status, interval);
-    Step::Status.run(concluding).await?;
+    let concluding = reconciler.driver().conclude(object, &outcome, status, interval);
+    Stage::Status.run(concluding).await?;
     let look_again = if outcome.reason == Reason::Suspended {
         look_again
     } else {
@@ -272,7 +272,7 @@ async fn conclude<R: Reconciler>(
 
 fn delay<R: Reconciler>(reconciler: &R, object: &R::Kind, class: Class) -> Duration {
     let interval = reconciler.interval(object);
-    reconciler.shell().backoff.next(
+    reconciler.driver().backoff.next(
         ObjectKey::of(object),
         object.generation(),
         class,

@@ -18,14 +18,14 @@ const SHOWN_AFTER: Duration = Duration::from_secs(75);
 
 /// When something may last have been made or changed for each object.
 #[derive(Debug, Default)]
-pub(crate) struct Births {
+pub(crate) struct Propagation {
     /// Until then an earlier process may have made anything; `None`: long ago.
     started: Option<Instant>,
     /// `None`: this process has removed it since.
     made: Mutex<HashMap<ObjectKey, Option<Instant>>>,
 }
 
-impl Births {
+impl Propagation {
     /// Those of a process that starts now, and knows nothing of the one before.
     pub(crate) fn from_now_on() -> Self {
         Self {
@@ -42,7 +42,7 @@ impl Births {
     /// Does what may change something (`writes`), and notes when that ended, however it did: a call that failed, or that
     /// is not waited for any more, may have taken effect.
     pub(crate) async fn during<T>(&self, key: &ObjectKey, writes: bool, work: impl Future<Output = T>) -> T {
-        let _noted = writes.then(|| Birth { births: self, key });
+        let _noted = writes.then(|| Propagating { propagation: self, key });
         work.await
     }
 
@@ -80,14 +80,14 @@ impl Births {
 }
 
 /// Something that is being made or changed.
-struct Birth<'a> {
-    births: &'a Births,
+struct Propagating<'a> {
+    propagation: &'a Propagation,
     key: &'a ObjectKey,
 }
 
-impl Drop for Birth<'_> {
+impl Drop for Propagating<'_> {
     fn drop(&mut self) {
-        self.births.note(self.key);
+        self.propagation.note(self.key);
     }
 }
 
@@ -105,42 +105,42 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_may_have_been_made_a_moment_ago_may_be_hidden_yet() {
-        let births = Births::default();
-        assert_eq!(births.hidden_for(&key("a")), None);
-        births.note(&key("a"));
+        let propagation = Propagation::default();
+        assert_eq!(propagation.hidden_for(&key("a")), None);
+        propagation.note(&key("a"));
         tokio::time::sleep(Duration::from_secs(70)).await;
-        assert_eq!(births.hidden_for(&key("a")), Some(Duration::from_secs(5)));
-        assert_eq!(births.hidden_for(&key("b")), None);
+        assert_eq!(propagation.hidden_for(&key("a")), Some(Duration::from_secs(5)));
+        assert_eq!(propagation.hidden_for(&key("b")), None);
         tokio::time::sleep(Duration::from_secs(5)).await;
-        assert_eq!(births.hidden_for(&key("a")), None);
-        births.note(&key("a"));
-        births.forget(&key("a"));
-        assert_eq!(births.hidden_for(&key("a")), None);
+        assert_eq!(propagation.hidden_for(&key("a")), None);
+        propagation.note(&key("a"));
+        propagation.forget(&key("a"));
+        assert_eq!(propagation.hidden_for(&key("a")), None);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_creation_that_is_given_up_counts_from_then_on() {
-        let births = Births::default();
+        let propagation = Propagation::default();
         let a = key("a");
-        let never = births.during(&a, true, std::future::pending::<()>());
+        let never = propagation.during(&a, true, std::future::pending::<()>());
         assert!(tokio::time::timeout(Duration::from_secs(100), never).await.is_err());
-        assert_eq!(births.hidden_for(&a), Some(SHOWN_AFTER));
-        births.during(&key("b"), false, async {}).await;
-        assert_eq!(births.hidden_for(&key("b")), None, "nothing was made");
+        assert_eq!(propagation.hidden_for(&a), Some(SHOWN_AFTER));
+        propagation.during(&key("b"), false, async {}).await;
+        assert_eq!(propagation.hidden_for(&key("b")), None, "nothing was made");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_new_process_does_not_know_what_the_one_before_has_just_made() {
-        let births = Births::from_now_on();
+        let propagation = Propagation::from_now_on();
         tokio::time::sleep(Duration::from_mins(1)).await;
-        assert_eq!(births.hidden_for(&key("a")), Some(Duration::from_secs(15)));
-        births.note(&key("b"));
-        assert!(!births.is_removed(&key("c")));
-        births.removed(&key("c"));
-        assert!(births.is_removed(&key("c")) && !births.is_removed(&key("b")));
-        assert_eq!(births.hidden_for(&key("c")), None);
+        assert_eq!(propagation.hidden_for(&key("a")), Some(Duration::from_secs(15)));
+        propagation.note(&key("b"));
+        assert!(!propagation.is_removed(&key("c")));
+        propagation.removed(&key("c"));
+        assert!(propagation.is_removed(&key("c")) && !propagation.is_removed(&key("b")));
+        assert_eq!(propagation.hidden_for(&key("c")), None);
         tokio::time::sleep(Duration::from_secs(20)).await;
-        assert_eq!(births.hidden_for(&key("a")), None);
-        assert_eq!(births.hidden_for(&key("b")), Some(Duration::from_secs(55)));
+        assert_eq!(propagation.hidden_for(&key("a")), None);
+        assert_eq!(propagation.hidden_for(&key("b")), Some(Duration::from_secs(55)));
     }
 }

@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::object::{Managed, ObjectKey};
 
 #[derive(Debug, Default)]
-pub(super) struct Written(Mutex<HashMap<ObjectKey, (u64, Value)>>);
+pub(super) struct LastStatus(Mutex<HashMap<ObjectKey, (u64, Value)>>);
 
-impl Written {
+impl LastStatus {
     /// Remembers the answer to a status write.
     pub(super) fn remember<K: Managed>(&self, answer: &K) {
         if let (Some(version), Some(status)) = (version(answer), answer.status())
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn what_we_wrote_counts_until_the_watch_has_caught_up() {
-        let written = Written::default();
+        let written = LastStatus::default();
         assert_eq!(seen(&written.freshest(&binding("9", None))), None);
         written.remember(&binding("10", Some(1)));
         assert_eq!(seen(&written.freshest(&binding("9", None))), Some(1));

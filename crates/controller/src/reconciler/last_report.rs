@@ -12,8 +12,11 @@ use tracing::{debug, error, info, warn};
 use super::PassError;
 use crate::{kube_errors::refusal, log::chain, object::ObjectKey};
 
+/// The target of the line: a name that people filter by, wherever the code is.
+const TARGET: &str = "irsa_controller::pass";
+
 /// How a pass came out, in words.
-pub(super) enum Verdict<'a> {
+pub(super) enum PassEnd<'a> {
     /// It concluded; with the error behind it, if there is one.
     Concluded(Reason, &'a str, Option<&'a (dyn Error + Send + Sync)>),
     /// It could not even conclude.
@@ -22,12 +25,12 @@ pub(super) enum Verdict<'a> {
 
 /// The trouble that each object was last said to be in.
 #[derive(Debug, Default)]
-pub(super) struct Told(Mutex<HashMap<ObjectKey, &'static str>>);
+pub(super) struct LastReport(Mutex<HashMap<ObjectKey, &'static str>>);
 
-impl Told {
+impl LastReport {
     /// Tells how a pass ended and what it changed: trouble at once and when it becomes another, changes each time,
     /// everything else only to those who follow every step.
-    pub(super) fn tell(&self, key: ObjectKey, verdict: &Verdict<'_>, changes: &[String]) {
+    pub(super) fn tell(&self, key: ObjectKey, verdict: &PassEnd<'_>, changes: &[String]) {
         let before = self.lock().get(&key).copied();
         let changed = changes.join("; ");
         let trouble = verdict.trouble();
@@ -38,32 +41,35 @@ impl Told {
         let news = trouble != before;
         let error = verdict.error();
         match verdict {
-            Verdict::Failed(_) if news && trouble.is_some() => {
-                error!(reason = trouble, changed, error, "the pass could not be concluded");
+            PassEnd::Failed(_) if news && trouble.is_some() => {
+                error!(target: TARGET, reason = trouble, changed, error, "the pass could not be concluded");
             }
-            Verdict::Failed(_) => {
+            PassEnd::Failed(_) => {
                 debug!(
+                    target: TARGET,
                     reason = trouble,
                     changed, error, "the pass could not be concluded again"
                 );
             }
-            Verdict::Concluded(reason, message, _) if news && trouble.is_some() => {
+            PassEnd::Concluded(reason, message, _) if news && trouble.is_some() => {
                 warn!(
+                    target: TARGET,
                     reason = reason.as_str(),
                     changed, message, error, "the object is not as it should be"
                 );
             }
-            Verdict::Concluded(reason, message, _) if !changes.is_empty() => {
+            PassEnd::Concluded(reason, message, _) if !changes.is_empty() => {
                 info!(
+                    target: TARGET,
                     reason = reason.as_str(),
                     changed, message, error, "the pass changed something"
                 );
             }
-            Verdict::Concluded(reason, message, _) if news => {
-                info!(reason = reason.as_str(), message, "the object is as it should be again");
+            PassEnd::Concluded(reason, message, _) if news => {
+                info!(target: TARGET, reason = reason.as_str(), message, "the object is as it should be again");
             }
-            Verdict::Concluded(reason, message, _) => {
-                debug!(reason = reason.as_str(), message, error, "the pass changed nothing");
+            PassEnd::Concluded(reason, message, _) => {
+                debug!(target: TARGET, reason = reason.as_str(), message, error, "the pass changed nothing");
             }
         }
     }
@@ -78,7 +84,7 @@ impl Told {
     }
 }
 
-impl Verdict<'_> {
+impl PassEnd<'_> {
     /// The error behind it, with its causes.
     fn error(&self) -> Option<String> {
         match self {
@@ -130,7 +136,7 @@ mod tests {
     }
 
     /// Levels of the lines that these passes of one object end with.
-    fn levels(passes: &[(Verdict<'_>, &[&str])]) -> Vec<String> {
+    fn levels(passes: &[(PassEnd<'_>, &[&str])]) -> Vec<String> {
         let lines = Lines::default();
         let writer = lines.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -138,7 +144,7 @@ mod tests {
             .json()
             .with_writer(move || writer.clone())
             .finish();
-        let told = Told::default();
+        let told = LastReport::default();
         let key = ObjectKey {
             namespace: "team".to_owned(),
             name: "app".to_owned(),
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn a_pass_ends_with_one_line_and_one_that_changed_nothing_with_none_that_anybody_sees() {
-        let done = || Verdict::Concluded(Reason::Succeeded, "x", None);
+        let done = || PassEnd::Concluded(Reason::Succeeded, "x", None);
         assert_eq!(
             levels(&[
                 (done(), &["CreateRole", "status"]),
@@ -172,9 +178,9 @@ mod tests {
 
     #[test]
     fn trouble_is_told_when_it_comes_when_it_changes_and_when_it_goes_and_not_with_each_retry() {
-        let throttled = || Verdict::Concluded(Reason::Throttled, "x", None);
-        let denied = || Verdict::Concluded(Reason::AccessDenied, "x", None);
-        let done = || Verdict::Concluded(Reason::Succeeded, "x", None);
+        let throttled = || PassEnd::Concluded(Reason::Throttled, "x", None);
+        let denied = || PassEnd::Concluded(Reason::AccessDenied, "x", None);
+        let done = || PassEnd::Concluded(Reason::Succeeded, "x", None);
         assert_eq!(
             levels(&[
                 (throttled(), &[]),
@@ -194,10 +200,10 @@ mod tests {
         let follower = PassError::NotLeader(NotLeader);
         assert_eq!(
             levels(&[
-                (Verdict::Failed(&late), &[]),
-                (Verdict::Failed(&late), &[]),
-                (Verdict::Failed(&follower), &[]),
-                (Verdict::Failed(&follower), &[]),
+                (PassEnd::Failed(&late), &[]),
+                (PassEnd::Failed(&late), &[]),
+                (PassEnd::Failed(&follower), &[]),
+                (PassEnd::Failed(&follower), &[]),
             ]),
             ["ERROR", "DEBUG", "DEBUG", "DEBUG"]
         );

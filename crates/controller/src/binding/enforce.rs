@@ -16,18 +16,18 @@ use kube::Resource;
 
 use super::{
     Bindings,
-    aws_errors::halt,
-    execute::Work,
+    aws_errors::step_error,
+    context::Context,
+    execute::RoleWork,
     home::{check_home, roles_in_place},
-    observe::{Depth, Found},
-    surroundings::Surroundings,
+    observe::{Depth, IamRole},
     validate::owner,
 };
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
     object::{Managed, ObjectKey},
-    shell::{Report, suspended},
+    reconciler::{Report, suspended},
+    step_error::{Draft, StepError},
 };
 
 /// When to look again at the role of a suspended binding that could not be judged.
@@ -37,7 +37,7 @@ const RETRY_SUSPENDED: std::time::Duration = std::time::Duration::from_mins(1);
 const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
 
 /// What became of a role whose binding cannot have what it asks for.
-pub(super) enum Verdict {
+pub(super) enum Enforcement {
     /// It goes on, or there is none of ours.
     Untouched,
     /// Its trust is closed, for this reason if one is known.
@@ -45,17 +45,17 @@ pub(super) enum Verdict {
 }
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// The pass ends with `halt`. A role that the guard-rails allow as it is goes on; one that they do not is closed.
-    pub(super) async fn withhold(&self, binding: &IamRoleBinding, around: &Surroundings, halt: Halt) -> Halt {
+    /// The pass ends with `failure`. A role that the guard-rails allow as it is goes on; one that they do not is closed.
+    pub(super) async fn enforce(&self, binding: &IamRoleBinding, context: &Context, failure: StepError) -> StepError {
         let made = binding.status.as_ref().is_some_and(|status| status.role_name.is_some());
-        let waits = halt.aspect == ConditionType::FederationReady;
+        let waits = failure.aspect == ConditionType::FederationReady;
         if waits && !made {
-            return halt;
+            return failure;
         }
-        let sentence = halt.message.clone();
-        match self.close_unless_allowed(binding, around).await {
-            Ok(Verdict::Untouched) => halt,
-            Ok(Verdict::Closed(because)) => {
+        let sentence = failure.message.clone();
+        match self.close_unless_allowed(binding, context).await {
+            Ok(Enforcement::Untouched) => failure,
+            Ok(Enforcement::Closed(because)) => {
                 let because = because
                     .map(|refusal| refusal.to_string())
                     .filter(|because| !sentence.contains(because.as_str()));
@@ -64,18 +64,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                     "{sentence}{} Until then nobody can assume the role: its trust policy is closed.",
                     why.unwrap_or_default()
                 );
-                Halt { message, ..halt }
+                StepError { message, ..failure }
             }
             // Not yet known to be closed: the trouble decides when to try again.
-            Err(trouble) => Halt {
+            Err(trouble) => StepError {
                 reason: if waits && trouble.reason.class() != Class::Retry {
-                    halt.reason
+                    failure.reason
                 } else {
                     trouble.reason
                 },
                 message: format!("{sentence} {}", trouble.message),
                 source: trouble.source,
-                ..halt
+                ..failure
             },
         }
     }
@@ -83,22 +83,26 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// What `spec.suspend` does not hold up: closing. `None` where there is nothing to close.
     pub(super) async fn watch_suspended(&self, binding: &IamRoleBinding) -> Option<Report<IamRoleBindingStatus>> {
         // Of unknown surroundings the watches bring news, and with it the next pass.
-        let around = self.observe(binding).ok()?;
-        let report = |halt| Progress::of(binding).report(Err(halt));
-        match self.close_unless_allowed(binding, &around).await {
+        let context = self.observe(binding).ok()?;
+        let report = |failure| Draft::of(binding).report(Err(failure));
+        match self.close_unless_allowed(binding, &context).await {
             // What was judged may be what the role was before the last change to it.
-            Ok(Verdict::Untouched | Verdict::Closed(None)) => {
-                let hidden = self.births.hidden_for(&ObjectKey::of(binding));
+            Ok(Enforcement::Untouched | Enforcement::Closed(None)) => {
+                let hidden = self.propagation.hidden_for(&ObjectKey::of(binding));
                 hidden.map(|left| Report {
                     look_again: Some(left),
                     ..suspended(binding)
                 })
             }
-            Ok(Verdict::Closed(Some(because))) => {
+            Ok(Enforcement::Closed(Some(because))) => {
                 let message = format!(
                     "{because} The binding is suspended, and nobody can assume its role: the trust policy is closed."
                 );
-                Some(report(Halt::new(ConditionType::Admitted, because.reason(), message)))
+                Some(report(StepError::new(
+                    ConditionType::Admitted,
+                    because.reason(),
+                    message,
+                )))
             }
             Err(trouble) => {
                 let message = format!(
@@ -119,37 +123,37 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// A binding that cannot be read: its role is judged like that of every other that cannot have what it asks for.
     pub(super) async fn judge_unreadable(&self, binding: &IamRoleBinding, error: &str) -> Report<IamRoleBindingStatus> {
         let message = format!("The object cannot be read: {error}. Correct what it names, or delete the object.");
-        let halt = Halt::new(ConditionType::Admitted, Reason::InvalidSpec, message);
-        let halt = match self.observe(binding) {
-            Ok(around) => self.withhold(binding, &around, halt).await,
+        let failure = StepError::new(ConditionType::Admitted, Reason::InvalidSpec, message);
+        let failure = match self.observe(binding) {
+            Ok(context) => self.enforce(binding, &context, failure).await,
             Err(unknown) => unknown,
         };
-        Progress::of(binding).report(Err(halt))
+        Draft::of(binding).report(Err(failure))
     }
 
     pub(super) async fn close_unless_allowed(
         &self,
         binding: &IamRoleBinding,
-        around: &Surroundings,
-    ) -> Result<Verdict, Halt> {
-        let names = roles_in_place(binding, Some(&around.known));
+        context: &Context,
+    ) -> Result<Enforcement, StepError> {
+        let names = roles_in_place(binding, Some(&context.known));
         if names.is_empty() {
-            return Ok(Verdict::Untouched);
+            return Ok(Enforcement::Untouched);
         }
-        let connected = self.connect.connect(&around.known.usage.connection).await;
-        let aws = connected.map_err(|error| halt(ConditionType::RoleSynced, &error))?;
+        let connected = self.connect.connect(&context.known.usage.connection).await;
+        let aws = connected.map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
         let mut verdict = None;
         for name in &names {
-            if let Some(judged) = self.judge_role(binding, around, &aws, name).await? {
+            if let Some(judged) = self.judge_role(binding, context, &aws, name).await? {
                 verdict = Some(match verdict {
-                    Some(closed @ Verdict::Closed(_)) => closed,
+                    Some(closed @ Enforcement::Closed(_)) => closed,
                     _ => judged,
                 });
             }
         }
         match verdict {
             Some(verdict) => Ok(verdict),
-            None => check_home(binding, &aws.caller().account).map(|()| Verdict::Untouched),
+            None => check_home(binding, &aws.caller().account).map(|()| Enforcement::Untouched),
         }
     }
 
@@ -158,47 +162,47 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     async fn judge_role(
         &self,
         binding: &IamRoleBinding,
-        around: &Surroundings,
+        context: &Context,
         aws: &C::Aws,
         name: &RoleName,
-    ) -> Result<Option<Verdict>, Halt> {
+    ) -> Result<Option<Enforcement>, StepError> {
         let owner = owner(binding, &self.cluster);
-        let (usage, interval) = (&around.known.usage, around.known.interval);
+        let (usage, interval) = (&context.known.usage, context.known.interval);
         // Nobody looks again at a suspended one by itself, so what was made of it last must show.
-        let shown_from = self.births.shown_from(&ObjectKey::of(binding));
+        let shown_from = self.propagation.shown_from(&ObjectKey::of(binding));
         let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
         if has_role
             && !binding.is_deleted()
             && self.may_rely_on_listings(binding)
             && let Some(listed) = self.look_up(aws, usage, name, interval, shown_from).await
-            && let Some(judged) = Judged::of(binding, around, &owner, name, &listed)
+            && let Some(judged) = JudgedRole::of(binding, context, &owner, name, &listed)
             && judged.steps.is_empty()
         {
             return Ok(Some(judged.verdict()));
         }
         self.memory.will_look(&ObjectKey::of(binding));
         let depth = depth(&usage.guardrails);
-        let found = self.role_of(binding, &around.known, aws, name, depth).await?.ours();
+        let found = self.role_of(binding, &context.known, aws, name, depth).await?.ours();
         self.memory.has_looked(&ObjectKey::of(binding));
         let Some(found) = found else { return Ok(None) };
-        let Some(judged) = Judged::of(binding, around, &owner, name, &found) else {
+        let Some(judged) = JudgedRole::of(binding, context, &owner, name, &found) else {
             return Ok(None);
         };
         let order = Order::of_removal(&judged.steps, &found.role);
-        let work = Work {
+        let work = RoleWork {
             steps: &judged.steps,
             order: &order,
             put_off: &[],
         };
         let writing = self.write_role(binding, usage, aws, name, work, |_| ());
         let writes = !judged.steps.is_empty();
-        let executed = self.births.during(&ObjectKey::of(binding), writes, writing).await;
+        let executed = self.propagation.during(&ObjectKey::of(binding), writes, writing).await;
         executed?.result(&judged.steps)?;
         if !judged.steps.is_empty() {
             self.memory.forget(&ObjectKey::of(binding));
             let note = judged.in_words(name);
             let about = binding.object_ref(&());
-            self.shell.events.warning(&about, EventReason::Applied, &note).await;
+            self.driver.events.warning(&about, EventReason::Applied, &note).await;
         }
         Ok(Some(judged.verdict()))
     }
@@ -215,7 +219,7 @@ const fn depth(guardrails: &Guardrails) -> Depth {
 }
 
 /// What must become of a role in place.
-struct Judged {
+struct JudgedRole {
     /// Why it may not go on.
     refusal: Option<Refusal>,
     /// It is closed already.
@@ -223,26 +227,26 @@ struct Judged {
     steps: Vec<BindingStep>,
 }
 
-impl Judged {
+impl JudgedRole {
     /// What must become of the role as it is; `None` where it is not this binding's.
     fn of(
         binding: &IamRoleBinding,
-        around: &Surroundings,
+        context: &Context,
         owner: &Owner,
         name: &RoleName,
-        found: &Found,
+        found: &IamRole,
     ) -> Option<Self> {
         if !owner.owns(&found.role.tags) {
             return None;
         }
-        let usage = &around.known.usage;
+        let usage = &context.known.usage;
         let place = InPlace {
             namespace: &owner.namespace,
-            namespace_labels: &around.labels,
+            namespace_labels: &context.labels,
             given_name: binding.spec.role.name.is_some().then_some(name),
             role: &found.role,
             federation_tags: &usage.tags,
-            older_roles: around.older_roles,
+            older_roles: context.older_roles,
         };
         let refusal = usage.guardrails.admit_in_place(&place).err();
         let closing = Plan::close(owner, &found.role);
@@ -258,11 +262,11 @@ impl Judged {
     }
 
     /// What is so once the steps are done.
-    fn verdict(self) -> Verdict {
+    fn verdict(self) -> Enforcement {
         if self.refusal.is_some() || self.already {
-            Verdict::Closed(self.refusal)
+            Enforcement::Closed(self.refusal)
         } else {
-            Verdict::Untouched
+            Enforcement::Untouched
         }
     }
 

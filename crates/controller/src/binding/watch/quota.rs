@@ -5,17 +5,17 @@ use irsa_core::vocabulary::Reason;
 use kube::ResourceExt;
 
 use super::{
-    super::siblings::{claim, contend},
-    Waker,
+    super::conflicts::{claim, competes_with},
+    Trigger,
 };
 use crate::{
     object::{Managed, reference_to},
-    shell::Guarded,
+    reconciler::Decoded,
 };
 
-impl Waker {
+impl Trigger {
     /// Wakes those that a new binding goes before: one made in the same second may come later and still be first in line.
-    pub(super) fn wake_overtaken(&self, binding: &Guarded<IamRoleBinding>) {
+    pub(super) fn wake_overtaken(&self, binding: &Decoded<IamRoleBinding>) {
         let Some(now) = binding
             .object()
             .filter(|now| self.bindings.get(&reference_to(*now)).is_none())
@@ -23,14 +23,16 @@ impl Waker {
             return;
         };
         let first = claim(now);
-        self.wake_where(|other| claim(other) > first && (other.namespace() == now.namespace() || contend(now, other)));
+        self.wake_where(|other| {
+            claim(other) > first && (other.namespace() == now.namespace() || competes_with(now, other))
+        });
     }
 
     /// Wakes the one that gets the place of a binding that goes, where its namespace has no more than it may have.
-    pub(super) fn wake_first_in_line(&self, binding: &Guarded<IamRoleBinding>) {
+    pub(super) fn wake_first_in_line(&self, binding: &Decoded<IamRoleBinding>) {
         let Some(gone) = binding.object() else { return };
         let all = self.bindings.state();
-        let waiting = all.iter().filter_map(|guarded| guarded.object()).filter(|other| {
+        let waiting = all.iter().filter_map(|decoded| decoded.object()).filter(|other| {
             other.namespace() == gone.namespace()
                 && other.spec.federation_ref == gone.spec.federation_ref
                 && waits_for_place(other)
@@ -53,17 +55,17 @@ fn waits_for_place(binding: &IamRoleBinding) -> bool {
 mod tests {
     use serde_json::json;
 
-    use super::super::waker::tests::{binding, names, waker};
+    use super::super::trigger::tests::{binding, names, trigger};
 
     #[test]
     fn a_new_binding_that_goes_before_others_wakes_them_and_one_that_comes_last_wakes_nobody() {
         let all = [binding("m", "x", "sa", 1), binding("n", "x", "sb", 1)];
-        let (waker, woken) = waker(&all);
-        waker.wake_overtaken(&binding("a", "x", "sc", 1));
+        let (trigger, woken) = trigger(&all);
+        trigger.wake_overtaken(&binding("a", "x", "sc", 1));
         assert_eq!(names(woken), ["m", "n"], "made in the same second, and first by name");
-        let (waker, woken) = super::super::waker::tests::waker(&all);
-        waker.wake_overtaken(&binding("z", "x", "sc", 1));
-        waker.wake_overtaken(&all[0]);
+        let (trigger, woken) = super::super::trigger::tests::trigger(&all);
+        trigger.wake_overtaken(&binding("z", "x", "sc", 1));
+        trigger.wake_overtaken(&all[0]);
         assert_eq!(names(woken), Vec::<String>::new(), "last, and known before");
     }
 
@@ -77,11 +79,11 @@ mod tests {
             waiting
         };
         let all = [waiting("c"), waiting("b"), binding("a", "x", "a", 1)];
-        let (waker, woken) = waker(&all);
-        waker.wake_first_in_line(&binding("gone", "x", "gone", 1));
+        let (trigger, woken) = trigger(&all);
+        trigger.wake_first_in_line(&binding("gone", "x", "gone", 1));
         assert_eq!(names(woken), ["b"]);
-        let (waker, woken) = super::super::waker::tests::waker(&all);
-        waker.wake_first_in_line(&binding("gone", "y", "gone", 1));
+        let (trigger, woken) = super::super::trigger::tests::trigger(&all);
+        trigger.wake_first_in_line(&binding("gone", "y", "gone", 1));
         assert_eq!(names(woken), Vec::<String>::new(), "another federation's place");
     }
 }

@@ -11,7 +11,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{PassError, Shell, request};
+use super::{Driver, PassError, request};
 use crate::{leadership::Leadership, log, object::Managed};
 
 /// How long a cleanup has to fail for reasons that pass by themselves before force counts.
@@ -29,7 +29,7 @@ pub(super) fn is_abandoned<K: ResourceExt>(object: &K, reason: Reason, in_doubt:
     failed && object.annotations().contains_key(FORCE_DELETE)
 }
 
-impl<L: Leadership> Shell<L> {
+impl<L: Leadership> Driver<L> {
     /// Puts our finalizer on, unless it is there.
     ///
     /// # Guarantees
@@ -109,14 +109,14 @@ mod tests {
     async fn others_finalizers_are_kept_and_a_patch_holds_only_for_the_object_that_was_seen() {
         let ours = IamRoleBinding::FINALIZER;
         let recorder = Recorder::answering(200, json!({"metadata": {"name": "app"}}));
-        let shell = recorder.shell();
-        shell.ensure_finalizer(&binding(&[ours])).await.unwrap();
+        let driver = recorder.driver();
+        driver.ensure_finalizer(&binding(&[ours])).await.unwrap();
         assert_eq!(recorder.take(), [], "it is there");
-        shell
+        driver
             .ensure_finalizer(&binding(&["a.example/x", "b.example/y"]))
             .await
             .unwrap();
-        shell
+        driver
             .remove_finalizer(&binding(&["a.example/x", ours, "b.example/y"]))
             .await
             .unwrap();
@@ -138,11 +138,11 @@ mod tests {
     async fn a_lost_race_is_no_success_and_an_object_that_is_gone_needs_no_finalizer_taken_off() {
         let binding = binding(&[IamRoleBinding::FINALIZER]);
         for (code, is_fine) in [(409, false), (404, true)] {
-            let shell = Recorder::answering(code, refused(code, "")).shell();
-            assert_eq!(shell.remove_finalizer(&binding).await.is_ok(), is_fine, "{code}");
+            let driver = Recorder::answering(code, refused(code, "")).driver();
+            assert_eq!(driver.remove_finalizer(&binding).await.is_ok(), is_fine, "{code}");
         }
-        let shell = Recorder::answering(409, refused(409, "")).shell();
-        assert!(shell.ensure_finalizer(&self::binding(&[])).await.is_err());
+        let driver = Recorder::answering(409, refused(409, "")).driver();
+        assert!(driver.ensure_finalizer(&self::binding(&[])).await.is_err());
     }
 
     #[test]

@@ -7,11 +7,11 @@ use irsa_core::{
     vocabulary::{Class, ConditionType, Reason},
 };
 
-use crate::{leadership::NotLeader, object::Managed, shell::Report};
+use crate::{leadership::NotLeader, object::Managed, reconciler::Report};
 
 /// A pass stops here: what is in the way, and which aspect it concerns.
 #[derive(Debug, Clone)]
-pub(crate) struct Halt {
+pub(crate) struct StepError {
     /// The aspect.
     pub(crate) aspect: ConditionType,
     /// The verdict on the whole object.
@@ -22,30 +22,30 @@ pub(crate) struct Halt {
     pub(crate) source: Option<Source>,
 }
 
-/// The error behind a halt.
+/// The error behind a step's.
 pub(crate) type Source = Arc<dyn Error + Send + Sync>;
 
 /// Two are the same when they say the same, whatever error it was seen by.
-impl PartialEq for Halt {
+impl PartialEq for StepError {
     fn eq(&self, other: &Self) -> bool {
-        let said = |halt: &Self| (halt.aspect, halt.reason);
+        let said = |failure: &Self| (failure.aspect, failure.reason);
         said(self) == said(other) && self.message == other.message
     }
 }
 
-impl fmt::Display for Halt {
+impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl Error for Halt {
+impl Error for StepError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
-impl Halt {
+impl StepError {
     pub(crate) fn new(aspect: ConditionType, reason: Reason, message: impl Into<String>) -> Self {
         Self {
             aspect,
@@ -78,7 +78,7 @@ impl Halt {
 
 /// What a pass has found so far.
 #[derive(Debug)]
-pub(crate) struct Progress<S> {
+pub(crate) struct Draft<S> {
     /// The status so far.
     pub(crate) status: S,
     /// Look again after this at the latest.
@@ -90,7 +90,7 @@ pub(crate) struct Progress<S> {
     looked_at: Option<Aspect>,
 }
 
-impl<S> Progress<S> {
+impl<S> Draft<S> {
     /// Nothing found yet: the status as it is.
     pub(crate) fn of<K: Managed<Status = S>>(object: &K) -> Self
     where
@@ -111,10 +111,10 @@ impl<S> Progress<S> {
     }
 
     /// What a look of its own found, which nothing else in the pass overrules.
-    pub(crate) fn looked(&mut self, found: Result<(ConditionType, String), &Halt>) {
+    pub(crate) fn looked(&mut self, found: Result<(ConditionType, String), &StepError>) {
         self.looked_at = Some(match found {
             Ok((aspect, message)) => Aspect::holds(aspect, message),
-            Err(halt) => halt.aspect(),
+            Err(failure) => failure.aspect(),
         });
     }
 
@@ -124,8 +124,8 @@ impl<S> Progress<S> {
     }
 
     /// One aspect is not as it must be, and the pass goes on all the same.
-    pub(crate) fn note(&mut self, halt: &Halt) {
-        self.aspects.push(halt.aspect());
+    pub(crate) fn note(&mut self, failure: &StepError) {
+        self.aspects.push(failure.aspect());
     }
 
     /// Whether an aspect is as it must be cannot be found out, and the pass goes on all the same.
@@ -134,22 +134,22 @@ impl<S> Progress<S> {
     }
 
     /// The report of a pass that ended like this.
-    pub(crate) fn report(self, ended: Result<String, Halt>) -> Report<S> {
+    pub(crate) fn report(self, ended: Result<String, StepError>) -> Report<S> {
         let mut source = None;
         let outcome = match ended {
             Ok(message) => Outcome {
                 aspects: self.aspects,
                 ..Outcome::new(Reason::Succeeded, message)
             },
-            Err(halt) => {
+            Err(failure) => {
                 // What stands in the way may show late that an aspect does not hold after all.
-                let others = self.aspects.into_iter().filter(|aspect| aspect.kind != halt.aspect);
-                let aspects: Vec<Aspect> = others.chain([halt.aspect()]).collect();
+                let others = self.aspects.into_iter().filter(|aspect| aspect.kind != failure.aspect);
+                let aspects: Vec<Aspect> = others.chain([failure.aspect()]).collect();
                 let looked_at = self.looked_at;
                 let is_overruled = |aspect: &Aspect| looked_at.as_ref().is_some_and(|found| found.kind == aspect.kind);
                 let kept = aspects.into_iter().filter(|aspect| !is_overruled(aspect));
                 let aspects = kept.chain(looked_at.clone()).collect();
-                source = halt.source;
+                source = failure.source;
                 Outcome {
                     aspects,
                     others: if self.unchanged {
@@ -157,7 +157,7 @@ impl<S> Progress<S> {
                     } else {
                         Others::NotChecked
                     },
-                    ..Outcome::new(halt.reason, halt.message)
+                    ..Outcome::new(failure.reason, failure.message)
                 }
             }
         };
@@ -177,22 +177,22 @@ mod tests {
 
     use super::*;
 
-    fn progress() -> Progress<IamRoleBindingStatus> {
-        let mut progress = Progress {
+    fn draft() -> Draft<IamRoleBindingStatus> {
+        let mut draft = Draft {
             status: IamRoleBindingStatus::default(),
             look_again: None,
             unchanged: false,
             aspects: Vec::new(),
             looked_at: None,
         };
-        progress.holds(ConditionType::FederationReady, "yes");
-        progress
+        draft.holds(ConditionType::FederationReady, "yes");
+        draft
     }
 
     #[test]
     fn a_halt_is_the_verdict_and_fails_its_aspect() {
-        let halt = Halt::new(ConditionType::Admitted, Reason::PolicyNotAllowed, "no");
-        let outcome = progress().report(Err(halt)).outcome;
+        let failure = StepError::new(ConditionType::Admitted, Reason::PolicyNotAllowed, "no");
+        let outcome = draft().report(Err(failure)).outcome;
         assert_eq!(
             (outcome.reason, outcome.message.as_str()),
             (Reason::PolicyNotAllowed, "no")
@@ -213,21 +213,21 @@ mod tests {
 
     #[test]
     fn a_halt_takes_back_what_was_said_of_its_aspect() {
-        let halt = Halt::new(ConditionType::FederationReady, Reason::FederationNotReady, "gone");
-        let outcome = progress().report(Err(halt)).outcome;
+        let failure = StepError::new(ConditionType::FederationReady, Reason::FederationNotReady, "gone");
+        let outcome = draft().report(Err(failure)).outcome;
         assert_eq!(outcome.aspects.len(), 1);
         assert_eq!(outcome.aspects[0].status, Status::False);
     }
 
     #[test]
     fn what_could_not_be_found_out_is_unknown() {
-        let halt = Halt::new(ConditionType::RoleSynced, Reason::Throttled, "later");
-        assert_eq!(progress().report(Err(halt)).outcome.aspects[1].status, Status::Unknown);
+        let failure = StepError::new(ConditionType::RoleSynced, Reason::Throttled, "later");
+        assert_eq!(draft().report(Err(failure)).outcome.aspects[1].status, Status::Unknown);
     }
 
     #[test]
     fn a_pass_without_a_halt_succeeded() {
-        let outcome = progress().report(Ok("done".to_owned())).outcome;
+        let outcome = draft().report(Ok("done".to_owned())).outcome;
         assert_eq!((outcome.reason, outcome.aspects.len()), (Reason::Succeeded, 1));
     }
 }

@@ -13,7 +13,7 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{PassError, Shell, request};
+use super::{Driver, PassError, request};
 use crate::{
     conditions::{from_kubernetes, to_kubernetes},
     leadership::Leadership,
@@ -21,7 +21,7 @@ use crate::{
     object::{Managed, ObjectKey, StatusFields},
 };
 
-impl<L: Leadership> Shell<L> {
+impl<L: Leadership> Driver<L> {
     /// Concludes an outcome and writes the status if it differs from the observed one.
     pub(super) async fn conclude<K: Managed>(
         &self,
@@ -39,13 +39,13 @@ impl<L: Leadership> Shell<L> {
                 previous: &previous,
                 aspects: K::ASPECTS,
                 generation: object.generation(),
-                last_good: self.fresh.last_good(&key),
+                last_good: self.last_success.last_good(&key),
                 interval: SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX),
                 now,
             },
         );
         if outcome.reason == Reason::Succeeded {
-            self.fresh.found_good(key, now);
+            self.last_success.found_good(key, now);
         }
         let objects = &self.metrics.objects;
         objects.concluded(object, outcome.reason, &conditions, &status, now);
@@ -85,7 +85,7 @@ impl<L: Leadership> Shell<L> {
         };
         let api = object.own_api(&self.client);
         match api.patch_status(&object.name_any(), &parameters, &patch).await {
-            Ok(answer) => self.written.remember::<K>(&answer),
+            Ok(answer) => self.last_status.remember::<K>(&answer),
             // Written: the API server answered with the object, which cannot be read now either.
             Err(kube::Error::SerdeError(_)) => {}
             Err(error) => return Err(failed(error)),
@@ -164,10 +164,10 @@ mod tests {
         })
     }
 
-    async fn conclude(shell: &Shell<OnlyReplica>) -> Result<(), PassError> {
+    async fn conclude(driver: &Driver<OnlyReplica>) -> Result<(), PassError> {
         let binding: IamRoleBinding = serde_json::from_value(object()).unwrap();
         let outcome = Outcome::new(Reason::Succeeded, "done");
-        shell
+        driver
             .conclude(&binding, &outcome, IamRoleBindingStatus::default(), INTERVAL)
             .await
     }
@@ -175,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_status_is_written_to_the_object_that_it_speaks_of_or_to_none() {
         let recorder = Recorder::answering(200, object());
-        conclude(&recorder.shell()).await.unwrap();
+        conclude(&recorder.driver()).await.unwrap();
         let requests = recorder.take();
         let path = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
         assert_eq!(requests[0].0, path);
@@ -195,7 +195,7 @@ mod tests {
         // What a kube-apiserver says of a `test` that does not hold.
         let answer = refused(422, "the server rejected our request due to an error in our request");
         let recorder = Recorder::answering(422, answer);
-        let failed = conclude(&recorder.shell()).await.unwrap_err();
+        let failed = conclude(&recorder.driver()).await.unwrap_err();
         let PassError::Kubernetes { source, .. } = failed else {
             panic!("{failed}");
         };
@@ -206,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn events_tell_of_ready_when_it_turns_and_of_nothing_that_is_not_known() {
         let recorder = Recorder::answering(200, object());
-        let shell = recorder.shell();
+        let driver = recorder.driver();
         let mut binding: IamRoleBinding = serde_json::from_value(object()).unwrap();
         // What each pass ends with, and the event after it.
         let passes: [(Reason, &str, &[&str]); 10] = [
@@ -224,7 +224,7 @@ mod tests {
         for (number, (reason, message, expected)) in passes.into_iter().enumerate() {
             let outcome = Outcome::new(reason, message);
             let status = binding.status.clone().unwrap_or_default();
-            shell.conclude(&binding, &outcome, status, INTERVAL).await.unwrap();
+            driver.conclude(&binding, &outcome, status, INTERVAL).await.unwrap();
             let requests = recorder.take();
             if let Some(status) = requests.first().and_then(|(_, patch)| patch.pointer("/1/value")) {
                 binding.status = serde_json::from_value(status.clone()).unwrap();

@@ -14,9 +14,9 @@ use tokio::time::Instant;
 
 use super::{
     Findings,
-    take::{Listing, key},
+    listing::{Listing, key},
 };
-use crate::binding::observe::Found;
+use crate::binding::observe::IamRole;
 
 /// For so long after our own write a listing may still show what was before. IAM shows a change within seconds, rarely
 /// only after a minute [IAMUG-2023 troubleshoot_general#eventual-consistency, terraform-provider-aws 6566].
@@ -30,7 +30,7 @@ const LARGE_FOR: Duration = Duration::from_hours(6);
 #[derive(Debug)]
 pub(super) enum Answer {
     /// The role as the listings show it.
-    Found(Box<Found>),
+    Found(Box<IamRole>),
     /// A new inventory would tell.
     Outdated,
     /// It must be read by itself.
@@ -38,7 +38,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct RoleCache {
     /// Held while an inventory is taken, so that one serves all who wait for it.
     pub(super) flight: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -74,7 +74,7 @@ struct Taken {
     orphans: HashMap<String, Vec<Orphan>>,
 }
 
-impl Room {
+impl RoleCache {
     /// The role as the last inventory shows it, if that did not begin before `not_before`.
     pub(super) fn look_up(&self, name: &str, interval: Duration, not_before: Option<Instant>, now: Instant) -> Answer {
         let state = self.lock();
@@ -105,7 +105,7 @@ impl Room {
         };
         deep.and_then(|deep| shallow.with(deep))
             .map_or(Answer::Unknown, |role| {
-                Answer::Found(Box::new(Found {
+                Answer::Found(Box::new(IamRole {
                     arn: shallow.arn.clone(),
                     id: shallow.id.clone(),
                     role,
@@ -206,7 +206,7 @@ impl Room {
         state.touched.insert(key, now);
     }
 
-    pub(super) fn was_read(&self, name: &str, found: &Found, now: Instant) {
+    pub(super) fn was_read(&self, name: &str, found: &IamRole, now: Instant) {
         let mut state = self.lock();
         let rolls = state
             .taken

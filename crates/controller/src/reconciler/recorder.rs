@@ -38,8 +38,8 @@ impl Recorder {
         }
     }
 
-    /// A shell that writes to it.
-    pub(super) fn shell(&self) -> Shell<OnlyReplica> {
+    /// A driver that writes to it.
+    pub(super) fn driver(&self) -> Driver<OnlyReplica> {
         let this = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let this = this.clone();
@@ -55,7 +55,7 @@ impl Recorder {
         });
         let client = Client::new(service, "irsa");
         let events = Events::new(client.clone(), "test", None);
-        Shell::new(
+        Driver::new(
             client,
             Arc::new(OnlyReplica),
             Metrics::default(),

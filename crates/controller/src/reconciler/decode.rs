@@ -14,7 +14,7 @@ use crate::object::Managed;
 
 /// An object of a kind, or why it could not be read.
 #[derive(Debug, Clone)]
-pub struct Guarded<K>(pub Result<K, Unreadable<K>>);
+pub struct Decoded<K>(pub Result<K, Unreadable<K>>);
 
 /// An object that is not what its kind's type says.
 #[derive(Debug, Clone)]
@@ -24,15 +24,15 @@ pub struct Unreadable<K> {
     /// Its metadata.
     pub metadata: ObjectMeta,
     /// What could be saved of it: enough to judge and to remove what it made.
-    pub remains: Option<Box<K>>,
+    pub partial: Option<Box<K>>,
 }
 
-impl<K> Guarded<K> {
+impl<K> Decoded<K> {
     /// The object, or what could be saved of it.
     pub fn object(&self) -> Option<&K> {
         match &self.0 {
             Ok(object) => Some(object),
-            Err(unreadable) => unreadable.remains.as_deref(),
+            Err(unreadable) => unreadable.partial.as_deref(),
         }
     }
 
@@ -40,7 +40,7 @@ impl<K> Guarded<K> {
     pub fn object_mut(&mut self) -> Option<&mut K> {
         match &mut self.0 {
             Ok(object) => Some(object),
-            Err(unreadable) => unreadable.remains.as_deref_mut(),
+            Err(unreadable) => unreadable.partial.as_deref_mut(),
         }
     }
 }
@@ -52,7 +52,7 @@ impl<K> Guarded<K> {
 /// # Guarantees
 /// Fails only for what is no JSON or has no readable metadata. The text is taken as it is, without following its depth, so
 /// that one object cannot spoil a list; kube's own guard reads everything first, and gives up with it.
-impl<'de, K: Managed> Deserialize<'de> for Guarded<K> {
+impl<'de, K: Managed> Deserialize<'de> for Decoded<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         struct MetadataOnly {
@@ -64,11 +64,11 @@ impl<'de, K: Managed> Deserialize<'de> for Guarded<K> {
             Ok(object) => Ok(object),
             Err(error) => {
                 let MetadataOnly { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-                let remains = K::salvage(&metadata, text.get()).map(Box::new);
+                let partial = K::partial(&metadata, text.get()).map(Box::new);
                 Err(Unreadable {
                     error: without_place(&error),
                     metadata,
-                    remains,
+                    partial,
                 })
             }
         }))
@@ -81,7 +81,7 @@ fn without_place(error: &serde_json::Error) -> String {
     text.split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-impl<K: Resource> Resource for Guarded<K> {
+impl<K: Resource> Resource for Decoded<K> {
     type DynamicType = K::DynamicType;
     type Scope = K::Scope;
 
@@ -155,7 +155,7 @@ mod tests {
             binding("deep", 5000),
             binding("flat", 1)
         );
-        let list: ObjectList<Guarded<IamRoleBinding>> = serde_json::from_str(&text).unwrap();
+        let list: ObjectList<Decoded<IamRoleBinding>> = serde_json::from_str(&text).unwrap();
         let names: Vec<(String, bool)> = list
             .items
             .iter()
@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(names, [("deep".to_owned(), false), ("flat".to_owned(), true)]);
 
         let event = format!(r#"{{"type":"MODIFIED","object":{}}}"#, binding("deep", 5000));
-        let event: WatchEvent<Guarded<IamRoleBinding>> = serde_json::from_str(&event).unwrap();
+        let event: WatchEvent<Decoded<IamRoleBinding>> = serde_json::from_str(&event).unwrap();
         let WatchEvent::Modified(object) = event else {
             panic!("{event:?}")
         };
@@ -173,10 +173,10 @@ mod tests {
 
     #[test]
     fn what_decides_over_the_role_is_saved_from_an_object_that_cannot_be_read() {
-        let guarded: Guarded<IamRoleBinding> = serde_json::from_str(&binding("deep", 5000)).unwrap();
-        let unreadable = guarded.0.as_ref().unwrap_err();
+        let decoded: Decoded<IamRoleBinding> = serde_json::from_str(&binding("deep", 5000)).unwrap();
+        let unreadable = decoded.0.as_ref().unwrap_err();
         assert!(unreadable.error.contains("recursion limit"), "{}", unreadable.error);
-        let saved = guarded.object().unwrap();
+        let saved = decoded.object().unwrap();
         assert_eq!((saved.name_any().as_str(), saved.has_finalizer()), ("deep", true));
         assert_eq!(saved.spec.federation_ref.name, "prod");
         assert_eq!(saved.spec.role.name.as_deref(), Some("given"));
@@ -190,9 +190,9 @@ mod tests {
         let text = r#"{"metadata":{"name":"odd","namespace":"ns"},
             "spec":{"serviceAccounts":"x","federationRef":7,"role":[],"existingRole":{"arn":5},"deletionPolicy":"Burn"},
             "status":{"roleName":{}}}"#;
-        let guarded: Guarded<IamRoleBinding> = serde_json::from_str(text).unwrap();
-        assert!(guarded.0.is_err());
-        let saved = guarded.object().unwrap();
+        let decoded: Decoded<IamRoleBinding> = serde_json::from_str(text).unwrap();
+        assert!(decoded.0.is_err());
+        let saved = decoded.object().unwrap();
         assert_eq!(saved.spec.federation_ref.name, "default");
         assert_eq!(saved.spec.role.name, None);
         assert_eq!(saved.spec.deletion_policy, irsa_api::DeletionPolicy::Delete);

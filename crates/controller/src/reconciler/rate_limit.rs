@@ -21,9 +21,9 @@ const REFILL: Duration = Duration::from_secs(3);
 /// # Guarantees
 /// A pass that is put off waits for [`REFILL`] at most, and nothing that happens meanwhile puts it off further.
 #[derive(Debug, Default)]
-pub(super) struct Pace(Mutex<HashMap<ObjectKey, (f64, Instant)>>);
+pub(super) struct RateLimit(Mutex<HashMap<ObjectKey, (f64, Instant)>>);
 
-impl Pace {
+impl RateLimit {
     /// Takes one pass.
     ///
     /// # Errors
@@ -65,9 +65,9 @@ mod tests {
 
     #[test]
     fn an_object_that_is_woken_all_the_time_has_a_pass_per_refill_and_others_are_not_touched() {
-        let pace = Pace::default();
+        let limit = RateLimit::default();
         let start = Instant::now();
-        let admitted = |name: &str, after: Duration| pace.admit(&key(name), start + after).is_ok();
+        let admitted = |name: &str, after: Duration| limit.admit(&key(name), start + after).is_ok();
         let at_once = (0..100).filter(|_| admitted("spammer", Duration::ZERO)).count();
         assert_eq!(at_once, 20);
         assert!(admitted("other", Duration::ZERO));
@@ -79,21 +79,22 @@ mod tests {
 
     #[test]
     fn a_pass_that_is_put_off_is_not_put_off_further() {
-        let pace = Pace::default();
+        let limit = RateLimit::default();
         let start = Instant::now();
         for _ in 0..20 {
-            assert!(pace.admit(&key("a"), start).is_ok());
+            assert!(limit.admit(&key("a"), start).is_ok());
         }
-        let wait = pace.admit(&key("a"), start + Duration::from_secs(1)).unwrap_err();
+        let wait = limit.admit(&key("a"), start + Duration::from_secs(1)).unwrap_err();
         assert!(wait <= Duration::from_secs(2), "{wait:?}");
         assert!(
-            pace.admit(
-                &key("a"),
-                start + Duration::from_secs(1) + wait + Duration::from_millis(1)
-            )
-            .is_ok()
+            limit
+                .admit(
+                    &key("a"),
+                    start + Duration::from_secs(1) + wait + Duration::from_millis(1)
+                )
+                .is_ok()
         );
-        pace.forget(&key("a"));
-        assert!(pace.admit(&key("a"), start).is_ok(), "a new object starts anew");
+        limit.forget(&key("a"));
+        assert!(limit.admit(&key("a"), start).is_ok(), "a new object starts anew");
     }
 }

@@ -15,11 +15,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::{Federations, audiences::Verdict, servers::ApiServers};
+use super::{Federations, audiences::AudienceCheck, servers::ApiServers};
 use crate::{
-    halt::{Halt, Progress},
     leadership::Leadership,
     object::{Managed, ObjectKey},
+    step_error::{Draft, StepError},
 };
 
 /// Longest that one listing may take.
@@ -30,11 +30,11 @@ const BETA: &str = "v1beta1";
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub(super) struct Around {
+pub(super) struct ClusterChecks {
     generation: i64,
     requested_at: Option<String>,
     at: Instant,
-    audiences: Verdict,
+    audiences: AudienceCheck,
     injection: Result<Found, Unseen>,
 }
 
@@ -55,40 +55,40 @@ enum Unseen {
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// Says what surrounds the federation. It is looked at when the spec changes, when somebody asks, and otherwise with the
     /// full pass that each interval has.
-    pub(super) async fn look_around(&self, federation: &OidcFederation, progress: &mut Progress<OidcFederationStatus>) {
+    pub(super) async fn check_cluster(&self, federation: &OidcFederation, draft: &mut Draft<OidcFederationStatus>) {
         let key = ObjectKey::of(federation);
         let interval = federation.spec.interval.get();
         let between = self.memory.full(&key).is_some_and(|full| full.at.elapsed() < interval);
-        let known = self.memory.around(&key).filter(|around| {
-            around.generation == federation.generation()
-                && around.requested_at.as_deref() == federation.requested_at()
-                && (between || around.at.elapsed() < interval)
+        let known = self.memory.cluster_checks(&key).filter(|cluster_checks| {
+            cluster_checks.generation == federation.generation()
+                && cluster_checks.requested_at.as_deref() == federation.requested_at()
+                && (between || cluster_checks.at.elapsed() < interval)
         });
-        let around = if let Some(around) = known {
-            around
+        let cluster_checks = if let Some(cluster_checks) = known {
+            cluster_checks
         } else {
-            let around = Arc::new(self.read_around(federation).await);
-            self.memory.saw_around(key, Arc::clone(&around));
-            around
+            let cluster_checks = Arc::new(self.read_cluster_checks(federation).await);
+            self.memory.remember_cluster_checks(key, Arc::clone(&cluster_checks));
+            cluster_checks
         };
-        around.audiences.note(progress);
-        note_injection(&around.injection, progress);
+        cluster_checks.audiences.note(draft);
+        note_injection(&cluster_checks.injection, draft);
     }
 
-    async fn read_around(&self, federation: &OidcFederation) -> Around {
+    async fn read_cluster_checks(&self, federation: &OidcFederation) -> ClusterChecks {
         let at = Instant::now();
-        let (answers, injection) = tokio::join!(self.servers.audiences(), admission(&self.shell.client));
-        Around {
+        let (answers, injection) = tokio::join!(self.servers.audiences(), admission(&self.driver.client));
+        ClusterChecks {
             generation: federation.generation(),
             requested_at: federation.requested_at().map(str::to_owned),
             at,
-            audiences: Verdict::of(&answers, &federation.spec.audiences),
+            audiences: AudienceCheck::of(&answers, &federation.spec.audiences),
             injection,
         }
     }
 }
 
-fn note_injection<S>(found: &Result<Found, Unseen>, progress: &mut Progress<S>) {
+fn note_injection<S>(found: &Result<Found, Unseen>, draft: &mut Draft<S>) {
     let aspect = ConditionType::InjectionActive;
     let found = match found {
         Ok(found) => found,
@@ -96,11 +96,11 @@ fn note_injection<S>(found: &Result<Found, Unseen>, progress: &mut Progress<S>) 
             let message = format!(
                 "The operator may not list {kind}, so it cannot tell whether pods are injected; apply config/rbac."
             );
-            return progress.cannot_tell(aspect, Reason::NotPermitted, message);
+            return draft.cannot_tell(aspect, Reason::NotPermitted, message);
         }
         Err(Unseen::Unreachable(kind)) => {
             let message = format!("The API server did not list {kind}, so it is not known whether pods are injected.");
-            return progress.cannot_tell(aspect, Reason::ApiServerUnavailable, message);
+            return draft.cannot_tell(aspect, Reason::ApiServerUnavailable, message);
         }
     };
     match injection::carrier(&found.admission) {
@@ -111,18 +111,18 @@ fn note_injection<S>(found: &Result<Found, Unseen>, progress: &mut Progress<S>) 
                     " Policies are served as v1beta1: they work only with the feature gate MutatingAdmissionPolicy on."
                 }
             };
-            progress.holds(
+            draft.holds(
                 aspect,
                 format!("Pods are injected by the MutatingAdmissionPolicyBinding {name}.{gate}"),
             );
         }
         Ok(Carrier::Webhook(name)) => {
-            progress.holds(
+            draft.holds(
                 aspect,
                 format!("Pods are injected by the MutatingWebhookConfiguration {name}."),
             );
         }
-        Err(nothing) => progress.note(&Halt::new(aspect, Reason::InjectionMissing, nothing.to_string())),
+        Err(nothing) => draft.note(&StepError::new(aspect, Reason::InjectionMissing, nothing.to_string())),
     }
 }
 

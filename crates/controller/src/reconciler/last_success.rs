@@ -11,12 +11,12 @@ use jiff::Timestamp;
 use crate::object::ObjectKey;
 
 #[derive(Debug)]
-pub(super) struct Freshness {
+pub(super) struct LastSuccess {
     started: Timestamp,
     last_good: Mutex<HashMap<ObjectKey, Timestamp>>,
 }
 
-impl Freshness {
+impl LastSuccess {
     /// Nothing checked yet: until the first good pass the start of the process counts.
     pub(super) fn since(started: Timestamp) -> Self {
         Self {

@@ -8,10 +8,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::shell::Lenient;
+use crate::reconciler::Lenient;
 
 #[derive(Deserialize)]
-struct Remains {
+struct Partial {
     #[serde(default)]
     spec: Lenient<Spec>,
     #[serde(default)]
@@ -36,9 +36,9 @@ struct Role {
 
 /// Reads what it can. That somebody else keeps the role is kept in mind even if its ARN cannot be read: nothing of theirs
 /// may be taken for ours.
-pub(crate) fn salvage(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBinding> {
-    let remains: Remains = serde_json::from_str(text).ok()?;
-    let spec = remains.spec.0.unwrap_or_default();
+pub(crate) fn partial(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBinding> {
+    let partial: Partial = serde_json::from_str(text).ok()?;
+    let spec = partial.spec.0.unwrap_or_default();
     let existing = spec.existing_role.map(|role| {
         let nowhere = || ExistingRole { arn: String::new() };
         serde_json::from_str(role.get()).unwrap_or_else(|_| nowhere())
@@ -61,6 +61,6 @@ pub(crate) fn salvage(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBindin
             deletion_policy: spec.deletion_policy.0.unwrap_or_default(),
             suspend: false,
         },
-        status: remains.status.0,
+        status: partial.status.0,
     })
 }

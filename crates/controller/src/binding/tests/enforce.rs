@@ -7,7 +7,7 @@ use irsa_core::{compare, trust};
 use tokio::time::sleep;
 
 use super::*;
-use crate::binding::{inventory::keep, watch::Waker};
+use crate::binding::{inventory::keep, watch::Trigger};
 
 /// An edit and the reason that it is refused for.
 type Break = (fn(&mut Value), Reason);
@@ -128,11 +128,11 @@ async fn a_suspended_role_that_was_changed_a_moment_ago_is_judged_again_once_iam
 async fn what_somebody_attaches_to_a_suspended_role_wakes_its_binding_within_an_interval_and_closes_it() {
     let (mut bench, mut binding) = bound(|_| ()).await;
     edit(&mut binding, |spec| spec["suspend"] = json!(true));
-    for event in [Event::Init, Event::InitApply(guarded(&binding)), Event::InitDone] {
-        bench.siblings.apply_watcher_event(&event);
+    for event in [Event::Init, Event::InitApply(decoded(&binding)), Event::InitDone] {
+        bench.bindings.apply_watcher_event(&event);
     }
     let (wake, mut woken) = unbounded();
-    let waker = Waker::over(bench.controller.siblings.clone(), wake);
+    let trigger = Trigger::over(bench.controller.bindings.clone(), wake);
     let watch = async {
         sleep(Duration::from_mins(3)).await;
         assert!(bench.controller.suspended(&binding).await.is_none());
@@ -153,7 +153,7 @@ async fn what_somebody_attaches_to_a_suspended_role_wakes_its_binding_within_an_
     };
     tokio::select! {
         () = watch => {}
-        () = keep(&bench.controller, &waker) => {}
+        () = keep(&bench.controller, &trigger) => {}
     }
 }
 

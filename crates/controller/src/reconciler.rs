@@ -1,4 +1,4 @@
-//! The shell around both controllers: guard, first status, finalizer, deadline, conclusion, one status write, events.
+//! The driver of both controllers, around what each kind does: decoding, first status, finalizer, deadline, conclusion, one status write, events.
 //!
 //! What a kind does in AWS is behind [`Reconciler`]; everything that must hold for every object of both kinds, and that
 //! GitOps tools rely on, is here once:
@@ -9,16 +9,16 @@
 //! - status is written at most once more, and only when it differs;
 //! - of metadata nothing but our finalizer is written, of spec nothing at all.
 
+mod decode;
 mod finalizer;
-mod fresh;
-mod guarded;
-mod pace;
+mod last_report;
+mod last_status;
+mod last_success;
 mod pass;
+mod rate_limit;
 #[cfg(test)]
 mod recorder;
 mod status;
-mod told;
-mod written;
 
 use std::{sync::Arc, time::Duration};
 
@@ -29,11 +29,11 @@ use kube::Client;
 #[cfg(test)]
 pub(crate) use self::pass::in_time;
 pub(crate) use self::pass::suspended;
-use self::{fresh::Freshness, pace::Pace, told::Told, written::Written};
 pub use self::{
-    guarded::{Guarded, Lenient, Unreadable},
+    decode::{Decoded, Lenient, Unreadable},
     pass::{clean_up, error_policy, reconcile},
 };
+use self::{last_report::LastReport, last_status::LastStatus, last_success::LastSuccess, rate_limit::RateLimit};
 use crate::{
     backoff::Backoff,
     clock::Clock,
@@ -44,12 +44,12 @@ use crate::{
     object::{Managed, ObjectKey},
 };
 
-/// What a pass found, for the shell to conclude.
+/// What a pass found, for the driver to conclude.
 #[derive(Debug)]
 pub struct Report<S> {
     /// The verdict and the aspects.
     pub outcome: Outcome,
-    /// The status with the kind's own fields filled in; conditions and generation are the shell's.
+    /// The status with the kind's own fields filled in; conditions and generation are the driver's.
     pub status: S,
     /// Look again no later than this, whatever the verdict's class asks for.
     pub look_again: Option<Duration>,
@@ -78,15 +78,15 @@ pub enum Cleanup<S> {
     Unfinished(Report<S>),
 }
 
-/// What one kind does. The shell calls it for one object at a time, never twice at once for the same object.
+/// What one kind does. The driver calls it for one object at a time, never twice at once for the same object.
 pub trait Reconciler: Send + Sync + 'static {
     /// The kind.
     type Kind: Managed;
     /// Who may write.
     type Leadership: Leadership;
 
-    /// The shell's own means.
-    fn shell(&self) -> &Shell<Self::Leadership>;
+    /// The driver's own means.
+    fn driver(&self) -> &Driver<Self::Leadership>;
 
     /// The object's interval between checks of an unchanged world.
     fn interval(&self, object: &Self::Kind) -> Duration;
@@ -128,7 +128,7 @@ pub trait Reconciler: Send + Sync + 'static {
 
     /// Whether this process has cleaned up after this object, so that nothing is left to do for one that somebody else's
     /// finalizer still holds.
-    fn has_let_go(&self, object: &Self::Kind) -> bool;
+    fn has_released(&self, object: &Self::Kind) -> bool;
 
     /// Whether it is not known yet if what a cleanup would leave behind is this cluster's, so that giving up must wait.
     fn is_in_doubt(&self, _object: &Self::Kind) -> impl Future<Output = bool> + Send {
@@ -140,8 +140,8 @@ pub trait Reconciler: Send + Sync + 'static {
     fn abandon(&self, object: &Self::Kind, why: &Outcome) -> impl Future<Output = ()> + Send;
 }
 
-/// What the shell needs.
-pub struct Shell<L> {
+/// What the driver needs.
+pub struct Driver<L> {
     /// The Kubernetes client.
     pub client: Client,
     /// Asked before every write.
@@ -154,14 +154,14 @@ pub struct Shell<L> {
     pub deadline: Duration,
     clock: Clock,
     backoff: Backoff<ObjectKey>,
-    pace: Pace,
-    fresh: Freshness,
-    told: Told,
-    written: Written,
+    rate_limit: RateLimit,
+    last_success: LastSuccess,
+    last_report: LastReport,
+    last_status: LastStatus,
 }
 
-impl<L: Leadership> Shell<L> {
-    /// A shell; `now` is the start of the process.
+impl<L: Leadership> Driver<L> {
+    /// A driver; `now` is the start of the process.
     pub fn new(client: Client, leadership: Arc<L>, metrics: Metrics, events: Events, now: Timestamp) -> Self {
         Self {
             client,
@@ -171,10 +171,10 @@ impl<L: Leadership> Shell<L> {
             deadline: Duration::from_mins(2),
             clock: Clock::default(),
             backoff: Backoff::default(),
-            pace: Pace::default(),
-            fresh: Freshness::since(now),
-            told: Told::default(),
-            written: Written::default(),
+            rate_limit: RateLimit::default(),
+            last_success: LastSuccess::since(now),
+            last_report: LastReport::default(),
+            last_status: LastStatus::default(),
         }
     }
 
@@ -182,7 +182,7 @@ impl<L: Leadership> Shell<L> {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self {
-            fresh: Freshness::since(clock.now()),
+            last_success: LastSuccess::since(clock.now()),
             clock,
             ..self
         }
@@ -197,10 +197,10 @@ impl<L: Leadership> Shell<L> {
     pub(crate) fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);
         self.backoff.forget(key);
-        self.pace.forget(key);
-        self.fresh.forget(key);
-        self.told.forget(key);
-        self.written.forget(key);
+        self.rate_limit.forget(key);
+        self.last_success.forget(key);
+        self.last_report.forget(key);
+        self.last_status.forget(key);
     }
 
     /// The right to make one write now.
@@ -209,7 +209,7 @@ impl<L: Leadership> Shell<L> {
     }
 }
 
-/// What the shell writes itself.
+/// What the driver writes itself.
 const fn request(action: &'static str, object: &'static str) -> Request<'static> {
     Request {
         action,
@@ -225,7 +225,7 @@ pub enum PassError {
     /// Another replica leads.
     #[error(transparent)]
     NotLeader(#[from] NotLeader),
-    /// The Kubernetes API refused a write of the shell's own, or could not be reached.
+    /// The Kubernetes API refused a write of the driver's own, or could not be reached.
     #[error("{}", kube_errors::refusal(source).in_words(.request))]
     Kubernetes {
         /// What was asked for.

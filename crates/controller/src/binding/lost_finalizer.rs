@@ -14,11 +14,11 @@ use kube::ResourceExt;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::{Bindings, siblings::role_name};
+use super::{Bindings, conflicts::role_name};
 use crate::{
     leadership::Leadership,
     object::ObjectKey,
-    shell::{Cleanup, clean_up},
+    reconciler::{Cleanup, clean_up},
 };
 
 /// An object that is replaced by force is there again within this.
@@ -27,9 +27,9 @@ const CAP: Duration = Duration::from_mins(5);
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Removes what a binding made that is gone and was not let go. Tries until it is done.
-    pub(super) async fn look_after_gone(&self, binding: &IamRoleBinding, at_a_time: &Semaphore) {
+    pub(super) async fn clean_up_after(&self, binding: &IamRoleBinding, at_a_time: &Semaphore) {
         // Who does not lead did not let it go either, and must not write.
-        if self.memory.was_let_go(&ObjectKey::of(binding)) || self.shell.permit().is_err() {
+        if self.memory.was_released(&ObjectKey::of(binding)) || self.driver.permit().is_err() {
             return;
         }
         // Until it is removed it goes on taking its place in the namespace.
@@ -54,8 +54,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             delay = delay.saturating_mul(2).min(CAP);
         }
         let key = ObjectKey::of(binding);
-        self.memory.was_let_go(&key);
-        self.births.forget(&key);
+        self.memory.was_released(&key);
+        self.propagation.forget(&key);
         self.note_removed(binding);
         if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
             return;
@@ -67,7 +67,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
              what it made was looked after as after every deletion."
         );
         let about = self.federation_of(binding);
-        self.shell.events.warning(&about, EventReason::Deleted, &note).await;
+        self.driver.events.warning(&about, EventReason::Deleted, &note).await;
     }
 
     /// Whether another object stands for the same role.
@@ -76,9 +76,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let known = self.federations.get(&gone.spec.federation_ref.name);
         let prefix = known.map(|known| known.usage.guardrails.role_name_prefix);
         let role = |binding: &IamRoleBinding| role_name(binding, prefix.as_deref()?);
-        let wanted = role(gone);
-        let all = self.siblings.state();
-        let mut others = all.iter().filter_map(|guarded| guarded.object());
-        others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == wanted)
+        let validated = role(gone);
+        let all = self.bindings.state();
+        let mut others = all.iter().filter_map(|decoded| decoded.object());
+        others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == validated)
     }
 }

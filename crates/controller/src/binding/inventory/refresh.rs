@@ -18,11 +18,11 @@ use tracing::{debug, warn};
 
 use super::{
     Scope,
-    room::Room,
-    take::{Listing, key},
+    cache::RoleCache,
+    listing::{Listing, key},
 };
 use crate::{
-    binding::{Bindings, home::roles_in_place, watch::Waker},
+    binding::{Bindings, home::roles_in_place, watch::Trigger},
     leadership::Leadership,
 };
 
@@ -34,9 +34,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OF_AN_INTERVAL: f64 = 0.9;
 
 /// Takes inventories for ever, and wakes the bindings whose roles are not as they were.
-pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, waker: &Waker) {
+pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, trigger: &Trigger) {
     // Before all bindings are listed, every role would look like one without a binding.
-    if let Err(error) = bindings.siblings.wait_until_ready().await {
+    if let Err(error) = bindings.bindings.wait_until_ready().await {
         warn!(%error, "the watch of bindings has ended");
     }
     loop {
@@ -44,11 +44,11 @@ pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindi
         bindings.inventories.keep_only(&bindings.federations.all_scopes());
         let scopes = bindings.federations.scopes();
         let due = scopes.iter().filter(|(scope, interval)| {
-            let room = bindings.inventories.room(scope);
-            room.is_due(interval.mul_f64(OF_AN_INTERVAL), Instant::now())
+            let cache = bindings.inventories.cache(scope);
+            cache.is_due(interval.mul_f64(OF_AN_INTERVAL), Instant::now())
         });
         join_all(due.map(|(scope, interval)| take_one(bindings, scope, *interval))).await;
-        wake_changed(bindings, waker, scopes.keys());
+        wake_changed(bindings, trigger, scopes.keys());
         bindings.count_orphans();
         sleep(TICK).await;
     }
@@ -63,11 +63,11 @@ async fn take_one<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, scope: &
         }
         Ok(Err(error)) => {
             debug!(%error, "no inventory without a connection");
-            bindings.inventories.room(scope).begin(Instant::now());
+            bindings.inventories.cache(scope).begin(Instant::now());
         }
         Err(_) => {
             debug!("no inventory without a connection, which takes too long");
-            bindings.inventories.room(scope).begin(Instant::now());
+            bindings.inventories.cache(scope).begin(Instant::now());
         }
     }
 }
@@ -75,16 +75,16 @@ async fn take_one<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, scope: &
 /// Wakes the bindings whose roles are not as they were, whoever took the inventory that shows it.
 fn wake_changed<'a, C: Connect, L: Leadership>(
     bindings: &Bindings<C, L>,
-    waker: &Waker,
+    trigger: &Trigger,
     scopes: impl Iterator<Item = &'a Scope>,
 ) {
     let changed: BTreeSet<String> = scopes
-        .flat_map(|scope| bindings.inventories.room(scope).take_changed())
+        .flat_map(|scope| bindings.inventories.cache(scope).take_changed())
         .collect();
     if changed.is_empty() {
         return;
     }
-    waker.wake_where(|binding| {
+    trigger.wake_where(|binding| {
         let known = bindings.federations.get(&binding.spec.federation_ref.name);
         let roles = roles_in_place(binding, known.as_ref());
         roles.iter().any(|role| changed.contains(&key(role.as_str())))
@@ -94,13 +94,13 @@ fn wake_changed<'a, C: Connect, L: Leadership>(
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Takes an inventory, unless one was attempted less than `at_most_each` ago; waits for one that is being taken.
     pub(super) async fn take_inventory(&self, aws: &C::Aws, scope: &Scope, at_most_each: Duration) {
-        let room = self.inventories.room(scope);
-        let _flight = room.flight.lock().await;
+        let cache = self.inventories.cache(scope);
+        let _flight = cache.flight.lock().await;
         let started = Instant::now();
-        if !room.is_due(at_most_each, started) {
+        if !cache.is_due(at_most_each, started) {
             return;
         }
-        if timeout(PATIENCE, self.list_roles(aws, scope, &room, started))
+        if timeout(PATIENCE, self.list_roles(aws, scope, &cache, started))
             .await
             .is_err()
         {
@@ -108,13 +108,13 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
     }
 
-    async fn list_roles(&self, aws: &C::Aws, scope: &Scope, room: &Room, started: Instant) {
-        let no_details = room.begin(started);
+    async fn list_roles(&self, aws: &C::Aws, scope: &Scope, cache: &RoleCache, started: Instant) {
+        let no_details = cache.begin(started);
         let population = self.population(scope);
         let taken = async {
             let ours = population.bindings.len();
             let listing = Listing::take(aws, &scope.path, &self.cluster, ours, no_details).await?;
-            let known = room.tags_of_strangers();
+            let known = cache.tags_of_strangers();
             let strangers = listing.strangers(aws, &population.claimed(), &known).await?;
             Ok::<_, irsa_aws::AwsError>((listing, strangers))
         };
@@ -123,14 +123,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 // Looked at again: a binding may have come or gone while the roles were listed.
                 let left = self.population(scope).orphans(&listing.tags(&strangers), &self.cluster);
                 debug!(roles = listing.shallow.len(), method = ?listing.method, "took an inventory of roles");
-                room.install(started, population.bindings.len(), listing, strangers, left);
+                cache.install(started, population.bindings.len(), listing, strangers, left);
             }
             Err(error) => warn!(%error, "the roles could not be listed; each is read by itself"),
         }
     }
 
     fn count_orphans(&self) {
-        self.shell.metrics.set_orphaned_roles(self.inventories.orphan_count());
+        self.driver.metrics.set_orphaned_roles(self.inventories.orphan_count());
     }
 
     /// The bindings whose roles are in a scope.
@@ -140,7 +140,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             federations: federations.keys().cloned().collect(),
             ..Population::default()
         };
-        for binding in self.siblings.state() {
+        for binding in self.bindings.state() {
             if let Some(binding) = binding.object() {
                 let federation = &binding.spec.federation_ref.name;
                 if let Some(known) = federations.get(federation) {

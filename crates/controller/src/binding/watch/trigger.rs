@@ -8,24 +8,24 @@ use kube::{
 };
 
 use crate::{
-    binding::siblings::contend,
+    binding::conflicts::competes_with,
     object::{Managed, reference_to},
-    shell::Guarded,
+    reconciler::Decoded,
 };
 
 /// A binding to wake.
-pub(super) type Reference = ObjectRef<Guarded<IamRoleBinding>>;
+pub(super) type Reference = ObjectRef<Decoded<IamRoleBinding>>;
 
 /// Wakes bindings.
 #[derive(Clone)]
-pub(in crate::binding) struct Waker {
-    pub(super) bindings: Store<Guarded<IamRoleBinding>>,
+pub(in crate::binding) struct Trigger {
+    pub(super) bindings: Store<Decoded<IamRoleBinding>>,
     pub(super) wake: UnboundedSender<Reference>,
 }
 
-impl Waker {
+impl Trigger {
     #[cfg(test)]
-    pub(in crate::binding) fn over(bindings: Store<Guarded<IamRoleBinding>>, wake: UnboundedSender<Reference>) -> Self {
+    pub(in crate::binding) fn over(bindings: Store<Decoded<IamRoleBinding>>, wake: UnboundedSender<Reference>) -> Self {
         Self { bindings, wake }
     }
 
@@ -45,13 +45,13 @@ impl Waker {
     }
 
     /// Wakes those that want what this binding had.
-    pub(super) fn wake_contenders(&self, binding: &Guarded<IamRoleBinding>) {
+    pub(super) fn wake_contenders(&self, binding: &Decoded<IamRoleBinding>) {
         let Some(binding) = binding.object() else { return };
-        self.wake_where(|other| other.uid() != binding.uid() && contend(binding, other));
+        self.wake_where(|other| other.uid() != binding.uid() && competes_with(binding, other));
     }
 
     /// Wakes those that want what this binding had before its spec changed.
-    pub(super) fn wake_contenders_of_earlier(&self, binding: &Guarded<IamRoleBinding>) {
+    pub(super) fn wake_contenders_of_earlier(&self, binding: &Decoded<IamRoleBinding>) {
         let Some(now) = binding.object() else { return };
         let earlier = self.bindings.get(&reference_to(now));
         if let Some(earlier) = earlier
@@ -63,10 +63,10 @@ impl Waker {
         }
     }
 
-    pub(in crate::binding) fn wake_where(&self, wanted: impl Fn(&IamRoleBinding) -> bool) {
+    pub(in crate::binding) fn wake_where(&self, validated: impl Fn(&IamRoleBinding) -> bool) {
         for binding in self.bindings.state() {
             if let Some(binding) = binding.object()
-                && wanted(binding)
+                && validated(binding)
             {
                 // Nobody listens any more only when the controller has stopped.
                 let _ = self.wake.unbounded_send(reference_to(binding));
@@ -88,24 +88,24 @@ pub(super) mod tests {
         federation: &str,
         account: &str,
         generation: i64,
-    ) -> Guarded<IamRoleBinding> {
+    ) -> Decoded<IamRoleBinding> {
         let binding = json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
             "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": generation},
             "spec": {"serviceAccounts": [{"name": account}], "federationRef": {"name": federation}},
         });
-        Guarded(Ok(serde_json::from_value(binding).unwrap()))
+        Decoded(Ok(serde_json::from_value(binding).unwrap()))
     }
 
-    pub(in crate::binding::watch) fn waker(
-        bindings: &[Guarded<IamRoleBinding>],
-    ) -> (Waker, UnboundedReceiver<Reference>) {
+    pub(in crate::binding::watch) fn trigger(
+        bindings: &[Decoded<IamRoleBinding>],
+    ) -> (Trigger, UnboundedReceiver<Reference>) {
         let (reader, mut writer) = reflector::store();
         for binding in bindings {
             writer.apply_watcher_event(&Event::Apply(binding.clone()));
         }
         let (wake, woken) = unbounded();
-        (Waker { bindings: reader, wake }, woken)
+        (Trigger { bindings: reader, wake }, woken)
     }
 
     /// Names of the bindings woken, in order.
@@ -119,20 +119,20 @@ pub(super) mod tests {
 
     #[test]
     fn a_federation_wakes_its_own_bindings_only() {
-        let (waker, woken) = waker(&[
+        let (trigger, woken) = trigger(&[
             binding("a", "x", "sa", 1),
             binding("b", "y", "sb", 1),
             binding("c", "x", "sc", 1),
         ]);
-        waker.wake_users("x");
+        trigger.wake_users("x");
         assert_eq!(names(woken), ["a", "c"]);
     }
 
     #[test]
     fn an_account_wakes_the_bindings_of_its_namespace_that_name_it() {
-        let (waker, woken) = waker(&[binding("a", "x", "sa", 1), binding("b", "x", "sb", 1)]);
-        waker.wake_bound("elsewhere", "sa");
-        waker.wake_bound("ns", "sb");
+        let (trigger, woken) = trigger(&[binding("a", "x", "sa", 1), binding("b", "x", "sb", 1)]);
+        trigger.wake_bound("elsewhere", "sa");
+        trigger.wake_bound("ns", "sb");
         assert_eq!(names(woken), ["b"]);
     }
 
@@ -143,17 +143,17 @@ pub(super) mod tests {
             binding("young", "x", "sa", 1),
             binding("other", "x", "sb", 1),
         ];
-        let (waker, woken) = waker(&all);
-        waker.wake_contenders(&all[0]);
+        let (trigger, woken) = trigger(&all);
+        trigger.wake_contenders(&all[0]);
         assert_eq!(names(woken), ["young"]);
 
-        let (waker, woken) = self::waker(&all);
-        waker.wake_contenders_of_earlier(&binding("old", "x", "sa", 1));
-        waker.wake_contenders_of_earlier(&binding("new", "x", "sa", 1));
+        let (trigger, woken) = self::trigger(&all);
+        trigger.wake_contenders_of_earlier(&binding("old", "x", "sa", 1));
+        trigger.wake_contenders_of_earlier(&binding("new", "x", "sa", 1));
         assert_eq!(names(woken), Vec::<String>::new(), "same spec, or never seen before");
 
-        let (waker, woken) = self::waker(&all);
-        waker.wake_contenders_of_earlier(&binding("old", "x", "elsewhere", 2));
+        let (trigger, woken) = self::trigger(&all);
+        trigger.wake_contenders_of_earlier(&binding("old", "x", "elsewhere", 2));
         assert_eq!(names(woken), ["young"]);
     }
 }

@@ -6,11 +6,11 @@ use irsa_core::{
     vocabulary::{ConditionType, Reason},
 };
 
-use crate::halt::Halt;
+use crate::step_error::StepError;
 
 /// A provider stays in the account that it was made in. In another one everything would be made anew, and the provider
 /// and the roles of the first would stay behind, trusted and looked after by nobody.
-pub(super) fn check_home(federation: &OidcFederation, account: &str) -> Result<(), Halt> {
+pub(super) fn check_account(federation: &OidcFederation, account: &str) -> Result<(), StepError> {
     let arn = federation
         .status
         .as_ref()
@@ -25,7 +25,7 @@ pub(super) fn check_home(federation: &OidcFederation, account: &str) -> Result<(
         "The provider {arn} is in account {home}, and the operator's credentials belong to {account}; correct spec.aws or \
          the credentials. To move, delete the bindings and this federation first and make them again after."
     );
-    Err(Halt::new(
+    Err(StepError::new(
         ConditionType::ProviderRegistered,
         Reason::WrongAccount,
         message,

@@ -5,21 +5,21 @@ use std::collections::HashSet;
 use irsa_api::IamRoleBinding;
 use kube::runtime::{reflector::Store, watcher::Event};
 
-use crate::{object::ObjectKey, shell::Guarded};
+use crate::{object::ObjectKey, reconciler::Decoded};
 
 /// Those of the list that is being received.
 #[derive(Debug, Default)]
-pub(super) struct Went {
+pub(super) struct Deletions {
     listed: HashSet<ObjectKey>,
 }
 
-impl Went {
+impl Deletions {
     /// The bindings that this event shows to have gone. `known` is what was known before it. What went while the watch was
     /// interrupted is told of by nothing but that a new list lacks it.
     pub(super) fn by(
         &mut self,
-        event: &Event<Guarded<IamRoleBinding>>,
-        known: &Store<Guarded<IamRoleBinding>>,
+        event: &Event<Decoded<IamRoleBinding>>,
+        known: &Store<Decoded<IamRoleBinding>>,
     ) -> Vec<IamRoleBinding> {
         match event {
             Event::Apply(_) => Vec::new(),
@@ -49,15 +49,15 @@ mod tests {
     use kube::ResourceExt;
 
     use super::*;
-    use crate::binding::watch::waker::tests::{binding, waker};
+    use crate::binding::watch::trigger::tests::{binding, trigger};
 
     #[test]
     fn a_binding_that_goes_is_told_of_also_when_only_a_new_list_lacks_it() {
         let all = ["a", "b", "c"].map(|name| binding(name, "x", "sa", 1));
-        let (waker, _woken) = waker(&all);
-        let mut went = Went::default();
-        let mut names = |event: Event<Guarded<IamRoleBinding>>| -> Vec<String> {
-            let went = went.by(&event, &waker.bindings);
+        let (trigger, _woken) = trigger(&all);
+        let mut went = Deletions::default();
+        let mut names = |event: Event<Decoded<IamRoleBinding>>| -> Vec<String> {
+            let went = went.by(&event, &trigger.bindings);
             went.iter().map(ResourceExt::name_any).collect()
         };
         let none = Vec::<String>::new();

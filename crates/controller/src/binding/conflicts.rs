@@ -8,8 +8,8 @@ use irsa_core::{
 };
 use kube::{ResourceExt, runtime::reflector::Store};
 
-use super::federation::Federations;
-use crate::{halt::Halt, object::Managed, shell::Guarded};
+use super::federation::FederationCache;
+use crate::{object::Managed, reconciler::Decoded, step_error::StepError};
 
 /// A binding's place in the queue.
 pub(crate) fn claim(binding: &IamRoleBinding) -> Claim {
@@ -38,24 +38,24 @@ fn place(binding: &IamRoleBinding) -> (Option<&str>, Option<&str>) {
 
 /// All bindings but this one.
 fn others<'a>(
-    all: &'a [std::sync::Arc<Guarded<IamRoleBinding>>],
+    all: &'a [std::sync::Arc<Decoded<IamRoleBinding>>],
     binding: &'a IamRoleBinding,
 ) -> impl Iterator<Item = &'a IamRoleBinding> {
     // Borrowed: a pass over one of thousands goes through all of them.
     all.iter()
-        .filter_map(|guarded| guarded.object())
+        .filter_map(|decoded| decoded.object())
         .filter(|other| place(other) != place(binding))
 }
 
 /// The bindings of the cluster, read from the watch's memory.
-pub(crate) struct Siblings<'a> {
-    all: Vec<std::sync::Arc<Guarded<IamRoleBinding>>>,
+pub(crate) struct Conflicts<'a> {
+    all: Vec<std::sync::Arc<Decoded<IamRoleBinding>>>,
     binding: &'a IamRoleBinding,
     claim: Claim,
 }
 
-impl<'a> Siblings<'a> {
-    pub(crate) fn of(binding: &'a IamRoleBinding, store: &Store<Guarded<IamRoleBinding>>) -> Self {
+impl<'a> Conflicts<'a> {
+    pub(crate) fn of(binding: &'a IamRoleBinding, store: &Store<Decoded<IamRoleBinding>>) -> Self {
         Self {
             all: store.state(),
             binding,
@@ -70,8 +70,8 @@ impl<'a> Siblings<'a> {
 
     /// Roles that older bindings of the namespace have from the same federation. A binding on its way out has one until its
     /// cleanup is done: who deletes and creates faster than AWS answers gets no more roles by it.
-    pub(crate) fn older_roles(&self, is_let_go: impl Fn(&IamRoleBinding) -> bool) -> u32 {
-        let has_role = |other: &IamRoleBinding| !other.is_deleted() || !is_let_go(other);
+    pub(crate) fn older_roles(&self, is_released: impl Fn(&IamRoleBinding) -> bool) -> u32 {
+        let has_role = |other: &IamRoleBinding| !other.is_deleted() || !is_released(other);
         let older = others(&self.all, self.binding)
             .filter(|other| has_role(other))
             .filter(|other| {
@@ -113,9 +113,9 @@ impl<'a> Siblings<'a> {
         &self,
         name: &RoleName,
         account: &str,
-        known: &Federations,
+        known: &FederationCache,
         labels: impl Fn(&str) -> Option<Labels>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepError> {
         let may_claim = |other: &IamRoleBinding, guardrails: &Guardrails, theirs: &RoleName| {
             let namespace = other.namespace().unwrap_or_default();
             let given = other.spec.role.name.is_some().then_some(theirs);
@@ -141,12 +141,16 @@ impl<'a> Siblings<'a> {
                  spec.role.name.",
                 first.namespace, first.name
             );
-            Err(Halt::new(ConditionType::RoleSynced, Reason::RoleNameTaken, message))
+            Err(StepError::new(
+                ConditionType::RoleSynced,
+                Reason::RoleNameTaken,
+                message,
+            ))
         })
     }
 
     /// Refuses when an older binding annotates one of the same ServiceAccounts.
-    pub(crate) fn check_service_accounts(&self) -> Result<(), Halt> {
+    pub(crate) fn check_service_accounts(&self) -> Result<(), StepError> {
         let annotates = |binding: &IamRoleBinding| binding.spec.service_account_mode != ServiceAccountMode::None;
         if !annotates(self.binding) {
             return Ok(());
@@ -166,7 +170,7 @@ impl<'a> Siblings<'a> {
                      remove it from one of the two.",
                     first.name, account.name
                 );
-                return Err(Halt::new(
+                return Err(StepError::new(
                     ConditionType::ServiceAccountsSynced,
                     Reason::ServiceAccountTaken,
                     message,
@@ -178,7 +182,7 @@ impl<'a> Siblings<'a> {
 }
 
 /// Whether one binding's going can give another what it waits for.
-pub(crate) fn contend(one: &IamRoleBinding, other: &IamRoleBinding) -> bool {
+pub(crate) fn competes_with(one: &IamRoleBinding, other: &IamRoleBinding) -> bool {
     let shares_account = || {
         one.spec
             .service_accounts
@@ -215,16 +219,16 @@ mod tests {
         .unwrap()
     }
 
-    fn stored(bindings: &[&IamRoleBinding]) -> Store<Guarded<IamRoleBinding>> {
+    fn stored(bindings: &[&IamRoleBinding]) -> Store<Decoded<IamRoleBinding>> {
         let (reader, mut writer) = store();
         for binding in bindings {
-            writer.apply_watcher_event(&Event::Apply(Guarded(Ok((*binding).clone()))));
+            writer.apply_watcher_event(&Event::Apply(Decoded(Ok((*binding).clone()))));
         }
         reader
     }
 
-    fn registry() -> Federations {
-        let federations = Federations::default();
+    fn registry() -> FederationCache {
+        let federations = FederationCache::default();
         let federation = json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation",
             "metadata": {"name": "default", "uid": "f"},
@@ -254,7 +258,7 @@ mod tests {
         let check = |squatter: &IamRoleBinding| {
             let store = stored(&[squatter, &young]);
             let name = role_name(&young, "p-").unwrap();
-            Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels)
+            Conflicts::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels)
         };
         assert_eq!(check(&squatter).unwrap_err().reason, Reason::RoleNameTaken);
         squatter.metadata.namespace = Some("evil".to_owned());
@@ -270,11 +274,11 @@ mod tests {
         let store = stored(&[&old, &young]);
         let check = |binding: &IamRoleBinding, account: &str| {
             let name = role_name(binding, "p-").unwrap();
-            Siblings::of(binding, &store).check_role_name(&name, account, &registry(), labels)
+            Conflicts::of(binding, &store).check_role_name(&name, account, &registry(), labels)
         };
-        let halt = check(&young, "123456789012").unwrap_err();
-        assert_eq!(halt.reason, Reason::RoleNameTaken);
-        assert!(halt.message.contains("ns/old"), "{}", halt.message);
+        let failure = check(&young, "123456789012").unwrap_err();
+        assert_eq!(failure.reason, Reason::RoleNameTaken);
+        assert!(failure.message.contains("ns/old"), "{}", failure.message);
         assert_eq!(check(&old, "123456789012"), Ok(()));
         assert_eq!(check(&young, "999999999999"), Ok(()), "another account");
     }
@@ -287,7 +291,7 @@ mod tests {
         );
         let store = stored(&[&old, &young]);
         let name = role_name(&young, "p-").unwrap();
-        let checked = Siblings::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels);
+        let checked = Conflicts::of(&young, &store).check_role_name(&name, "123456789012", &registry(), labels);
         assert_eq!(checked.unwrap_err().reason, Reason::RoleNameTaken);
     }
 
@@ -296,16 +300,16 @@ mod tests {
         let old = binding("old", 1, None, &["a", "b"]);
         let mut young = binding("young", 2, None, &["c", "b"]);
         let store = stored(&[&old, &young]);
-        let halt = Siblings::of(&young, &store).check_service_accounts().unwrap_err();
-        assert_eq!(halt.reason, Reason::ServiceAccountTaken);
+        let failure = Conflicts::of(&young, &store).check_service_accounts().unwrap_err();
+        assert_eq!(failure.reason, Reason::ServiceAccountTaken);
         assert!(
-            halt.message.contains("old") && halt.message.contains('b'),
+            failure.message.contains("old") && failure.message.contains('b'),
             "{}",
-            halt.message
+            failure.message
         );
-        assert_eq!(Siblings::of(&old, &store).check_service_accounts(), Ok(()));
+        assert_eq!(Conflicts::of(&old, &store).check_service_accounts(), Ok(()));
         young.spec.service_account_mode = ServiceAccountMode::None;
-        assert_eq!(Siblings::of(&young, &store).check_service_accounts(), Ok(()));
+        assert_eq!(Conflicts::of(&young, &store).check_service_accounts(), Ok(()));
     }
 
     #[test]
@@ -316,9 +320,9 @@ mod tests {
         );
         old.metadata.deletion_timestamp = old.metadata.creation_timestamp.clone();
         let store = stored(&[&old, &young]);
-        let siblings = Siblings::of(&young, &store);
-        assert_eq!(siblings.check_service_accounts(), Ok(()));
-        assert_eq!(siblings.older_roles(|_| true), 0);
+        let conflicts = Conflicts::of(&young, &store);
+        assert_eq!(conflicts.check_service_accounts(), Ok(()));
+        assert_eq!(conflicts.older_roles(|_| true), 0);
     }
 
     #[test]
@@ -329,9 +333,9 @@ mod tests {
         for finalizer in ["somebody.else/waits", "irsa-anywhere.dev/binding"] {
             old.metadata.finalizers = Some(vec![finalizer.to_owned()]);
             let store = stored(&[&old, &young]);
-            let siblings = Siblings::of(&young, &store);
-            assert_eq!(siblings.older_roles(|_| false), 1);
-            assert_eq!(siblings.older_roles(|other| other.name_any() == "old"), 0);
+            let conflicts = Conflicts::of(&young, &store);
+            assert_eq!(conflicts.older_roles(|_| false), 1);
+            assert_eq!(conflicts.older_roles(|other| other.name_any() == "old"), 0);
         }
     }
 
@@ -343,17 +347,17 @@ mod tests {
             binding("c", 0, None, &["c"]),
         );
         let store = stored(&[&one, &two, &three]);
-        assert_eq!(Siblings::of(&one, &store).older_roles(|_| false), 1);
-        assert_eq!(Siblings::of(&two, &store).older_roles(|_| false), 2);
-        assert_eq!(Siblings::of(&three, &store).older_roles(|_| false), 0);
+        assert_eq!(Conflicts::of(&one, &store).older_roles(|_| false), 1);
+        assert_eq!(Conflicts::of(&two, &store).older_roles(|_| false), 2);
+        assert_eq!(Conflicts::of(&three, &store).older_roles(|_| false), 0);
     }
 
     #[test]
     fn bindings_contend_for_accounts_and_names() {
         let a = binding("a", 1, None, &["x"]);
-        assert!(contend(&a, &binding("b", 2, None, &["x"])));
-        assert!(!contend(&a, &binding("b", 2, None, &["y"])));
-        assert!(contend(
+        assert!(competes_with(&a, &binding("b", 2, None, &["x"])));
+        assert!(!competes_with(&a, &binding("b", 2, None, &["y"])));
+        assert!(competes_with(
             &binding("a", 1, Some("R"), &["x"]),
             &binding("b", 2, Some("r"), &["y"])
         ));

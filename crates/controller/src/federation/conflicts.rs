@@ -5,19 +5,19 @@ use irsa_core::vocabulary::{ConditionType, Reason};
 use jiff::Timestamp;
 use kube::{ResourceExt, runtime::reflector::Store};
 
-use crate::{binding::connection, halt::Halt, object::Managed, shell::Guarded};
+use crate::{binding::connection, object::Managed, reconciler::Decoded, step_error::StepError};
 
 /// # Errors
 /// [`Reason::DuplicateIssuer`] when an older federation has the same issuer in this account.
 pub(super) fn check(
     federation: &OidcFederation,
     account: &str,
-    all: &Store<Guarded<OidcFederation>>,
-) -> Result<(), Halt> {
+    all: &Store<Decoded<OidcFederation>>,
+) -> Result<(), StepError> {
     let all = all.state();
     let older = all
         .iter()
-        .filter_map(|guarded| guarded.object())
+        .filter_map(|decoded| decoded.object())
         .filter(|other| other.name_any() != federation.name_any() && !other.is_deleted())
         .filter(|other| other.spec.issuer == federation.spec.issuer && age(other) < age(federation))
         .find(|other| shares_account(federation, account, other));
@@ -26,7 +26,7 @@ pub(super) fn check(
         "The OidcFederation {} is older and has the same spec.issuer in the same AWS account; delete one of them.",
         older.name_any()
     );
-    Err(Halt::new(
+    Err(StepError::new(
         ConditionType::ProviderRegistered,
         Reason::DuplicateIssuer,
         message,
