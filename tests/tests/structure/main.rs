@@ -1,10 +1,20 @@
-//! The shape of the workspace: which crate may know which. A line in the wrong place fails here.
+//! The shape of the workspace: which crate may know which, and that no module knows one that knows it. A line in the
+//! wrong place fails here.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "helpers of tests fail the test"
 )]
+
+mod arrows;
+mod circles;
+mod examples;
+mod inference;
+mod names;
+mod source;
+mod workspace;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
