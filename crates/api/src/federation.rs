@@ -7,7 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{BindingRules, Duration, OidcFederationStatus, PodDefaults, Publish, SigningKeys, schema};
+use crate::{Adoption, BindingRules, Duration, OidcFederationStatus, PodDefaults, Publish, SigningKeys, schema};
 
 /// `https://<bucket>.s3.<region>.<suffix>`, with the DNS suffix of the region's partition.
 const BUCKET_HOST: &str = "self.publish.s3.bucket + '.s3.' + self.publish.s3.region + '.' + \
@@ -179,16 +179,6 @@ pub enum ProviderManagement {
     Managed,
     /// Somebody else.
     Existing,
-}
-
-/// Whether something in AWS is taken over that somebody else made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
-pub enum Adoption {
-    /// No.
-    #[default]
-    Never,
-    /// If an AWS administrator offers it by its tag `irsa-anywhere.dev/adopt`.
-    IfTagged,
 }
 
 /// How the operator reaches AWS for one federation.

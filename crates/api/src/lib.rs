@@ -11,6 +11,7 @@
 // `KubeSchema` copies each struct, with its `pub`, into the function that makes its schema.
 #![allow(unreachable_pub)]
 
+mod adoption;
 mod binding;
 mod binding_status;
 mod crd;
@@ -24,6 +25,7 @@ mod reference;
 mod schema;
 mod signing_keys;
 
+pub use adoption::Adoption;
 pub use binding::{
     ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, InlinePolicy, RoleOptions, RolePolicies,
     ServiceAccountMode, ServiceAccountRef, ServiceAccountTemplate,
@@ -32,8 +34,7 @@ pub use binding_status::IamRoleBindingStatus;
 pub use crd::custom_resource_definitions;
 pub use duration::{Duration, ParseDurationError};
 pub use federation::{
-    Adoption, AssumeRole, AwsConnection, DeletionPolicy, OidcFederation, OidcFederationSpec, ProviderManagement,
-    ProviderOptions,
+    AssumeRole, AwsConnection, DeletionPolicy, OidcFederation, OidcFederationSpec, ProviderManagement, ProviderOptions,
 };
 pub use federation_status::{KeyState, KeyStatus, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 pub use guardrails::{AllowedNamespaces, BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};

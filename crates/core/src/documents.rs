@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::{
     issuer::IssuerUrl,
@@ -50,16 +49,6 @@ pub fn is_markup(bytes: &[u8]) -> bool {
 /// The keys as a JWKS.
 pub fn jwks(keys: &KeySet) -> Vec<u8> {
     rendered(&keys.to_jwks())
-}
-
-/// SHA-256 in hexadecimal.
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    let nibbles = Sha256::digest(bytes)
-        .into_iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf]);
-    nibbles
-        .filter_map(|nibble| char::from_digit(u32::from(nibble), 16))
-        .collect()
 }
 
 /// Object members in alphabetical order (`serde_json`'s map is sorted), no white space, one line break at the end.

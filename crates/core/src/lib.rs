@@ -10,6 +10,7 @@
 pub mod admission;
 pub mod compare;
 pub mod denial;
+pub mod digest;
 pub mod documents;
 pub mod history;
 pub mod injection;

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
 
-use crate::election::Election;
+use crate::election::ElectionArgs;
 
 /// Keeps OidcFederations and IamRoleBindings true in AWS.
 ///
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     pub(crate) concurrency: u16,
 
     #[command(flatten)]
-    pub(crate) election: Election,
+    pub(crate) election: ElectionArgs,
 
     /// Form of the log.
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]

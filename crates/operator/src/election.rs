@@ -13,14 +13,14 @@ use irsa_controller::leadership::{
 };
 use kube::Client;
 
-use crate::run::Problem;
+use crate::error::Problem;
 
 const SHORTEST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_mins(10);
 
 /// Which of several replicas works, and how soon another takes over.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Election {
+pub(crate) struct ElectionArgs {
     /// Work only while this replica holds the lease. Without it there must never be two replicas side by side.
     #[arg(
         long,
@@ -53,7 +53,7 @@ pub(crate) struct Election {
     pub(crate) lease_retry_period: Duration,
 }
 
-impl Election {
+impl ElectionArgs {
     /// The terms of the lease.
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl Replica {
     /// # Errors
     /// When the terms do not fit together.
     pub(crate) fn new(
-        election: &Election,
+        election: &ElectionArgs,
         client: Client,
         namespace: &str,
         pod: Option<String>,

@@ -2,6 +2,7 @@
 
 mod args;
 mod election;
+mod error;
 mod kubernetes;
 mod metrics;
 mod probes;
@@ -9,8 +10,6 @@ mod run;
 mod telemetry;
 
 use std::process::ExitCode;
-
-use tracing::error;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -27,20 +26,8 @@ async fn main() -> ExitCode {
     match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            error!(error = chain(problem.as_ref()), "the operator ends");
+            tracing::error!(error = error::chain(problem.as_ref()), "the operator ends");
             ExitCode::FAILURE
         }
     }
-}
-
-/// An error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

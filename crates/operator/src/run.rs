@@ -1,6 +1,6 @@
 //! Wiring: everything is made here, once, and runs until it is told to stop.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::Shared};
 use irsa_api::{IamRoleBinding, OidcFederation};
@@ -26,11 +26,10 @@ use tracing::{info, warn};
 use crate::{
     args::Args,
     election::{Replica, Right},
+    error::Problem,
     kubernetes, metrics, probes,
     probes::Readiness,
 };
-
-pub(crate) type Problem = Box<dyn Error + Send + Sync>;
 
 const CRDS: &str = "the CRDs";
 const CONTROLLERS: &str = "the controllers";

@@ -133,7 +133,7 @@ async fn a_role_that_is_offered_to_another_binding_is_not_taken() {
     let name = tenant.role_name("app");
     let uid = cluster(&tenant).await;
     let offer = |cluster: &str, object: &str| {
-        let digest: String = irsa_core::documents::sha256_hex(object.as_bytes())
+        let digest: String = irsa_core::digest::sha256_hex(object.as_bytes())
             .chars()
             .take(32)
             .collect();

@@ -5,7 +5,7 @@ mod federations;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use irsa_core::documents::sha256_hex;
+use irsa_core::digest::sha256_hex;
 use irsa_testkit::{apiserver::ApiServer, aws::RoleState};
 use serde_json::Value;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_core::{
-    plan::binding::{Account, AccountField, AccountFields},
+    plan::binding::{AccountField, AccountFields, ObservedAccount},
     vocabulary::{
         CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_SETTINGS, RESTORED,
         SERVICE_ACCOUNT_FIELD_MANAGER,
@@ -24,22 +24,22 @@ const ANNOTATIONS: [&str; 4] = [EKS_ROLE_ARN, EKS_AUDIENCE, CONFIRMED_FOR, RESTO
 const LABELS: [&str; 2] = [INJECT_LABEL, OWNER_LABEL];
 
 /// A ServiceAccount in `irsa-core`'s terms.
-fn whole_account_of(object: &ServiceAccount) -> Account {
-    Account {
+fn whole_account_of(object: &ServiceAccount) -> ObservedAccount {
+    ObservedAccount {
         automount: object.automount_service_account_token,
         ..account_of(object)
     }
 }
 
 /// A ServiceAccount's metadata in `irsa-core`'s terms.
-pub(crate) fn account_of<K: Resource>(object: &K) -> Account {
+pub(crate) fn account_of<K: Resource>(object: &K) -> ObservedAccount {
     let metadata = object.meta();
-    let mut account = Account {
+    let mut account = ObservedAccount {
         uid: metadata.uid.clone().unwrap_or_default(),
         resource_version: metadata.resource_version.clone().unwrap_or_default(),
         annotations: metadata.annotations.clone().unwrap_or_default(),
         labels: metadata.labels.clone().unwrap_or_default(),
-        ..Account::default()
+        ..ObservedAccount::default()
     };
     for entry in metadata.managed_fields.iter().flatten() {
         let manager = entry.manager.as_deref().unwrap_or_default();
@@ -85,7 +85,7 @@ fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
 }
 
 /// Reads one, `None` when there is none.
-pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<Account>> {
+pub(crate) async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<ObservedAccount>> {
     Ok(api.get_opt(name).await?.as_ref().map(whole_account_of))
 }
 
@@ -95,9 +95,9 @@ pub(crate) enum Target<'a> {
     /// There is none yet.
     New,
     /// This object, whatever has become of it since.
-    Existing(&'a Account),
+    Existing(&'a ObservedAccount),
     /// Exactly this state of this object, whose keys others own: by force.
-    Taken(&'a Account),
+    Taken(&'a ObservedAccount),
 }
 
 /// Applies our fields; returns the ServiceAccount as it is then.
@@ -110,7 +110,7 @@ pub(crate) async fn apply(
     name: &str,
     target: Target<'_>,
     fields: &AccountFields,
-) -> kube::Result<Account> {
+) -> kube::Result<ObservedAccount> {
     let (uid, version) = match target {
         Target::New => (None, None),
         Target::Existing(account) => (Some(&account.uid), None),
@@ -143,7 +143,7 @@ pub(crate) async fn apply(
 }
 
 /// Removes what injection needs from exactly this state of this object, whoever else owns them.
-pub(crate) async fn strip(api: &Api<ServiceAccount>, name: &str, account: &Account) -> kube::Result<()> {
+pub(crate) async fn strip(api: &Api<ServiceAccount>, name: &str, account: &ObservedAccount) -> kube::Result<()> {
     let annotations: Vec<&str> = ANNOTATIONS.into_iter().chain(POD_SETTINGS).collect();
     let nothing = |keys: &[&str], present: &BTreeMap<String, String>| -> Map<String, Value> {
         let present = keys.iter().filter(|key| present.contains_key(**key));
@@ -163,7 +163,7 @@ pub(crate) async fn strip(api: &Api<ServiceAccount>, name: &str, account: &Accou
 }
 
 /// Deletes exactly this state of this object: one that changed meanwhile is a conflict.
-pub(crate) async fn delete(api: &Api<ServiceAccount>, name: &str, account: &Account) -> kube::Result<()> {
+pub(crate) async fn delete(api: &Api<ServiceAccount>, name: &str, account: &ObservedAccount) -> kube::Result<()> {
     let preconditions = Preconditions {
         uid: Some(account.uid.clone()),
         resource_version: Some(account.resource_version.clone()),
@@ -182,7 +182,7 @@ pub(crate) async fn delete(api: &Api<ServiceAccount>, name: &str, account: &Acco
 mod tests {
     use super::*;
 
-    fn read_from(managed_fields: &Value) -> Account {
+    fn read_from(managed_fields: &Value) -> ObservedAccount {
         let object: ServiceAccount = serde_json::from_value(json!({
             "metadata": {
                 "name": "app", "uid": "u", "resourceVersion": "7",

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{Account, AccountField, AccountFields, AccountPlan, DesiredAccount},
+    plan::binding::{AccountField, AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
     vocabulary::{ConditionType, EKS_ROLE_ARN, EventReason, Reason},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -88,7 +88,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         api: &Api<ServiceAccount>,
         name: &str,
         desired: &DesiredAccount,
-        observed: Option<Account>,
+        observed: Option<ObservedAccount>,
     ) -> Result<(), StepError> {
         let plan = desired.plan(observed.as_ref());
         let Some(made) = self.change_account(api, name, &plan, observed.as_ref()).await? else {
@@ -127,8 +127,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         api: &Api<ServiceAccount>,
         name: &str,
         plan: &AccountPlan,
-        observed: Option<&Account>,
-    ) -> Result<Option<Account>, StepError> {
+        observed: Option<&ObservedAccount>,
+    ) -> Result<Option<ObservedAccount>, StepError> {
         let refuse = |reason, message| Err(StepError::new(ConditionType::ServiceAccountsSynced, reason, message));
         let (fields, target) = match (plan, observed) {
             (AccountPlan::Create(fields), _) => (fields, Target::New),
@@ -164,7 +164,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &str,
         target: Target<'_>,
         fields: &AccountFields,
-    ) -> Result<Account, StepError> {
+    ) -> Result<ObservedAccount, StepError> {
         let _permit = self.permit()?;
         let action = if matches!(target, Target::New) {
             "create"

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use irsa_core::plan::binding::{Account, AccountField, AccountFields, AccountPlan, DesiredAccount, Fingerprint};
+use irsa_core::plan::binding::{
+    AccountField, AccountFields, AccountPlan, DesiredAccount, Fingerprint, ObservedAccount,
+};
 use tokio::time::Instant;
 
 use super::contest::Contests;
@@ -110,14 +112,14 @@ impl BindingMemory {
     }
 
     /// These fields were applied, and the ServiceAccount was this afterwards: something between us and the store has changed them.
-    pub(crate) fn note_undone(&self, account: &Account, fields: AccountFields) {
+    pub(crate) fn note_undone(&self, account: &ObservedAccount, fields: AccountFields) {
         let state = (account.resource_version.clone(), fields);
         lock(&self.undone).insert(account.uid.clone(), state);
     }
 
     /// The first field that an apply of these would not change, because it did not the last time and the ServiceAccount is as
     /// it was after that.
-    pub(crate) fn was_undone(&self, account: &Account, fields: &AccountFields) -> Option<AccountField> {
+    pub(crate) fn was_undone(&self, account: &ObservedAccount, fields: &AccountFields) -> Option<AccountField> {
         let mut undone = lock(&self.undone);
         let (version, applied) = undone.get(&account.uid)?;
         if *version == account.resource_version && applied == fields {
@@ -139,7 +141,7 @@ impl BindingMemory {
 
     /// Whether a ServiceAccount in this state needs a pass of its binding. One that nothing was expected of does not:
     /// its binding has not come as far, or this process has not looked yet and will.
-    pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&Account>) -> bool {
+    pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&ObservedAccount>) -> bool {
         let accounts = lock(&self.accounts);
         let desired = accounts.get(&(namespace.to_owned(), name.to_owned()));
         desired.is_some_and(|desired| desired.plan(observed) != AccountPlan::Nothing)

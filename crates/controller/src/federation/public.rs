@@ -4,7 +4,8 @@ use futures::future::join;
 use irsa_api::{BucketAccess, PublishedDocument, PublishedDocuments, S3Publish};
 use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
 use irsa_core::{
-    documents::{self, sha256_hex},
+    digest::sha256_hex,
+    documents,
     history::KnownKey,
     issuer::IssuerUrl,
     plan::federation::{DesiredFederation, DocumentKind},

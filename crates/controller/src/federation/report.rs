@@ -3,7 +3,7 @@
 use irsa_api::{OidcFederation, OidcFederationStatus, PublishedDocument, PublishedDocuments};
 use irsa_aws::Caller;
 use irsa_core::{
-    documents::sha256_hex,
+    digest::sha256_hex,
     history::Advance,
     instance::Move,
     plan::{

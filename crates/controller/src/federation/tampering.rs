@@ -2,7 +2,7 @@
 
 use irsa_api::{OidcFederation, PublishedDocument};
 use irsa_core::{
-    documents::sha256_hex,
+    digest::sha256_hex,
     history::KnownKey,
     plan::federation::{DesiredFederation, DocumentKind, ObservedFederation},
     published::foreign_kids,

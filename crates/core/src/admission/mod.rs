@@ -9,21 +9,18 @@ mod pattern;
 mod refusal;
 mod selector;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use claims::Claim;
 pub use in_place::InPlace;
 pub use pattern::PolicyPattern;
 pub use refusal::Refusal;
-pub use selector::{LabelSelector, Operator, Requirement};
+pub use selector::{LabelSelector, Labels, Operator, Requirement};
 
 use crate::{
     naming::{IgnoredTags, PolicyArn, RoleName},
     vocabulary::TAG_PREFIX,
 };
-
-/// Labels of a namespace.
-pub type Labels = BTreeMap<String, String>;
 
 /// Which namespaces a federation serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]

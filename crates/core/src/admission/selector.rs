@@ -1,6 +1,9 @@
 //! Label selectors, with Kubernetes' meaning but for one: what selects nothing lets nobody in, where Kubernetes lets in all.
 
-use super::Labels;
+use std::collections::BTreeMap;
+
+/// Labels of a namespace.
+pub type Labels = BTreeMap<String, String>;
 
 /// A label selector: everything in it must hold, and an empty one holds for nothing, as everything absent is refused. The
 /// CRD refuses an empty one; one that was stored under an older CRD is still there.

@@ -3,10 +3,10 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use crate::json as unique;
+use crate::{digest::sha256_hex, json as unique};
 
 use super::{
-    KeyKind, KeySet, PublicKey, Thumbprint,
+    JwksError, KeyKind, KeySet, PublicKey, Thumbprint,
     spki::{self, Curve},
 };
 
@@ -17,45 +17,6 @@ const MAX_KID: usize = 1024;
 /// Below this RSA is broken; Kubernetes itself makes 2048 and more.
 const MIN_RSA_BITS: usize = 1024;
 const RSA_ALGORITHMS: [&str; 3] = ["RS256", "RS384", "RS512"];
-
-/// Why a set publishes nothing. No message ever repeats key material.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum JwksError {
-    /// Not JSON, or not `{"keys": […]}`.
-    #[error("the key set is not a JWKS: {0}")]
-    Unreadable(String),
-    /// No keys at all.
-    #[error("the key set has no keys")]
-    Empty,
-    /// A private or symmetric key, of which the public must see nothing.
-    #[error("key {position} of the key set carries the secret member {member:?}; nothing of it is published")]
-    Secret {
-        /// Counted from 0.
-        position: usize,
-        /// The member's name.
-        member: String,
-    },
-    /// A key without a `kid`, or with an impossible one.
-    #[error("key {position} of the key set has no kid of 1 to 1024 characters")]
-    Kid {
-        /// Counted from 0.
-        position: usize,
-    },
-    /// One `kid`, two keys: a verifier could take either.
-    #[error("the kid {kid:?} names two different keys")]
-    KidTaken {
-        /// The `kid`.
-        kid: String,
-    },
-    /// A key whose numbers are not what its kind needs.
-    #[error("the key {kid:?} is malformed: {problem}")]
-    Malformed {
-        /// Its `kid`.
-        kid: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-}
 
 /// Reads a set as an API server serves it.
 ///
@@ -200,7 +161,7 @@ fn unsupported(kid: &str, members: &Map<String, Value>) -> PublicKey {
 }
 
 fn digest(bytes: &[u8]) -> Thumbprint {
-    Thumbprint::from_hex(crate::documents::sha256_hex(bytes))
+    Thumbprint::from_hex(sha256_hex(bytes))
 }
 
 fn number(kid: &str, members: &Map<String, Value>, member: &str, problem: &'static str) -> Result<Vec<u8>, JwksError> {

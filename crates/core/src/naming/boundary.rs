@@ -5,7 +5,7 @@
 //! characters that a tag does not take.
 
 use super::tags::Tags;
-use crate::{documents::sha256_hex, vocabulary::TAG_BOUNDARY};
+use crate::{digest::sha256_hex, vocabulary::TAG_BOUNDARY};
 
 /// Between two digests.
 const AND: char = '/';

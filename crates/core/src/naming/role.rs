@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::documents::sha256_hex;
+use crate::digest::sha256_hex;
 
 /// The longest role name (IAM API model, `roleNameType`).
 const MAX_ROLE_NAME: usize = 64;

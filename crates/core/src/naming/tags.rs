@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    documents::sha256_hex,
+    digest::sha256_hex,
     vocabulary::{TAG_ADOPT, TAG_CLUSTER, TAG_FEDERATION, TAG_NAME, TAG_NAMESPACE, TAG_PREFIX, TAG_UID},
 };
 

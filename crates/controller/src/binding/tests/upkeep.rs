@@ -1,6 +1,6 @@
 //! Drift in AWS and in ServiceAccounts.
 
-use irsa_core::{naming::Tags, plan::binding::Account};
+use irsa_core::{naming::Tags, plan::binding::ObservedAccount};
 
 use super::{fake_aws::Stored, *};
 
@@ -163,7 +163,7 @@ async fn a_missing_account_is_waited_for_with_the_role_made() {
         bench
             .controller
             .memory
-            .account_needs_look("ns", "app", Some(&Account::default()))
+            .account_needs_look("ns", "app", Some(&ObservedAccount::default()))
     );
     bench.kubernetes.put_account("app");
     bench.succeed(&mut binding).await;

@@ -1,7 +1,7 @@
 //! A cluster of which there may be two.
 
 use irsa_core::{
-    documents::sha256_hex,
+    digest::sha256_hex,
     history::KeyRecord,
     instance::{Instance, Phase},
     vocabulary::{CLAIM, OBJECT_METADATA_INSTANCE},

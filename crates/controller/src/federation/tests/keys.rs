@@ -282,7 +282,7 @@ async fn documents_in_the_order_of_an_earlier_release_are_rewritten_once_and_nob
     let by_kid = format!("{}\n", json!({"keys": [key("a"), key("b")]}));
     bench.aws.overwrite(JWKS, by_kid.as_bytes());
     let published = federation.status.as_mut().unwrap().published.as_mut().unwrap();
-    published.jwks.sha256 = irsa_core::documents::sha256_hex(by_kid.as_bytes());
+    published.jwks.sha256 = irsa_core::digest::sha256_hex(by_kid.as_bytes());
     let bench = bench.restarted();
     bench.forget_traces();
     bench.succeed(&mut federation).await;

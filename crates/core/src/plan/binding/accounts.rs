@@ -9,15 +9,12 @@
 //! to be equal. A restore makes a new UID, so that what was copied from another cluster, another role included, counts
 //! for nothing until the binding of this cluster has looked at it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::{AccountField, AccountFields, AccountTemplate, PodSettings, template::is_reserved};
-use crate::{
-    naming::default_role_federation,
-    vocabulary::{
-        CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL, POD_SETTINGS,
-        RESTORED, RESTORED_VALUE,
-    },
+use super::{AccountField, AccountFields, AccountTemplate, ObservedAccount, PodSettings};
+use crate::vocabulary::{
+    CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL, POD_SETTINGS, RESTORED,
+    RESTORED_VALUE,
 };
 
 /// What a binding wants of one ServiceAccount.
@@ -37,27 +34,6 @@ pub struct DesiredAccount {
     pub template: AccountTemplate,
     /// Ids of this cluster's federations ([`crate::naming::federation_id`]): a role of theirs is no other cluster's.
     pub federations: BTreeSet<String>,
-}
-
-/// A ServiceAccount as the API server shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Account {
-    /// `metadata.uid`: goes into every apply, so that it never creates or hits another object of the name.
-    pub uid: String,
-    /// `metadata.resourceVersion`.
-    pub resource_version: String,
-    /// All annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// All labels.
-    pub labels: BTreeMap<String, String>,
-    /// `automountServiceAccountToken`; `None` where it is not set, and where only the metadata were read.
-    pub automount: Option<bool>,
-    /// Those that our field manager owns.
-    pub ours: BTreeSet<AccountField>,
-    /// Those that other field managers own, with the first one's name.
-    pub theirs: BTreeMap<AccountField, String>,
-    /// Whether another field manager owns any field at all.
-    pub shared: bool,
 }
 
 /// What to do about one ServiceAccount.
@@ -103,7 +79,7 @@ pub enum AccountRemoval {
 
 impl DesiredAccount {
     /// What to do about a ServiceAccount in this state. After an apply there may be more to do, or to tell.
-    pub fn plan(&self, observed: Option<&Account>) -> AccountPlan {
+    pub fn plan(&self, observed: Option<&ObservedAccount>) -> AccountPlan {
         let Some(account) = observed else {
             return if self.create {
                 AccountPlan::Create(self.fields(true))
@@ -138,7 +114,7 @@ impl DesiredAccount {
     }
 
     /// What an existing ServiceAccount must carry.
-    fn fields_for(&self, account: &Account) -> AccountFields {
+    fn fields_for(&self, account: &ObservedAccount) -> AccountFields {
         // The owner label must stay in each apply to one that we created, or the apply would remove it. What another binding's
         // template gave it stays as it is: a rule of the cluster may demand it, and nobody is there who could say otherwise.
         let made_here = account.is_created_by(&self.binding);
@@ -177,65 +153,7 @@ impl DesiredAccount {
     }
 }
 
-impl Account {
-    /// Who else set this field, if anybody did. An object that was created without any field is not tracked until its first
-    /// apply, which then takes what is there for this manager's (kube-apiserver, `skipnonapplied.go`).
-    fn other_manager(&self, field: &AccountField) -> Option<&str> {
-        let untracked = || (self.has(field) && !self.ours.contains(field)).then_some("before-first-apply");
-        self.theirs.get(field).map(String::as_str).or_else(untracked)
-    }
-
-    /// Whether a field is seen to be there.
-    pub(super) fn has(&self, field: &AccountField) -> bool {
-        match field {
-            AccountField::Annotation(key) => self.annotations.contains_key(key),
-            AccountField::Label(key) => self.labels.contains_key(key),
-            AccountField::Automount => self.automount.is_some(),
-        }
-    }
-
-    /// Whether `automountServiceAccountToken` is this. Where only the metadata were read, owning the field must do: who
-    /// changes the value takes the field over.
-    pub(super) fn automounts(&self, wanted: bool) -> bool {
-        let owned = || self.ours.contains(&AccountField::Automount);
-        self.automount.map_or_else(owned, |value| value == wanted)
-    }
-
-    /// Whether another value of this field is no opinion: an annotation that is there and says nothing, or one that only we
-    /// give a meaning.
-    fn is_nobodys(&self, field: &AccountField) -> bool {
-        let AccountField::Annotation(key) = field else {
-            return false;
-        };
-        key == CONFIRMED_FOR || key == RESTORED || self.annotations.get(key).is_some_and(String::is_empty)
-    }
-
-    fn owns_annotation(&self, key: &str) -> bool {
-        self.ours.contains(&AccountField::Annotation(key.to_owned()))
-    }
-
-    /// Whether what is on it was written by this operator for another object: another cluster's, or one of this cluster
-    /// before it was restored. Known by a confirmation of another UID; and where that is lacking, by our label together
-    /// with a role whose path and name both follow from an issuer that no federation of this cluster has. Such a role
-    /// trusts the other issuer only, so whoever set it here by hand has nothing to lose.
-    fn is_restored(&self, federations: &BTreeSet<String>) -> bool {
-        if self.owns_annotation(EKS_ROLE_ARN) {
-            return false;
-        }
-        if let Some(uid) = self.annotations.get(CONFIRMED_FOR).filter(|uid| !uid.is_empty()) {
-            return *uid != self.uid;
-        }
-        let labelled = self.labels.get(INJECT_LABEL).map(String::as_str) == Some(INJECT_LABEL_VALUE);
-        let role = self.annotations.get(EKS_ROLE_ARN).map(String::as_str);
-        let federation = role.and_then(default_role_federation);
-        labelled && federation.is_some_and(|id| !federations.contains(id))
-    }
-
-    fn is_created_by(&self, binding: &str) -> bool {
-        self.ours.contains(&AccountField::Label(OWNER_LABEL.to_owned()))
-            && self.labels.get(OWNER_LABEL).is_some_and(|owner| owner == binding)
-    }
-
+impl ObservedAccount {
     /// How to undo what `binding` did when the ServiceAccount got `role_arn`. One that it still names (`named`) stays, with the
     /// label that says who made it: its pods run on, and it goes with the binding later.
     ///
@@ -265,27 +183,6 @@ impl Account {
             left.labels.insert(OWNER_LABEL.to_owned(), binding.to_owned());
         }
         AccountRemoval::Clear(left)
-    }
-
-    /// What is ours and not there for injection.
-    fn left_by_template(&self) -> AccountFields {
-        let mut fields = AccountFields {
-            annotations: self.annotations.clone(),
-            labels: self.labels.clone(),
-            automount: self.automount,
-        };
-        fields.retain(|field| self.ours.contains(field) && !is_for_injection(field));
-        fields
-    }
-}
-
-/// Whether a field of ours is not a template's. No template has such keys.
-fn is_for_injection(field: &AccountField) -> bool {
-    match field {
-        AccountField::Annotation(key) | AccountField::Label(key) => {
-            key.split_once('/').is_some_and(|(prefix, _)| is_reserved(prefix))
-        }
-        AccountField::Automount => false,
     }
 }
 

@@ -1,11 +1,14 @@
 //! The steps from a role that is to the role that must be, in an order that never widens.
 
-use std::cmp::Ordering;
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
-use super::{BindingStep, DesiredRole, Effect, ObservedRole, steps::granted};
+use super::{BindingStep, DesiredRole, Effect, ObservedRole};
 use crate::{
     compare,
-    naming::{BoundaryMark, Tags},
+    naming::{BoundaryMark, PolicyArn, Tags},
     policy_document::only_denies,
     trust::{self, Divided, TrustPolicy},
     vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
@@ -59,6 +62,31 @@ pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: 
     steps.extend(boundary.unmark.map(|step| (step, unmark)));
     steps.extend(trust.widening);
     steps
+}
+
+/// What gives rights: policies that are missing, and inline policies with another text.
+pub(super) fn granted(
+    desired: &DesiredRole,
+    attached: &BTreeSet<PolicyArn>,
+    inline: &BTreeMap<String, String>,
+) -> Vec<BindingStep> {
+    let attach = desired
+        .managed
+        .difference(attached)
+        .map(|arn| BindingStep::Attach { arn: arn.clone() });
+    let differs = |name: &str, document: &str| {
+        !inline
+            .get(name)
+            .is_some_and(|present| compare::equivalent(document, present))
+    };
+    let put = desired
+        .placeable(inline)
+        .filter(|(name, document)| differs(name, document))
+        .map(|(name, document)| BindingStep::PutInline {
+            name: name.clone(),
+            document: document.clone(),
+        });
+    attach.chain(put).collect()
 }
 
 fn effect_of_grant(step: &BindingStep, observed: &ObservedRole) -> Effect {

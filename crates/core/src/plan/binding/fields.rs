@@ -5,8 +5,6 @@ use std::{
     fmt,
 };
 
-use super::Account;
-
 /// A field of a ServiceAccount that a binding may write.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccountField {
@@ -69,28 +67,5 @@ impl AccountFields {
         let labels = self.labels.keys().cloned().map(AccountField::Label);
         let automount = self.automount.map(|_| AccountField::Automount);
         annotations.chain(labels).chain(automount).collect()
-    }
-
-    /// Those of them that the ServiceAccount has otherwise or not at all.
-    pub fn differing(&self, account: &Account) -> Vec<AccountField> {
-        let wrong = |wanted: &BTreeMap<String, String>, present: &BTreeMap<String, String>| -> Vec<String> {
-            let wrong = wanted.iter().filter(|(key, value)| present.get(*key) != Some(value));
-            wrong.map(|(key, _)| key.clone()).collect()
-        };
-        let annotations = wrong(&self.annotations, &account.annotations).into_iter();
-        let labels = wrong(&self.labels, &account.labels).into_iter();
-        let automount = self.automount.filter(|wanted| !account.automounts(*wanted));
-        annotations
-            .map(AccountField::Annotation)
-            .chain(labels.map(AccountField::Label))
-            .chain(automount.map(|_| AccountField::Automount))
-            .collect()
-    }
-
-    /// Whether a field that is ours and there is wanted no more. The same that somebody else has set is his.
-    pub(super) fn leaves_out_one_of(&self, account: &Account) -> bool {
-        let wanted = self.names();
-        let mut ours = account.ours.iter();
-        ours.any(|field| !wanted.contains(field) && account.has(field))
     }
 }

@@ -14,6 +14,7 @@
 //! **Crashes.** Each step is one idempotent call, and every prefix of a plan leaves a role that the next plan starts
 //! from.
 
+mod account;
 mod accounts;
 mod alter;
 mod fields;
@@ -25,7 +26,8 @@ mod step;
 mod steps;
 mod template;
 
-pub use accounts::{Account, AccountPlan, AccountRemoval, DesiredAccount};
+pub use account::ObservedAccount;
+pub use accounts::{AccountPlan, AccountRemoval, DesiredAccount};
 pub use fields::{AccountField, AccountFields};
 pub use kept::Kept;
 pub use order::{Effect, Order, subjects_after};

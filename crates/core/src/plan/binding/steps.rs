@@ -7,12 +7,12 @@ use std::{
 
 use super::{
     BindingStep, DesiredRole, Effect, Fingerprint, Kept, ObservedRole, Order,
-    alter::{alteration, is_mark},
+    alter::{alteration, granted, is_mark},
     kept::kept,
 };
 use crate::{
     compare,
-    naming::{BoundaryMark, Owner, Ownership, PolicyArn, RoleName},
+    naming::{BoundaryMark, Owner, Ownership, RoleName},
     trust::{self, Divided},
     vocabulary::Reason,
 };
@@ -196,29 +196,4 @@ fn creation(desired: &DesiredRole) -> Vec<(BindingStep, Effect)> {
     std::iter::once((create, Effect::Founds))
         .chain(granted.into_iter().map(|step| (step, Effect::Gives)))
         .collect()
-}
-
-/// What gives rights: policies that are missing, and inline policies with another text.
-pub(super) fn granted(
-    desired: &DesiredRole,
-    attached: &BTreeSet<PolicyArn>,
-    inline: &BTreeMap<String, String>,
-) -> Vec<BindingStep> {
-    let attach = desired
-        .managed
-        .difference(attached)
-        .map(|arn| BindingStep::Attach { arn: arn.clone() });
-    let differs = |name: &str, document: &str| {
-        !inline
-            .get(name)
-            .is_some_and(|present| compare::equivalent(document, present))
-    };
-    let put = desired
-        .placeable(inline)
-        .filter(|(name, document)| differs(name, document))
-        .map(|(name, document)| BindingStep::PutInline {
-            name: name.clone(),
-            document: document.clone(),
-        });
-    attach.chain(put).collect()
 }

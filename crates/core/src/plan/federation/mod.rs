@@ -21,6 +21,7 @@ mod order;
 mod policy;
 mod provider;
 mod state;
+mod step;
 mod steps;
 
 pub use denials::{DenyingStatement, denying_statements};
@@ -31,7 +32,8 @@ pub use state::{
     DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
     ObservedBucket, ObservedDocument, ObservedFederation, ObservedProvider, Removable,
 };
-pub use steps::{FederationPlan, FederationRefusal, FederationStep};
+pub use step::FederationStep;
+pub use steps::{FederationPlan, FederationRefusal};
 
 #[cfg(test)]
 mod properties;

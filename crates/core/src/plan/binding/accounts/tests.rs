@@ -1,6 +1,8 @@
 mod removal;
 mod template;
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::vocabulary::{INJECT_LABEL_MANUAL, POD_REGION, POD_STS_REGIONAL_ENDPOINTS};
 
@@ -33,32 +35,32 @@ fn field(key: &str) -> AccountField {
 }
 
 /// A ServiceAccount after `fields` were applied by us.
-fn after(fields: AccountFields) -> Account {
-    Account {
+fn after(fields: AccountFields) -> ObservedAccount {
+    ObservedAccount {
         uid: "u".to_owned(),
         ours: fields.names(),
         annotations: fields.annotations,
         labels: fields.labels,
         automount: fields.automount,
-        ..Account::default()
+        ..ObservedAccount::default()
     }
 }
 
-fn bare() -> Account {
-    Account {
+fn bare() -> ObservedAccount {
+    ObservedAccount {
         uid: "u".to_owned(),
-        ..Account::default()
+        ..ObservedAccount::default()
     }
 }
 
-fn applied() -> Account {
+fn applied() -> ObservedAccount {
     let AccountPlan::Apply(keys) = desired(false).plan(Some(&bare())) else {
         panic!("not applied")
     };
     after(keys)
 }
 
-fn created() -> Account {
+fn created() -> ObservedAccount {
     let AccountPlan::Create(keys) = desired(true).plan(None) else {
         panic!("not created")
     };
@@ -70,9 +72,9 @@ fn created() -> Account {
 }
 
 /// As a restore tool writes what was read elsewhere: all of it is its own.
-fn restored(annotations: &[(&str, &str)]) -> Account {
+fn restored(annotations: &[(&str, &str)]) -> ObservedAccount {
     let entry = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-    let mut account = Account {
+    let mut account = ObservedAccount {
         annotations: annotations.iter().map(entry).collect(),
         labels: BTreeMap::from([(INJECT_LABEL.to_owned(), INJECT_LABEL_VALUE.to_owned())]),
         shared: true,
@@ -89,7 +91,7 @@ fn clear() -> AccountRemoval {
 
 const THEIRS: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
 
-fn taken(account: &Account) -> (AccountFields, Option<String>) {
+fn taken(account: &ObservedAccount) -> (AccountFields, Option<String>) {
     match desired(false).plan(Some(account)) {
         AccountPlan::TakeOver { fields, replaces } => (fields, replaces),
         other => panic!("not taken over: {other:?}"),
@@ -113,7 +115,7 @@ fn what_was_restored_with_another_clusters_role_is_taken_over_and_confirmed_once
         assert_eq!(keys.annotations[CONFIRMED_FOR], "u");
         let taken = after(keys);
         assert_eq!(desired(false).plan(Some(&taken)), AccountPlan::Nothing);
-        let shared = Account {
+        let shared = ObservedAccount {
             theirs: BTreeMap::from([(field(EKS_AUDIENCE), "velero-server".to_owned())]),
             shared: true,
             ..taken
@@ -337,7 +339,7 @@ fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount
 }
 
 /// What `desired` makes, and confirms.
-fn made(desired: &DesiredAccount) -> Account {
+fn made(desired: &DesiredAccount) -> ObservedAccount {
     let AccountPlan::Create(fields) = desired.plan(None) else {
         panic!("not created")
     };

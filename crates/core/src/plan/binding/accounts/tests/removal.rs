@@ -18,7 +18,7 @@ fn only_what_this_binding_did_is_undone() {
 fn an_account_is_deleted_only_when_we_made_it_and_nobody_else_uses_it() {
     assert_eq!(created().removal("app", ARN, false), AccountRemoval::Delete);
     assert_eq!(
-        Account {
+        ObservedAccount {
             shared: true,
             ..created()
         }
@@ -35,7 +35,7 @@ fn an_account_is_deleted_only_when_we_made_it_and_nobody_else_uses_it() {
 fn what_others_use_too_keeps_its_template_when_the_binding_goes() {
     let account = made(&templated(&[("team", "payments")], Some(false)));
     assert_eq!(account.removal("app", ARN, false), AccountRemoval::Delete);
-    let shared = Account {
+    let shared = ObservedAccount {
         shared: true,
         ..account
     };
@@ -68,7 +68,7 @@ fn one_that_is_still_named_is_never_deleted_and_goes_with_the_binding_later() {
     assert_eq!(left.removal("app", ARN, false), AccountRemoval::Delete);
     assert_eq!(left.removal("other", ARN, false), AccountRemoval::Nothing);
 
-    let shared = Account {
+    let shared = ObservedAccount {
         shared: true,
         ..left.clone()
     };

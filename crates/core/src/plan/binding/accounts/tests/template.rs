@@ -29,7 +29,7 @@ fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
     );
     let taken = after(fields);
     assert_eq!(of_another_binding.plan(Some(&taken)), AccountPlan::Nothing);
-    let disowned = Account {
+    let disowned = ObservedAccount {
         labels: taken.labels.clone(),
         ours: taken.ours.clone(),
         ..account
@@ -98,7 +98,7 @@ fn where_only_the_metadata_are_known_owning_the_field_is_enough() {
     let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&made(&desired))) else {
         panic!("the other one made it")
     };
-    let seen = Account {
+    let seen = ObservedAccount {
         automount: None,
         ..after(fields)
     };
