@@ -24,23 +24,12 @@ use http::{Method, Request, Response, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub use self::watch::AnswerBody;
 use self::{
     path::{Address, Target},
     refusal::Refusal,
     store::Store,
 };
-
-/// A request that would change something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Write {
-    /// `POST`, `PUT`, `PATCH`, `DELETE`.
-    pub method: Method,
-    /// Without its query.
-    pub path: String,
-    /// Whether it was accepted.
-    pub accepted: bool,
-}
+pub use self::{store::Write, watch::AnswerBody};
 
 /// The API server. Clones are the same one.
 #[derive(Debug, Clone)]

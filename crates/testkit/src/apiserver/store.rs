@@ -3,16 +3,28 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
-    Write, apply,
+    apply,
     path::{Address, Key},
     refusal::{Refusal, same_version},
     watch::AnswerBody,
 };
+
+/// A request that would change something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Write {
+    /// `POST`, `PUT`, `PATCH`, `DELETE`.
+    pub method: Method,
+    /// Without its query.
+    pub path: String,
+    /// Whether it was accepted.
+    pub accepted: bool,
+}
 
 /// One change, as watches tell it.
 struct Event {

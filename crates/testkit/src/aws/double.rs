@@ -15,22 +15,24 @@ use tempfile::TempDir;
 use tokio::{net::TcpListener, runtime::Handle, sync::oneshot};
 
 use super::{
+    account::Account,
+    credentials::Credentials,
     front::{
         Front,
         controls::{Controls, FaultRule, Throttle},
-        in_process::Observer,
         interlude::Interludes,
         listen,
         log::{Entry, Mark, RequestLog},
+        observer::Observer,
         proxy,
         routes::Routes,
         tls::{Authority, TlsError, client_config, server_config},
     },
-    s3::{BucketOptions, Object, S3},
+    s3::{Object, S3},
     site::Site,
     sts::fetch::Dialer,
     wire::Service,
-    world::{Credentials, World},
+    world::World,
 };
 
 /// Why a double could not be started.
@@ -338,25 +340,5 @@ impl Drop for AwsDouble {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// One account of a double. Seeding goes past authentication and policies, not past the services' own rules.
-#[derive(Debug, Clone)]
-pub struct Account<'a> {
-    pub(crate) world: &'a World,
-    pub(crate) id: String,
-}
-
-impl Account<'_> {
-    /// Twelve digits.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// Makes a bucket of this account, or replaces the one of that name.
-    pub fn create_bucket(&self, name: &str, options: BucketOptions) {
-        let now = self.world.clock.now();
-        self.world.lock().s3.create_bucket(&self.id, name, now, options);
     }
 }

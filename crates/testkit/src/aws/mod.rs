@@ -16,7 +16,9 @@
 //! # }
 //! ```
 
+pub(crate) mod account;
 pub mod clock;
+pub(crate) mod credentials;
 pub mod double;
 pub mod front;
 pub mod iam;
@@ -28,14 +30,16 @@ pub mod wire;
 pub mod world;
 
 pub use self::{
-    double::{Account, AwsDouble, Builder, StartError},
+    account::Account,
+    credentials::Credentials,
+    double::{AwsDouble, Builder, StartError},
     front::{
         controls::{Fault, FaultRule, Throttle},
-        in_process::{Effect, InProcess},
+        in_process::InProcess,
         log::{Access, Entry, Mark},
+        observer::Effect,
     },
     iam::{ProviderState, RoleState},
     site::Site,
     wire::{AwsError, Service},
-    world::Credentials,
 };

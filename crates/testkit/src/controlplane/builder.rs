@@ -1,3 +1,5 @@
+//! What kind of control plane to start.
+
 use super::{
     ControlPlane, ControlPlaneError, PublicKey, SigningKey,
     assets::Assets,
@@ -38,6 +40,13 @@ impl Default for ControlPlaneBuilder {
             extra_flags: Vec::new(),
             environment: Vec::new(),
         }
+    }
+}
+
+impl ControlPlane {
+    /// Says what kind of control plane; [`ControlPlaneBuilder::start`] starts it.
+    pub fn builder() -> ControlPlaneBuilder {
+        ControlPlaneBuilder::default()
     }
 }
 

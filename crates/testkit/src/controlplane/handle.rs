@@ -1,11 +1,13 @@
-//! The running control plane.
+//! The running control plane: its processes, and what it needs in order to be usable.
 
 use std::path::{Path, PathBuf};
 
+use http::Method;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{
-    ApiClient, ApiProxy, ApiServer, ControlPlaneBuilder, ControlPlaneError, PublicKey, SigningKey,
+    ApiClient, ApiProxy, ApiServer, ControlPlaneError, PublicKey, SigningKey,
     assets::Assets,
     files::{self, Pki},
     ports::free_port,
@@ -43,11 +45,6 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Says what kind of control plane; [`ControlPlaneBuilder::start`] starts it.
-    pub fn builder() -> ControlPlaneBuilder {
-        ControlPlaneBuilder::default()
-    }
-
     pub(super) async fn launch(parts: Parts) -> Result<Self, ControlPlaneError> {
         let Parts {
             assets,
@@ -254,6 +251,37 @@ impl ControlPlane {
         for server in &mut self.servers {
             server.stop().await;
         }
+    }
+
+    /// Creates a ServiceAccount unless it exists.
+    pub async fn ensure_service_account(&self, namespace: &str, name: &str) -> Result<(), ControlPlaneError> {
+        const EXISTS: u16 = 409;
+        let body = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+        match self.client()?.expect(Method::POST, &path, Some(&body)).await {
+            Ok(_) | Err(ControlPlaneError::Refused { status: EXISTS, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the ServiceAccount controller would do: pods without a ServiceAccount of their own need it.
+    pub(super) async fn ensure_default_service_accounts(&self) -> Result<(), ControlPlaneError> {
+        if !self.default_service_accounts {
+            return Ok(());
+        }
+        let list = self.client()?.expect(Method::GET, "/api/v1/namespaces", None).await?;
+        let items = list
+            .get("items")
+            .and_then(Value::as_array)
+            .map_or(&[][..], Vec::as_slice);
+        for namespace in items {
+            let terminating = namespace.pointer("/metadata/deletionTimestamp").is_some();
+            let name = namespace.pointer("/metadata/name").and_then(Value::as_str);
+            if let (Some(name), false) = (name, terminating) {
+                self.ensure_service_account(name, "default").await?;
+            }
+        }
+        Ok(())
     }
 
     fn first(&self) -> Result<&ApiServer, ControlPlaneError> {

@@ -91,17 +91,6 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// Creates a ServiceAccount unless it exists.
-    pub async fn ensure_service_account(&self, namespace: &str, name: &str) -> Result<(), ControlPlaneError> {
-        const EXISTS: u16 = 409;
-        let body = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}});
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
-        match self.client()?.expect(Method::POST, &path, Some(&body)).await {
-            Ok(_) | Err(ControlPlaneError::Refused { status: EXISTS, .. }) => Ok(()),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Runs kubectl as the administrator; an exit code other than 0 is in the output, not an error.
     pub async fn kubectl<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<KubectlOutput, ControlPlaneError> {
         self.kubectl_as(&self.kubeconfig(), arguments, None).await
@@ -144,25 +133,5 @@ impl ControlPlane {
         }
         self.ensure_default_service_accounts().await?;
         Ok(output.stdout)
-    }
-
-    /// What the ServiceAccount controller would do: pods without a ServiceAccount of their own need it.
-    pub(super) async fn ensure_default_service_accounts(&self) -> Result<(), ControlPlaneError> {
-        if !self.default_service_accounts {
-            return Ok(());
-        }
-        let list = self.client()?.expect(Method::GET, "/api/v1/namespaces", None).await?;
-        let items = list
-            .get("items")
-            .and_then(Value::as_array)
-            .map_or(&[][..], Vec::as_slice);
-        for namespace in items {
-            let terminating = namespace.pointer("/metadata/deletionTimestamp").is_some();
-            let name = namespace.pointer("/metadata/name").and_then(Value::as_str);
-            if let (Some(name), false) = (name, terminating) {
-                self.ensure_service_account(name, "default").await?;
-            }
-        }
-        Ok(())
     }
 }

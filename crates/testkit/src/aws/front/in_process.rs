@@ -3,10 +3,7 @@
 //! Everything between a parsed request and its answer is the same as over the wire: signatures, throttles, faults, the
 //! log. Only TLS, the proxy and connections are missing: a cut is an error, a hang is a future that never ends.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
@@ -16,63 +13,17 @@ use jiff::Timestamp;
 use super::{
     Cut, Front,
     controls::{Controls, FaultRule, Throttle},
-    log::{Access, Entry, Mark, RequestLog},
-    operation::Operation,
+    log::{Entry, Mark, RequestLog},
+    observer::{Effect, Observer},
 };
 use crate::aws::{
+    account::Account,
     clock::Clock,
-    double::Account,
     s3::S3,
-    sts::fetch::Dialer,
-    wire::{Call, Caller, Outcome, Service},
+    sts::fetch::{Dialer, Visit},
+    wire::Service,
     world::World,
 };
-
-/// What a call has just done, before its caller knows.
-#[derive(Debug)]
-pub struct Effect<'a> {
-    /// The operation as the log names it.
-    pub operation: &'a str,
-    /// What it is about, as the log has it.
-    pub resource: &'a str,
-    /// Whether it changes anything.
-    pub access: Access,
-    /// The caller's ARN; `None` for an anonymous call.
-    pub caller: Option<&'a str>,
-    /// The answer's body, or AWS's error code. With a fault the caller may be told something else, or nothing.
-    pub outcome: Result<&'a [u8], &'a str>,
-}
-
-type Watcher = Box<dyn Fn(&Effect<'_>) + Send + Sync>;
-
-/// Whoever watches the double, if anybody does.
-#[derive(Default)]
-pub(crate) struct Observer(OnceLock<Watcher>);
-
-impl fmt::Debug for Observer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Observer({})", self.0.get().is_some())
-    }
-}
-
-impl Observer {
-    pub(super) fn tell(&self, call: &Call, operation: &Operation, outcome: &Outcome) {
-        let Some(watcher) = self.0.get() else { return };
-        watcher(&Effect {
-            operation: &operation.name,
-            resource: &operation.resource,
-            access: operation.access,
-            caller: match &call.caller {
-                Caller::Anonymous => None,
-                Caller::Principal(principal) => Some(&principal.arn),
-            },
-            outcome: outcome
-                .as_ref()
-                .map(|reply| &*reply.body)
-                .map_err(|error| error.code.as_str()),
-        });
-    }
-}
 
 /// A double that is called like a function. Clones are the same double.
 #[derive(Debug, Clone)]
@@ -87,7 +38,7 @@ impl InProcess {
             world: World::with_clock(Clock::following_tokio(began)),
             controls: Arc::new(Controls::default()),
             log: RequestLog::default(),
-            dialer: Dialer::Front(front.clone()),
+            dialer: Dialer::Within(Weak::clone(front) as Weak<dyn Visit>),
             observer: Observer::default(),
             interludes: super::interlude::Interludes::default(),
         });
@@ -117,8 +68,7 @@ impl InProcess {
     /// Tells `watcher` of every call that took effect, at that moment: the world is as the call left it, and nothing else
     /// happens meanwhile. The first watcher stays.
     pub fn watch(&self, watcher: impl Fn(&Effect<'_>) + Send + Sync + 'static) {
-        // A second one is not wanted by any test.
-        let _ = self.front.observer.0.set(Box::new(watcher));
+        self.front.observer.set(watcher);
     }
 
     /// The double's time.

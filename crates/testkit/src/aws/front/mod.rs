@@ -10,6 +10,7 @@ pub mod in_process;
 pub(crate) mod interlude;
 mod listener;
 pub mod log;
+pub(crate) mod observer;
 mod operation;
 mod proxy;
 mod refusal;
@@ -17,7 +18,7 @@ pub(crate) mod routes;
 mod sigv4;
 pub(crate) mod tls;
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode, header};
@@ -27,9 +28,9 @@ use percent_encoding::percent_decode_str;
 use self::{
     controls::{Controls, Fault},
     hosts::Endpoint,
-    in_process::Observer,
     interlude::Interludes,
     log::{Entry, RequestLog},
+    observer::Observer,
     operation::Operation,
 };
 pub(crate) use self::{
@@ -39,7 +40,10 @@ pub(crate) use self::{
 };
 use super::{
     policy::Gate,
-    sts::{self, fetch::Dialer},
+    sts::{
+        self,
+        fetch::{Dialer, Visit, Visiting},
+    },
     wire::{AwsError, Call, Caller, Outcome, Reply, Service},
     world::World,
 };
@@ -66,15 +70,14 @@ pub(crate) struct Front {
     pub(crate) interludes: Interludes,
 }
 
-/// An answer that is on its way.
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Cut>> + Send>>;
+impl Visit for Front {
+    fn visit(self: Arc<Self>, request: Request<Full<Bytes>>) -> Visiting {
+        // A future in a future of its own kind: STS is served by this front too.
+        Box::pin(async { self.serve(request).await.ok() })
+    }
+}
 
 impl Front {
-    /// Serves one request of STS, which is one that this front serves: a future in a future of its own kind.
-    pub(crate) fn visited(self: Arc<Self>, request: Request<Full<Bytes>>) -> Answering {
-        Box::pin(self.serve(request))
-    }
-
     /// Serves one request.
     pub(crate) async fn serve<B>(self: Arc<Self>, request: Request<B>) -> Result<Response<Full<Bytes>>, Cut>
     where

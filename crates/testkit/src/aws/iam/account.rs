@@ -96,7 +96,7 @@ impl Exchange<'_> {
 
     fn write_role_detail(&self, xml: &mut Xml, role: &Role) {
         let role_key = key(&role.name);
-        let profiles = self.profiles_of(&role_key, self.view()).map(Arc::as_ref);
+        let profiles = self.account.profiles_of(&role_key, self.view()).map(Arc::as_ref);
         xml.text("Path", &role.path)
             .text("RoleName", &role.name)
             .text("RoleId", &role.id)

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use super::{
-    AccessKeys, Settings,
+    Settings,
     catalogue::Catalogue,
     errors::{invalid_input, limit_exceeded, no_such_entity, no_such_role, quota},
+    keys::AccessKeys,
     limits,
     paging::Cursor,
-    request::{Request, with_resource_tags},
+    request::Request,
     rewriting,
     state::{Account, Document, ManagedPolicy, Role, key},
+    tags::with_resource_tags,
     versioned::View,
     xml::Xml,
 };

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{
     Iam,
+    keys::KeyOwner,
     state::{Account, Document, key},
-    users::KeyOwner,
     versioned::View,
 };
 use crate::aws::{

@@ -16,7 +16,7 @@ use super::{
     versioned::View,
 };
 use crate::aws::{
-    double::Account,
+    account::Account,
     wire::{AwsError, Call, Caller, Principal, PrincipalKind, Service},
 };
 

@@ -4,9 +4,8 @@ use super::{
     errors::{already_exists, delete_conflict, no_such_entity, quota, validation},
     exchange::{Answer, Exchange},
     limits,
-    request::{with_request_tags, with_resource_tags},
     state::{ManagedPolicy, PolicyVersion, unique_id},
-    tags::Tags,
+    tags::{Tags, with_request_tags, with_resource_tags},
     versioned::View,
     xml::Xml,
 };

@@ -13,6 +13,7 @@ mod errors;
 mod exchange;
 mod gate;
 mod inspecting;
+mod keys;
 mod limits;
 mod managed;
 mod paging;
@@ -41,9 +42,9 @@ use serde_json::Value;
 use self::{
     catalogue::Catalogue,
     exchange::{Answer, Exchange},
+    keys::AccessKeys,
     request::Request,
     state::{Account, key},
-    users::AccessKeys,
     xml::Xml,
 };
 pub use self::{

@@ -1,7 +1,5 @@
 //! Instance profiles, as far as they block deleting a role.
 
-use std::sync::Arc;
-
 use super::{
     errors::{already_exists, delete_conflict, limit_exceeded, no_such_entity, no_such_role, quota},
     exchange::{Answer, Exchange},
@@ -86,7 +84,7 @@ impl Exchange<'_> {
         let cursor = self.cursor()?;
         let role = self.readable_role("ListInstanceProfilesForRole")?;
         let role_key = key(&role.name);
-        let profiles = self.profiles_of(&role_key, self.view());
+        let profiles = self.account.profiles_of(&role_key, self.view());
         let page = cursor.cut_sorted(profiles.map(|profile| (key(&profile.name), profile)).collect());
         let mut xml = Xml::new();
         xml.list("InstanceProfiles", &page.items, |xml, profile| {
@@ -94,14 +92,6 @@ impl Exchange<'_> {
         });
         page.write_end(&mut xml);
         Ok(Some(xml))
-    }
-
-    /// The profiles that hold the role of this key.
-    pub(super) fn profiles_of(&self, role_key: &str, view: View) -> impl Iterator<Item = &Arc<InstanceProfile>> {
-        self.account
-            .profiles
-            .iter(view)
-            .filter(move |profile| profile.role.as_deref() == Some(role_key))
     }
 
     fn profile(&self, action: &str) -> Result<InstanceProfile, AwsError> {

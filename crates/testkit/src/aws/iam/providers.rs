@@ -7,9 +7,8 @@ use super::{
     exchange::{Answer, Exchange},
     limits::length,
     provider_url,
-    request::{with_request_tags, with_resource_tags},
     state::Provider,
-    tags::Tags,
+    tags::{Tags, with_request_tags, with_resource_tags},
     versioned::View,
     xml::Xml,
 };

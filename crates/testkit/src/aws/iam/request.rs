@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use super::{
     errors::{constraint, validation},
     limits,
-    tags::Tags,
 };
 use crate::aws::{
     policy::{Context, Gate},
@@ -124,24 +123,4 @@ fn member_name(parameter: &str) -> String {
     characters.next().map_or_else(String::new, |first| {
         first.to_ascii_lowercase().to_string() + characters.as_str()
     })
-}
-
-/// `aws:RequestTag/k` and `aws:TagKeys` \[SAR\], present only when tags are.
-pub(super) fn with_request_tags(mut context: Context, tags: &Tags) -> Context {
-    for (key, value) in tags.iter() {
-        context.insert(&format!("aws:RequestTag/{key}"), [value]);
-    }
-    if !tags.is_empty() {
-        context.insert("aws:TagKeys", tags.iter().map(|(key, _)| key));
-    }
-    context
-}
-
-/// `aws:ResourceTag/k` and `iam:ResourceTag/k` \[SAR\].
-pub(super) fn with_resource_tags(mut context: Context, tags: &Tags) -> Context {
-    for (key, value) in tags.iter() {
-        context.insert(&format!("aws:ResourceTag/{key}"), [value]);
-        context.insert(&format!("iam:ResourceTag/{key}"), [value]);
-    }
-    context
 }

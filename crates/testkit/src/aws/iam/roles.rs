@@ -4,9 +4,8 @@ use super::{
     errors::{already_exists, constraint, delete_conflict, quota, temporarily_unmodifiable},
     exchange::{Answer, Exchange},
     limits,
-    request::with_request_tags,
     state::{Role, key, unique_id},
-    tags::Tags,
+    tags::{Tags, with_request_tags},
     versioned::View,
     xml::Xml,
 };
@@ -158,7 +157,7 @@ impl Exchange<'_> {
         if !role.inline.is_empty() {
             return Err(delete_conflict("Cannot delete entity, must delete policies first."));
         }
-        if self.profiles_of(&role_key, View::Newest).next().is_some() {
+        if self.account.profiles_of(&role_key, View::Newest).next().is_some() {
             return Err(delete_conflict(
                 "Cannot delete entity, must remove roles from instance profile first.",
             ));

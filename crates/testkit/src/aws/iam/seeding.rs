@@ -5,17 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Iam, Quotas, Settings,
+    keys::KeyOwner,
     state::{Document, ManagedPolicy, PolicyVersion, User, key, unique_id},
     tags::Tags,
-    users::KeyOwner,
     versioned::View,
 };
-use crate::aws::{
-    double::{Account, AwsDouble},
-    policy,
-    wire::AwsError,
-    world::Credentials,
-};
+use crate::aws::{account::Account, credentials::Credentials, double::AwsDouble, policy, wire::AwsError};
 
 impl Iam {
     /// Keys of the account's root.

@@ -1,6 +1,6 @@
 //! What one account's IAM holds.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -154,6 +154,13 @@ impl Account {
 
     fn horizon(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.delay).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The instance profiles that hold the role of this key.
+    pub(super) fn profiles_of(&self, role_key: &str, view: View) -> impl Iterator<Item = &Arc<InstanceProfile>> {
+        self.profiles
+            .iter(view)
+            .filter(move |profile| profile.role.as_deref() == Some(role_key))
     }
 
     /// Changes a role that exists.

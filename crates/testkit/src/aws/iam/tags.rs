@@ -9,7 +9,7 @@ use super::{
     request::Request,
     xml::Xml,
 };
-use crate::aws::wire::AwsError;
+use crate::aws::{policy::Context, wire::AwsError};
 
 /// Tags in the order in which they were first set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -107,6 +107,26 @@ impl Tags {
             xml.text("Key", key).text("Value", value);
         });
     }
+}
+
+/// `aws:RequestTag/k` and `aws:TagKeys` \[SAR\], present only when tags are.
+pub(super) fn with_request_tags(mut context: Context, tags: &Tags) -> Context {
+    for (key, value) in tags.iter() {
+        context.insert(&format!("aws:RequestTag/{key}"), [value]);
+    }
+    if !tags.is_empty() {
+        context.insert("aws:TagKeys", tags.iter().map(|(key, _)| key));
+    }
+    context
+}
+
+/// `aws:ResourceTag/k` and `iam:ResourceTag/k` \[SAR\].
+pub(super) fn with_resource_tags(mut context: Context, tags: &Tags) -> Context {
+    for (key, value) in tags.iter() {
+        context.insert(&format!("aws:ResourceTag/{key}"), [value]);
+        context.insert(&format!("iam:ResourceTag/{key}"), [value]);
+    }
+    context
 }
 
 fn check_key(field: &str, key: &str) -> Result<(), AwsError> {

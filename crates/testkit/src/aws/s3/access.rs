@@ -187,6 +187,12 @@ impl S3 {
         bucket.public_access_block.unwrap_or_default().or(account)
     }
 
+    fn account_block(&self, partition: &str, account: &str) -> Option<PublicAccessBlock> {
+        self.account_blocks
+            .get(&(partition.to_owned(), account.to_owned()))
+            .copied()
+    }
+
     /// For changes, after [`S3::admit`].
     pub(super) fn bucket_mut(&mut self, scene: &Scene<'_>) -> Result<&mut Bucket, AwsError> {
         let key = self.key_of(scene);

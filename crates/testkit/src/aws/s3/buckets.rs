@@ -7,7 +7,7 @@ use super::{
     access::Scene,
     address::GLOBAL_REGION,
     errors, names,
-    xml::{self, document},
+    xml::{self, answer},
 };
 use crate::aws::{
     policy::Context,
@@ -113,7 +113,7 @@ impl S3 {
         } else {
             &bucket.region
         };
-        Ok(Reply::ok("application/xml", document("LocationConstraint", region)))
+        answer("LocationConstraint", region)
     }
 }
 

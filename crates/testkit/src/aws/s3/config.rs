@@ -8,9 +8,8 @@ use super::{
     Encryption, Ownership, PublicAccessBlock, S3,
     access::Scene,
     errors,
-    listing::xml,
     model::BucketPolicy,
-    xml::{Element, leaf, parse},
+    xml::{Element, answer, leaf, parse},
 };
 use crate::aws::{
     policy::{is_public, validate_bucket},
@@ -77,7 +76,7 @@ impl S3 {
         let bucket = self.admit(scene, "s3:GetBucketPolicyStatus")?;
         let policy = bucket.policy.as_ref().ok_or_else(|| no_policy(scene))?;
         let public = if is_public(&policy.document) { "true" } else { "false" };
-        xml("PolicyStatus", &leaf("IsPublic", public))
+        answer("PolicyStatus", &leaf("IsPublic", public))
     }
 
     pub(super) fn get_public_access_block(&self, scene: &Scene<'_>) -> Outcome {
@@ -85,7 +84,7 @@ impl S3 {
         let block = bucket
             .public_access_block
             .ok_or_else(|| errors::no_public_access_block("BucketName", scene.bucket))?;
-        xml("PublicAccessBlockConfiguration", &write_block(block))
+        answer("PublicAccessBlockConfiguration", &write_block(block))
     }
 
     pub(super) fn put_public_access_block(&mut self, scene: &Scene<'_>) -> Outcome {
@@ -108,7 +107,7 @@ impl S3 {
             let message = "The bucket ownership controls were not found";
             errors::no_configuration("OwnershipControlsNotFoundError", message, scene.bucket)
         })?;
-        xml(
+        answer(
             "OwnershipControls",
             &format!("<Rule>{}</Rule>", leaf("ObjectOwnership", ownership.as_str())),
         )
@@ -143,7 +142,7 @@ impl S3 {
             .iter()
             .map(|(key, value)| format!("<Tag>{}{}</Tag>", leaf("Key", key), leaf("Value", value)))
             .collect();
-        xml("Tagging", &format!("<TagSet>{tags}</TagSet>"))
+        answer("Tagging", &format!("<TagSet>{tags}</TagSet>"))
     }
 
     /// Replaces the whole set [S3-model PutBucketTagging].
@@ -172,7 +171,7 @@ impl S3 {
         };
         let default = format!("<ApplyServerSideEncryptionByDefault>{default}</ApplyServerSideEncryptionByDefault>");
         let rule = format!("<Rule>{default}{}</Rule>", leaf("BucketKeyEnabled", "false"));
-        xml("ServerSideEncryptionConfiguration", &rule)
+        answer("ServerSideEncryptionConfiguration", &rule)
     }
 
     pub(super) fn put_encryption(&mut self, scene: &Scene<'_>) -> Outcome {
@@ -207,7 +206,7 @@ impl S3 {
             .as_ref()
             .map(|status| leaf("Status", status))
             .unwrap_or_default();
-        xml("VersioningConfiguration", &status)
+        answer("VersioningConfiguration", &status)
     }
 
     pub(super) fn put_versioning(&mut self, scene: &Scene<'_>) -> Outcome {

@@ -3,11 +3,10 @@
 use http::StatusCode;
 
 use super::{
-    Address, PublicAccessBlock, S3,
+    Address, S3,
     config::{read_block, write_block},
     errors,
-    listing::xml,
-    xml::parse,
+    xml::{answer, parse},
 };
 use crate::aws::{
     policy::{Context, Gate},
@@ -40,7 +39,7 @@ impl S3 {
         match call.method.as_str() {
             "GET" => {
                 let missing = || errors::no_public_access_block("AccountId", account);
-                xml(
+                answer(
                     "PublicAccessBlockConfiguration",
                     &write_block(*self.account_blocks.get(&key).ok_or_else(missing)?),
                 )
@@ -57,11 +56,5 @@ impl S3 {
                 Ok(Reply::empty(StatusCode::NO_CONTENT))
             }
         }
-    }
-
-    pub(super) fn account_block(&self, partition: &str, account: &str) -> Option<PublicAccessBlock> {
-        self.account_blocks
-            .get(&(partition.to_owned(), account.to_owned()))
-            .copied()
     }
 }

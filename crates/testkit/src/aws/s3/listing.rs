@@ -9,11 +9,11 @@ use super::{
     Bucket, Object, S3,
     access::Scene,
     errors,
-    xml::{document, leaf},
+    xml::{answer, leaf},
 };
 use crate::aws::{
     policy::{Context, Gate},
-    wire::{AwsError, Call, Caller, Outcome, Reply},
+    wire::{AwsError, Call, Caller, Outcome},
 };
 
 const MAX_KEYS: usize = 1000;
@@ -70,7 +70,7 @@ impl S3 {
             })
             .collect();
         let owner = leaf("ID", &canonical_id(&principal.account));
-        xml(
+        answer(
             "ListAllMyBucketsResult",
             &format!("<Owner>{owner}</Owner><Buckets>{rows}</Buckets>"),
         )
@@ -140,7 +140,7 @@ impl S3 {
         for prefix in &page.prefixes {
             inner += &format!("<CommonPrefixes>{}</CommonPrefixes>", leaf("Prefix", &encode(prefix)));
         }
-        xml("ListBucketResult", &inner)
+        answer("ListBucketResult", &inner)
     }
 }
 
@@ -260,8 +260,4 @@ fn canonical_id(account: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-pub(super) fn xml(root: &str, inner: &str) -> Outcome {
-    Ok(Reply::ok("application/xml", document(root, inner)))
 }

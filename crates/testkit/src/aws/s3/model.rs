@@ -7,8 +7,6 @@ use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde_json::Value;
 
-use super::Version;
-
 /// The four Block Public Access settings, of a bucket or of an account.
 #[expect(clippy::struct_excessive_bools, reason = "four independent settings, as S3 has them")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -227,6 +225,17 @@ pub struct Bucket {
     pub versions: BTreeMap<String, Vec<Version>>,
     /// Objects by key.
     pub objects: BTreeMap<String, Object>,
+}
+
+/// One version of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// Unique in the bucket.
+    pub id: String,
+    /// The object, or `None` for a delete marker.
+    pub object: Option<Object>,
+    /// Until when nobody may delete it, by the bucket's default retention.
+    pub locked_until: Option<Timestamp>,
 }
 
 /// A bucket policy, as text and as JSON.

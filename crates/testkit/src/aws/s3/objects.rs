@@ -50,7 +50,7 @@ impl S3 {
         }
         let bucket = self.find(scene)?;
         conditions::check_put(scene.call, scene.key(), bucket.objects.get(scene.key()))?;
-        Self::check_lockable(scene, bucket)?;
+        bucket.check_lockable(&scene.call.headers)?;
         let object = build(scene, bucket, public_acl)?;
         if let Encryption::Kms(Some(key)) = &object.encryption {
             scene.gate.authorize("kms:GenerateDataKey", key, &scene.context())?;

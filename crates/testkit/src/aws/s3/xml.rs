@@ -1,6 +1,6 @@
 //! Just enough XML for S3's request bodies, and for writing its answers.
 
-use crate::aws::wire::xml_escape;
+use crate::aws::wire::{Outcome, Reply, xml_escape};
 
 /// One element: its local name, its children, its text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,10 +93,15 @@ pub(super) fn leaf(name: &str, text: &str) -> String {
 }
 
 /// A whole document in S3's namespace.
-pub(super) fn document(root: &str, inner: &str) -> String {
+fn document(root: &str, inner: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{inner}</{root}>"
     )
+}
+
+/// An answer with this root element.
+pub(super) fn answer(root: &str, inner: &str) -> Outcome {
+    Ok(Reply::ok("application/xml", document(root, inner)))
 }
 
 #[cfg(test)]

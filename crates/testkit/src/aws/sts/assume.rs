@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Grant, answer,
+    answer::{answer, session_elements},
     parameters::{Parameters, role_arn, validation, within_role_limit},
-    session_elements,
+    state::Grant,
 };
 use crate::aws::{
     policy::Context,

@@ -1,12 +1,14 @@
 //! How STS reads an issuer's documents: anonymously, over TLS, by host name, as any stranger would.
 
 use std::{
+    fmt::Debug,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
+use http::{Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -14,7 +16,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::aws::front::{Front, routes::Routes};
+use crate::aws::front::routes::Routes;
 
 /// An issuer slower than this is given up [re:Post "InvalidIdentityToken": more than 5 seconds].
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -38,6 +40,15 @@ pub(super) enum FetchError {
     Status(StatusCode),
 }
 
+/// An answer that is on its way; `None`: the connection was cut.
+pub(crate) type Visiting = Pin<Box<dyn Future<Output = Option<Response<Full<Bytes>>>> + Send>>;
+
+/// Who answers requests without a socket.
+pub(crate) trait Visit: Debug + Send + Sync {
+    /// Answers one request, which names its host in `Host`.
+    fn visit(self: Arc<Self>, request: Request<Full<Bytes>>) -> Visiting;
+}
+
 /// The way to an issuer.
 #[derive(Debug)]
 pub(crate) enum Dialer {
@@ -46,8 +57,8 @@ pub(crate) enum Dialer {
         routes: Arc<Routes>,
         tls: Arc<ClientConfig>,
     },
-    /// To the double's own front, without sockets: there is no other host then. The request is the same, and anonymous.
-    Front(Weak<Front>),
+    /// Within the process, without sockets: there is no other host then. The request is the same, and anonymous.
+    Within(Weak<dyn Visit>),
 }
 
 impl Dialer {
@@ -77,9 +88,9 @@ impl Dialer {
             .map_err(|_| FetchError::Url)?;
         let (routes, tls) = match self {
             Self::Sockets { routes, tls } => (routes, tls),
-            Self::Front(front) => {
-                let front = front.upgrade().ok_or(FetchError::Unreachable)?;
-                let answer = front.visited(request).await.map_err(|_| FetchError::Unreachable)?;
+            Self::Within(host) => {
+                let host = host.upgrade().ok_or(FetchError::Unreachable)?;
+                let answer = host.visit(request).await.ok_or(FetchError::Unreachable)?;
                 let status = answer.status();
                 return body(status, answer.into_body()).await;
             }

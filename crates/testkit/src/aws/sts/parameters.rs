@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answer::partition_of;
 use crate::aws::{
     policy::validate_identity,
     wire::{AwsError, Call},
@@ -166,7 +167,7 @@ pub(super) fn role_arn<'a>(arn: &'a str, call: &Call) -> Result<RoleArn<'a>, Aws
         .unwrap_or_default();
     let account_fits = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     // One endpoint serves one partition [EPR].
-    if name.is_empty() || !account_fits || partition != super::partition(call) {
+    if name.is_empty() || !account_fits || partition != partition_of(call) {
         return Err(invalid());
     }
     Ok(RoleArn {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
-    Grant, answer,
+    answer::{answer, session_elements},
     fetch::{Dialer, FetchError},
     jwks::{KeySet, SignatureError},
     jwt::{Audience, Token, invalid},
     parameters::{Parameters, RoleArn, required, role_arn, within_role_limit},
-    session_elements,
+    state::Grant,
 };
 use crate::aws::{
     iam::ProviderView,

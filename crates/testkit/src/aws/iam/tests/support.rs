@@ -5,9 +5,9 @@ use http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{
+    credentials::Credentials,
     iam::{Account, Iam},
     wire::{AwsError, Call, Caller, PrincipalKind, Service},
-    world::Credentials,
 };
 
 pub(super) const ACCOUNT: &str = "111122223333";
