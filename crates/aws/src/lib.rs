@@ -20,10 +20,10 @@ pub use error::{AwsError, Kind};
 pub use gate::WriteGate;
 pub use limiter::{Limiter, Limiters, Priority, Rate};
 pub use ports::{
-    AssumeRole, Aws, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    Aws, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
     IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
     Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
-    Roles, Tags,
+    RoleToAssume, Roles,
 };
 pub use sdk::{
     NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts, Wire,

@@ -4,7 +4,7 @@
 //! of the first: of two keys that are revoked a minute apart nobody would read the name of the second.
 
 use irsa_core::{
-    refusal::Request,
+    refusal::ApiRequest,
     vocabulary::{EVENTS_FIELD_MANAGER, EventReason},
 };
 use jiff::Timestamp;
@@ -23,7 +23,7 @@ use crate::{
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
 
-const REQUEST: Request<'static> = Request {
+const REQUEST: ApiRequest<'static> = ApiRequest {
     action: "create",
     object: "an Event",
     role: CLUSTER_ROLE,

@@ -3,7 +3,7 @@
 //! The judgement is [`irsa_core::refusal`]'s; here are kube's own types, and the source that goes with it to the log.
 
 use irsa_core::{
-    refusal::{Answer, Refusal, Request},
+    refusal::{ApiRefusal, ApiRequest, ApiStatus},
     vocabulary::{Class, ConditionType, Reason},
 };
 
@@ -15,13 +15,13 @@ pub(crate) const CLUSTER_ROLE: &str = "the operator's ClusterRole";
 pub(crate) const ROLE: &str = "the Role in its namespace";
 
 /// Why the Kubernetes API did not do what it was asked.
-pub(crate) fn refusal(error: &kube::Error) -> Refusal {
+pub(crate) fn refusal(error: &kube::Error) -> ApiRefusal {
     let kube::Error::Api(status) = error else {
         // Never sent, never answered, or answered with something that is none.
-        return Refusal::Unavailable;
+        return ApiRefusal::Unavailable;
     };
     let causes = status.details.iter().flat_map(|details| &details.causes);
-    Refusal::of(&Answer {
+    ApiRefusal::of(&ApiStatus {
         code: status.code,
         message: &status.message,
         causes: causes
@@ -31,13 +31,13 @@ pub(crate) fn refusal(error: &kube::Error) -> Refusal {
 }
 
 /// The pass stops because of this answer to this request.
-pub(crate) fn step_error(aspect: ConditionType, request: &Request<'_>, error: kube::Error) -> StepError {
+pub(crate) fn step_error(aspect: ConditionType, request: &ApiRequest<'_>, error: kube::Error) -> StepError {
     let refusal = refusal(&error);
     StepError::new(aspect, refusal.reason(), refusal.in_words(request)).because(error)
 }
 
 /// Reason and sentence where somebody must do something about it; `None` for what passes by itself.
-pub(crate) fn verdict(request: &Request<'_>, error: &kube::Error) -> Option<(Reason, String)> {
+pub(crate) fn verdict(request: &ApiRequest<'_>, error: &kube::Error) -> Option<(Reason, String)> {
     let refusal = refusal(error);
     let reason = refusal.reason();
     (reason.class() != Class::Retry).then(|| (reason, refusal.in_words(request)))
@@ -54,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    const REQUEST: Request<'_> = Request {
+    const REQUEST: ApiRequest<'_> = ApiRequest {
         action: "change",
         object: "the ServiceAccount app",
         role: CLUSTER_ROLE,

@@ -22,7 +22,7 @@ mod status;
 
 use std::{sync::Arc, time::Duration};
 
-use irsa_core::{outcome::Outcome, refusal::Request};
+use irsa_core::{outcome::Outcome, refusal::ApiRequest};
 use jiff::Timestamp;
 use kube::Client;
 
@@ -210,8 +210,8 @@ impl<L: Leadership> Driver<L> {
 }
 
 /// What the driver writes itself.
-const fn request(action: &'static str, object: &'static str) -> Request<'static> {
-    Request {
+const fn request(action: &'static str, object: &'static str) -> ApiRequest<'static> {
+    ApiRequest {
         action,
         object,
         role: CLUSTER_ROLE,
@@ -229,7 +229,7 @@ pub enum PassError {
     #[error("{}", kube_errors::refusal(source).in_words(.request))]
     Kubernetes {
         /// What was asked for.
-        request: Request<'static>,
+        request: ApiRequest<'static>,
         /// The answer.
         source: kube::Error,
     },

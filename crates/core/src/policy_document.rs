@@ -31,7 +31,7 @@ const MAX_NAME: usize = 128;
 
 /// An inline policy that IAM will take.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InlinePolicy {
+pub struct ValidatedInlinePolicy {
     /// Its name on the role.
     pub name: String,
     /// Minified JSON.
@@ -108,8 +108,8 @@ pub enum InlineProblem {
 pub fn check<'a>(
     policies: impl IntoIterator<Item = (&'a str, &'a Value)>,
     limits: InlineLimits,
-) -> Result<Vec<InlinePolicy>, InlineError> {
-    let mut checked: Vec<InlinePolicy> = Vec::new();
+) -> Result<Vec<ValidatedInlinePolicy>, InlineError> {
+    let mut checked: Vec<ValidatedInlinePolicy> = Vec::new();
     let mut size = 0;
     for (index, (name, document)) in policies.into_iter().enumerate() {
         let at = |member: &str| format!("spec.policies.inline[{index}].{member}");
@@ -127,7 +127,7 @@ pub fn check<'a>(
         }
         let text = document.to_string();
         size += text.chars().filter(|c| !c.is_whitespace()).count();
-        checked.push(InlinePolicy {
+        checked.push(ValidatedInlinePolicy {
             name: name.to_owned(),
             document: text,
         });
@@ -145,7 +145,7 @@ pub fn check<'a>(
     Ok(checked)
 }
 
-fn check_name(name: &str, earlier: &[InlinePolicy]) -> Result<(), InlineProblem> {
+fn check_name(name: &str, earlier: &[ValidatedInlinePolicy]) -> Result<(), InlineProblem> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(fits) {
         return Err(InlineProblem::Name(name.to_owned()));

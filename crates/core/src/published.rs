@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
-    history::{KeyState, KnownKey},
+    history::{KeyPhase, KnownKey},
     issuer::IssuerUrl,
     json,
     jwks::{self, JwksError, PublicKey},
@@ -20,7 +20,7 @@ pub fn is_known(jwks: &[u8], known: &[KnownKey]) -> bool {
 fn is_one_of(key: &PublicKey, known: &[KnownKey]) -> bool {
     known
         .iter()
-        .any(|known| is(key, known) && known.state != KeyState::Revoked)
+        .any(|known| is(key, known) && known.state != KeyPhase::Revoked)
 }
 
 fn is(key: &PublicKey, known: &KnownKey) -> bool {
@@ -96,18 +96,18 @@ pub fn keys_address(discovery: &[u8], issuer: &IssuerUrl) -> Result<String, Exte
 /// What makes the set useless or dangerous. A key that is only retained or announced need not be there.
 pub fn judge_external(jwks: &[u8], known: &[KnownKey]) -> Result<Vec<String>, ExternalMismatch> {
     let set = jwks::parse(jwks)?;
-    let kids = |state: KeyState, there: bool| -> Vec<String> {
+    let kids = |state: KeyPhase, there: bool| -> Vec<String> {
         let of_state = known.iter().filter(|key| key.state == state);
         of_state
             .filter(|known| set.keys().iter().any(|key| is(key, known)) == there)
             .map(|known| known.kid.clone())
             .collect()
     };
-    let revoked = kids(KeyState::Revoked, true);
+    let revoked = kids(KeyPhase::Revoked, true);
     if !revoked.is_empty() {
         return Err(ExternalMismatch::Revoked(revoked));
     }
-    let missing = kids(KeyState::Live, false);
+    let missing = kids(KeyPhase::Live, false);
     if !missing.is_empty() {
         return Err(ExternalMismatch::Missing(missing));
     }
@@ -131,7 +131,7 @@ mod tests {
         IssuerUrl::parse("https://irsa.example.com/prod").unwrap()
     }
 
-    fn known(number: u8, state: KeyState) -> KnownKey {
+    fn known(number: u8, state: KeyPhase) -> KnownKey {
         let key = numbered(number);
         KnownKey {
             kid: key.kid().to_owned(),
@@ -177,9 +177,9 @@ mod tests {
     #[test]
     fn a_set_with_a_revoked_key_is_none_of_ours_and_the_key_is_named() {
         let keys = [
-            known(1, KeyState::Live),
-            known(2, KeyState::Retained),
-            known(3, KeyState::Revoked),
+            known(1, KeyPhase::Live),
+            known(2, KeyPhase::Retained),
+            known(3, KeyPhase::Revoked),
         ];
         let rows: [Row<'_>; 4] = [
             (&[numbered(1), numbered(2)], true, &[], &[]),
@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn every_key_that_signs_must_be_there_and_no_revoked_one() {
         let keys = [
-            known(1, KeyState::Live),
-            known(2, KeyState::Retained),
-            known(3, KeyState::Revoked),
+            known(1, KeyPhase::Live),
+            known(2, KeyPhase::Retained),
+            known(3, KeyPhase::Revoked),
         ];
         assert_eq!(
             judge_external(&set(&[numbered(1)]), &keys),

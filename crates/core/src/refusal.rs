@@ -13,7 +13,7 @@ const MAX_SENTENCE: usize = 400;
 
 /// A `meta/v1` Status that is no success.
 #[derive(Debug, Clone, Default)]
-pub struct Answer<'a> {
+pub struct ApiStatus<'a> {
     /// HTTP status code.
     pub code: u16,
     /// `message`.
@@ -24,7 +24,7 @@ pub struct Answer<'a> {
 
 /// Why the Kubernetes API did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum ApiRefusal {
     /// No rule of RBAC (or of another authorizer) allows it; what the authorizer says.
     NotAuthorized(String),
     /// The operator's credentials are not accepted, as for a moment when they are renewed.
@@ -59,9 +59,9 @@ pub enum Rule {
     Server,
 }
 
-impl Refusal {
+impl ApiRefusal {
     /// Reads an answer.
-    pub fn of(answer: &Answer<'_>) -> Self {
+    pub fn of(answer: &ApiStatus<'_>) -> Self {
         let said = said(answer.message);
         if let Some(denied) = by_policy(said).or_else(|| by_webhook(said)) {
             return denied;
@@ -112,8 +112,8 @@ impl Refusal {
 
     /// What is wrong and what to do, in one or two sentences. `request` is what was asked for, as in "change the
     /// ServiceAccount app".
-    pub fn in_words(&self, request: &Request<'_>) -> String {
-        let Request {
+    pub fn in_words(&self, request: &ApiRequest<'_>) -> String {
+        let ApiRequest {
             action, object, role, ..
         } = request;
         match self {
@@ -163,7 +163,7 @@ impl Refusal {
 
 /// What was asked of the Kubernetes API, in the words of its conditions.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct ApiRequest<'a> {
     /// A verb: read, change, create …
     pub action: &'a str,
     /// Of what, with its kind.
@@ -183,22 +183,22 @@ fn said(message: &str) -> &str {
 }
 
 /// `ValidatingAdmissionPolicy 'name' with binding 'other' denied request: its sentence`.
-fn by_policy(said: &str) -> Option<Refusal> {
+fn by_policy(said: &str) -> Option<ApiRefusal> {
     let rest = said.strip_prefix("ValidatingAdmissionPolicy '")?;
     let (name, rest) = rest.split_once('\'')?;
     let (_, sentence) = rest.split_once(" denied request: ")?;
-    Some(Refusal::Denied {
+    Some(ApiRefusal::Denied {
         by: Rule::Policy(name.to_owned()),
         sentence: steady(sentence),
     })
 }
 
 /// `admission webhook "name" denied the request: its sentence`, or `… denied the request without explanation`.
-fn by_webhook(said: &str) -> Option<Refusal> {
+fn by_webhook(said: &str) -> Option<ApiRefusal> {
     let name = quoted(said, "admission webhook ")?;
     let (_, behind) = said.split_once("\" denied the request")?;
     let sentence = behind.strip_prefix(": ").unwrap_or("denied without explanation");
-    Some(Refusal::Denied {
+    Some(ApiRefusal::Denied {
         by: Rule::Webhook(name.to_owned()),
         sentence: steady(sentence),
     })

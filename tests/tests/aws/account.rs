@@ -1,6 +1,6 @@
 //! Whose account it is, and how another one is reached.
 
-use irsa_aws::{AssumeRole, CallerIdentity, Connect, Connection, Kind, Roles, SdkConnect};
+use irsa_aws::{CallerIdentity, Connect, Connection, Kind, RoleToAssume, Roles, SdkConnect};
 use irsa_tests::world::ACCOUNT;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ async fn a_role_in_another_account_is_assumed_with_its_external_id_and_not_witho
     theirs.create_role(&role("publisher", &trust)).await.unwrap();
 
     let through = |external_id: Option<&str>| Connection {
-        assume_role: Some(AssumeRole {
+        assume_role: Some(RoleToAssume {
             arn: format!("arn:aws:iam::{OTHER}:role/publisher"),
             external_id: external_id.map(str::to_owned),
         }),

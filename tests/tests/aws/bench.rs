@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use irsa_aws::{
-    AwsError, Bucket, Connect, Connection, NewDocument, NewRole, ObjectRef, Proxy, SdkAws, SdkConnect, Settings,
-    StaticCredentials, Tags, Timeouts,
+    AwsError, AwsTags, Bucket, Connect, Connection, NewDocument, NewRole, ObjectRef, Proxy, SdkAws, SdkConnect,
+    Settings, StaticCredentials, Timeouts,
 };
 use irsa_testkit::aws::{
     AwsDouble, Credentials,
@@ -112,6 +112,6 @@ pub(crate) fn role(name: &str, trust: &Value) -> NewRole {
         description: String::new(),
         max_session_seconds: 3600,
         permissions_boundary: None,
-        tags: Tags::default(),
+        tags: AwsTags::default(),
     }
 }

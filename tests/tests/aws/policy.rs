@@ -1,8 +1,8 @@
 //! `docs/iam-policy.json`: enough for everything, and nothing in it for nothing.
 
 use irsa_aws::{
-    AwsError, DocumentStore, IdentityProviders, Kind, NewOidcProvider, NewRole, Precondition, RoleListings, Roles,
-    SdkAws, Tags,
+    AwsError, AwsTags, DocumentStore, IdentityProviders, Kind, NewOidcProvider, NewRole, Precondition, RoleListings,
+    Roles, SdkAws,
 };
 use irsa_core::naming::{default_role_name_prefix, federation_id};
 use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, operator_policy};
@@ -26,7 +26,7 @@ fn new_role(name: &str) -> NewRole {
     }
 }
 
-fn tags(value: &str) -> Tags {
+fn tags(value: &str) -> AwsTags {
     [("irsa-anywhere.dev/cluster".to_owned(), value.to_owned())]
         .into_iter()
         .collect()
@@ -209,7 +209,7 @@ async fn two_listings_together_show_what_one_role_shows_by_itself() {
 
     let path = new_role("x").path;
     let listed = aws.roles_under(&path).await.unwrap();
-    let ours = |at: &str, tags: &Tags| at == path && tags.contains_key("irsa-anywhere.dev/cluster");
+    let ours = |at: &str, tags: &AwsTags| at == path && tags.contains_key("irsa-anywhere.dev/cluster");
     let detailed = aws.detailed_roles(1_000, ours).await.unwrap().unwrap();
     assert_eq!((listed.len(), detailed.len()), (5, 5));
     for name in &names {

@@ -6,7 +6,7 @@ mod federations;
 use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_core::digest::sha256_hex;
-use irsa_testkit::{apiserver::ApiServer, aws::RoleState};
+use irsa_testkit::{apiserver::MemoryApiServer, aws::RoleState};
 use serde_json::Value;
 
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) fn admitted(federation: &FederationWish, wish: &BindingWish, tenant: 
 /// Everything that the end is judged by.
 pub(crate) struct End<'a> {
     pub(crate) view: View,
-    pub(crate) api: &'a ApiServer,
+    pub(crate) api: &'a MemoryApiServer,
     pub(crate) federation: Option<&'a FederationWish>,
     pub(crate) bindings: &'a [Option<BindingWish>],
     pub(crate) tenants: [bool; 2],

@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_testkit::{
-    apiserver::ApiServer,
+    apiserver::MemoryApiServer,
     aws::{Access, Effect, InProcess, RoleState},
 };
 use percent_encoding::percent_decode_str;
@@ -103,7 +103,7 @@ impl Ledger {
     }
 
     /// The operator made a call, and it took effect.
-    pub(crate) fn happened(&mut self, aws: &InProcess, api: &ApiServer, effect: &Effect<'_>) {
+    pub(crate) fn happened(&mut self, aws: &InProcess, api: &MemoryApiServer, effect: &Effect<'_>) {
         if effect.caller.is_none_or(|caller| caller.ends_with(":root")) {
             return;
         }
@@ -167,7 +167,7 @@ impl Ledger {
             .push(format!("{} of {}: {what}", effect.operation, effect.resource));
     }
 
-    fn check(&mut self, api: &ApiServer, effect: &Effect<'_>, before: &View, after: &View) {
+    fn check(&mut self, api: &MemoryApiServer, effect: &Effect<'_>, before: &View, after: &View) {
         let names: BTreeSet<&String> = before.roles.keys().chain(after.roles.keys()).collect();
         for name in names {
             let (was, is) = (before.roles.get(name), after.roles.get(name));
@@ -204,7 +204,7 @@ impl Ledger {
         }
     }
 
-    fn check_objects(&mut self, api: &ApiServer, effect: &Effect<'_>, before: &View, after: &View) {
+    fn check_objects(&mut self, api: &MemoryApiServer, effect: &Effect<'_>, before: &View, after: &View) {
         let keys: BTreeSet<&String> = before.objects.keys().chain(after.objects.keys()).collect();
         for key in keys {
             let (was, is) = (before.objects.get(key), after.objects.get(key));

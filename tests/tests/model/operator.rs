@@ -24,7 +24,7 @@ use irsa_controller::{
     reconciler::Driver,
 };
 use irsa_testkit::{
-    apiserver::{AnswerBody, ApiServer},
+    apiserver::{AnswerBody, MemoryApiServer},
     aws::{Credentials, InProcess},
 };
 use kube::Client;
@@ -55,7 +55,7 @@ pub(crate) struct Trouble {
 #[derive(Debug, Clone)]
 pub(crate) struct Outside {
     pub(crate) aws: InProcess,
-    pub(crate) api: ApiServer,
+    pub(crate) api: MemoryApiServer,
     pub(crate) credentials: Credentials,
     pub(crate) trouble: Arc<Mutex<Trouble>>,
     /// The key that the API servers serve.

@@ -1,6 +1,6 @@
 //! What users do to the objects of the cluster.
 
-use irsa_testkit::apiserver::ApiServer;
+use irsa_testkit::apiserver::MemoryApiServer;
 use serde_json::json;
 
 use crate::{
@@ -87,7 +87,7 @@ impl World {
     }
 }
 
-pub(crate) fn put_account(api: &ApiServer, namespace: &str, account: &str) {
+pub(crate) fn put_account(api: &MemoryApiServer, namespace: &str, account: &str) {
     let metadata = json!({"name": account, "namespace": namespace});
     let object = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata});
     api.put(&account_path(namespace, account), object);

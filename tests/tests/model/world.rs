@@ -7,7 +7,7 @@ use std::{
 };
 
 use irsa_testkit::{
-    apiserver::ApiServer,
+    apiserver::MemoryApiServer,
     aws::{
         AwsError, Fault, FaultRule, InProcess, Service, Throttle,
         s3::{BucketOptions, PublicAccessBlock},
@@ -60,7 +60,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let aws = InProcess::new(Timestamp::from_second(1_767_225_600).unwrap());
         let clock = aws.clone();
-        let api = ApiServer::new(move || clock.clock().now());
+        let api = MemoryApiServer::new(move || clock.clock().now());
         for kind in ["oidcfederations", "iamrolebindings"] {
             api.default_status(
                 &format!("apis/irsa-anywhere.dev/v1alpha1/{kind}"),

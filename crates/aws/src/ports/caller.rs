@@ -35,12 +35,12 @@ pub struct Connection {
     /// The only account that may be reached, when given.
     pub account_id: Option<String>,
     /// The role to assume first, when the account is another one.
-    pub assume_role: Option<AssumeRole>,
+    pub assume_role: Option<RoleToAssume>,
 }
 
 /// A role to assume before anything else.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct AssumeRole {
+pub struct RoleToAssume {
     /// ARN of the role.
     pub arn: String,
     /// The external id that its trust policy asks for.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Tags;
+use super::AwsTags;
 use crate::error::AwsError;
 
 /// A role as `ListRoles` shows it: without tags, boundary and policies [IAM-model ListRoles].
@@ -33,7 +33,7 @@ pub struct DetailedRole {
     /// ARN of the permissions boundary.
     pub permissions_boundary: Option<String>,
     /// Tags.
-    pub tags: Tags,
+    pub tags: AwsTags,
     /// ARNs of the attached managed policies.
     pub attached: BTreeSet<String>,
     /// Inline policies: name to JSON text, percent-decoded but as IAM rewrote it.
@@ -52,6 +52,6 @@ pub trait RoleListings: Send + Sync {
     fn detailed_roles(
         &self,
         at_most: usize,
-        keep: impl Fn(&str, &Tags) -> bool + Send + Sync,
+        keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
     ) -> impl Future<Output = Result<Option<Vec<DetailedRole>>, AwsError>> + Send;
 }

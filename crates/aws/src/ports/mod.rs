@@ -16,7 +16,7 @@ mod roles;
 
 use std::collections::BTreeMap;
 
-pub use caller::{AssumeRole, Aws, Caller, CallerIdentity, Connect, Connection};
+pub use caller::{Aws, Caller, CallerIdentity, Connect, Connection, RoleToAssume};
 pub use documents::{Bucket, Document, DocumentStore, Lookup, NewDocument, ObjectRef, Precondition, PublicAccessBlock};
 pub use listings::{DetailedRole, ListedRole, RoleListings};
 pub use providers::{IdentityProviders, NewOidcProvider, OidcProvider};
@@ -24,4 +24,4 @@ pub use public::{PublicDocument, PublicRead, PublicReadError, PublicReader};
 pub use roles::{NewRole, Role, Roles};
 
 /// AWS tags: key to value. IAM compares keys without regard to case but keeps the case that was given.
-pub type Tags = BTreeMap<String, String>;
+pub type AwsTags = BTreeMap<String, String>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Tags;
+use super::AwsTags;
 use crate::error::AwsError;
 
 /// An IAM OIDC provider as IAM has it.
@@ -15,7 +15,7 @@ pub struct OidcProvider {
     /// SHA-1 certificate thumbprints, lower-case hex. IAM fills one in when none was given: never drift then.
     pub thumbprints: Vec<String>,
     /// Tags.
-    pub tags: Tags,
+    pub tags: AwsTags,
 }
 
 /// An IAM OIDC provider to be created.
@@ -28,7 +28,7 @@ pub struct NewOidcProvider {
     /// At most five; empty lets IAM fill in its own.
     pub thumbprints: Vec<String>,
     /// Tags, in the same call: a crash right after it leaves a provider that is recognisably ours.
-    pub tags: Tags,
+    pub tags: AwsTags,
 }
 
 /// OIDC providers in IAM, addressed by ARN (`arn:{partition}:iam::{account}:oidc-provider/{issuer without https://}`).
@@ -53,7 +53,7 @@ pub trait IdentityProviders: Send + Sync {
     fn set_thumbprints(&self, arn: &str, thumbprints: &[String]) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// Sets tags, leaving others alone.
-    fn tag_provider(&self, arn: &str, tags: &Tags) -> impl Future<Output = Result<(), AwsError>> + Send;
+    fn tag_provider(&self, arn: &str, tags: &AwsTags) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// Removes tags by key.
     fn untag_provider(&self, arn: &str, keys: &[String]) -> impl Future<Output = Result<(), AwsError>> + Send;

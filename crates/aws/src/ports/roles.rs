@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Tags;
+use super::AwsTags;
 use crate::error::AwsError;
 
 /// A role as `GetRole` shows it.
@@ -25,7 +25,7 @@ pub struct Role {
     /// ARN of the permissions boundary.
     pub permissions_boundary: Option<String>,
     /// Tags.
-    pub tags: Tags,
+    pub tags: AwsTags,
 }
 
 /// A role to be created.
@@ -45,7 +45,7 @@ pub struct NewRole {
     pub permissions_boundary: Option<String>,
     /// Tags. They and the boundary travel in the create call, which does all or nothing: no role of ours ever exists
     /// without its marks or its limits.
-    pub tags: Tags,
+    pub tags: AwsTags,
 }
 
 /// Roles in IAM, addressed by name.
@@ -80,7 +80,7 @@ pub trait Roles: Send + Sync {
     fn delete_permissions_boundary(&self, name: &str) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// Sets tags, leaving others alone.
-    fn tag_role(&self, name: &str, tags: &Tags) -> impl Future<Output = Result<(), AwsError>> + Send;
+    fn tag_role(&self, name: &str, tags: &AwsTags) -> impl Future<Output = Result<(), AwsError>> + Send;
 
     /// Removes tags by key.
     fn untag_role(&self, name: &str, keys: &[String]) -> impl Future<Output = Result<(), AwsError>> + Send;

@@ -8,7 +8,7 @@ use aws_credential_types::{
 use super::call::about;
 use crate::{
     error::{AwsError, Kind},
-    ports::AssumeRole,
+    ports::RoleToAssume,
 };
 
 /// How the operator calls itself in the other account's CloudTrail.
@@ -20,7 +20,7 @@ const SESSION_NAME: &str = "irsa-anywhere";
 #[derive(Debug)]
 pub(super) struct Assumed {
     pub(super) sts: aws_sdk_sts::Client,
-    pub(super) role: AssumeRole,
+    pub(super) role: RoleToAssume,
 }
 
 impl Assumed {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    ports::{DetailedRole, ListedRole, RoleListings, Tags},
+    ports::{AwsTags, DetailedRole, ListedRole, RoleListings},
 };
 
 /// The most that IAM takes [IAM-model maxItemsType].
@@ -43,7 +43,7 @@ impl RoleListings for SdkAws {
     async fn detailed_roles(
         &self,
         at_most: usize,
-        keep: impl Fn(&str, &Tags) -> bool + Send + Sync,
+        keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
     ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
         let about = about("iam:GetAccountAuthorizationDetails", "*");
         let (mut kept, mut seen) = (Vec::new(), 0_usize);
@@ -87,7 +87,7 @@ fn listed(about: &About<'_>, role: Role) -> Result<ListedRole, AwsError> {
     })
 }
 
-fn detailed(about: &About<'_>, role: RoleDetail, tags: Tags) -> Result<DetailedRole, AwsError> {
+fn detailed(about: &About<'_>, role: RoleDetail, tags: AwsTags) -> Result<DetailedRole, AwsError> {
     let mut inline = BTreeMap::new();
     for policy in role.role_policy_list.unwrap_or_default() {
         let document = decoded(about, &policy.policy_document.unwrap_or_default())?;

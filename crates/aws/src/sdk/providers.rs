@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     error::AwsError,
-    ports::{IdentityProviders, NewOidcProvider, OidcProvider, Tags},
+    ports::{AwsTags, IdentityProviders, NewOidcProvider, OidcProvider},
 };
 
 impl IdentityProviders for SdkAws {
@@ -95,7 +95,7 @@ impl IdentityProviders for SdkAws {
             .map_err(|error| about("iam:UpdateOpenIDConnectProviderThumbprint", arn).failed(error))
     }
 
-    async fn tag_provider(&self, arn: &str, tags: &Tags) -> Result<(), AwsError> {
+    async fn tag_provider(&self, arn: &str, tags: &AwsTags) -> Result<(), AwsError> {
         let about = about("iam:TagOpenIDConnectProvider", arn);
         let answer = self
             .iam

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{AwsError, Kind},
-    ports::{NewRole, Role, Roles, Tags},
+    ports::{AwsTags, NewRole, Role, Roles},
 };
 
 /// IAM reads policies back percent-encoded (RFC 3986), and the SDK leaves them so [IAM-model GetRole, GetRolePolicy].
@@ -145,7 +145,7 @@ impl Roles for SdkAws {
         gone_is_fine(answer.map(drop).map_err(|error| about.failed(error)))
     }
 
-    async fn tag_role(&self, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    async fn tag_role(&self, name: &str, tags: &AwsTags) -> Result<(), AwsError> {
         let about = about("iam:TagRole", name);
         let tags = tags::to_sdk(&about, tags)?;
         let answer = self.iam.tag_role().role_name(name).set_tags(Some(tags)).send().await;

@@ -5,14 +5,14 @@ use aws_sdk_iam::types::Tag;
 use super::call::About;
 use crate::{
     error::{AwsError, Kind},
-    ports::Tags,
+    ports::AwsTags,
 };
 
-pub(super) fn from_sdk(tags: Vec<Tag>) -> Tags {
+pub(super) fn from_sdk(tags: Vec<Tag>) -> AwsTags {
     tags.into_iter().map(|tag| (tag.key, tag.value)).collect()
 }
 
-pub(super) fn to_sdk(about: &About<'_>, tags: &Tags) -> Result<Vec<Tag>, AwsError> {
+pub(super) fn to_sdk(about: &About<'_>, tags: &AwsTags) -> Result<Vec<Tag>, AwsError> {
     tags.iter()
         .map(|(key, value)| {
             let tag = Tag::builder().key(key).value(value).build();

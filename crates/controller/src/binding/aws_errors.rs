@@ -5,7 +5,7 @@ use irsa_core::{
     denial::Denial,
     naming::RoleName,
     plan::binding::BindingStep,
-    refusal::Request,
+    refusal::ApiRequest,
     vocabulary::{ConditionType, Reason},
 };
 
@@ -129,7 +129,7 @@ pub(crate) fn kubernetes_error(action: &str, account: &str, error: kube::Error) 
     } else {
         "have the ServiceAccount meet that rule; one that this binding made, by spec.serviceAccountTemplate"
     };
-    let request = Request {
+    let request = ApiRequest {
         action,
         object: &object,
         role: CLUSTER_ROLE,

@@ -2,7 +2,7 @@
 
 use irsa_api::{IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
-    admission::{Claim, Guardrails, Labels},
+    admission::{Guardrails, Labels, Precedence},
     naming::RoleName,
     vocabulary::{ConditionType, Reason},
 };
@@ -12,9 +12,9 @@ use super::federation::FederationCache;
 use crate::{object::Managed, reconciler::Decoded, step_error::StepError};
 
 /// A binding's place in the queue.
-pub(crate) fn claim(binding: &IamRoleBinding) -> Claim {
+pub(crate) fn claim(binding: &IamRoleBinding) -> Precedence {
     let created = binding.creation_timestamp().map(|time| time.0).unwrap_or_default();
-    Claim {
+    Precedence {
         created,
         namespace: binding.namespace().unwrap_or_default(),
         name: binding.name_any(),
@@ -51,7 +51,7 @@ fn others<'a>(
 pub(crate) struct Conflicts<'a> {
     all: Vec<std::sync::Arc<Decoded<IamRoleBinding>>>,
     binding: &'a IamRoleBinding,
-    claim: Claim,
+    claim: Precedence,
 }
 
 impl<'a> Conflicts<'a> {
@@ -122,7 +122,7 @@ impl<'a> Conflicts<'a> {
             labels(&namespace).is_some_and(|labels| guardrails.may_claim(&namespace, &labels, given))
         };
         let given = self.binding.spec.role.name.is_some();
-        let rivals: Vec<Claim> = self
+        let rivals: Vec<Precedence> = self
             .others()
             .filter(|other| given || other.spec.role.name.is_some())
             .filter(|other| {
@@ -160,7 +160,7 @@ impl<'a> Conflicts<'a> {
                 .filter(|other| place(other).0 == place(self.binding).0 && annotates(other))
         };
         for account in &self.binding.spec.service_accounts {
-            let claims: Vec<Claim> = rivals()
+            let claims: Vec<Precedence> = rivals()
                 .filter(|other| other.spec.service_accounts.contains(account))
                 .map(claim)
                 .collect();

@@ -6,7 +6,7 @@
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
-    admission::{Guardrails, InPlace, Refusal},
+    admission::{AdmissionRefusal, Guardrails, InPlace},
     naming::{Owner, RoleName},
     outcome::Outcome,
     plan::binding::{BindingStep, Order, Plan},
@@ -41,7 +41,7 @@ pub(super) enum Enforcement {
     /// It goes on, or there is none of ours.
     Untouched,
     /// Its trust is closed, for this reason if one is known.
-    Closed(Option<Refusal>),
+    Closed(Option<AdmissionRefusal>),
 }
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
@@ -221,7 +221,7 @@ const fn depth(guardrails: &Guardrails) -> Depth {
 /// What must become of a role in place.
 struct JudgedRole {
     /// Why it may not go on.
-    refusal: Option<Refusal>,
+    refusal: Option<AdmissionRefusal>,
     /// It is closed already.
     already: bool,
     steps: Vec<BindingStep>,
@@ -272,7 +272,7 @@ impl JudgedRole {
 
     fn in_words(&self, role: &RoleName) -> String {
         let what: Vec<String> = self.steps.iter().map(BindingStep::to_string).collect();
-        let because = self.refusal.as_ref().map(Refusal::to_string);
+        let because = self.refusal.as_ref().map(AdmissionRefusal::to_string);
         format!(
             "Taken from role {role}: {}. {}",
             what.join("; "),

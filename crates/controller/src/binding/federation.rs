@@ -10,7 +10,7 @@ use std::{
 };
 
 use irsa_api::{IamRoleBinding, OidcFederation, Publish};
-use irsa_aws::{AssumeRole, Connection};
+use irsa_aws::{Connection, RoleToAssume};
 use irsa_core::{
     admission::Guardrails,
     naming::{Tags, default_role_path, federation_id, partition_of, partition_of_region},
@@ -310,7 +310,7 @@ pub(crate) fn connection(federation: &OidcFederation) -> Connection {
     Connection {
         region: aws.region.clone().or(bucket_region).unwrap_or_default(),
         account_id: aws.account_id.clone(),
-        assume_role: aws.assume_role.as_ref().map(|role| AssumeRole {
+        assume_role: aws.assume_role.as_ref().map(|role| RoleToAssume {
             arn: role.arn.clone(),
             external_id: role.external_id.clone(),
         }),

@@ -2,7 +2,7 @@
 
 use irsa_api::{BindingRules, InlinePolicyRule, NamespacesFrom, RoleNameRule};
 use irsa_core::{
-    admission::{AllowedNamespaces, Guardrails, LabelSelector, Operator, PolicyPattern, Requirement, RoleNames},
+    admission::{Guardrails, LabelSelector, Operator, PolicyPattern, Requirement, RoleNames, ServedNamespaces},
     naming::{IgnoredTags, default_role_name_prefix},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as KubernetesSelector, LabelSelectorRequirement};
@@ -11,11 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector as Kubernetes
 pub(super) fn guardrails(rules: &BindingRules, issuer: &str, partition: &str, audiences: &[String]) -> Guardrails {
     Guardrails {
         allowed_namespaces: match &rules.allowed_namespaces {
-            None => AllowedNamespaces::None,
+            None => ServedNamespaces::None,
             Some(allowed) => match (allowed.from, &allowed.selector) {
-                (NamespacesFrom::All, _) => AllowedNamespaces::All,
-                (NamespacesFrom::Selector, Some(selector)) => AllowedNamespaces::Selected(label_selector(selector)),
-                (NamespacesFrom::Selector, None) => AllowedNamespaces::None,
+                (NamespacesFrom::All, _) => ServedNamespaces::All,
+                (NamespacesFrom::Selector, Some(selector)) => ServedNamespaces::Selected(label_selector(selector)),
+                (NamespacesFrom::Selector, None) => ServedNamespaces::None,
             },
         },
         role_name_prefix: rules

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use irsa_api::{Adoption, DeletionPolicy, IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
-    admission::{Guardrails, Labels, Refusal, Request},
+    admission::{AdmissionRefusal, AdmissionRequest, Guardrails, Labels},
     naming::{Owner, PolicyArn, RoleName, role_tags},
     plan::binding::{AccountTemplate, DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
@@ -143,7 +143,12 @@ pub(crate) fn validate(
 
 impl ValidatedBinding {
     /// Whether the guard-rails allow what the binding wants.
-    pub(crate) fn admit(&self, guardrails: &Guardrails, labels: &Labels, older_roles: u32) -> Result<(), Refusal> {
+    pub(crate) fn admit(
+        &self,
+        guardrails: &Guardrails,
+        labels: &Labels,
+        older_roles: u32,
+    ) -> Result<(), AdmissionRefusal> {
         let inline = self.role.inline.keys().cloned().collect();
         guardrails.admit(&self.request(&self.role.managed, &inline, labels, older_roles))
     }
@@ -155,7 +160,7 @@ impl ValidatedBinding {
         guardrails: &Guardrails,
         labels: &Labels,
         older_roles: u32,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AdmissionRefusal> {
         if self.role.exclusive || !self.role.may_take(&role.tags) {
             return Ok(());
         }
@@ -171,8 +176,8 @@ impl ValidatedBinding {
         inline: &'a BTreeSet<String>,
         namespace_labels: &'a Labels,
         older_roles: u32,
-    ) -> Request<'a> {
-        Request {
+    ) -> AdmissionRequest<'a> {
+        AdmissionRequest {
             namespace: &self.role.owner.namespace,
             namespace_labels,
             given_name: self.given_name.then_some(&self.role.name),

@@ -3,7 +3,7 @@
 use irsa_aws::{AwsError, Kind, PublicAccessBlock};
 use irsa_core::{
     denial::Denial,
-    plan::federation::{FederationStep, PublicRead},
+    plan::federation::{FederationStep, PublicReadStatement},
     vocabulary::{ConditionType, Reason},
 };
 
@@ -104,7 +104,11 @@ fn explained(step: &FederationStep, error: &AwsError) -> Option<StepError> {
 }
 
 /// A refused `PutBucketPolicy`: the bucket's own Block Public Access if it could be read, and what may lie beyond it.
-pub(super) fn policy_refused(error: &AwsError, block: Option<PublicAccessBlock>, statement: &PublicRead) -> StepError {
+pub(super) fn policy_refused(
+    error: &AwsError,
+    block: Option<PublicAccessBlock>,
+    statement: &PublicReadStatement,
+) -> StepError {
     let aspect = ConditionType::PubliclyReadable;
     match block {
         Some(block) if block.block_public_policy => StepError::new(
@@ -148,9 +152,9 @@ mod tests {
         }
     }
 
-    fn statement() -> PublicRead {
+    fn statement() -> PublicReadStatement {
         let issuer = irsa_core::issuer::IssuerUrl::parse("https://b.s3.eu-central-1.amazonaws.com").unwrap();
-        PublicRead::new(&issuer, "b", "eu-central-1")
+        PublicReadStatement::new(&issuer, "b", "eu-central-1")
     }
 
     #[test]

@@ -6,7 +6,7 @@ use irsa_core::{
     history::KeyRecord,
     outcome::Outcome,
     plan::federation::{FederationPlan, FederationStep, ObservedFederation},
-    refusal::Request,
+    refusal::ApiRequest,
     vocabulary::{CLAIM, ConditionType, EventReason, Reason},
 };
 use kube::{
@@ -117,7 +117,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             // Without the CRD there are none.
             Err(kube::Error::Api(status)) if status.is_not_found() => Vec::new(),
             Err(error) => {
-                let request = Request {
+                let request = ApiRequest {
                     action: "list",
                     object: "the IamRoleBindings of the cluster",
                     role: CLUSTER_ROLE,

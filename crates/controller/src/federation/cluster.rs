@@ -6,7 +6,7 @@ use irsa_core::{
     history::KeyRecord,
     issuer_flags::mismatch,
     jwks::{self, KeySet},
-    refusal::Request,
+    refusal::ApiRequest,
     vocabulary::{ConditionType, FIELD_MANAGER, Reason},
 };
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -191,7 +191,7 @@ impl Records {
 
 fn kubernetes_error(action: &str, name: &str, error: kube::Error) -> StepError {
     let object = format!("the ConfigMap {name}");
-    let request = Request {
+    let request = ApiRequest {
         action,
         object: &object,
         role: ROLE,

@@ -96,7 +96,7 @@ pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
     let mut listed: BTreeMap<&Thumbprint, &KnownKey> = BTreeMap::new();
     for key in keys {
         let entry = listed.entry(&key.thumbprint).or_insert(key);
-        if entry.state != history::KeyState::Live && key.state == history::KeyState::Live {
+        if entry.state != history::KeyPhase::Live && key.state == history::KeyPhase::Live {
             *entry = key;
         }
     }
@@ -109,11 +109,11 @@ pub(super) fn status_of(keys: &[KnownKey]) -> Vec<KeyStatus> {
             thumbprint: key.thumbprint.to_string(),
             alg: key.alg.clone(),
             state: match key.state {
-                history::KeyState::Live => KeyState::Live,
-                history::KeyState::Retained => KeyState::Retained,
-                history::KeyState::Additional => KeyState::Additional,
-                history::KeyState::Revoked => KeyState::Revoked,
-                history::KeyState::Unsupported => KeyState::Unsupported,
+                history::KeyPhase::Live => KeyState::Live,
+                history::KeyPhase::Retained => KeyState::Retained,
+                history::KeyPhase::Additional => KeyState::Additional,
+                history::KeyPhase::Revoked => KeyState::Revoked,
+                history::KeyPhase::Unsupported => KeyState::Unsupported,
             },
             first_seen: Time(key.first_seen),
             expires: key.expires.map(Time),

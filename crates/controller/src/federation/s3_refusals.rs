@@ -3,7 +3,7 @@
 use irsa_aws::{Aws, AwsError, Bucket, Kind, Lookup};
 use irsa_core::{
     denial::{Denial, PolicyType},
-    plan::federation::{DenyingStatement, DocumentKind, FederationStep, PublicRead, denying_statements},
+    plan::federation::{DenyingStatement, DocumentKind, FederationStep, PublicReadStatement, denying_statements},
     vocabulary::{ConditionType, Reason},
 };
 
@@ -68,7 +68,7 @@ pub(super) fn is_by_bucket_policy(error: &AwsError) -> bool {
 }
 
 /// The bucket's policy may not be read or written by us: what it needs, for whoever may.
-pub(super) fn policy_kept(error: &AwsError, statement: &PublicRead) -> StepError {
+pub(super) fn policy_kept(error: &AwsError, statement: &PublicReadStatement) -> StepError {
     let general = step_error(ConditionType::PubliclyReadable, error);
     if general.reason != Reason::AccessDenied {
         return general;
@@ -156,9 +156,9 @@ mod tests {
         }
     }
 
-    fn statement() -> PublicRead {
+    fn statement() -> PublicReadStatement {
         let issuer = IssuerUrl::parse("https://b.s3.eu-central-1.amazonaws.com").unwrap();
-        PublicRead::new(&issuer, "b", "eu-central-1")
+        PublicReadStatement::new(&issuer, "b", "eu-central-1")
     }
 
     #[test]

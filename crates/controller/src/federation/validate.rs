@@ -13,7 +13,7 @@ use irsa_core::{
     naming::{FederationOwner, IgnoredTags, federation_tags},
     plan::federation::{
         DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,
-        PublicRead, Removable,
+        PublicReadStatement, Removable,
     },
     vocabulary::{ConditionType, KEY_HISTORY_PREFIX, OBJECT_METADATA_INSTANCE, Reason},
 };
@@ -141,7 +141,7 @@ impl ValidatedFederation {
     }
 
     /// Our statement, where the bucket's policy is ours to change.
-    pub(super) fn public_read(&self) -> Option<PublicRead> {
+    pub(super) fn public_read(&self) -> Option<PublicReadStatement> {
         let ours = self
             .s3
             .as_ref()
@@ -150,9 +150,9 @@ impl ValidatedFederation {
     }
 
     /// The statement that makes both documents readable, whoever keeps the bucket's policy.
-    pub(super) fn statement(&self) -> Option<PublicRead> {
+    pub(super) fn statement(&self) -> Option<PublicReadStatement> {
         let s3 = self.s3.as_ref()?;
-        Some(PublicRead::new(&self.issuer, &s3.bucket, &s3.region))
+        Some(PublicReadStatement::new(&self.issuer, &s3.bucket, &s3.region))
     }
 
     /// What a deletion may remove.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use irsa_aws::gate::within;
-use irsa_core::{refusal::Request, vocabulary::LEASE_FIELD_MANAGER};
+use irsa_core::{refusal::ApiRequest, vocabulary::LEASE_FIELD_MANAGER};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client, api::PostParams};
@@ -20,7 +20,7 @@ use super::{
     lease::{Election, Stage, Terms},
 };
 
-const REQUEST: Request<'static> = Request {
+const REQUEST: ApiRequest<'static> = ApiRequest {
     action: "read or write",
     object: "the Lease",
     role: ROLE,

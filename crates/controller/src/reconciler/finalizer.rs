@@ -1,7 +1,7 @@
 //! Our finalizer: the only thing of an object's metadata that we write.
 
 use irsa_core::{
-    refusal::Request,
+    refusal::ApiRequest,
     vocabulary::{Class, FIELD_MANAGER, FORCE_DELETE, Reason},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -67,7 +67,7 @@ impl<L: Leadership> Driver<L> {
         &self,
         object: &K,
         finalizers: &[String],
-        request: Request<'static>,
+        request: ApiRequest<'static>,
     ) -> Result<(), PassError> {
         let patch = json!({
             "metadata": { "finalizers": finalizers, "resourceVersion": object.resource_version() },

@@ -145,7 +145,7 @@ fn find(conditions: &[outcome::Condition], kind: ConditionType) -> Option<&outco
 #[cfg(test)]
 mod tests {
     use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
-    use irsa_core::refusal::Refusal;
+    use irsa_core::refusal::ApiRefusal;
     use serde_json::Value;
 
     use super::{
@@ -199,7 +199,7 @@ mod tests {
         let PassError::Kubernetes { source, .. } = failed else {
             panic!("{failed}");
         };
-        assert_eq!(refusal(&source), Refusal::Raced);
+        assert_eq!(refusal(&source), ApiRefusal::Raced);
         assert_eq!(recorder.take().len(), 1, "the patch and no event");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Guardrails, Labels, Refusal, Request};
+use super::{AdmissionRefusal, AdmissionRequest, Guardrails, Labels};
 use crate::{
     compare,
     naming::{RoleName, Tags},
@@ -36,7 +36,7 @@ impl Guardrails {
     ///
     /// # Errors
     /// The first thing that is not allowed.
-    pub fn admit_in_place(&self, place: &InPlace<'_>) -> Result<(), Refusal> {
+    pub fn admit_in_place(&self, place: &InPlace<'_>) -> Result<(), AdmissionRefusal> {
         let role = place.role;
         // What only denies gives nobody anything that a guard-rail could forbid.
         let trusting = Divided::of(&role.trust).rest;
@@ -50,9 +50,9 @@ impl Guardrails {
                 trust.audiences.iter().map(ToString::to_string).collect()
             }
             None if compare::equivalent(&trusting, trust::closed().as_str()) => BTreeSet::new(),
-            _ => return Err(Refusal::Trust),
+            _ => return Err(AdmissionRefusal::Trust),
         };
-        self.admit(&Request {
+        self.admit(&AdmissionRequest {
             namespace: place.namespace,
             namespace_labels: place.namespace_labels,
             given_name: place.given_name,
@@ -65,7 +65,9 @@ impl Guardrails {
             older_roles: place.older_roles,
         })?;
         match &self.permissions_boundary {
-            Some(wanted) if role.boundary.as_ref() != Some(wanted) => Err(Refusal::Boundary { wanted: wanted.clone() }),
+            Some(wanted) if role.boundary.as_ref() != Some(wanted) => {
+                Err(AdmissionRefusal::Boundary { wanted: wanted.clone() })
+            }
             _ => Ok(()),
         }
     }

@@ -3,18 +3,18 @@
 //! The same judgement serves twice: on what a binding asks for, and on what a role is already. A role whose binding asks
 //! for too much keeps working as it is; a role that is itself no longer allowed has its trust closed.
 
-mod claims;
 mod in_place;
 mod pattern;
+mod precedence;
 mod refusal;
 mod selector;
 
 use std::collections::BTreeSet;
 
-pub use claims::Claim;
 pub use in_place::InPlace;
 pub use pattern::PolicyPattern;
-pub use refusal::Refusal;
+pub use precedence::Precedence;
+pub use refusal::AdmissionRefusal;
 pub use selector::{LabelSelector, Labels, Operator, Requirement};
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
 
 /// Which namespaces a federation serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum AllowedNamespaces {
+pub enum ServedNamespaces {
     /// None: the field is absent.
     #[default]
     None,
@@ -48,7 +48,7 @@ pub enum RoleNames {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Guardrails {
     /// The namespaces that it serves.
-    pub allowed_namespaces: AllowedNamespaces,
+    pub allowed_namespaces: ServedNamespaces,
     /// What role names begin with.
     pub role_name_prefix: String,
     /// Which role names tenants may give.
@@ -75,7 +75,7 @@ pub struct Guardrails {
 
 /// What a binding asks for, or what its role is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request<'a> {
+pub struct AdmissionRequest<'a> {
     /// The binding's namespace.
     pub namespace: &'a str,
     /// That namespace's labels.
@@ -100,7 +100,7 @@ pub struct Request<'a> {
 
 impl Guardrails {
     /// Whether the federation allows this, and if not, the first thing that it does not allow.
-    pub fn admit(&self, request: &Request<'_>) -> Result<(), Refusal> {
+    pub fn admit(&self, request: &AdmissionRequest<'_>) -> Result<(), AdmissionRefusal> {
         self.admit_namespace(request)?;
         self.admit_role(request)?;
         self.admit_policies(request)
@@ -116,9 +116,9 @@ impl Guardrails {
         namespace: &str,
         labels: &Labels,
         audiences: &BTreeSet<String>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), AdmissionRefusal> {
         let nothing = BTreeSet::new();
-        self.admit(&Request {
+        self.admit(&AdmissionRequest {
             namespace,
             namespace_labels: labels,
             given_name: None,
@@ -132,38 +132,38 @@ impl Guardrails {
         })
     }
 
-    fn admit_namespace(&self, request: &Request<'_>) -> Result<(), Refusal> {
+    fn admit_namespace(&self, request: &AdmissionRequest<'_>) -> Result<(), AdmissionRefusal> {
         if !self.serves(request.namespace_labels) {
-            return Err(Refusal::Namespace {
+            return Err(AdmissionRefusal::Namespace {
                 namespace: request.namespace.to_owned(),
             });
         }
         if request.older_roles >= self.max_roles_per_namespace {
-            return Err(Refusal::TooManyRoles {
+            return Err(AdmissionRefusal::TooManyRoles {
                 limit: self.max_roles_per_namespace,
             });
         }
         Ok(())
     }
 
-    fn admit_role(&self, request: &Request<'_>) -> Result<(), Refusal> {
+    fn admit_role(&self, request: &AdmissionRequest<'_>) -> Result<(), AdmissionRefusal> {
         let unknown: Vec<String> = request.audiences.difference(&self.audiences).cloned().collect();
         if !unknown.is_empty() {
             let known = self.audiences.iter().cloned().collect();
-            return Err(Refusal::Audiences { unknown, known });
+            return Err(AdmissionRefusal::Audiences { unknown, known });
         }
         if let Some(name) = request
             .given_name
             .filter(|name| !self.allows_name(request.namespace, Some(name)))
         {
-            return Err(Refusal::RoleName {
+            return Err(AdmissionRefusal::RoleName {
                 name: name.to_string(),
                 prefix: self.name_prefix(request.namespace),
             });
         }
         let keys = self.ignored_tags.among(request.tag_keys);
         if !keys.is_empty() {
-            return Err(Refusal::IgnoredTagKeys { keys });
+            return Err(AdmissionRefusal::IgnoredTagKeys { keys });
         }
         let keys: Vec<String> = request
             .tag_keys
@@ -172,21 +172,21 @@ impl Guardrails {
             .cloned()
             .collect();
         if !keys.is_empty() {
-            return Err(Refusal::TagKeys { keys });
+            return Err(AdmissionRefusal::TagKeys { keys });
         }
         if request.session_seconds > self.max_session_seconds {
-            return Err(Refusal::Session {
+            return Err(AdmissionRefusal::Session {
                 asked: request.session_seconds,
                 limit: self.max_session_seconds,
             });
         }
         if request.retain && !self.allow_retain {
-            return Err(Refusal::Retain);
+            return Err(AdmissionRefusal::Retain);
         }
         Ok(())
     }
 
-    fn admit_policies(&self, request: &Request<'_>) -> Result<(), Refusal> {
+    fn admit_policies(&self, request: &AdmissionRequest<'_>) -> Result<(), AdmissionRefusal> {
         let refused: Vec<String> = request
             .managed
             .iter()
@@ -194,23 +194,23 @@ impl Guardrails {
             .map(PolicyArn::to_string)
             .collect();
         if !refused.is_empty() {
-            return Err(Refusal::ManagedPolicies { arns: refused });
+            return Err(AdmissionRefusal::ManagedPolicies { arns: refused });
         }
         if request.inline.is_empty() {
             return Ok(());
         }
         match (self.inline_policies, &self.permissions_boundary) {
             (true, Some(_)) => Ok(()),
-            (true, None) => Err(Refusal::InlineWithoutBoundary),
-            (false, _) => Err(Refusal::Inline),
+            (true, None) => Err(AdmissionRefusal::InlineWithoutBoundary),
+            (false, _) => Err(AdmissionRefusal::Inline),
         }
     }
 
     fn serves(&self, namespace_labels: &Labels) -> bool {
         match &self.allowed_namespaces {
-            AllowedNamespaces::None => false,
-            AllowedNamespaces::All => true,
-            AllowedNamespaces::Selected(selector) => selector.matches(namespace_labels),
+            ServedNamespaces::None => false,
+            ServedNamespaces::All => true,
+            ServedNamespaces::Selected(selector) => selector.matches(namespace_labels),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::{vocabulary::Reason, words::counted};
 
 /// Why a binding is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum AdmissionRefusal {
     /// The federation does not serve the namespace.
     #[error(
         "The federation does not serve namespace {namespace}; whoever owns the federation can allow it in \
@@ -102,7 +102,7 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl AdmissionRefusal {
     /// The reason that conditions carry.
     pub const fn reason(&self) -> Reason {
         match self {

@@ -13,7 +13,7 @@ fn set(items: &[&str]) -> BTreeSet<String> {
 
 fn open() -> Guardrails {
     Guardrails {
-        allowed_namespaces: AllowedNamespaces::All,
+        allowed_namespaces: ServedNamespaces::All,
         role_name_prefix: "irsa-x-".to_owned(),
         role_names: RoleNames::Prefixed,
         permissions_boundary: Some("arn:aws:iam::123456789012:policy/boundary".to_owned()),
@@ -58,8 +58,8 @@ impl Default for Asked {
 }
 
 impl Asked {
-    fn request(&self) -> Request<'_> {
-        Request {
+    fn request(&self) -> AdmissionRequest<'_> {
+        AdmissionRequest {
             namespace: "payments",
             namespace_labels: &self.labels,
             given_name: self.name.as_ref(),
@@ -73,7 +73,7 @@ impl Asked {
         }
     }
 
-    fn of(&self, guardrails: &Guardrails) -> Result<(), Refusal> {
+    fn of(&self, guardrails: &Guardrails) -> Result<(), AdmissionRefusal> {
         guardrails.admit(&self.request())
     }
 }
@@ -115,7 +115,7 @@ fn namespaces_are_chosen_by_their_labels() {
         match_expressions: Vec::new(),
     };
     let guardrails = Guardrails {
-        allowed_namespaces: AllowedNamespaces::Selected(selector),
+        allowed_namespaces: ServedNamespaces::Selected(selector),
         ..open()
     };
     assert_eq!(
@@ -206,14 +206,14 @@ fn inline_policies_need_permission_and_a_boundary() {
         inline_policies: false,
         ..open()
     };
-    assert_eq!(asked.of(&denied), Err(Refusal::Inline));
+    assert_eq!(asked.of(&denied), Err(AdmissionRefusal::Inline));
     let unbounded = Guardrails {
         permissions_boundary: None,
         ..open()
     };
-    assert_eq!(asked.of(&unbounded), Err(Refusal::InlineWithoutBoundary));
+    assert_eq!(asked.of(&unbounded), Err(AdmissionRefusal::InlineWithoutBoundary));
     assert_eq!(Asked::default().of(&unbounded), Ok(()));
-    for refusal in [Refusal::Inline, Refusal::InlineWithoutBoundary] {
+    for refusal in [AdmissionRefusal::Inline, AdmissionRefusal::InlineWithoutBoundary] {
         assert_eq!(refusal.reason(), Reason::InlineNotAllowed);
     }
 }
@@ -227,7 +227,7 @@ fn only_listed_tag_keys_may_be_set_and_never_ours() {
     assert_eq!(tagged("app").of(&open()), Ok(()));
     assert_eq!(
         tagged("App").of(&open()),
-        Err(Refusal::TagKeys {
+        Err(AdmissionRefusal::TagKeys {
             keys: vec!["App".to_owned()]
         })
     );
@@ -250,7 +250,7 @@ fn sessions_retention_quota_and_audiences_are_bounded() {
     );
     assert_eq!(
         long,
-        Refusal::Session {
+        AdmissionRefusal::Session {
             asked: 7201,
             limit: 7200
         }
@@ -265,7 +265,7 @@ fn sessions_retention_quota_and_audiences_are_bounded() {
             ..open()
         },
     );
-    assert_eq!(retain, Refusal::Retain);
+    assert_eq!(retain, AdmissionRefusal::Retain);
     let many = invalid(
         Asked {
             older: 2,
@@ -273,7 +273,7 @@ fn sessions_retention_quota_and_audiences_are_bounded() {
         },
         &open(),
     );
-    assert_eq!(many, Refusal::TooManyRoles { limit: 2 });
+    assert_eq!(many, AdmissionRefusal::TooManyRoles { limit: 2 });
     assert_eq!(many.reason(), Reason::QuotaExceeded);
     let audience = invalid(
         Asked {
@@ -305,7 +305,7 @@ fn a_name_is_claimed_by_those_who_could_have_it() {
     };
     assert!(any.may_claim("evil", &labels, Some(&name)));
     let none = Guardrails {
-        allowed_namespaces: AllowedNamespaces::None,
+        allowed_namespaces: ServedNamespaces::None,
         ..open()
     };
     assert!(!none.may_claim("payments", &labels, Some(&name)));

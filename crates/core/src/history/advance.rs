@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Advance, HistoryError, KeyRecord, KeyState, KnownKey, Observation, RecordedKey, Transition};
+use super::{Advance, HistoryError, KeyPhase, KeyRecord, KnownKey, Observation, RecordedKey, Transition};
 use crate::{
     jwks::{KeyKind, KeySet, MAX_KEYS_OF_A_KIND, PublicKey, Thumbprint},
     vocabulary::EventReason,
@@ -294,11 +294,11 @@ fn expiry(entry: &RecordedKey, observed: &Observation<'_>) -> Option<Timestamp> 
 
 fn known(entry: &RecordedKey, fits: bool, observed: &Observation<'_>) -> KnownKey {
     let state = match entry.retired_at {
-        _ if entry.revoked => KeyState::Revoked,
-        _ if !fits => KeyState::Unsupported,
-        Some(_) => KeyState::Retained,
-        None if entry.announced => KeyState::Additional,
-        None => KeyState::Live,
+        _ if entry.revoked => KeyPhase::Revoked,
+        _ if !fits => KeyPhase::Unsupported,
+        Some(_) => KeyPhase::Retained,
+        None if entry.announced => KeyPhase::Additional,
+        None => KeyPhase::Live,
     };
     KnownKey {
         kid: entry.key.kid().to_owned(),

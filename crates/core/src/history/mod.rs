@@ -50,7 +50,7 @@ pub struct Observation<'a> {
 
 /// Where a key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum KeyState {
+pub enum KeyPhase {
     /// Served, and published.
     Live,
     /// No longer served, and still published.
@@ -73,7 +73,7 @@ pub struct KnownKey {
     /// The algorithm.
     pub alg: String,
     /// Where it stands.
-    pub state: KeyState,
+    pub state: KeyPhase,
     /// When it was first seen, in whole seconds.
     pub first_seen: Timestamp,
     /// When a retained key goes.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Advance, HistoryError, KeyRecord, KeyState, Observation, RecordError, advance};
+use super::{Advance, HistoryError, KeyPhase, KeyRecord, Observation, RecordError, advance};
 use crate::{
     jwks::{
         KeySet, PublicKey, Thumbprint,
@@ -79,7 +79,7 @@ fn kids(set: &KeySet) -> Vec<&str> {
     set.keys().iter().map(crate::jwks::PublicKey::kid).collect()
 }
 
-fn states(advance: &Advance) -> Vec<KeyState> {
+fn states(advance: &Advance) -> Vec<KeyPhase> {
     advance.keys.iter().map(|key| key.state).collect()
 }
 
@@ -106,7 +106,7 @@ fn the_first_pass_publishes_what_every_server_serves() {
         advance
             .keys
             .iter()
-            .all(|key| key.state == KeyState::Live && key.first_seen == at(0))
+            .all(|key| key.state == KeyPhase::Live && key.first_seen == at(0))
     );
     assert_eq!(advance.next_expiry, None);
 }
@@ -171,7 +171,7 @@ fn a_key_that_comes_back_is_live_again() {
     story.now = at(200);
     let back = story.pass(&[keys(&[1, 2])]);
     assert_eq!(events(&back), [(EventReason::KeyPublished, Some("key-1"))]);
-    assert!(back.keys.iter().all(|key| key.state == KeyState::Live));
+    assert!(back.keys.iter().all(|key| key.state == KeyPhase::Live));
     assert_eq!(back.next_expiry, None);
 }
 
@@ -231,7 +231,7 @@ fn a_key_that_aws_does_not_take_is_shown_and_left_out() {
     let advance = story.pass(&[set(&[rsa(), ed25519()])]);
     assert_eq!(advance.published.keys().len(), 1);
     let shown = advance.keys.iter().find(|key| key.kid == "ed").unwrap();
-    assert_eq!((shown.state, shown.alg.as_str()), (KeyState::Unsupported, "Ed25519"));
+    assert_eq!((shown.state, shown.alg.as_str()), (KeyPhase::Unsupported, "Ed25519"));
     assert!(events(&advance).contains(&(EventReason::KeyUnsupported, Some("ed"))));
     let again = story.pass(&[set(&[rsa(), ed25519()])]);
     assert_eq!(events(&again), [], "told once");
@@ -263,7 +263,7 @@ fn of_more_than_a_hundred_the_served_ones_are_published_first() {
     let left_out = advance
         .keys
         .iter()
-        .filter(|key| key.state == KeyState::Unsupported)
+        .filter(|key| key.state == KeyPhase::Unsupported)
         .count();
     assert_eq!(left_out, 10);
     assert!(
@@ -271,7 +271,7 @@ fn of_more_than_a_hundred_the_served_ones_are_published_first() {
             .keys
             .iter()
             .filter(|key| key.kid.starts_with("many"))
-            .all(|key| key.state == KeyState::Live)
+            .all(|key| key.state == KeyPhase::Live)
     );
 }
 

@@ -5,16 +5,16 @@ use super::*;
 const POLICY: &str = "ValidatingAdmissionPolicy 'no-automount' with binding 'no-automount' denied request: ServiceAccounts \
                       must set automountServiceAccountToken: false";
 
-fn read(code: u16, message: &str, causes: &[(&str, &str)]) -> Refusal {
-    Refusal::of(&Answer {
+fn read(code: u16, message: &str, causes: &[(&str, &str)]) -> ApiRefusal {
+    ApiRefusal::of(&ApiStatus {
         code,
         message,
         causes: causes.to_vec(),
     })
 }
 
-fn words(refusal: &Refusal) -> String {
-    refusal.in_words(&Request {
+fn words(refusal: &ApiRefusal) -> String {
+    refusal.in_words(&ApiRequest {
         action: "change",
         object: "the ServiceAccount app",
         role: "the operator's ClusterRole",
@@ -56,7 +56,7 @@ fn a_webhooks_sentence_is_told_whatever_status_code_the_webhook_chose() {
         let refusal = read(code, message, &[]);
         assert_eq!(
             refusal,
-            Refusal::Denied {
+            ApiRefusal::Denied {
                 by: Rule::Webhook("hook.acme.example".to_owned()),
                 sentence: "ServiceAccounts need the label cost-centre".to_owned(),
             },
@@ -96,7 +96,7 @@ fn a_namespace_that_goes_and_a_quota_that_is_used_up_are_no_missing_rights() {
     let going = "serviceaccounts \"app\" is forbidden: unable to create new content in namespace term because it is being \
                  terminated";
     let causes = [("NamespaceTerminating", "metadata.namespace")];
-    assert_eq!(read(403, going, &causes), Refusal::Terminating);
+    assert_eq!(read(403, going, &causes), ApiRefusal::Terminating);
     let full = "configmaps \"y\" is forbidden: exceeded quota: team, requested: configmaps=1, used: configmaps=1, limited: \
                 configmaps=1";
     let refusal = read(403, full, &[]);
@@ -104,10 +104,10 @@ fn a_namespace_that_goes_and_a_quota_that_is_used_up_are_no_missing_rights() {
         (refusal.reason(), &refusal),
         (
             Reason::QuotaExceeded,
-            &Refusal::Quota("exceeded quota: team, requested: configmaps=1".to_owned())
+            &ApiRefusal::Quota("exceeded quota: team, requested: configmaps=1".to_owned())
         )
     );
-    for refusal in [refusal, Refusal::Terminating] {
+    for refusal in [refusal, ApiRefusal::Terminating] {
         assert!(!words(&refusal).contains("Role"), "{}", words(&refusal));
     }
 }
@@ -139,7 +139,7 @@ fn whoever_was_quicker_makes_it_a_conflict_in_every_form_of_the_answer() {
             &[],
         ),
     ] {
-        assert_eq!(read(code, message, causes), Refusal::Raced, "{message}");
+        assert_eq!(read(code, message, causes), ApiRefusal::Raced, "{message}");
     }
 }
 
@@ -154,11 +154,11 @@ fn what_the_api_server_itself_finds_wrong_is_told_in_its_words() {
 
 #[test]
 fn without_an_answer_of_its_own_the_api_server_is_not_available() {
-    assert_eq!(read(401, "Unauthorized", &[]), Refusal::NotAuthenticated);
+    assert_eq!(read(401, "Unauthorized", &[]), ApiRefusal::NotAuthenticated);
     let starting = "configmaps \"x\" is forbidden: not yet ready to handle request";
-    assert_eq!(read(403, starting, &[]), Refusal::Unavailable);
+    assert_eq!(read(403, starting, &[]), ApiRefusal::Unavailable);
     for code in [0, 200, 408, 429, 500, 502, 503, 504] {
-        assert_eq!(read(code, "whatever", &[]), Refusal::Unavailable, "{code}");
+        assert_eq!(read(code, "whatever", &[]), ApiRefusal::Unavailable, "{code}");
     }
 }
 

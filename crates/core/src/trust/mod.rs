@@ -13,4 +13,4 @@ mod read;
 pub use denies::{Denies, Divided};
 pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
 pub use judge::{Admittance, Claims, TrustMismatch, admits};
-pub use names::{Audience, AudienceError, NonEmptySet, Subject, SubjectError};
+pub use names::{Audience, InvalidAudience, NonEmptySet, Subject, SubjectError};

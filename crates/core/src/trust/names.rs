@@ -93,18 +93,18 @@ pub struct Audience(String);
 #[error(
     "{0:?} is not an audience: use 1 to 255 printable ASCII characters without spaces, quotes, backslashes or the sign $"
 )]
-pub struct AudienceError(String);
+pub struct InvalidAudience(String);
 
 impl Audience {
     /// An audience of 1 to 255 printable ASCII characters.
     ///
     /// `$` is refused because IAM replaces `${…}` in condition values by the request's own context (policy variables),
     /// so that a pinned audience would no longer be pinned; quotes and backslashes only make documents longer.
-    pub fn new(text: impl Into<String>) -> Result<Self, AudienceError> {
+    pub fn new(text: impl Into<String>) -> Result<Self, InvalidAudience> {
         let text = text.into();
         let plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'$' | b'"' | b'\\');
         if text.is_empty() || text.len() > MAX_AUDIENCE || !text.bytes().all(plain) {
-            return Err(AudienceError(text));
+            return Err(InvalidAudience(text));
         }
         Ok(Self(text))
     }

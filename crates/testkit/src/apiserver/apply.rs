@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::refusal::Refusal;
+use super::refusal::StatusError;
 
 const SECTIONS: [&str; 2] = ["annotations", "labels"];
 
@@ -30,21 +30,21 @@ pub(super) fn merge(target: &mut Value, patch: &Value) {
 }
 
 /// `test` and `add`, of members of objects.
-pub(super) fn patch(object: &mut Value, steps: &Value) -> Result<(), Refusal> {
+pub(super) fn patch(object: &mut Value, steps: &Value) -> Result<(), StatusError> {
     for step in steps.as_array().into_iter().flatten() {
         let path = step["path"].as_str().unwrap_or_default();
         match step["op"].as_str() {
             Some("test") if object.pointer(path) == Some(&step["value"]) => {}
-            Some("test") => return Err(Refusal::invalid("the server rejected our request: a test failed")),
+            Some("test") => return Err(StatusError::invalid("the server rejected our request: a test failed")),
             Some("add") if path == "/status" => object["status"] = step["value"].clone(),
-            _ => return Err(Refusal::bad("this step of a JSON patch is not understood here")),
+            _ => return Err(StatusError::bad("this step of a JSON patch is not understood here")),
         }
     }
     Ok(())
 }
 
 /// Server-side apply: the manager owns exactly what it names; what it named before and nobody else owns goes.
-pub(super) fn apply(object: &mut Value, wanted: &Value, manager: &str, force: bool) -> Result<(), Refusal> {
+pub(super) fn apply(object: &mut Value, wanted: &Value, manager: &str, force: bool) -> Result<(), StatusError> {
     let mut fields = Map::new();
     for section in SECTIONS {
         let wanted = wanted["metadata"][section].as_object().cloned().unwrap_or_default();
@@ -54,7 +54,9 @@ pub(super) fn apply(object: &mut Value, wanted: &Value, manager: &str, force: bo
             .iter()
             .find(|(key, value)| theirs.contains(*key) && differs(key, value));
         if let Some((key, _)) = conflict.filter(|_| !force) {
-            return Err(Refusal::conflict(&format!("Apply failed with a conflict over {key}")));
+            return Err(StatusError::conflict(&format!(
+                "Apply failed with a conflict over {key}"
+            )));
         }
         let before = owned(object, section, |other| other == manager);
         let mut present = object["metadata"][section].as_object().cloned().unwrap_or_default();

@@ -25,19 +25,19 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::{
-    path::{Address, Target},
-    refusal::Refusal,
+    path::{ObjectPath, Target},
+    refusal::StatusError,
     store::Store,
 };
 pub use self::{store::Write, watch::AnswerBody};
 
 /// The API server. Clones are the same one.
 #[derive(Debug, Clone)]
-pub struct ApiServer {
+pub struct MemoryApiServer {
     store: Arc<Mutex<Store>>,
 }
 
-impl ApiServer {
+impl MemoryApiServer {
     /// An empty one. `now` says what time it is.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self {
@@ -59,8 +59,8 @@ impl ApiServer {
         let path = request.uri().path().trim_start_matches('/');
         let query = request.uri().query().unwrap_or_default();
         let mut store = self.store();
-        let Some(address) = Address::parse(path) else {
-            return reply(Err(Refusal::not_found(path)));
+        let Some(address) = ObjectPath::parse(path) else {
+            return reply(Err(StatusError::not_found(path)));
         };
         if request.method() != Method::GET {
             let answer = write(&mut store, &address, request, query);
@@ -111,7 +111,7 @@ impl ApiServer {
 
     /// All objects of a collection, of all namespaces when the path has none.
     pub fn list(&self, path: &str) -> Vec<Value> {
-        Address::parse(path).map_or_else(Vec::new, |address| self.store().list(&address))
+        ObjectPath::parse(path).map_or_else(Vec::new, |address| self.store().list(&address))
     }
 
     /// Somebody deletes what is at this path, if there is anything: finalizers hold it up.
@@ -142,7 +142,7 @@ impl ApiServer {
 
 #[allow(clippy::panic, reason = "a test with a wrong path")]
 fn located(path: &str) -> path::Key {
-    let address = Address::parse(path.trim_start_matches('/'));
+    let address = ObjectPath::parse(path.trim_start_matches('/'));
     match address.as_ref().map(|address| (address, &address.target)) {
         Some((address, Target::Object { name, .. })) => address.key(name),
         _ => panic!("{path} is no object's path"),
@@ -156,11 +156,11 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
         .find_map(|(key, value)| (key == name && value != "false").then_some(value))
 }
 
-fn write(store: &mut Store, address: &Address, request: &Request<Bytes>, query: &str) -> refusal::Answer {
+fn write(store: &mut Store, address: &ObjectPath, request: &Request<Bytes>, query: &str) -> refusal::ApiAnswer {
     let body = if request.body().is_empty() {
         Value::Null
     } else {
-        serde_json::from_slice(request.body()).map_err(|error| Refusal::bad(&error.to_string()))?
+        serde_json::from_slice(request.body()).map_err(|error| StatusError::bad(&error.to_string()))?
     };
     let Target::Object { name, status } = &address.target else {
         let created = store.create(address, body)?;
@@ -185,13 +185,13 @@ fn write(store: &mut Store, address: &Address, request: &Request<Bytes>, query: 
             let force = parameter(query, "force").is_some();
             store.apply(&key, &body, manager, force)?
         }
-        _ => return Err(Refusal::bad("this request is not understood here")),
+        _ => return Err(StatusError::bad("this request is not understood here")),
     };
     Ok((StatusCode::OK, answer))
 }
 
-fn reply(answer: refusal::Answer) -> Response<AnswerBody> {
-    let (status, body) = answer.unwrap_or_else(Refusal::into_status);
+fn reply(answer: refusal::ApiAnswer) -> Response<AnswerBody> {
+    let (status, body) = answer.unwrap_or_else(StatusError::into_status);
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")

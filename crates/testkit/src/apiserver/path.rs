@@ -12,7 +12,7 @@ pub(super) struct Key {
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct ObjectPath {
     pub(super) collection: String,
     pub(super) namespace: Option<String>,
     pub(super) target: Target,
@@ -24,7 +24,7 @@ pub(super) enum Target {
     Object { name: String, status: bool },
 }
 
-impl Address {
+impl ObjectPath {
     /// `None` for what is no path of objects.
     pub(super) fn parse(path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();

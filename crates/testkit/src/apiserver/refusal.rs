@@ -4,17 +4,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 /// An answer's status and body.
-pub(super) type Answer = Result<(StatusCode, Value), Refusal>;
+pub(super) type ApiAnswer = Result<(StatusCode, Value), StatusError>;
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct StatusError {
     status: StatusCode,
     reason: &'static str,
     message: String,
 }
 
-impl Refusal {
+impl StatusError {
     fn new(status: StatusCode, reason: &'static str, message: &str) -> Self {
         Self {
             status,
@@ -54,11 +54,11 @@ impl Refusal {
 }
 
 /// Refuses when `wanted` names another version, or another object, than what is there.
-pub(super) fn same_version(object: &Value, wanted: &Value) -> Result<(), Refusal> {
+pub(super) fn same_version(object: &Value, wanted: &Value) -> Result<(), StatusError> {
     for field in ["resourceVersion", "uid"] {
         let named = wanted["metadata"].get(field).filter(|named| !named.is_null());
         if named.is_some_and(|named| *named != object["metadata"][field]) {
-            return Err(Refusal::conflict("the object has been modified"));
+            return Err(StatusError::conflict("the object has been modified"));
         }
     }
     Ok(())

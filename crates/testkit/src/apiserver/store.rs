@@ -10,8 +10,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::{
     apply,
-    path::{Address, Key},
-    refusal::{Refusal, same_version},
+    path::{Key, ObjectPath},
+    refusal::{StatusError, same_version},
     watch::AnswerBody,
 };
 
@@ -34,7 +34,7 @@ struct Event {
 }
 
 struct Watcher {
-    of: Address,
+    of: ObjectPath,
     sender: UnboundedSender<Bytes>,
 }
 
@@ -76,19 +76,19 @@ impl Store {
         self.version
     }
 
-    pub(super) fn read(&self, key: &Key) -> Result<Value, Refusal> {
+    pub(super) fn read(&self, key: &Key) -> Result<Value, StatusError> {
         self.objects
             .get(key)
             .cloned()
-            .ok_or_else(|| Refusal::not_found(&key.name))
+            .ok_or_else(|| StatusError::not_found(&key.name))
     }
 
-    pub(super) fn list(&self, address: &Address) -> Vec<Value> {
+    pub(super) fn list(&self, address: &ObjectPath) -> Vec<Value> {
         let found = self.objects.iter().filter(|(key, _)| address.has(key));
         found.map(|(_, object)| object.clone()).collect()
     }
 
-    pub(super) fn watch(&mut self, address: &Address, since: u64) -> AnswerBody {
+    pub(super) fn watch(&mut self, address: &ObjectPath, since: u64) -> AnswerBody {
         let past: VecDeque<Bytes> = self
             .events
             .iter()
@@ -107,14 +107,14 @@ impl Store {
         self.watchers.clear();
     }
 
-    pub(super) fn create(&mut self, address: &Address, mut object: Value) -> Result<Value, Refusal> {
+    pub(super) fn create(&mut self, address: &ObjectPath, mut object: Value) -> Result<Value, StatusError> {
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         if name.is_empty() {
-            return Err(Refusal::bad("the object has no name"));
+            return Err(StatusError::bad("the object has no name"));
         }
         let key = address.key(&name);
         if self.objects.contains_key(&key) {
-            return Err(Refusal::exists(&name));
+            return Err(StatusError::exists(&name));
         }
         // Events are read by nobody here, and would only be kept.
         if key.collection.ends_with("/events") {
@@ -136,9 +136,9 @@ impl Store {
         Ok(self.keep("ADDED", &key, object))
     }
 
-    pub(super) fn put(&mut self, key: &Key, object: Value) -> Result<Value, Refusal> {
+    pub(super) fn put(&mut self, key: &Key, object: Value) -> Result<Value, StatusError> {
         if !self.objects.contains_key(key) {
-            let address = Address {
+            let address = ObjectPath {
                 collection: key.collection.clone(),
                 namespace: Some(key.namespace.clone()).filter(|namespace| !namespace.is_empty()),
                 target: super::path::Target::Collection,
@@ -160,7 +160,7 @@ impl Store {
         })
     }
 
-    pub(super) fn replace(&mut self, key: &Key, object: Value) -> Result<Value, Refusal> {
+    pub(super) fn replace(&mut self, key: &Key, object: Value) -> Result<Value, StatusError> {
         self.update(key, |present| {
             same_version(present, &object)?;
             let metadata = present["metadata"].clone();
@@ -174,10 +174,16 @@ impl Store {
         })
     }
 
-    pub(super) fn apply(&mut self, key: &Key, wanted: &Value, manager: &str, force: bool) -> Result<Value, Refusal> {
+    pub(super) fn apply(
+        &mut self,
+        key: &Key,
+        wanted: &Value,
+        manager: &str,
+        force: bool,
+    ) -> Result<Value, StatusError> {
         if !self.objects.contains_key(key) {
             if wanted["metadata"].get("uid").is_some() {
-                return Err(Refusal::conflict("there is no object of this uid"));
+                return Err(StatusError::conflict("there is no object of this uid"));
             }
             let mut object = wanted.clone();
             object["metadata"] = json!({"name": key.name});
@@ -191,7 +197,7 @@ impl Store {
     }
 
     /// An object without finalizers goes at once; one with some is marked.
-    pub(super) fn delete(&mut self, key: &Key, options: &Value) -> Result<Value, Refusal> {
+    pub(super) fn delete(&mut self, key: &Key, options: &Value) -> Result<Value, StatusError> {
         let deleted = json!((self.now)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
         self.update(key, |object| {
             same_version(object, &json!({"metadata": options["preconditions"]}))?;
@@ -206,8 +212,8 @@ impl Store {
     pub(super) fn update(
         &mut self,
         key: &Key,
-        change: impl FnOnce(&mut Value) -> Result<(), Refusal>,
-    ) -> Result<Value, Refusal> {
+        change: impl FnOnce(&mut Value) -> Result<(), StatusError>,
+    ) -> Result<Value, StatusError> {
         let before = self.read(key)?;
         let mut object = before.clone();
         change(&mut object)?;

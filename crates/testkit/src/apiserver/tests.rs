@@ -8,14 +8,14 @@ use super::*;
 const THING: &str = "/apis/example.dev/v1/namespaces/ns/things/one";
 const ACCOUNT: &str = "/api/v1/namespaces/ns/serviceaccounts/app";
 
-fn server() -> ApiServer {
-    let server = ApiServer::new(|| Timestamp::from_second(1_800_000_000).unwrap());
+fn server() -> MemoryApiServer {
+    let server = MemoryApiServer::new(|| Timestamp::from_second(1_800_000_000).unwrap());
     server.default_status("apis/example.dev/v1/things", json!({"observedGeneration": -1}));
     server.put(THING, json!({"metadata": {"name": "one"}, "spec": {"size": 1}}));
     server
 }
 
-async fn ask(server: &ApiServer, method: Method, path: &str, kind: &str, body: Value) -> (u16, Value) {
+async fn ask(server: &MemoryApiServer, method: Method, path: &str, kind: &str, body: Value) -> (u16, Value) {
     let request = Request::builder().method(method).uri(path).header("content-type", kind);
     let body = if body.is_null() {
         Bytes::new()
@@ -28,7 +28,7 @@ async fn ask(server: &ApiServer, method: Method, path: &str, kind: &str, body: V
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-async fn merge(server: &ApiServer, body: Value) -> (u16, Value) {
+async fn merge(server: &MemoryApiServer, body: Value) -> (u16, Value) {
     ask(server, Method::PATCH, THING, "application/merge-patch+json", body).await
 }
 

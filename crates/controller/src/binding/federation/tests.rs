@@ -1,5 +1,5 @@
 use irsa_api::BindingRules;
-use irsa_core::admission::AllowedNamespaces;
+use irsa_core::admission::ServedNamespaces;
 use serde_json::{Value, json};
 
 use super::*;
@@ -135,7 +135,7 @@ fn absent_guard_rails_allow_nothing_and_defaults_come_from_the_issuer() {
     let federations = FederationCache::default();
     federations.observe(&bare);
     let usage = federations.get("default").unwrap().usage;
-    assert_eq!(usage.guardrails.allowed_namespaces, AllowedNamespaces::None);
+    assert_eq!(usage.guardrails.allowed_namespaces, ServedNamespaces::None);
     assert!(!usage.guardrails.inline_policies);
     let id = irsa_core::naming::federation_id("https://b.example/c");
     assert_eq!(usage.role_path, format!("/irsa/{id}/"));

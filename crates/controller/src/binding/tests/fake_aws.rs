@@ -7,9 +7,9 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
     IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
-    Precondition, PublicAccessBlock, Role, RoleListings, Roles, Tags,
+    Precondition, PublicAccessBlock, Role, RoleListings, Roles,
 };
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ impl FakeAws {
     }
 
     /// Somebody else's role.
-    pub(super) fn put_foreign(&self, name: &str, tags: Tags) {
+    pub(super) fn put_foreign(&self, name: &str, tags: AwsTags) {
         let role = Role {
             name: name.to_owned(),
             arn: format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
@@ -237,7 +237,7 @@ impl Roles for FakeAws {
         })
     }
 
-    async fn tag_role(&self, name: &str, tags: &Tags) -> Result<(), AwsError> {
+    async fn tag_role(&self, name: &str, tags: &AwsTags) -> Result<(), AwsError> {
         self.change("TagRole", name, |stored| stored.role.tags.extend(tags.clone()))
     }
 
@@ -333,7 +333,7 @@ impl RoleListings for FakeAws {
     async fn detailed_roles(
         &self,
         at_most: usize,
-        keep: impl Fn(&str, &Tags) -> bool + Send + Sync,
+        keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
     ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
         let detailed = |stored: &Stored| DetailedRole {
             name: stored.role.name.clone(),
@@ -377,7 +377,7 @@ impl IdentityProviders for FakeAws {
         panic!("not a binding's")
     }
 
-    async fn tag_provider(&self, _: &str, _: &Tags) -> Result<(), AwsError> {
+    async fn tag_provider(&self, _: &str, _: &AwsTags) -> Result<(), AwsError> {
         panic!("not a binding's")
     }
 

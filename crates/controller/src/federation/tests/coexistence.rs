@@ -1,6 +1,6 @@
 //! What somebody else publishes, keeps or offers.
 
-use irsa_aws::{OidcProvider, Tags};
+use irsa_aws::{AwsTags, OidcProvider};
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn publish_elsewhere(bench: &Bench, keys: &[Value]) {
     });
 }
 
-fn provider(client_ids: &[&str], tags: Tags) -> OidcProvider {
+fn provider(client_ids: &[&str], tags: AwsTags) -> OidcProvider {
     OidcProvider {
         url: ISSUER.trim_start_matches("https://").to_owned(),
         client_ids: client_ids.iter().map(|id| (*id).to_owned()).collect(),
@@ -160,11 +160,11 @@ async fn a_provider_that_somebody_else_keeps_is_waited_for_and_never_written() {
 
     bench
         .aws
-        .world(|world| world.provider = Some(provider(&["other"], Tags::new())));
+        .world(|world| world.provider = Some(provider(&["other"], AwsTags::new())));
     bench
         .end(&mut federation, Reason::ProviderMismatch, "sts.amazonaws.com")
         .await;
-    let theirs = provider(&["other", "sts.amazonaws.com"], Tags::new());
+    let theirs = provider(&["other", "sts.amazonaws.com"], AwsTags::new());
     bench.aws.world(|world| world.provider = Some(theirs.clone()));
     bench.aws.take_calls();
     bench.succeed(&mut federation).await;
@@ -187,7 +187,7 @@ async fn an_offered_provider_is_taken_over_and_one_that_was_ours_needs_no_offer(
         cluster: "5b1c".to_owned(),
         federation: "default".to_owned(),
     };
-    let mut tags = Tags::from([("irsa-anywhere.dev/cluster".to_owned(), "the old cluster".to_owned())]);
+    let mut tags = AwsTags::from([("irsa-anywhere.dev/cluster".to_owned(), "the old cluster".to_owned())]);
     bench
         .aws
         .world(|world| world.provider = Some(provider(&["old"], tags.clone())));

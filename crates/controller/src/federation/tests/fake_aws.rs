@@ -7,10 +7,10 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
+    AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
     IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
     Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
-    Roles, Tags,
+    Roles,
 };
 use serde_json::{Value, json};
 
@@ -361,7 +361,7 @@ impl IdentityProviders for FakeAws {
         })
     }
 
-    async fn tag_provider(&self, _: &str, tags: &Tags) -> Result<(), AwsError> {
+    async fn tag_provider(&self, _: &str, tags: &AwsTags) -> Result<(), AwsError> {
         self.provider_change("TagProvider", |provider| provider.tags.extend(tags.clone()))
     }
 
@@ -397,7 +397,7 @@ not_a_federations! {
     update_role(&str, &str, u32) -> ();
     put_permissions_boundary(&str, &str) -> ();
     delete_permissions_boundary(&str) -> ();
-    tag_role(&str, &Tags) -> ();
+    tag_role(&str, &AwsTags) -> ();
     untag_role(&str, &[String]) -> ();
     attached_policies(&str) -> std::collections::BTreeSet<String>;
     attach_policy(&str, &str) -> ();
@@ -417,7 +417,7 @@ impl RoleListings for FakeAws {
     async fn detailed_roles(
         &self,
         _: usize,
-        _: impl Fn(&str, &Tags) -> bool + Send + Sync,
+        _: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
     ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
         panic!("not a federation's")
     }

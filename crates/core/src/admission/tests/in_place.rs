@@ -24,7 +24,7 @@ fn role() -> ObservedRole {
 }
 
 /// The verdict on a role in place; the only thing that is not as it must be is what the test changed.
-fn in_place(guardrails: &Guardrails, role: &ObservedRole) -> Result<(), Refusal> {
+fn in_place(guardrails: &Guardrails, role: &ObservedRole) -> Result<(), AdmissionRefusal> {
     guardrails.admit_in_place(&place(role))
 }
 
@@ -46,7 +46,7 @@ fn a_role_in_place_is_judged_by_what_it_has() {
     let refused = |guardrails: Guardrails| in_place(&guardrails, &role()).unwrap_err();
     let reasons = [
         refused(Guardrails {
-            allowed_namespaces: AllowedNamespaces::None,
+            allowed_namespaces: ServedNamespaces::None,
             ..open()
         })
         .reason(),
@@ -77,7 +77,7 @@ fn a_role_in_place_is_judged_by_what_it_has() {
         ..open()
     });
     assert!(
-        matches!(audiences, Refusal::Audiences { .. }),
+        matches!(audiences, AdmissionRefusal::Audiences { .. }),
         "the audience that it trusts in AWS: {audiences}"
     );
     assert!(matches!(
@@ -85,7 +85,7 @@ fn a_role_in_place_is_judged_by_what_it_has() {
             max_session_seconds: 3000,
             ..open()
         }),
-        Refusal::Session { .. }
+        AdmissionRefusal::Session { .. }
     ));
 }
 
@@ -93,7 +93,7 @@ fn a_role_in_place_is_judged_by_what_it_has() {
 fn a_role_in_place_must_have_the_boundary_of_today() {
     for boundary in [None, Some("other".to_owned())] {
         let verdict = in_place(&open(), &ObservedRole { boundary, ..role() });
-        assert!(matches!(verdict, Err(Refusal::Boundary { .. })));
+        assert!(matches!(verdict, Err(AdmissionRefusal::Boundary { .. })));
     }
     let unbounded = Guardrails {
         permissions_boundary: None,
@@ -119,7 +119,7 @@ fn a_role_in_place_may_trust_its_own_namespace_or_nobody() {
         r#"{"Statement":[]}"#.to_owned(),
     ] {
         assert_ne!(foreign, role().trust);
-        assert_eq!(with(foreign.clone()), Err(Refusal::Trust), "{foreign}");
+        assert_eq!(with(foreign.clone()), Err(AdmissionRefusal::Trust), "{foreign}");
     }
 }
 

@@ -15,8 +15,8 @@ fn a_revoked_key_is_out_at_once_and_comes_back_when_it_is_not_revoked_any_more()
         "also while not every API server answers"
     );
     assert_eq!(events(&revoked), [(EventReason::KeyRevoked, Some("key-1"))]);
-    let states: Vec<KeyState> = revoked.keys.iter().map(|key| key.state).collect();
-    assert_eq!(states, [KeyState::Revoked, KeyState::Live]);
+    let states: Vec<KeyPhase> = revoked.keys.iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyPhase::Revoked, KeyPhase::Live]);
     assert!(story.pass(&[keys(&[1, 2])]).transitions.is_empty(), "told once");
 
     story.revoked.clear();
@@ -82,12 +82,12 @@ fn an_announced_key_is_published_before_it_is_served_and_stays_after_its_announc
     story.additional = vec![numbered(2)];
     let announced = story.pass(&[keys(&[1])]);
     assert_eq!(kids(&announced.published), ["key-1", "key-2"]);
-    assert_eq!(states(&announced), [KeyState::Live, KeyState::Additional]);
+    assert_eq!(states(&announced), [KeyPhase::Live, KeyPhase::Additional]);
     assert_eq!(events(&announced), [(EventReason::KeyPublished, Some("key-2"))]);
     assert_eq!(events(&story.pass(&[keys(&[1])])), [], "told once");
 
     let taken_up = story.pass(&[keys(&[2])]);
-    assert_eq!(states(&taken_up), [KeyState::Retained, KeyState::Live]);
+    assert_eq!(states(&taken_up), [KeyPhase::Retained, KeyPhase::Live]);
     assert_eq!(
         events(&taken_up),
         [
@@ -115,11 +115,11 @@ fn an_announcement_that_is_taken_back_leaves_the_key_published_for_its_time() {
     let partly = story.partly(&[keys(&[1])]);
     assert_eq!(
         states(&partly),
-        [KeyState::Live, KeyState::Additional],
+        [KeyPhase::Live, KeyPhase::Additional],
         "a silent server may serve it"
     );
     let withdrawn = story.pass(&[keys(&[1])]);
-    assert_eq!(states(&withdrawn), [KeyState::Live, KeyState::Retained]);
+    assert_eq!(states(&withdrawn), [KeyPhase::Live, KeyPhase::Retained]);
     assert_eq!(events(&withdrawn), [(EventReason::KeyRetained, Some("key-2"))]);
     assert_eq!(withdrawn.next_expiry, Some(at(100 + 2 * DAY)));
 }
@@ -132,11 +132,11 @@ fn a_served_key_that_is_announced_too_stays_without_end_when_it_is_rolled_back()
     let partly = story.partly(&[keys(&[1])]);
     assert_eq!(
         states(&partly),
-        [KeyState::Live, KeyState::Live],
+        [KeyPhase::Live, KeyPhase::Live],
         "a silent server may still serve it"
     );
     let rolled_back = story.pass(&[keys(&[1])]);
-    assert_eq!(states(&rolled_back), [KeyState::Live, KeyState::Additional]);
+    assert_eq!(states(&rolled_back), [KeyPhase::Live, KeyPhase::Additional]);
     assert_eq!(events(&rolled_back), [(EventReason::KeyRetained, Some("key-2"))]);
     assert_eq!(rolled_back.next_expiry, None);
 }

@@ -26,7 +26,7 @@ mod steps;
 
 pub use denials::{DenyingStatement, denying_statements};
 pub use handover::{ForeignDocuments, ForeignKeys};
-pub use policy::{PolicyChange, PublicRead, StatementError};
+pub use policy::{PolicyChange, PublicReadStatement, StatementError};
 pub use provider::ProviderMismatch;
 pub use state::{
     DesiredDocument, DesiredDocuments, DesiredFederation, DesiredProvider, DocumentKind, Handover, Management,

@@ -13,7 +13,7 @@ const VERSION: &str = "2012-10-17";
 
 /// The statement that lets anybody read exactly the two documents: no listing, no other key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct PublicRead {
+pub struct PublicReadStatement {
     sid: String,
     resources: [String; 2],
 }
@@ -40,7 +40,7 @@ pub enum StatementError {
     Unreadable,
 }
 
-impl PublicRead {
+impl PublicReadStatement {
     /// The statement for an issuer's documents in a bucket.
     pub fn new(issuer: &IssuerUrl, bucket: &str, region: &str) -> Self {
         let partition = Partition::of_region(region).as_str();
@@ -163,9 +163,9 @@ fn sid(statement: &Value) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn ours() -> PublicRead {
+    fn ours() -> PublicReadStatement {
         let issuer = IssuerUrl::parse("https://b-1.s3.cn-north-1.amazonaws.com.cn/c").unwrap();
-        PublicRead::new(&issuer, "b-1", "cn-north-1")
+        PublicReadStatement::new(&issuer, "b-1", "cn-north-1")
     }
 
     fn foreign() -> Value {

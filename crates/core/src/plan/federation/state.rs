@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::PublicRead;
+use super::PublicReadStatement;
 use crate::{
     jwks::Thumbprint,
     naming::{FederationOwner, IgnoredTags, Tags},
@@ -66,7 +66,7 @@ pub struct DesiredDocuments {
     /// The discovery document.
     pub discovery: DesiredDocument,
     /// Our statement in the bucket's policy; `None` when that policy is not ours to touch.
-    pub public_read: Option<PublicRead>,
+    pub public_read: Option<PublicReadStatement>,
 }
 
 /// The bucket that the documents are in.
@@ -187,7 +187,7 @@ pub struct Removable {
     /// S3 says 403 for a missing object and for one that may not be read.
     pub written: BTreeMap<DocumentKind, String>,
     /// Our statement; `None` when the bucket's policy is not ours to touch.
-    pub public_read: Option<PublicRead>,
+    pub public_read: Option<PublicReadStatement>,
 }
 
 impl DesiredFederation {

@@ -29,9 +29,9 @@ pub(super) fn document(content: &str) -> DesiredDocument {
     }
 }
 
-pub(super) fn public_read() -> PublicRead {
+pub(super) fn public_read() -> PublicReadStatement {
     let issuer = IssuerUrl::parse("https://b.s3.eu-central-1.amazonaws.com").unwrap();
-    PublicRead::new(&issuer, "b", "eu-central-1")
+    PublicReadStatement::new(&issuer, "b", "eu-central-1")
 }
 
 fn set(items: &[&str]) -> BTreeSet<String> {

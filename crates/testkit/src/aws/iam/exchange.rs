@@ -9,9 +9,9 @@ use super::{
     keys::AccessKeys,
     limits,
     paging::Cursor,
-    request::Request,
+    request::IamRequest,
     rewriting,
-    state::{Account, Document, ManagedPolicy, Role, key},
+    state::{AccountState, Document, ManagedPolicy, Role, key},
     tags::with_resource_tags,
     versioned::View,
     xml::Xml,
@@ -27,8 +27,8 @@ pub(super) type Answer = Result<Option<Xml>, AwsError>;
 /// One call at work.
 #[derive(Debug)]
 pub(super) struct Exchange<'a> {
-    pub(super) request: &'a Request<'a>,
-    pub(super) account: &'a mut Account,
+    pub(super) request: &'a IamRequest<'a>,
+    pub(super) account: &'a mut AccountState,
     pub(super) catalogue: &'a Catalogue,
     pub(super) settings: &'a Settings,
     pub(super) keys: &'a mut AccessKeys,

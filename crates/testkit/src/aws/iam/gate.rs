@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Iam,
     keys::KeyOwner,
-    state::{Account, Document, key},
+    state::{AccountState, Document, key},
     versioned::View,
 };
 use crate::aws::{
@@ -95,7 +95,7 @@ impl Iam {
         }
     }
 
-    fn policies(&self, account: &Account, inline: &BTreeMap<String, Document>, attached: &[String]) -> Vec<Value> {
+    fn policies(&self, account: &AccountState, inline: &BTreeMap<String, Document>, attached: &[String]) -> Vec<Value> {
         let attached = attached.iter().filter_map(|arn| self.managed_document(account, arn));
         inline
             .values()
@@ -105,7 +105,7 @@ impl Iam {
     }
 
     /// A boundary that is gone allows nothing.
-    fn bounded(&self, account: &Account, gate: Gate, boundary: Option<&str>) -> Gate {
+    fn bounded(&self, account: &AccountState, gate: Gate, boundary: Option<&str>) -> Gate {
         match boundary {
             None => gate,
             Some(arn) => {
@@ -115,7 +115,7 @@ impl Iam {
         }
     }
 
-    fn managed_document<'a>(&'a self, account: &'a Account, arn: &str) -> Option<&'a Document> {
+    fn managed_document<'a>(&'a self, account: &'a AccountState, arn: &str) -> Option<&'a Document> {
         let own = || account.policies.get(arn, View::Newest).map(AsRef::as_ref);
         self.catalogue.get(arn).or_else(own)?.default_document()
     }

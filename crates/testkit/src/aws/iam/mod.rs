@@ -43,8 +43,8 @@ use self::{
     catalogue::Catalogue,
     exchange::{Answer, Exchange},
     keys::AccessKeys,
-    request::Request,
-    state::{Account, key},
+    request::IamRequest,
+    state::{AccountState, key},
     xml::Xml,
 };
 pub use self::{
@@ -62,7 +62,7 @@ use super::{
 /// IAM's state, of all accounts.
 #[derive(Debug, Default)]
 pub struct Iam {
-    accounts: BTreeMap<String, Account>,
+    accounts: BTreeMap<String, AccountState>,
     catalogue: Catalogue,
     keys: AccessKeys,
     settings: Settings,
@@ -104,7 +104,7 @@ impl Iam {
         if version != "2010-05-08" {
             return Err(unknown_operation(&action, version));
         }
-        let request = Request::new(call, gate, account_id, form);
+        let request = IamRequest::new(call, gate, account_id, form);
         let mut exchange = Exchange {
             request: &request,
             account: self.accounts.entry(account_id.to_owned()).or_default(),

@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::{
     errors::{constraint, validation},
-    request::Request,
+    request::IamRequest,
     xml::Xml,
 };
 use crate::aws::wire::AwsError;
@@ -39,7 +39,7 @@ pub(super) struct Page<T> {
 
 impl Cursor {
     /// From `Marker` and `MaxItems` (1..1000, default 100) [IAM-model].
-    pub(super) fn of(request: &Request<'_>, paging: &Paging) -> Result<Self, AwsError> {
+    pub(super) fn of(request: &IamRequest<'_>, paging: &Paging) -> Result<Self, AwsError> {
         let asked = match request.text("MaxItems") {
             None => 100,
             Some(text) => text

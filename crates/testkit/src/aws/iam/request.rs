@@ -15,7 +15,7 @@ use crate::aws::{
 
 /// A call, its parameters decoded, its caller known.
 #[derive(Debug)]
-pub(super) struct Request<'a> {
+pub(super) struct IamRequest<'a> {
     pub(super) account_id: String,
     pub(super) now: Timestamp,
     call: &'a Call,
@@ -23,7 +23,7 @@ pub(super) struct Request<'a> {
     form: BTreeMap<String, String>,
 }
 
-impl<'a> Request<'a> {
+impl<'a> IamRequest<'a> {
     pub(super) fn new(call: &'a Call, gate: &'a Gate, account_id: &str, form: BTreeMap<String, String>) -> Self {
         Self {
             account_id: account_id.to_owned(),

@@ -114,7 +114,7 @@ pub(super) struct Provider {
 
 /// One account.
 #[derive(Debug, Default)]
-pub(super) struct Account {
+pub(super) struct AccountState {
     pub(super) quotas: Quotas,
     /// How long a write stays unseen by reads.
     pub(super) delay: SignedDuration,
@@ -134,7 +134,7 @@ pub(super) struct Account {
     pub(super) control_policies: Vec<Value>,
 }
 
-impl Account {
+impl AccountState {
     /// What a management read at `now` sees.
     pub(super) fn view(&self, now: Timestamp) -> View {
         if self.delay.is_zero() {

@@ -6,7 +6,7 @@ use super::{
     errors::{constraint, invalid_input, limit_exceeded},
     limits::length,
     paging::Cursor,
-    request::Request,
+    request::IamRequest,
     xml::Xml,
 };
 use crate::aws::{policy::Context, wire::AwsError};
@@ -17,7 +17,7 @@ pub(super) struct Tags(Vec<(String, String)>);
 
 impl Tags {
     /// The `Tags.member.N` of a request, checked. At most 50 in one call, whatever the quota [IAM-model tagListType].
-    pub(super) fn of(request: &Request<'_>) -> Result<Self, AwsError> {
+    pub(super) fn of(request: &IamRequest<'_>) -> Result<Self, AwsError> {
         let tags = request.pairs("Tags");
         if tags.len() > 50 {
             return Err(constraint("tags", "Member must have length less than or equal to 50"));
@@ -37,7 +37,7 @@ impl Tags {
     }
 
     /// The `TagKeys.member.N` of a request, checked [IAM-model tagKeyListType].
-    pub(super) fn keys_of(request: &Request<'_>) -> Result<Vec<String>, AwsError> {
+    pub(super) fn keys_of(request: &IamRequest<'_>) -> Result<Vec<String>, AwsError> {
         let keys = request.list("TagKeys");
         if keys.len() > 50 {
             return Err(constraint(

@@ -1,6 +1,6 @@
 //! Who may do what: existence, region, expected owner, Block Public Access, policies.
 
-use super::{Address, Bucket, PublicAccessBlock, S3, errors};
+use super::{Bucket, PublicAccessBlock, S3, S3Address, errors};
 use crate::aws::{
     policy::{Context, Gate, is_public},
     wire::{AwsError, Call, Caller},
@@ -11,7 +11,7 @@ use crate::aws::{
 pub(super) struct Scene<'a> {
     pub(super) call: &'a Call,
     pub(super) gate: &'a Gate,
-    pub(super) address: &'a Address,
+    pub(super) address: &'a S3Address,
     /// Bucket name.
     pub(super) bucket: &'a str,
 }

@@ -18,7 +18,7 @@ pub(super) const GLOBAL_REGION: &str = "us-east-1";
 
 /// What one request addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
+pub(super) struct S3Address {
     /// Partition of the host (`aws`, `aws-cn`, …): a bucket's name is unique in it.
     pub(super) partition: &'static str,
     /// DNS suffix of the partition.
@@ -31,7 +31,7 @@ pub(super) struct Address {
     pub(super) key: String,
 }
 
-impl Address {
+impl S3Address {
     /// `None` for a host that is not S3's or S3Control's.
     pub(super) fn parse(host: &str, raw_path: &str) -> Option<Self> {
         let (name, suffix, partition) = SUFFIXES.iter().find_map(|(suffix, partition)| {
@@ -203,13 +203,13 @@ mod tests {
             ),
         ];
         for (host, path, partition, region, bucket, key) in rows {
-            let address = Address::parse(host, path).unwrap_or_else(|| panic!("{host} is S3's"));
+            let address = S3Address::parse(host, path).unwrap_or_else(|| panic!("{host} is S3's"));
             assert_eq!(address.partition, *partition, "{host}");
             assert_eq!(address.region.as_deref(), *region, "{host}");
             assert_eq!(address.bucket.as_deref(), *bucket, "{host}{path}");
             assert_eq!(address.key, *key, "{host}{path}");
         }
-        assert_eq!(Address::parse("s3.example.com", "/"), None);
-        assert_eq!(Address::parse("iam.amazonaws.com", "/"), None);
+        assert_eq!(S3Address::parse("s3.example.com", "/"), None);
+        assert_eq!(S3Address::parse("iam.amazonaws.com", "/"), None);
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::{
-    Address, S3,
+    S3, S3Address,
     config::{read_block, write_block},
     errors,
     xml::{answer, parse},
@@ -16,7 +16,7 @@ use crate::aws::{
 const PATH: &str = "v20180820/configuration/publicAccessBlock";
 
 impl S3 {
-    pub(super) fn control(&mut self, call: &Call, gate: &Gate, address: &Address) -> Outcome {
+    pub(super) fn control(&mut self, call: &Call, gate: &Gate, address: &S3Address) -> Outcome {
         let account = call
             .header("x-amz-account-id")
             .or(address.bucket.as_deref())

@@ -30,7 +30,7 @@ use crate::aws::{
     wire::{AwsError, Call, Outcome, Service},
 };
 use access::Scene;
-use address::Address;
+use address::S3Address;
 
 pub use model::{Bucket, BucketOptions, BucketPolicy, Encryption, Object, Ownership, PublicAccessBlock, Version};
 pub use store::S3;
@@ -38,7 +38,7 @@ pub use store::S3;
 impl S3 {
     /// Serves one S3 or S3Control call.
     pub fn handle(&mut self, call: &Call, gate: &Gate) -> Outcome {
-        let address = Address::parse(&call.host, &call.raw_path)
+        let address = S3Address::parse(&call.host, &call.raw_path)
             .ok_or_else(|| AwsError::new(400, "InvalidURI", "Couldn't parse the specified URI."))?;
         if call.service == Service::S3Control {
             return self.control(call, gate, &address);

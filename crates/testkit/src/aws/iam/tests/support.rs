@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::aws::{
     credentials::Credentials,
-    iam::{Account, Iam},
+    iam::{AccountState, Iam},
     wire::{AwsError, Call, Caller, PrincipalKind, Service},
 };
 
@@ -49,7 +49,7 @@ impl Bench {
         assert!(matches!(&self.caller, Caller::Principal(principal) if principal.kind != PrincipalKind::Root));
     }
 
-    pub(super) fn account(&mut self) -> &mut Account {
+    pub(super) fn account(&mut self) -> &mut AccountState {
         self.iam.accounts.entry(ACCOUNT.to_owned()).or_default()
     }
 

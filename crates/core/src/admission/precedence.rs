@@ -7,7 +7,7 @@ use jiff::Timestamp;
 /// Ordered by age; two made in the same second by namespace and name, so that every pass of either binding finds the
 /// same winner.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Claim {
+pub struct Precedence {
     /// `metadata.creationTimestamp`.
     pub created: Timestamp,
     /// The binding's namespace.
@@ -16,7 +16,7 @@ pub struct Claim {
     pub name: String,
 }
 
-impl Claim {
+impl Precedence {
     /// The oldest of `others` that goes before this claim, if any does.
     pub fn loses_to<'a>(&self, others: impl IntoIterator<Item = &'a Self>) -> Option<&'a Self> {
         others.into_iter().filter(|other| *other < self).min()
@@ -27,9 +27,9 @@ impl Claim {
 mod tests {
     use super::*;
 
-    fn claim(second: i64, namespace: &str, name: &str) -> Claim {
+    fn claim(second: i64, namespace: &str, name: &str) -> Precedence {
         let created = Timestamp::from_second(second).unwrap();
-        Claim {
+        Precedence {
             created,
             namespace: namespace.to_owned(),
             name: name.to_owned(),
