@@ -18,7 +18,7 @@ mod sdk;
 pub use attempts::{AttemptResult, Attempts, Operation};
 pub use error::{AwsError, Kind};
 pub use gate::WriteGate;
-pub use limiter::{Limiter, Limiters, Priority, Rate};
+pub use limiter::{AccountLimiters, Admitted, Limiter, Limiters, Load, Priority, Rate};
 pub use ports::{
     Aws, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
     IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,

@@ -38,8 +38,8 @@ pub(crate) struct Args {
     #[arg(long, env = "ALLOWED_ACCOUNTS", value_name = "ACCOUNT", value_delimiter = ',', value_parser = account)]
     pub(crate) allowed_accounts: Vec<String>,
 
-    /// Calls to one AWS account per second when AWS does not throttle; other tools in the account share its quota.
-    #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=200))]
+    /// The most calls per second to each service of one AWS account. Below it the pace follows what AWS throttles.
+    #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) aws_calls_per_second: u16,
 
     /// Characters that a role's trust policy may have: the IAM quota "Role trust policy length" of the accounts, if it was raised.
@@ -192,7 +192,7 @@ mod tests {
             ("--api-server-endpoints=10.0.0.1", "HOST:PORT"),
             ("--api-server-endpoints=:6443", "HOST:PORT"),
             ("--concurrency=0", "1..=100"),
-            ("--aws-calls-per-second=0", "1..=200"),
+            ("--aws-calls-per-second=0", "1..=1000"),
             ("--metrics-addr=8080", "invalid socket address"),
             ("--log-format=xml", "json"),
             ("--leader-elect=perhaps", "true, false"),

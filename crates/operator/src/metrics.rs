@@ -51,8 +51,15 @@ struct AwsPace(SdkConnect);
 impl Collector for AwsPace {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let gauge = ConstGauge::new(self.0.limiters().slowest_share());
-        let help = "Pace of calls to AWS as a share of --aws-calls-per-second, in the account that AWS throttles most";
-        gauge.encode(encoder.encode_descriptor("aws_pace_ratio", help, None, gauge.metric_type())?)
+        let help = "What AWS was found to bear as a share of --aws-calls-per-second, in the account and service where that is least";
+        gauge.encode(encoder.encode_descriptor("aws_pace_ratio", help, None, gauge.metric_type())?)?;
+        let load = self.0.limiters().load();
+        let gauge = ConstGauge::new(load.per_second);
+        let help = "Pace of calls to AWS per second, in the account and service where most calls wait";
+        gauge.encode(encoder.encode_descriptor("aws_pace_calls_per_second", help, None, gauge.metric_type())?)?;
+        let gauge = ConstGauge::new(i64::try_from(load.waiting).unwrap_or(i64::MAX));
+        let help = "Attempts of AWS calls that wait for the pace, in the account and service where most do";
+        gauge.encode(encoder.encode_descriptor("aws_attempts_waiting", help, None, gauge.metric_type())?)
     }
 }
 
@@ -80,6 +87,7 @@ mod tests {
         for line in [
             "# TYPE irsa_anywhere_aws_attempts counter",
             "irsa_anywhere_aws_pace_ratio 1",
+            "irsa_anywhere_aws_attempts_waiting 0",
             "irsa_anywhere_build_info{version=\"0.1.0\"} 1",
             "irsa_anywhere_published_keys 0",
             "irsa_anywhere_documents_tampered_total 0",

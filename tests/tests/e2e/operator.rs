@@ -39,6 +39,8 @@ async fn it_says_whether_it_lives_and_is_ready_and_counts_with_closed_labels() {
         "irsa_anywhere_public_read_timestamp_seconds",
         "irsa_anywhere_next_pass_due_timestamp_seconds",
         "irsa_anywhere_aws_pace_ratio",
+        "irsa_anywhere_aws_pace_calls_per_second",
+        "irsa_anywhere_aws_attempts_waiting",
         "irsa_anywhere_build_info",
         "irsa_anywhere_leader 1",
         "irsa_anywhere_leader_transitions_total",

@@ -26,7 +26,7 @@ use crate::{
     attempts::{AttemptResult, Attempts, Operation},
     error::Kind,
     gate::{Closed, TimedBody, WriteGate, within},
-    limiter::{Limiter, Priority},
+    limiter::{AccountLimiters, Admitted, Priority},
     ports::Document,
     sdk::{call::find, stranger::Stranger},
 };
@@ -40,17 +40,17 @@ pub(crate) struct Meter {
     attempts: Attempts,
     timeout: Duration,
     gate: WriteGate,
-    strangers: Arc<Limiter>,
-    account: OnceLock<Arc<Limiter>>,
+    strangers: Arc<AccountLimiters>,
+    account: OnceLock<Arc<AccountLimiters>>,
     user_agent: String,
 }
 
 impl Meter {
-    /// `strangers` is the limiter of those whose account is not known yet.
+    /// `strangers` are the limiters of those whose account is not known yet.
     pub(crate) fn new(
         attempts: Attempts,
         timeout: Duration,
-        strangers: Arc<Limiter>,
+        strangers: Arc<AccountLimiters>,
         gate: WriteGate,
         user_agent: String,
     ) -> Self {
@@ -65,13 +65,14 @@ impl Meter {
     }
 
     /// From now on attempts count against this account.
-    pub(crate) fn belongs_to(&self, account: Arc<Limiter>) {
+    pub(crate) fn belongs_to(&self, account: Arc<AccountLimiters>) {
         // Set once, by the guard; a second call would name the same account.
         let _ = self.account.set(account);
     }
 
-    fn limiter(&self) -> &Limiter {
-        self.account.get().unwrap_or(&self.strangers)
+    async fn admit(&self, operation: Operation) -> Admitted<'_> {
+        let limiters = self.account.get().unwrap_or(&self.strangers);
+        limiters.of(operation).admit(operation.priority()).await
     }
 
     /// One attempt, from the moment at which it may be sent to the answer's last byte.
@@ -86,15 +87,21 @@ impl Meter {
         };
         // Before the body is wrapped, which hides what it says.
         let resource = resource_of(&request.request);
-        self.limiter().admit(operation.priority()).await;
+        let admitted = self.admit(operation).await;
         let until = match operation.priority() {
             Priority::Write => self.gate.ask()?,
             Priority::Read => None,
         };
-        within(until, self.counted(operation, resource, request.until(until))).await
+        within(until, self.counted(operation, admitted, resource, request.until(until))).await
     }
 
-    async fn counted(&self, operation: Operation, resource: String, request: Attempted) -> Answer {
+    async fn counted(
+        &self,
+        operation: Operation,
+        admitted: Admitted<'_>,
+        resource: String,
+        request: Attempted,
+    ) -> Answer {
         let mut attempt = self.attempts.begin(operation);
         let answer = tokio::time::timeout(self.timeout, whole(request.send())).await;
         let answer = answer.unwrap_or_else(|_| Err(ConnectorError::timeout("no whole answer in time".into())));
@@ -112,8 +119,12 @@ impl Meter {
             code = answer.as_ref().ok().and_then(refusal),
             "called AWS"
         );
-        if result == AttemptResult::Throttled {
-            self.limiter().throttled();
+        match result {
+            AttemptResult::Throttled => admitted.throttled(),
+            AttemptResult::Succeeded | AttemptResult::Refused => admitted.accepted(),
+            // Nothing is known of AWS's limits by these.
+            AttemptResult::Failed | AttemptResult::TimedOut | AttemptResult::Unreachable | AttemptResult::Cancelled => {
+            }
         }
         answer
     }
