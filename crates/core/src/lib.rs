@@ -26,6 +26,6 @@ pub mod plan;
 pub mod policy_document;
 pub mod published;
 pub mod refusal;
+pub mod text;
 pub mod trust;
 pub mod vocabulary;
-pub mod words;

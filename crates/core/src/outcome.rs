@@ -63,6 +63,16 @@ pub struct Condition {
     pub last_transition: Timestamp,
 }
 
+/// The condition of this type, if there is one.
+pub fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {
+    conditions.iter().find(|condition| condition.kind == kind.as_str())
+}
+
+/// Whether the condition of this type is there and true, of whatever generation.
+pub fn is_true(conditions: &[Condition], kind: ConditionType) -> bool {
+    find(conditions, kind).is_some_and(|condition| condition.status == Status::True)
+}
+
 /// What a pass found about one aspect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Aspect {
@@ -333,7 +343,7 @@ fn ridden_out(kind: ConditionType, outcome: &Outcome, given: &Circumstances<'_>)
 
 impl Circumstances<'_> {
     fn find(&self, kind: ConditionType) -> Option<&Condition> {
-        self.previous.iter().find(|condition| condition.kind == kind.as_str())
+        find(self.previous, kind)
     }
 
     fn condition(&self, kind: ConditionType, status: Status, reason: &str, message: &str) -> Condition {

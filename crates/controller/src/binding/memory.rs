@@ -7,8 +7,9 @@ use std::{
     time::Duration,
 };
 
-use irsa_core::plan::binding::{
-    AccountField, AccountFields, AccountPlan, DesiredAccount, Fingerprint, ObservedAccount,
+use irsa_core::plan::{
+    Fingerprint,
+    binding::{AccountField, AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
 };
 use tokio::time::Instant;
 

@@ -8,6 +8,7 @@ use irsa_core::{
     naming::{Owner, PolicyArn, RoleName, role_tags},
     plan::binding::{AccountTemplate, DesiredAccount, DesiredRole, ObservedRole},
     policy_document::{self, InlineLimits},
+    text::sentence,
     trust::{Audience, DEFAULT_TRUST_QUOTA, NonEmptySet, Subject, TrustPolicy},
     vocabulary::{CANARY_SERVICE_ACCOUNT, ConditionType, Reason},
 };
@@ -322,15 +323,4 @@ fn default_description(owner: &Owner) -> String {
 
 fn invalid(aspect: ConditionType, field: &str, error: &dyn std::error::Error) -> StepError {
     StepError::new(aspect, Reason::InvalidSpec, format!("{field}: {error}."))
-}
-
-/// An error's text as a sentence.
-fn sentence(error: &dyn std::error::Error) -> String {
-    let text = error.to_string();
-    let mut characters = text.chars();
-    let first = characters
-        .next()
-        .map(|first| first.to_uppercase().to_string())
-        .unwrap_or_default();
-    format!("{first}{}.", characters.as_str())
 }

@@ -5,9 +5,12 @@ use std::time::Duration;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{BindingStep, Cause, Kept, Plan, subjects_after},
+    plan::{
+        Cause,
+        binding::{BindingStep, Kept, Plan, subjects_after},
+    },
+    text::counted,
     vocabulary::{ConditionType, EventReason, Reason},
-    words::counted,
 };
 use kube::Resource;
 

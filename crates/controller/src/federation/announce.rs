@@ -3,7 +3,7 @@
 use irsa_api::OidcFederation;
 use irsa_aws::{Connect, PublicReader};
 use irsa_core::{
-    plan::{binding::Cause, federation::FederationStep},
+    plan::{Cause, federation::FederationStep},
     vocabulary::EventReason,
 };
 use kube::Resource;

@@ -8,7 +8,7 @@ use irsa_core::{
     documents,
     history::Advance,
     plan::{
-        binding::Cause,
+        Cause,
         federation::{FederationPlan, FederationStep, ObservedBucket},
     },
     published::judge_external,

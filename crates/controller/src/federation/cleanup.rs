@@ -7,6 +7,7 @@ use irsa_core::{
     outcome::Outcome,
     plan::federation::{FederationPlan, FederationStep, ObservedFederation},
     refusal::ApiRequest,
+    text::listed,
     vocabulary::{CLAIM, ConditionType, EventReason, Reason},
 };
 use kube::{
@@ -84,14 +85,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             return Ok(());
         }
         users.sort();
-        let more = match users.len().saturating_sub(MAX_NAMED) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        users.truncate(MAX_NAMED);
         let message = format!(
-            "IamRoleBindings still refer to this federation: {}{more}. It is deleted once they are.",
-            users.join(", ")
+            "IamRoleBindings still refer to this federation: {}. It is deleted once they are.",
+            listed(users, MAX_NAMED)
         );
         Err(StepError::new(
             ConditionType::ProviderRegistered,

@@ -6,6 +6,7 @@ use irsa_api::{KeyState, KeyStatus, OidcFederation};
 use irsa_core::{
     history::{self, Advance, HistoryError, KnownKey, Observation, Transition},
     jwks::{self, KeySet, PublicKey, Thumbprint},
+    text::listed,
     vocabulary::{ConditionType, EventReason, KEY_HISTORY_PREFIX, Reason},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -164,18 +165,10 @@ pub(super) fn p521_in_words(published: &KeySet) -> String {
 
 /// Kids in words, the first few of them.
 pub(super) fn named(kids: &[&str]) -> String {
-    let shown: Vec<String> = kids
-        .iter()
-        .take(MAX_NAMED)
-        .map(|kid| kid.chars().take(64).collect())
-        .collect();
-    let more = kids.len().saturating_sub(MAX_NAMED);
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
-    format!("{}{rest}", shown.join(", "))
+    listed(
+        kids.iter().map(|kid| kid.chars().take(64).collect::<String>()),
+        MAX_NAMED,
+    )
 }
 
 const fn in_words(event: EventReason) -> (&'static str, bool) {

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use irsa_core::plan::binding::Fingerprint;
+use irsa_core::plan::Fingerprint;
 use tokio::time::Instant;
 
 use super::{cluster::ObservedCluster, cluster_checks::ClusterChecks};

@@ -7,11 +7,11 @@ use irsa_core::{
     history::Advance,
     instance::Move,
     plan::{
-        binding::Fingerprint,
+        Fingerprint,
         federation::{DesiredFederation, DocumentKind, FederationStep, ObservedFederation},
     },
+    text::counted,
     vocabulary::{ConditionType, Reason},
-    words::counted,
 };
 
 use super::{cluster::ObservedCluster, execute::Done, external::External, keys, validate::ValidatedFederation};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use irsa_core::{inventory::Orphan, vocabulary::ConditionType};
+use irsa_core::{inventory::Orphan, text::listed, vocabulary::ConditionType};
 
 use crate::{
     binding::Findings,
@@ -33,21 +33,11 @@ fn left_over(orphans: &[Orphan]) -> String {
     if orphans.is_empty() {
         return String::new();
     }
-    let named: Vec<String> = orphans
+    let named = orphans
         .iter()
-        .take(NAMED)
-        .map(|orphan| format!("{} of {}/{}", orphan.role, orphan.namespace, orphan.binding))
-        .collect();
-    let more = orphans.len().saturating_sub(NAMED);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    format!(
-        " Roles that no binding stands for (docs/ownership.md): {}{more}.",
-        named.join(", ")
-    )
+        .map(|orphan| format!("{} of {}/{}", orphan.role, orphan.namespace, orphan.binding));
+    let named = listed(named, NAMED);
+    format!(" Roles that no binding stands for (docs/ownership.md): {named}.")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::{
 };
 
 use irsa_core::{
-    outcome::{Condition, Status},
+    outcome::{Condition, Status, find},
     vocabulary::{ConditionType, Reason},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -62,11 +62,10 @@ impl ObjectState {
 
     /// The state that these conditions say.
     pub fn of(conditions: &[Condition]) -> Self {
-        let find = |kind: ConditionType| conditions.iter().find(|condition| condition.kind == kind.as_str());
-        let ready = find(ConditionType::Ready);
+        let ready = find(conditions, ConditionType::Ready);
         match ready.map(|ready| ready.status) {
             _ if ready.is_some_and(|ready| ready.reason == Reason::Suspended.as_str()) => Self::Suspended,
-            _ if find(ConditionType::Stalled).is_some() => Self::Stalled,
+            _ if find(conditions, ConditionType::Stalled).is_some() => Self::Stalled,
             Some(Status::True) => Self::Ready,
             Some(Status::False) => Self::NotReady,
             Some(Status::Unknown) | None => Self::Unknown,

@@ -98,10 +98,10 @@ impl<L: Leadership> Driver<L> {
     async fn announce<K: Managed>(&self, object: &K, before: &[outcome::Condition], after: &[outcome::Condition]) {
         self.announce_ready(object, before, after).await;
         for kind in K::ASPECTS {
-            let Some((event, lost)) = kind.lost().zip(find(after, *kind)) else {
+            let Some((event, lost)) = kind.lost().zip(outcome::find(after, *kind)) else {
                 continue;
             };
-            let was = find(before, *kind).map(|before| before.status);
+            let was = outcome::find(before, *kind).map(|before| before.status);
             if lost.status == Status::False && was != Some(Status::False) {
                 self.events.warning(&object.object_ref(&()), event, &lost.message).await;
             }
@@ -135,11 +135,7 @@ impl<L: Leadership> Driver<L> {
 }
 
 fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
-    find(conditions, ConditionType::Ready)
-}
-
-fn find(conditions: &[outcome::Condition], kind: ConditionType) -> Option<&outcome::Condition> {
-    conditions.iter().find(|condition| condition.kind == kind.as_str())
+    outcome::find(conditions, ConditionType::Ready)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What guard-rails refuse, in a reason for machines and a sentence for people.
 
-use crate::{vocabulary::Reason, words::counted};
+use crate::{text::counted, vocabulary::Reason};
 
 /// Why a binding is not admitted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

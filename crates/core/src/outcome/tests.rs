@@ -309,3 +309,16 @@ fn a_long_message_is_cut_on_a_character_boundary() {
     assert_eq!(message.chars().count(), MAX_MESSAGE);
     assert!(message.ends_with('…'));
 }
+
+#[test]
+fn a_condition_is_found_by_its_type_and_true_only_where_it_says_so() {
+    let mut story = Story::new();
+    assert_eq!(find(&story.conditions, ConditionType::Ready), None);
+    assert!(!is_true(&story.conditions, ConditionType::Ready));
+    story.pass(Reason::AwsUnavailable);
+    let ready = find(&story.conditions, ConditionType::Ready).unwrap();
+    assert_eq!((ready.kind.as_str(), ready.status), ("Ready", Status::False));
+    assert!(!is_true(&story.conditions, ConditionType::Ready));
+    story.pass(Reason::Succeeded);
+    assert!(is_true(&story.conditions, ConditionType::Ready));
+}

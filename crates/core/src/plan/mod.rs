@@ -2,4 +2,9 @@
 //! tests compare it; an empty one means that nothing is written.
 
 pub mod binding;
+mod cause;
 pub mod federation;
+mod fingerprint;
+
+pub use cause::Cause;
+pub use fingerprint::Fingerprint;

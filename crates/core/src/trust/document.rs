@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Audience, NonEmptySet, Subject};
-use crate::words::counted;
+use crate::text::counted;
 
 /// Characters that a trust policy may have before the account's quota is raised (IAM quotas, "Role trust policy
 /// length").

@@ -2,7 +2,7 @@
 
 use irsa_api::{KeyState, KeyStatus};
 use irsa_core::{
-    outcome::{Condition, Status},
+    outcome::{Condition, Status, find, is_true},
     vocabulary::{Class, ConditionType, Reason},
 };
 use jiff::Timestamp;
@@ -82,7 +82,7 @@ impl Known {
             None => known.state = ObjectState::of(&conditions),
         }
         // Whether they still can be read is not known; counted from the start of the process.
-        if find(&conditions, ConditionType::PubliclyReadable).is_some_and(|it| it.status == Status::True) {
+        if is_true(&conditions, ConditionType::PubliclyReadable) {
             known.public_read = Some(now).filter(|_| known.is_watched(object));
         }
         known
@@ -160,10 +160,6 @@ pub(super) fn move_moments(moments: &Moments, kind: Kind, before: Option<&Known>
         before.into_iter().flat_map(|known| known.moments(kind)),
         after.into_iter().flat_map(|known| known.moments(kind)),
     );
-}
-
-fn find(conditions: &[Condition], kind: ConditionType) -> Option<&Condition> {
-    conditions.iter().find(|condition| condition.kind == kind.as_str())
 }
 
 /// The reason of the last verdict: that of what is in the way, or else of `Ready`.

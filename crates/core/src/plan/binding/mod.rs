@@ -32,9 +32,9 @@ pub use fields::{AccountField, AccountFields};
 pub use kept::Kept;
 pub use order::{Effect, Order, subjects_after};
 pub use pods::PodSettings;
-pub use role::{DesiredRole, Fingerprint, ObservedRole};
+pub use role::{DesiredRole, ObservedRole};
 pub use step::BindingStep;
-pub use steps::{Cause, Plan, RoleRefusal};
+pub use steps::{Plan, RoleRefusal};
 pub use template::{AccountTemplate, TemplateError};
 
 #[cfg(test)]

@@ -1,14 +1,10 @@
 //! A role as it must be, and as it is.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    hash::{Hash, Hasher},
-};
-
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     naming::{IgnoredTags, Owner, PolicyArn, RoleName, Tags},
+    plan::Fingerprint,
     vocabulary::TAG_UID,
 };
 
@@ -64,11 +60,6 @@ pub struct ObservedRole {
     pub inline: BTreeMap<String, String>,
 }
 
-/// A digest of everything that a role was asked to be: the same as last time means that any difference found in AWS is
-/// somebody else's doing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
-
 impl DesiredRole {
     /// Whether the role with these tags may be changed: it is the owner's already, or it is offered and wanted.
     pub fn may_take(&self, tags: &Tags) -> bool {
@@ -81,32 +72,5 @@ impl DesiredRole {
         counted.tags.remove(TAG_UID);
         counted.adopt = false;
         Fingerprint::of(&counted)
-    }
-}
-
-impl Fingerprint {
-    /// The digest of anything. Comparable within one process only.
-    pub(crate) fn of(value: &impl Hash) -> Self {
-        let mut hasher = Sha256Hasher(Sha256::new());
-        value.hash(&mut hasher);
-        Self(hasher.0.finalize().into())
-    }
-}
-
-/// Feeds `Hash` into SHA-256: 64 bits would do against accidents, but costs no less.
-struct Sha256Hasher(Sha256);
-
-impl Hasher for Sha256Hasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.update(bytes);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-            .clone()
-            .finalize()
-            .iter()
-            .take(8)
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
     }
 }

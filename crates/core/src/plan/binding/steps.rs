@@ -6,25 +6,17 @@ use std::{
 };
 
 use super::{
-    BindingStep, DesiredRole, Effect, Fingerprint, Kept, ObservedRole, Order,
+    BindingStep, DesiredRole, Effect, Kept, ObservedRole, Order,
     alter::{alteration, granted, is_mark},
     kept::kept,
 };
 use crate::{
     compare,
     naming::{BoundaryMark, Owner, Ownership, RoleName},
+    plan::{Cause, Fingerprint},
     trust::{self, Divided},
     vocabulary::Reason,
 };
-
-/// Why there is something to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The role is asked to be something else than last time, or for the first time.
-    Spec,
-    /// It is asked to be what it was made last time, and is not: somebody else changed it.
-    Drift,
-}
 
 /// Steps in order, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,10 +92,14 @@ impl Plan {
             }
         };
         let (steps, effects): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
-        // That a role is not marked yet is nobody's doing but ours.
-        let drift = applied == Some(desired.fingerprint()) && !steps.iter().all(is_mark);
+        let cause = if steps.iter().all(is_mark) {
+            // That a role is not marked yet is nobody's doing but ours.
+            Cause::Spec
+        } else {
+            Cause::of(applied, desired.fingerprint())
+        };
         Ok(Self {
-            cause: if drift { Cause::Drift } else { Cause::Spec },
+            cause,
             steps,
             order: Order::new(effects),
             kept: observed.map(|role| kept(desired, role)).unwrap_or_default(),

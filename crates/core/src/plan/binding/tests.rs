@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     naming::{BoundaryMark, IgnoredTags, Owner, PolicyArn, RoleName, Tags, role_tags},
+    plan::{Cause, Fingerprint},
     trust::{self, Audience, NonEmptySet, Subject, TrustPolicy, TrustProvider},
     vocabulary::{Reason, TAG_BOUNDARY, TAG_CLUSTER, TAG_NAME, TAG_UID},
 };

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use super::{DesiredFederation, DocumentKind, ObservedFederation};
 use crate::{
     jwks::{self, PublicKey, Thumbprint},
+    text::listed,
     vocabulary::OBJECT_METADATA_ADOPT,
 };
 
@@ -113,20 +114,9 @@ impl fmt::Display for ForeignDocuments {
             Some(ForeignKeys::Fewer) => f.write_str("; it lacks keys of this cluster's API servers")?,
             Some(ForeignKeys::Unreadable) => f.write_str("; it is no key set that can be read")?,
             Some(ForeignKeys::More(kids)) => {
-                let shown: Vec<String> = kids
-                    .iter()
-                    .take(MAX_NAMED)
-                    .map(|kid| kid.chars().take(64).collect())
-                    .collect();
-                let more = match kids.len().saturating_sub(MAX_NAMED) {
-                    0 => String::new(),
-                    more => format!(" and {more} more"),
-                };
-                write!(
-                    f,
-                    "; it has keys that no API server here serves: {}{more}",
-                    shown.join(", ")
-                )?;
+                let kids = kids.iter().map(|kid| kid.chars().take(64).collect::<String>());
+                let kids = listed(kids, MAX_NAMED);
+                write!(f, "; it has keys that no API server here serves: {kids}")?;
             }
             None => {}
         }

@@ -9,7 +9,7 @@ use super::PublicReadStatement;
 use crate::{
     jwks::Thumbprint,
     naming::{FederationOwner, IgnoredTags, Tags},
-    plan::binding::Fingerprint,
+    plan::Fingerprint,
     vocabulary::TAG_UID,
 };
 

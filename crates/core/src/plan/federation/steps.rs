@@ -6,7 +6,7 @@ use super::{
     provider::{is_ours, registration},
 };
 use crate::{
-    plan::binding::{Cause, Fingerprint},
+    plan::{Cause, Fingerprint},
     vocabulary::{ConditionType, Reason},
 };
 
@@ -97,11 +97,7 @@ impl FederationPlan {
             .chain(after)
             .chain(registration(desired, observed.provider.as_ref()))
             .collect();
-        let cause = if applied == Some(desired.fingerprint()) {
-            Cause::Drift
-        } else {
-            Cause::Spec
-        };
+        let cause = Cause::of(applied, desired.fingerprint());
         Ok(Self { cause, steps })
     }
 

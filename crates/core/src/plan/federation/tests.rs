@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     issuer::IssuerUrl,
     naming::{FederationOwner, IgnoredTags, Tags, federation_tags},
-    plan::binding::Cause,
+    plan::Cause,
     vocabulary::{ConditionType, Reason, TAG_CLUSTER, TAG_UID},
 };
 
