@@ -1,4 +1,4 @@
-//! The two CRDs as they are shipped.
+//! The CustomResourceDefinitions of both kinds, as they are shipped.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

@@ -1,4 +1,4 @@
-//! Where a federation's documents are published.
+//! `spec.publish` of an `OidcFederation`: the S3 bucket that its documents are published to, or that somebody else publishes.
 
 use std::borrow::Cow;
 

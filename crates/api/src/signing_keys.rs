@@ -1,4 +1,4 @@
-//! Which keys are published, and for how long.
+//! `spec.signingKeys` of an `OidcFederation`: keys that are added or revoked, and how long one is retained.
 
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! A count of every attempt to call AWS, retries included, by labels from closed sets.
+//! Counters of AWS calls: every attempt, retries included, by labels from closed sets.
 
 use std::{
     collections::BTreeMap,

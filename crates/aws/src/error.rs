@@ -1,4 +1,4 @@
-//! The one classifier from AWS's error codes to what we do about them.
+//! [`AwsError`], and the one classification of AWS's error codes by what we do about them.
 
 /// What kind of refusal or failure it was. Closed: every code of S3, IAM and STS falls into one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! Whether this process may write at this moment, asked when a write is about to be sent.
+//! The gate before writes: whether this process may write at this moment, asked when a write is about to be sent.
 //!
 //! A controller asks for leadership before each step, but between the step and the wire are the limiter's queue, the
 //! SDK's retries, a connection to be made, and perhaps a process that is stopped for a while. So whoever sends asks

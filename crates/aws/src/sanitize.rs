@@ -1,4 +1,4 @@
-//! AWS's messages without what changes from call to call and without what nobody may see.
+//! Cleaning of AWS's error messages: without what changes from call to call, and without what nobody may see.
 //!
 //! Messages go into conditions, events and logs. A request id in a condition would make every pass write the status
 //! anew; a token or key in one would be a leak.

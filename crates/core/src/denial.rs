@@ -1,4 +1,4 @@
-//! Who denied a call to AWS, as AWS says it, and what to do about it.
+//! AccessDenied explained: which policy denied a call to AWS, as AWS says it, and what to do about it.
 //!
 //! The error code is the same whoever denied it, but who can help is not: an `Allow` in the operator's own policy helps
 //! against a missing permission and never against a `Deny`, and what an organisation denies nobody in the account can

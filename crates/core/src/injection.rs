@@ -1,4 +1,5 @@
-//! Whether pods of bound ServiceAccounts are injected: judged by what the API server has of admission, whatever its names.
+//! Injection of pods: whether those of bound ServiceAccounts get it, judged by what the API server has of admission, whatever
+//! its names.
 
 use serde_json::Value;
 

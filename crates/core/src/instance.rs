@@ -1,4 +1,4 @@
-//! Whether this cluster is the only one that works on a federation's things in AWS.
+//! Copies of a cluster: whether this one is the only one that works on a federation's things in AWS.
 //!
 //! A copy of a cluster, made from a snapshot of its etcd or its machines, has the same kube-system UID, and so by every tag
 //! it owns what the original owns. What tells them apart: each federation's key set in S3 carries a *mark*, which the record

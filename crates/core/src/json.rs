@@ -1,4 +1,4 @@
-//! JSON in which no object has a member twice.
+//! Strict JSON: no object has a member twice.
 //!
 //! RFC 8259, section 4 leaves it open which of two equal members counts, so two programs may read one text differently:
 //! AWS, and we. Where a text decides over trust or keys, such a text is not read at all.

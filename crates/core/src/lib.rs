@@ -1,4 +1,4 @@
-//! The judgement of irsa-anywhere, pure: no I/O, no clock, no environment.
+//! The decisions of irsa-anywhere as pure functions: no I/O, no clock, no environment.
 //!
 //! Everything that decides what a cluster's signing keys, published documents, trust policies and conditions must be
 //! lives here, so that it can be read, tested and reused (by the operator and by the CLI) without a cluster or an AWS

@@ -1,4 +1,4 @@
-//! From what a pass found to the conditions that people and GitOps tools read.
+//! Conditions: what people and GitOps tools read of what a pass found.
 //!
 //! The rules are the class table of the design and the ten rules that Flux's and Argo CD's own code impose: `Ready` is
 //! always present, `Reconciling` and `Stalled` only while true and never both, `Ready=False` always with exactly one of

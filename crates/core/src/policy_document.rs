@@ -1,4 +1,4 @@
-//! Checks of inline policies that the API server's schema cannot make.
+//! Validation of inline policies, as far as the API server's schema cannot do it.
 //!
 //! IAM would refuse these documents too, as `MalformedPolicyDocument` or `LimitExceeded`, but only after the role
 //! exists and without naming the field of the binding. Only what is certain is refused here; what an action or a

@@ -1,4 +1,4 @@
-//! Documents that are published under our issuer, judged by the keys that the cluster is known to have: our own as the
+//! Checks of documents that are published under our issuer, against the keys that the cluster is known to have: our own as the
 //! public gets them, and those that somebody else publishes.
 
 use std::collections::BTreeSet;

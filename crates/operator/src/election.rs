@@ -1,4 +1,4 @@
-//! Two replicas, of which one works: flags, identity, and the way from standing by to the end.
+//! Leader election between replicas, of which one works: flags, identity, and the way from standing by to the end.
 
 use std::{
     future::Future,

@@ -1,4 +1,4 @@
-//! The connection to the Kubernetes API.
+//! The client of the Kubernetes API.
 
 use std::time::Duration;
 

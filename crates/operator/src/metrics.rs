@@ -1,4 +1,4 @@
-//! What is exposed: the controllers' figures, `irsa-aws`'s, which are read when somebody asks, and which build this is.
+//! The registry of all metrics: the controllers' figures, `irsa-aws`'s, which are read when somebody asks, and which build this is.
 
 use std::fmt;
 

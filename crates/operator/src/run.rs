@@ -1,4 +1,4 @@
-//! Wiring: everything is made here, once, and runs until it is told to stop.
+//! Wiring of the process: clients, controllers and servers are made here, once, and run until they are told to stop.
 
 use std::{sync::Arc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The log.
+//! The log: its format and its filter.
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{

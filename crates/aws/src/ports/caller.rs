@@ -1,4 +1,4 @@
-//! Who we are in AWS, and how to become somebody else.
+//! Connections, and the identity of the caller (STS): who we are in AWS, and how to become somebody else.
 
 use super::{DocumentStore, IdentityProviders, RoleListings, Roles};
 use crate::error::AwsError;

@@ -1,4 +1,4 @@
-//! The bucket that publishes an issuer's documents (S3).
+//! S3: the bucket that publishes an issuer's documents.
 
 use std::{collections::BTreeMap, fmt};
 

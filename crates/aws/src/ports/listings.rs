@@ -1,4 +1,4 @@
-//! Roles by the page: what a check of many costs a few calls instead of several for each.
+//! Listings of IAM roles by the page: a check of many costs a few calls instead of several for each.
 
 use std::collections::{BTreeMap, BTreeSet};
 

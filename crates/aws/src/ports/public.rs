@@ -1,4 +1,4 @@
-//! What anybody on the Internet sees under a URL.
+//! Anonymous reads over HTTPS: what anybody on the Internet sees under a URL.
 
 /// A document as the public gets it.
 #[derive(Debug, Clone, PartialEq, Eq)]

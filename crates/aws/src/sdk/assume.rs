@@ -1,4 +1,4 @@
-//! Credentials of a role that is assumed first.
+//! AssumeRole: the credentials of a role that is assumed before anything else.
 
 use aws_credential_types::{
     Credentials,

@@ -1,4 +1,4 @@
-//! From the SDK's errors to ours, and lists to their end.
+//! What all calls of the SDK have in common: its errors turned into ours, and lists followed to their end.
 
 use std::{error::Error, ops::ControlFlow};
 

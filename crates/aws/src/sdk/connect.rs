@@ -1,4 +1,4 @@
-//! Connections: made once, guarded, shared.
+//! [`SdkConnect`]: connections by their settings, each made once, checked for its account, and shared.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! One HTTP client for everything: one TLS stack, the environment's proxy, our own trust anchors beside the system's.
+//! The HTTP client of every call: one TLS stack, the environment's proxy, our own trust anchors beside the system's.
 
 use std::{
     env, fs, io,

@@ -1,4 +1,4 @@
-//! The narrow place that every attempt passes: the account's limiter, the counter, the time limit of an attempt, and for
+//! The HTTP connector that every attempt passes: the account's limiter, the counter, the time limit of an attempt, and for
 //! a write the question whether this process still may.
 //!
 //! It is a connector and not an interceptor because credentials are fetched by clients that are not ours, and because

@@ -1,4 +1,4 @@
-//! What the operator's flags say about AWS.
+//! [`Settings`]: what the operator's flags say about AWS.
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A way to AWS that somebody else provides, instead of sockets of our own.
+//! A transport to AWS that the caller provides, instead of sockets of our own.
 //!
 //! Everything above it stays: signatures, retries, limits of time, the limiter, the counter. It is for tests that talk to
 //! a double in their own process and virtual time; no flag, variable or field of a resource leads here, as whoever could

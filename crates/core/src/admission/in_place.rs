@@ -1,4 +1,4 @@
-//! The same judgement on a role as it is in AWS, whatever its binding now asks for.
+//! Guard-rails on a role as it is in AWS, whatever its binding now asks for.
 
 use std::collections::BTreeSet;
 

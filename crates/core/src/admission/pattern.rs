@@ -1,4 +1,4 @@
-//! Patterns of managed policies.
+//! Patterns of managed policies that may be attached (`allowedManagedPolicies`).
 
 use crate::naming::PolicyArn;
 

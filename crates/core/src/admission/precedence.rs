@@ -1,4 +1,4 @@
-//! Who was first, where two bindings want one thing.
+//! Precedence between bindings that want the same role name, ServiceAccount or place under a quota: the older one wins.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! What guard-rails refuse, in a reason for machines and a sentence for people.
+//! Refusals by guard-rails: a reason for machines and a sentence for people.
 
 use crate::{text::counted, vocabulary::Reason};
 

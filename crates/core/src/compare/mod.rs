@@ -1,4 +1,4 @@
-//! Do two IAM policy documents mean the same?
+//! Equivalence of IAM policy documents: whether two of them mean the same.
 //!
 //! IAM does not give back what it was given: documents come URL-encoded (RFC 3986), may have their statements and
 //! elements in another order and single-element arrays collapsed to scalars or scalars expanded to arrays. Compared as

@@ -1,4 +1,4 @@
-//! From the record and what is served to the next record and what is published.
+//! One step of the key history: from the record and the keys that are served to the next record and the keys to publish.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,5 @@
-//! Which keys are published: every key that any API server serves, every key that one has served until no token of it
-//! can live any more, and every key that was announced before any of them serves it.
+//! The history of signing keys, and which of them are published: every key that any API server serves, every key
+//! that one has served until no token of it can live any more, and every key that was announced before any of them serves it.
 //!
 //! The inputs are what the API servers serve, the record of what they have served, and what the spec announces. Status and bucket are outputs;
 //! only when the record is lost are they looked at, and then both must agree on a key.

@@ -1,4 +1,4 @@
-//! The record as it is kept in a ConfigMap.
+//! The record of signing keys, as JSON for a ConfigMap.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! What the object in S3 carries: a mark, and the proof that one of this cluster's instances put it on these very bytes.
+//! The mark of an instance on an object in S3, and the proof that one of this cluster's instances put it on these very bytes.
 //!
 //! Metadata of an object is no secret, and who may write the object may write any. So a mark counts only with a keyed digest
 //! over mark and bytes. The key is in the record of the cluster: a copy has it, who can merely write to the bucket has not.

@@ -1,4 +1,4 @@
-//! How the roles of one account are checked, and what that costs.
+//! The method by which one account's roles are checked (listings, or one by one), and what it costs.
 
 use std::{fmt, time::Duration};
 

@@ -1,4 +1,4 @@
-//! Many roles at once: how a check of all of them is paid for, what a listing proves of one, and whose are left over.
+//! The inventory of an account's roles: how a check of all of them is paid for, what a listing proves of one, and whose are left over.
 //!
 //! A role is whole when two listings are put together: `ListRoles` knows trust, description and session duration,
 //! `GetAccountAuthorizationDetails` tags, boundary and policies. What is seen so is only ever used to find that nothing is

@@ -1,4 +1,4 @@
-//! Reading a set, strictly where it matters.
+//! Parsing of a JWKS, strict where it matters.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};

@@ -1,4 +1,4 @@
-//! The mark by which a permissions boundary of ours is known.
+//! The tag on a role that says which permissions boundary this operator set.
 //!
 //! A boundary does not say who set it. So a tag of ours says which one we set: without it the organisation's boundary would be
 //! taken for one that the federation no longer wants. A digest, because an ARN may be longer than a tag's value, and have

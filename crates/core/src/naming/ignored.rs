@@ -1,4 +1,4 @@
-//! Tags of somebody above us.
+//! `ignoredTagKeys`: tags that an organisation or another tool keeps on what is ours.
 
 use super::tags::Tags;
 use crate::vocabulary::TAG_PREFIX;

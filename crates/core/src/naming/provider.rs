@@ -1,4 +1,4 @@
-//! Whose a federation's provider and documents are.
+//! Ownership of a federation's OIDC provider (tags) and documents (object metadata).
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Role names and paths.
+//! Names and paths of IAM roles.
 
 use std::fmt;
 

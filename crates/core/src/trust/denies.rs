@@ -1,4 +1,4 @@
-//! Statements of somebody else's in a trust policy of ours that can only take away.
+//! `Deny` statements of somebody else in a trust policy of ours.
 //!
 //! Whoever answers to an incident adds a `Deny`; a trust policy that was written anew without it would let in again whom
 //! he has just locked out. A `Deny` gives nobody anything, so it may stay, if it is nothing but that.

@@ -1,4 +1,4 @@
-//! Whether a trust policy that somebody else wrote lets a token in.
+//! Evaluation of a trust policy that somebody else wrote: whether it lets a token in.
 //!
 //! AWS alone decides; this is the same decision over what can be known here: the provider, `sub` and `aud`. What depends
 //! on anything else (the caller's address, the time) is neither true nor false, and an operator or element that is not

@@ -1,4 +1,4 @@
-//! Who is named in a trust policy: subjects and audiences, and the sets that are never empty.
+//! Subjects and audiences of a trust policy, in sets that are never empty.
 
 use std::{collections::BTreeSet, fmt};
 

@@ -1,4 +1,4 @@
-//! Reading a trust policy back from IAM.
+//! Parsing of trust policies that IAM gives back, as far as we render such.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Where objects are.
+//! Paths of objects and collections in the Kubernetes API.
 
 /// An object's place.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,4 +1,4 @@
-//! What a request is refused with.
+//! Error answers of the Kubernetes API, as `meta/v1` Status.
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Everything one double knows: no statics, so that two doubles in one process are independent.
+//! [`World`]: clock and state of all services of one double. There are no statics, so that two doubles in one process are independent.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,4 @@
-//! Where the binaries come from.
+//! The binaries of Kubernetes and etcd, and where they come from.
 //!
 //! The order is envtest's, so that a machine set up for Go controllers works as it is: `TEST_ASSET_KUBE_APISERVER`,
 //! `TEST_ASSET_ETCD`, `TEST_ASSET_KUBECTL` (each alone), then the directory `KUBEBUILDER_ASSETS`, then the project's

@@ -1,4 +1,4 @@
-//! What the API servers have logged, in step with what the caller has seen.
+//! Counts of requests in the API servers' audit logs, in step with what the caller has seen.
 
 use std::{
     fs,

@@ -1,3 +1,5 @@
+//! Errors of the control plane.
+
 use std::{io, path::PathBuf, time::Duration};
 
 /// Why a control plane could not be started or asked.

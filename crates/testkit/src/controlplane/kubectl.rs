@@ -1,3 +1,5 @@
+//! Runs of kubectl.
+
 use std::{ffi::OsStr, path::Path, process::Stdio};
 
 use tokio::{io::AsyncWriteExt, process::Command};

@@ -1,4 +1,4 @@
-//! Identities and objects of a running control plane.
+//! Kubeconfigs, tokens and objects in a running control plane.
 
 use std::{
     ffi::OsStr,

@@ -1,3 +1,5 @@
+//! Free TCP ports for servers.
+
 use std::net::{Ipv4Addr, TcpListener};
 
 use rand::Rng;

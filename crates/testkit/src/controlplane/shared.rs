@@ -1,3 +1,5 @@
+//! [`SharedControlPlane`]: one control plane for the tests of one binary.
+
 use std::sync::{Arc, Weak};
 
 use tokio::sync::Mutex;

@@ -1,4 +1,4 @@
-//! The steps from a role that is to the role that must be, in an order that never widens.
+//! The steps that change an existing role into the one that must be, in an order that never widens.
 
 use std::{
     cmp::Ordering,

@@ -1,4 +1,4 @@
-//! What somebody above us put on a role and what stays there.
+//! What stays on a role though no binding asks for it: boundaries and denials that somebody above us put there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

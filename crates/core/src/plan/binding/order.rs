@@ -1,4 +1,4 @@
-//! What may still be done when a step of a plan is refused.
+//! Dependencies between the steps of a role's plan: what may still be done when one is refused.
 //!
 //! A plan's order is what keeps it from widening anything on the way. Whoever refuses a step (an organisation, a quota) must not
 //! hold up what does not depend on it, and nobody must gain by it: what gives rights never runs while something that should

@@ -1,4 +1,4 @@
-//! What injected pods get beside their role and token.
+//! Settings of injected pods, as annotations of their ServiceAccount: what they get beside role and token.
 
 use std::collections::BTreeMap;
 

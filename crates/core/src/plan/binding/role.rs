@@ -1,4 +1,4 @@
-//! A role as it must be, and as it is.
+//! [`DesiredRole`] and [`ObservedRole`]: a role as it must be, and as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! One call to IAM, as data.
+//! [`BindingStep`]: one call to IAM about a binding's role, as data.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The steps from what is to what must be.
+//! [`Plan`] of a role: the steps from what is to what must be, to a closed trust, or to no role.
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,4 @@
-//! What the ServiceAccounts that a binding creates carry beside what injection needs.
+//! Templates of ServiceAccounts: what those that a binding creates carry beside what injection needs.
 
 use std::collections::BTreeMap;
 

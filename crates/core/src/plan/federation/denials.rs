@@ -1,4 +1,4 @@
-//! What a bucket's policy may refuse us, as far as its text tells.
+//! `Deny` statements of a bucket's policy that may refuse us a call, as far as the text tells.
 
 use std::{collections::BTreeSet, fmt};
 

@@ -1,4 +1,4 @@
-//! What may be done while another instance of the cluster may work on the same things ([`crate::instance`]).
+//! The part of a plan that may be done while another instance of the cluster may work on the same things ([`crate::instance`]).
 
 use super::{
     DesiredDocument, DesiredFederation, DocumentKind, FederationPlan, FederationStep, ObservedFederation, steps::saving,

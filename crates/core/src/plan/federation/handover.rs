@@ -1,4 +1,4 @@
-//! Documents that somebody else published under our keys: whether they are offered, and what would get lost with them.
+//! Hand-over of documents that somebody else published under our object keys: whether they are offered, and what would get lost with them.
 
 use std::{collections::BTreeSet, fmt};
 

@@ -1,4 +1,4 @@
-//! What may still be done when a step is refused.
+//! Dependencies between the steps of a federation's plan: what may still be done when one is refused.
 
 use super::FederationStep;
 

@@ -1,4 +1,5 @@
-//! Our one statement in a bucket's policy that otherwise belongs to somebody else.
+//! The bucket policy statement that makes both documents public: our one statement in a policy that otherwise belongs to
+//! somebody else.
 
 use serde_json::{Map, Value, json};
 

@@ -1,4 +1,4 @@
-//! The provider: from what is to what must be, or whether somebody else's does.
+//! The steps for the IAM OIDC provider; or whether one that somebody else keeps will do.
 
 use std::collections::BTreeSet;
 

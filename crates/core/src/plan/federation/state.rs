@@ -1,4 +1,4 @@
-//! A federation's things as they must be, and as they are.
+//! [`DesiredFederation`] and [`ObservedFederation`]: record, documents, bucket and provider as they must be, and as they are.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,4 +1,4 @@
-//! One step of a federation's plan.
+//! [`FederationStep`]: one call to Kubernetes, S3 or IAM about a federation, as data.
 
 use std::{collections::BTreeSet, fmt};
 

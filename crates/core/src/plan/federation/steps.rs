@@ -1,4 +1,4 @@
-//! The steps from what is to what must be.
+//! [`FederationPlan`]: the steps from what is to what must be, or to nothing that is ours.
 
 use super::{
     DesiredFederation, DocumentKind, FederationStep, ForeignDocuments, Management, ObservedBucket, ObservedFederation,

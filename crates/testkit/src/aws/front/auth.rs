@@ -1,4 +1,4 @@
-//! Who calls: the signature found in header or query, and everything that is checked about it.
+//! Authentication: the signature found in header or query, and everything that is checked about it.
 
 use http::HeaderMap;
 use jiff::{SignedDuration, Timestamp, civil};

@@ -1,4 +1,4 @@
-//! The body as it was meant: `aws-chunked` undone, checksums verified.
+//! Decoding of request bodies: `aws-chunked` undone, checksums verified.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What a test may do to the double: stop a service, slow it, throttle it, make calls fail.
+//! Faults, throttles and outages that a test puts on the double: stop a service, slow it, throttle it, make calls fail.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

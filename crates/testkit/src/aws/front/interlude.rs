@@ -1,4 +1,4 @@
-//! What somebody else does in the middle of a caller's work, and what a caller has vowed.
+//! Acts of somebody else in the middle of a caller's work, and callers that have vowed to name a bucket's owner.
 
 use std::{
     collections::BTreeSet,

@@ -1,4 +1,4 @@
-//! What a call is about, for the log, the faults and the counts.
+//! The operation and the resource of a call, for the log, the faults and the counts.
 
 use http::Method;
 

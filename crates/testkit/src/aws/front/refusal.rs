@@ -1,4 +1,4 @@
-//! The words in which each service refuses a signature, and the format of any error.
+//! Error answers: the words in which each service refuses a signature, and the format of any error.
 
 use std::fmt::Write as _;
 

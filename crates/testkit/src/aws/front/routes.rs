@@ -1,4 +1,4 @@
-//! Which local address stands behind a host name.
+//! The double's name service: which local address stands behind a host name.
 
 use std::{
     collections::HashMap,

@@ -1,4 +1,4 @@
-//! The calls about a whole account.
+//! The calls about a whole account: GetAccountAuthorizationDetails, GetAccountSummary.
 
 use std::{cmp::Ordering, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! One call at work: what it asks, and the account that it reads and changes.
+//! [`Exchange`]: one IAM call at work, with what it asks and the account that it reads and changes.
 
 use std::sync::Arc;
 

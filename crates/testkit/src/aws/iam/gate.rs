@@ -1,4 +1,4 @@
-//! Who is behind a key, and what limits a caller.
+//! The principal behind an access key, and the policies that limit a caller.
 
 use std::collections::BTreeMap;
 

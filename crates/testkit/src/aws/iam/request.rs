@@ -1,4 +1,4 @@
-//! One call's parameters and caller.
+//! [`IamRequest`]: the parameters and the caller of one IAM call.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What one account's IAM holds.
+//! [`AccountState`]: roles, users, policies and providers of one account.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! Answers of the query protocol.
+//! XML answers of IAM's query protocol.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Judging one document.
+//! Evaluation of one policy document.
 
 use serde_json::Value;
 

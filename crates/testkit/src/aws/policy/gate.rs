@@ -1,4 +1,4 @@
-//! Everything that limits one caller.
+//! [`Gate`]: all policies that limit one caller, evaluated together.
 
 use serde_json::Value;
 

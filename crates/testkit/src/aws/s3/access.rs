@@ -1,4 +1,4 @@
-//! Who may do what: existence, region, expected owner, Block Public Access, policies.
+//! Authorization of S3 calls: existence, region, expected owner, Block Public Access, policies.
 
 use super::{Bucket, PublicAccessBlock, S3, S3Address, errors};
 use crate::aws::{

@@ -1,4 +1,4 @@
-//! What a host name and a path address [EPR; S3UG VirtualHosting].
+//! The bucket and key that a host name and a path address [EPR; S3UG VirtualHosting].
 
 use percent_encoding::percent_decode_str;
 

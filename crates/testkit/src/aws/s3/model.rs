@@ -1,4 +1,4 @@
-//! What S3 keeps.
+//! Buckets, objects and versions as S3 keeps them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Objects.
+//! The calls on objects: GetObject, HeadObject, PutObject, DeleteObject.
 
 use http::StatusCode;
 use jiff::Timestamp;

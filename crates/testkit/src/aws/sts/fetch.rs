@@ -1,4 +1,4 @@
-//! How STS reads an issuer's documents: anonymously, over TLS, by host name, as any stranger would.
+//! Fetching of an issuer's documents by STS: anonymously, over TLS, by host name, as any stranger would.
 
 use std::{
     fmt::Debug,

@@ -1,4 +1,4 @@
-//! Refusing documents, in the words of the service that would store them.
+//! Validation of policy documents, in the words of the service that would store them.
 
 mod bucket;
 mod identity;
