@@ -7,6 +7,11 @@ use irsa_core::{
     refusal::ApiRequest,
     vocabulary::{EVENTS_FIELD_MANAGER, EventReason},
 };
+use irsa_pipeline::{
+    kube_errors::{CLUSTER_ROLE, refusal},
+    report::Announcement,
+    stage::chain,
+};
 use jiff::Timestamp;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
@@ -14,11 +19,6 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::PostParams};
 use tracing::warn;
-
-use crate::{
-    kube_errors::{CLUSTER_ROLE, refusal},
-    log::chain,
-};
 
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -50,16 +50,18 @@ impl Events {
 
     /// Something went as it should.
     pub async fn normal(&self, about: &ObjectReference, reason: EventReason, note: &str) {
-        self.publish(about, "Normal", reason, note).await;
+        self.publish(about, &Announcement::normal(reason, note)).await;
     }
 
     /// Something that a person should look at.
     pub async fn warning(&self, about: &ObjectReference, reason: EventReason, note: &str) {
-        self.publish(about, "Warning", reason, note).await;
+        self.publish(about, &Announcement::warning(reason, note)).await;
     }
 
     /// An event that cannot be written is logged and otherwise ignored: it must never hide what it tells about.
-    async fn publish(&self, about: &ObjectReference, type_: &str, reason: EventReason, note: &str) {
+    pub async fn publish(&self, about: &ObjectReference, announcement: &Announcement) {
+        let Announcement { reason, warning, note } = announcement;
+        let type_ = if *warning { "Warning" } else { "Normal" };
         let now = Timestamp::now();
         // Where events about objects without a namespace go.
         let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());

@@ -11,13 +11,14 @@ use irsa_core::{
     instance::{Look, Standing},
     vocabulary::{CLAIM, ConditionType, KEY_HISTORY_PREFIX, Reason},
 };
+use irsa_pipeline::{
+    federation::observe::{api_servers::Shortfall, cluster::Records},
+    step_error::StepError,
+};
 use kube::Client;
 use tokio::sync::OnceCell;
 
-use crate::{
-    federation::{Records, Shortfall, server_addresses},
-    step_error::StepError,
-};
+use crate::federation::server_addresses;
 
 /// What is known of each federation. Clones share it.
 #[derive(Clone, Default)]

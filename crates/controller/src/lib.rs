@@ -1,22 +1,16 @@
-//! The two controllers. Each is thin: observe → validate → plan → execute → conclude; the judgement is `irsa-core`'s.
+//! The conductor: two controllers that watch, remember and decide when, around the steps of `irsa-pipeline`.
 //!
-//! [`driver`] is what both have in common. Direction: this crate uses `irsa-api`, `irsa-aws` and `irsa-core`; nothing of
-//! the AWS SDK is visible here.
+//! [`reconciler`] is what both have in common. Direction: this crate uses `irsa-api`, `irsa-aws`, `irsa-core` and
+//! `irsa-pipeline`; nothing of the AWS SDK is visible here.
 
 pub mod backoff;
 pub mod binding;
 pub mod clock;
-pub mod conditions;
 pub mod events;
 pub mod federation;
 pub mod instances;
-mod kube_errors;
 pub mod leadership;
-mod log;
 pub mod metrics;
-pub mod object;
 mod propagation;
 pub mod reconciler;
-mod step_error;
-
-pub use log::chain;
+pub mod watch;

@@ -1,101 +1,22 @@
 //! What the operator counts. Every label comes from a closed enum: no object names, no AWS messages.
 
+mod labels;
 mod moments;
 mod objects;
+mod state;
 
-use std::{
-    fmt,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use irsa_core::vocabulary::{Class, EventReason};
+use irsa_core::vocabulary::EventReason;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::{Registry, Unit},
 };
 
-pub use self::objects::{ObjectState, Objects};
-
-/// The two kinds, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `OidcFederation`
-    Federation,
-    /// `IamRoleBinding`
-    Binding,
-}
-
-impl Kind {
-    /// The word in labels and log lines.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Federation => "federation",
-            Self::Binding => "binding",
-        }
-    }
-}
-
-impl EncodeLabelValue for Kind {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        self.as_str().encode(encoder)
-    }
-}
-
-/// How a pass ended, as a label: the class of its verdict, or that it could not conclude at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PassResult {
-    /// Nothing left to do.
-    Done,
-    /// Changes were made and are settling.
-    Settling,
-    /// Something outside must happen.
-    Wait,
-    /// The spec must change.
-    Stalled,
-    /// AWS or an API server could not be asked.
-    Retry,
-    /// The pass itself failed: its status could not be written, it took too long, or it may not write.
-    Error,
-}
-
-impl PassResult {
-    /// How a pass ended whose verdict has this class.
-    pub const fn of(class: Class) -> Self {
-        match class {
-            Class::Stalled => Self::Stalled,
-            Class::Wait => Self::Wait,
-            Class::Settling => Self::Settling,
-            Class::Retry => Self::Retry,
-            Class::Done => Self::Done,
-        }
-    }
-}
-
-impl EncodeLabelValue for PassResult {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        let text = match self {
-            Self::Done => "done",
-            Self::Settling => "settling",
-            Self::Wait => "wait",
-            Self::Stalled => "stalled",
-            Self::Retry => "retry",
-            Self::Error => "error",
-        };
-        text.encode(encoder)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PassLabels {
-    kind: Kind,
-    result: PassResult,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    kind: Kind,
-}
+use self::labels::{KindLabel, KindLabels, PassLabels};
+pub use self::{labels::PassResult, objects::Objects, state::ObjectState};
+use irsa_pipeline::object::ObjectKind;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TransitionLabels {
@@ -140,8 +61,8 @@ impl Metrics {
     ///
     /// What may happen for the first time is there as 0 from the start: an increase from nothing to 1 is none to Prometheus.
     pub fn register(&self, registry: &mut Registry) {
-        for kind in [Kind::Federation, Kind::Binding] {
-            drop(self.drift_repaired.get_or_create(&KindLabels { kind }));
+        for kind in [ObjectKind::Federation, ObjectKind::Binding] {
+            drop(self.drift_repaired.get_or_create(&KindLabels::of(kind)));
         }
         for event in EventReason::OF_KEYS {
             let event = event.as_str();
@@ -168,8 +89,8 @@ impl Metrics {
             "Times that published documents were not the ones that we wrote",
             self.tampered.clone(),
         );
-        for kind in [Kind::Federation, Kind::Binding] {
-            drop(self.abandoned.get_or_create(&KindLabels { kind }));
+        for kind in [ObjectKind::Federation, ObjectKind::Binding] {
+            drop(self.abandoned.get_or_create(&KindLabels::of(kind)));
         }
         registry.register(
             "abandoned",
@@ -190,7 +111,7 @@ impl Metrics {
     }
 
     /// Starts the measurement of one pass.
-    pub fn pass(&self, kind: Kind) -> PassMeasurement<'_> {
+    pub fn pass(&self, kind: ObjectKind) -> PassMeasurement<'_> {
         PassMeasurement {
             metrics: self,
             kind,
@@ -200,8 +121,8 @@ impl Metrics {
     }
 
     /// Counts a repair of drift.
-    pub fn count_drift_repaired(&self, kind: Kind) {
-        self.drift_repaired.get_or_create(&KindLabels { kind }).inc();
+    pub fn count_drift_repaired(&self, kind: ObjectKind) {
+        self.drift_repaired.get_or_create(&KindLabels::of(kind)).inc();
     }
 
     /// Counts documents that were found changed by somebody else.
@@ -215,8 +136,8 @@ impl Metrics {
     }
 
     /// Counts a deletion by force that may have left something in AWS.
-    pub fn count_abandoned(&self, kind: Kind) {
-        self.abandoned.get_or_create(&KindLabels { kind }).inc();
+    pub fn count_abandoned(&self, kind: ObjectKind) {
+        self.abandoned.get_or_create(&KindLabels::of(kind)).inc();
     }
 
     /// Counts what happened to one signing key, or to all of them.
@@ -231,7 +152,7 @@ impl Metrics {
 #[derive(Debug)]
 pub struct PassMeasurement<'a> {
     metrics: &'a Metrics,
-    kind: Kind,
+    kind: ObjectKind,
     started: Instant,
     result: PassResult,
 }
@@ -254,13 +175,13 @@ impl Drop for PassMeasurement<'_> {
         self.metrics
             .passes
             .get_or_create(&PassLabels {
-                kind,
+                kind: KindLabel(kind),
                 result: self.result,
             })
             .inc();
         self.metrics
             .duration
-            .get_or_create(&KindLabels { kind })
+            .get_or_create(&KindLabels::of(kind))
             .observe(self.started.elapsed().as_secs_f64());
     }
 }
@@ -276,8 +197,8 @@ mod tests {
         let metrics = Metrics::default();
         let mut registry = Registry::default();
         metrics.register(&mut registry);
-        metrics.pass(Kind::Binding).ended(PassResult::Done);
-        drop(metrics.pass(Kind::Federation));
+        metrics.pass(ObjectKind::Binding).ended(PassResult::Done);
+        drop(metrics.pass(ObjectKind::Federation));
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         assert!(

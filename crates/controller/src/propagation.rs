@@ -10,7 +10,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::object::ObjectKey;
+use irsa_pipeline::object::ObjectKey;
 
 /// Between a change and the first read that surely shows it. IAM documents no bound ("changes … can take time", user guide,
 /// troubleshooting); a minute is far beyond what is seen, and a call that we gave up may still take effect after.

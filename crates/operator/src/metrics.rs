@@ -68,7 +68,7 @@ mod tests {
     use std::{collections::BTreeMap, fs, path::Path};
 
     use irsa_aws::Settings;
-    use irsa_controller::metrics::{Kind, PassResult};
+    use irsa_controller::metrics::PassResult;
     use irsa_core::vocabulary::EventReason;
     use prometheus_client::encoding::text::encode;
 
@@ -123,8 +123,10 @@ mod tests {
     fn the_reference_lists_exactly_what_is_exposed_with_its_type() {
         let metrics = Metrics::default();
         // A family that nobody has touched is not exposed.
-        metrics.pass(Kind::Federation).ended(PassResult::Done);
-        metrics.count_drift_repaired(Kind::Binding);
+        metrics
+            .pass(irsa_pipeline::object::ObjectKind::Federation)
+            .ended(PassResult::Done);
+        metrics.count_drift_repaired(irsa_pipeline::object::ObjectKind::Binding);
         metrics.count_key_transition(EventReason::KeyPublished);
         let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/metrics.md");
         let page = fs::read_to_string(page).unwrap();

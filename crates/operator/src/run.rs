@@ -6,7 +6,7 @@ use futures::{FutureExt, future::Shared};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Rate, SdkConnect, Settings, WriteGate};
 use irsa_controller::{
-    binding, chain,
+    binding,
     events::Events,
     federation::{self, ControlPlane},
     instances::Instances,
@@ -14,6 +14,7 @@ use irsa_controller::{
     metrics::Metrics,
     reconciler::Driver,
 };
+use irsa_pipeline::{binding::validate::Limits, stage::chain};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client, Resource, api::ListParams};
 use serde::de::DeserializeOwned;
@@ -138,9 +139,9 @@ async fn controllers(
         driver: driver("irsa-anywhere-binding"),
         connect: means.connect,
         cluster,
-        limits: binding::Limits {
+        limits: Limits {
             trust_characters: args.trust_policy_quota.into(),
-            ..binding::Limits::default()
+            ..Limits::default()
         },
         inventories,
         instances,

@@ -14,14 +14,12 @@ use futures::{FutureExt, future::BoxFuture};
 use http::{Request, Response};
 use irsa_aws::{NoAnswer, SdkConnect, Settings, StaticCredentials, Wire};
 use irsa_controller::{
-    binding,
-    clock::Clock,
-    events::Events,
-    federation::{self, Answer, ApiServers, OwnAudiences, Reading, ServerView},
-    instances::Instances,
-    leadership::OnlyReplica,
-    metrics::Metrics,
+    binding, clock::Clock, events::Events, federation, instances::Instances, leadership::OnlyReplica, metrics::Metrics,
     reconciler::Driver,
+};
+use irsa_pipeline::{
+    binding::validate::Limits,
+    federation::observe::api_servers::{Answer, ApiServers, OwnAudiences, Reading, ServerView},
 };
 use irsa_testkit::{
     apiserver::{AnswerBody, MemoryApiServer},
@@ -104,7 +102,7 @@ impl Operator {
             driver: driver("irsa-anywhere-binding"),
             connect,
             cluster: CLUSTER.to_owned(),
-            limits: binding::Limits::default(),
+            limits: Limits::default(),
             inventories,
             instances,
             concurrency: 4,

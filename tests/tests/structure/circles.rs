@@ -115,6 +115,14 @@ impl Graph {
         };
     }
 
+    /// Every arrow: from which file, to which, and the lines that make it.
+    pub(crate) fn named_arrows(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.arrows.iter().map(|((from, to), places)| {
+            let lines: Vec<String> = places.iter().map(|(line, what)| format!("{line} `{what}`")).collect();
+            (self.files[*from].as_str(), self.files[*to].as_str(), lines.join(", "))
+        })
+    }
+
     /// The names of a circle's files.
     pub(crate) fn named(&self, circle: &BTreeSet<FileId>) -> Vec<&str> {
         circle.iter().map(|file| self.files[*file].as_str()).collect()

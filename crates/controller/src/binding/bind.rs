@@ -5,26 +5,29 @@ use std::collections::BTreeSet;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::{AccountField, AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
+    plan::binding::{AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
     vocabulary::{ConditionType, EKS_ROLE_ARN, EventReason, Reason},
+};
+use irsa_pipeline::{
+    binding::{
+        aws_errors::kubernetes_error,
+        conclude::{accounts_in_words, conflict, undone},
+        execute::service_accounts::{Target, apply},
+        observe::service_accounts,
+        validate::accounts,
+    },
+    object::Managed,
+    spec::{
+        federation_view::Usage,
+        identity::{service_account_of, subjects_before},
+    },
+    step_error::{Draft, StepError, first_of},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
-use tracing::debug;
 
-use super::{
-    Bindings,
-    accounts::{self, Target},
-    aws_errors::kubernetes_error,
-    federation::Usage,
-    validate,
-};
-use crate::{
-    leadership::{Leadership, Permit},
-    log::chain,
-    object::Managed,
-    step_error::{Draft, StepError},
-};
+use super::bindings::Bindings;
+use crate::leadership::Leadership;
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Annotates the ServiceAccounts whose `subjects` the role lets in, and undoes those that are no longer bound; one that is to
@@ -40,12 +43,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let namespace = binding.namespace().unwrap_or_default();
         let api: Api<ServiceAccount> = Api::namespaced(self.driver.client.clone(), &namespace);
         let role_arn = draft.status.role_arn.clone().unwrap_or_default();
-        let desired = validate::accounts(binding, &role_arn, usage, self.federations.ids())?;
-        let let_in: BTreeSet<&str> = subjects.iter().filter_map(|subject| account_of(subject)).collect();
+        let desired = accounts(binding, &role_arn, usage, self.federations.ids())?;
+        let let_in: BTreeSet<&str> = subjects
+            .iter()
+            .filter_map(|subject| service_account_of(subject))
+            .collect();
         let mut trouble = None;
         for (name, desired) in desired.iter().filter(|(name, _)| let_in.contains(name.as_str())) {
             self.memory.expect_account(&namespace, name, desired.clone());
-            let observed = accounts::read(&api, name)
+            let observed = service_accounts::read(&api, name)
                 .await
                 .map_err(|error| kubernetes_error("read", name, error));
             let synced = match observed {
@@ -59,8 +65,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         trouble = first_of(trouble, undone);
         // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
         let left = subjects_before(binding).into_iter();
-        let left =
-            left.filter(|subject| account_of(subject).is_some_and(|name| bound.contains(name) || stuck.contains(name)));
+        let left = left.filter(|subject| {
+            service_account_of(subject).is_some_and(|name| bound.contains(name) || stuck.contains(name))
+        });
         let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
         draft.status.subjects = subjects.into_iter().collect();
         if let Some(failure) = trouble {
@@ -171,7 +178,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         } else {
             "change"
         };
-        let applied = accounts::apply(api, name, target, fields).await;
+        let applied = apply(api, name, target, fields).await;
         applied.map_err(|error| kubernetes_error(action, name, error))
     }
 
@@ -190,80 +197,4 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .warning(&binding.object_ref(&()), EventReason::AnnotationConflict, message)
             .await;
     }
-
-    pub(super) fn permit(&self) -> Result<Permit, StepError> {
-        self.driver
-            .permit()
-            .map_err(|error| StepError::not_leader(ConditionType::ServiceAccountsSynced, error))
-    }
-}
-
-fn conflict(name: &str, field: &AccountField, manager: &str) -> StepError {
-    let message = format!(
-        "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
-         overwritten."
-    );
-    StepError::new(
-        ConditionType::ServiceAccountsSynced,
-        Reason::AnnotationConflict,
-        message,
-    )
-}
-
-/// What was applied came back as something else, though nobody owns it.
-fn undone(name: &str, field: &AccountField) -> StepError {
-    let message = format!(
-        "The cluster's admission (a webhook or a MutatingAdmissionPolicy) does not let {field} on ServiceAccount {name} be what was \
-         written; have it leave that field alone, or ask for what it sets. It is not written again until the ServiceAccount changes."
-    );
-    StepError::new(
-        ConditionType::ServiceAccountsSynced,
-        Reason::AnnotationConflict,
-        message,
-    )
-}
-
-/// The first trouble is the verdict; of the others the log tells.
-pub(super) fn first_of(trouble: Option<StepError>, ended: Result<(), StepError>) -> Option<StepError> {
-    let (Some(first), Err(another)) = (&trouble, &ended) else {
-        return trouble.or(ended.err());
-    };
-    debug!(
-        reason = another.reason.as_str(),
-        error = chain(another),
-        "beside {}",
-        first.reason
-    );
-    trouble
-}
-
-/// Names of the ServiceAccounts that a binding may have touched: those in its status.
-pub(super) fn bound_before(binding: &IamRoleBinding) -> BTreeSet<String> {
-    let subjects = subjects_before(binding);
-    subjects
-        .iter()
-        .filter_map(|subject| account_of(subject))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// The name of a ServiceAccount in its token's subject.
-fn account_of(subject: &str) -> Option<&str> {
-    subject.rsplit(':').next()
-}
-
-fn subjects_before(binding: &IamRoleBinding) -> Vec<String> {
-    binding
-        .status
-        .as_ref()
-        .map(|status| status.subjects.clone())
-        .unwrap_or_default()
-}
-
-fn accounts_in_words(bound: &BTreeSet<String>) -> String {
-    if bound.is_empty() {
-        return "ServiceAccounts are left alone (spec.serviceAccountMode: None).".to_owned();
-    }
-    let names = bound.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    format!("Annotated: {names}.")
 }

@@ -10,36 +10,37 @@ use irsa_core::{
     plan::binding::{Order, Plan},
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
+use irsa_pipeline::{
+    binding::{
+        aws_errors::step_error,
+        execute::role::RoleWork,
+        observe::role::{Depth, RoleInPlace, role_in_place},
+        validate::account::check_role_account,
+    },
+    object::ObjectKey,
+    report::Cleanup,
+    spec::{
+        federation_view::FederationView,
+        identity::{bound_before, owner, roles_in_place},
+    },
+    step_error::{Draft, StepError},
+};
 use k8s_openapi::api::core::v1::{ObjectReference, ServiceAccount};
 use kube::{Api, Resource, ResourceExt};
 use tracing::warn;
 
-use super::{
-    Bindings,
-    aws_errors::step_error,
-    bind::bound_before,
-    execute::RoleWork,
-    federation::FederationView,
-    home::{RoleInPlace, check_home, roles_in_place},
-    observe::Depth,
-    validate::owner,
-};
-use crate::{
-    leadership::Leadership,
-    object::ObjectKey,
-    reconciler::Cleanup,
-    step_error::{Draft, StepError},
-};
+use super::bindings::Bindings;
+use crate::leadership::Leadership;
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Annotations, trust, policies, role; in this order, so that no new pod gets a role that is on its way out, and a
     /// role that cannot be removed is at least closed.
     pub(super) async fn remove_or_leave(&self, binding: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
         let known = self.federations.get(&binding.spec.federation_ref.name);
-        let removed = if retains(binding, known.as_ref()) {
+        let removed = if retains(binding, known.as_deref()) {
             self.leave(binding).await
         } else {
-            self.remove(binding, known.as_ref()).await
+            self.remove(binding, known.as_deref()).await
         };
         let key = ObjectKey::of(binding);
         self.memory.forget(&key);
@@ -62,7 +63,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     async fn leave(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
         let context = self.observe(binding)?;
         self.close_unless_allowed(binding, &context).await?;
-        if let Some(role) = roles_in_place(binding, Some(&context.known)).first() {
+        if let Some(role) = roles_in_place(binding, Some(&context.federation)).first() {
             self.check_shown(binding, role)?;
         }
         self.note_left(binding);
@@ -93,7 +94,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let owner = owner(binding, &self.cluster);
         let mut unseen = None;
         for name in &names {
-            match self.role_of(binding, known, &aws, name, Depth::Documents).await? {
+            match role_in_place(&aws, binding, known, &owner, name, Depth::Documents).await? {
                 // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
                 RoleInPlace::Missing | RoleInPlace::NotOurs => unseen = Some(name),
                 RoleInPlace::Ours(found) => {
@@ -109,7 +110,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 }
             }
         }
-        check_home(binding, &aws.caller().account)?;
+        check_role_account(binding, &aws.caller().account)?;
         if let Some(name) = unseen {
             self.check_shown(binding, name)?;
         }
@@ -147,7 +148,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     pub(super) async fn record_abandoned(&self, binding: &IamRoleBinding, why: &Outcome) {
         let (namespace, name) = (binding.namespace().unwrap_or_default(), binding.name_any());
         let known = self.federations.get(&binding.spec.federation_ref.name);
-        let roles = roles_in_place(binding, known.as_ref());
+        let roles = roles_in_place(binding, known.as_deref());
         let roles: Vec<String> = roles.iter().map(|role| format!("role {role}")).collect();
         let roles = if roles.is_empty() {
             "no role".to_owned()
@@ -179,7 +180,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             name: Some(name.clone()),
             ..ObjectReference::default()
         };
-        self.federations.get(name).map_or_else(gone, |known| known.reference)
+        self.federations
+            .get(name)
+            .map_or_else(gone, |known| known.reference.clone())
     }
 }
 

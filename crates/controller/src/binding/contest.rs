@@ -15,7 +15,7 @@ use std::{
 use irsa_core::vocabulary::ConditionType;
 use tokio::time::Instant;
 
-use crate::object::ObjectKey;
+use irsa_pipeline::object::ObjectKey;
 
 /// So many times something is put back before it is said that somebody keeps changing it.
 pub(crate) const ROUNDS: u32 = 3;

@@ -6,43 +6,31 @@
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
-    admission::{AdmissionRefusal, Guardrails, InPlace},
-    naming::{Owner, RoleName},
+    naming::RoleName,
     outcome::Outcome,
-    plan::binding::{BindingStep, Order, Plan},
+    plan::binding::Order,
     vocabulary::{Class, ConditionType, EventReason, Reason},
+};
+use irsa_pipeline::{
+    binding::{
+        aws_errors::step_error,
+        execute::role::RoleWork,
+        observe::{context::Context, role::role_in_place},
+        plan::{Enforcement, JudgedRole, depth},
+        validate::account::check_role_account,
+    },
+    object::{Managed, ObjectKey},
+    report::Report,
+    spec::identity::{owner, roles_in_place},
+    step_error::{Draft, StepError},
 };
 use kube::Resource;
 
-use super::{
-    Bindings,
-    aws_errors::step_error,
-    context::Context,
-    execute::RoleWork,
-    home::{check_home, roles_in_place},
-    observe::{Depth, IamRole},
-    validate::owner,
-};
-use crate::{
-    leadership::Leadership,
-    object::{Managed, ObjectKey},
-    reconciler::{Report, suspended},
-    step_error::{Draft, StepError},
-};
+use super::bindings::Bindings;
+use crate::{leadership::Leadership, reconciler::suspended};
 
 /// When to look again at the role of a suspended binding that could not be judged.
 const RETRY_SUSPENDED: std::time::Duration = std::time::Duration::from_mins(1);
-
-/// Why tags go although the role goes on.
-const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
-
-/// What became of a role whose binding cannot have what it asks for.
-pub(super) enum Enforcement {
-    /// It goes on, or there is none of ours.
-    Untouched,
-    /// Its trust is closed, for this reason if one is known.
-    Closed(Option<AdmissionRefusal>),
-}
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// The pass ends with `failure`. A role that the guard-rails allow as it is goes on; one that they do not is closed.
@@ -136,11 +124,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         binding: &IamRoleBinding,
         context: &Context,
     ) -> Result<Enforcement, StepError> {
-        let names = roles_in_place(binding, Some(&context.known));
+        let names = roles_in_place(binding, Some(&context.federation));
         if names.is_empty() {
             return Ok(Enforcement::Untouched);
         }
-        let connected = self.connect.connect(&context.known.usage.connection).await;
+        let connected = self.connect.connect(&context.federation.usage.connection).await;
         let aws = connected.map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
         let mut verdict = None;
         for name in &names {
@@ -153,7 +141,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         match verdict {
             Some(verdict) => Ok(verdict),
-            None => check_home(binding, &aws.caller().account).map(|()| Enforcement::Untouched),
+            None => check_role_account(binding, &aws.caller().account).map(|()| Enforcement::Untouched),
         }
     }
 
@@ -167,7 +155,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         name: &RoleName,
     ) -> Result<Option<Enforcement>, StepError> {
         let owner = owner(binding, &self.cluster);
-        let (usage, interval) = (&context.known.usage, context.known.interval);
+        let (usage, interval) = (&context.federation.usage, context.federation.interval);
         // Nobody looks again at a suspended one by itself, so what was made of it last must show.
         let shown_from = self.propagation.shown_from(&ObjectKey::of(binding));
         let has_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
@@ -182,7 +170,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         self.memory.will_look(&ObjectKey::of(binding));
         let depth = depth(&usage.guardrails);
-        let found = self.role_of(binding, &context.known, aws, name, depth).await?.ours();
+        let found = role_in_place(aws, binding, &context.federation, &owner, name, depth)
+            .await?
+            .ours();
         self.memory.has_looked(&ObjectKey::of(binding));
         let Some(found) = found else { return Ok(None) };
         let Some(judged) = JudgedRole::of(binding, context, &owner, name, &found) else {
@@ -205,78 +195,5 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.driver.events.warning(&about, EventReason::Applied, &note).await;
         }
         Ok(Some(judged.verdict()))
-    }
-}
-
-/// How much of a role is read to be judged: where inline policies are not allowed, one that only denies is told from others by
-/// its text.
-const fn depth(guardrails: &Guardrails) -> Depth {
-    if guardrails.inline_policies && guardrails.permissions_boundary.is_some() {
-        Depth::Names
-    } else {
-        Depth::Documents
-    }
-}
-
-/// What must become of a role in place.
-struct JudgedRole {
-    /// Why it may not go on.
-    refusal: Option<AdmissionRefusal>,
-    /// It is closed already.
-    already: bool,
-    steps: Vec<BindingStep>,
-}
-
-impl JudgedRole {
-    /// What must become of the role as it is; `None` where it is not this binding's.
-    fn of(
-        binding: &IamRoleBinding,
-        context: &Context,
-        owner: &Owner,
-        name: &RoleName,
-        found: &IamRole,
-    ) -> Option<Self> {
-        if !owner.owns(&found.role.tags) {
-            return None;
-        }
-        let usage = &context.known.usage;
-        let place = InPlace {
-            namespace: &owner.namespace,
-            namespace_labels: &context.labels,
-            given_name: binding.spec.role.name.is_some().then_some(name),
-            role: &found.role,
-            federation_tags: &usage.tags,
-            older_roles: context.older_roles,
-        };
-        let refusal = usage.guardrails.admit_in_place(&place).err();
-        let closing = Plan::close(owner, &found.role);
-        let already = closing.is_empty();
-        let keys = place.unlisted_tags(&usage.guardrails);
-        let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
-        let steps = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
-        Some(Self {
-            refusal,
-            already,
-            steps,
-        })
-    }
-
-    /// What is so once the steps are done.
-    fn verdict(self) -> Enforcement {
-        if self.refusal.is_some() || self.already {
-            Enforcement::Closed(self.refusal)
-        } else {
-            Enforcement::Untouched
-        }
-    }
-
-    fn in_words(&self, role: &RoleName) -> String {
-        let what: Vec<String> = self.steps.iter().map(BindingStep::to_string).collect();
-        let because = self.refusal.as_ref().map(AdmissionRefusal::to_string);
-        format!(
-            "Taken from role {role}: {}. {}",
-            what.join("; "),
-            because.as_deref().unwrap_or(NOT_ALLOWED)
-        )
     }
 }

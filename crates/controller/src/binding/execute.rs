@@ -1,214 +1,232 @@
-//! Steps become calls: one call each, each with the right to write asked for first.
+//! Doing what a plan has, and telling what came of it.
 
-use irsa_api::IamRoleBinding;
-use irsa_aws::{Connect, NewRole, Role, Roles};
+use std::time::Duration;
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::{Aws, Connect, Role};
 use irsa_core::{
     naming::RoleName,
-    plan::binding::{BindingStep, Order},
-    vocabulary::{Class, ConditionType, FORCE_DELETE, Reason},
+    plan::{
+        Cause,
+        binding::{BindingStep, Plan, subjects_after},
+    },
+    vocabulary::{ConditionType, EventReason, Reason},
 };
-use kube::ResourceExt;
+use irsa_pipeline::{
+    binding::{
+        conclude::{Unfinished, contested_in_words, names_taken, policies_in_words, role_in_words},
+        execute::role::{Executed, RoleWork, execute},
+        observe::{context::Context, role::IamRole},
+        validate::ValidatedBinding,
+    },
+    object::{ObjectKey, ObjectKind},
+    spec::federation_view::Usage,
+    step_error::{Draft, StepError},
+};
+use kube::Resource;
 
-use super::{Bindings, aws_errors::refused};
-use crate::{leadership::Leadership, log, step_error::StepError};
+use super::{
+    bindings::Bindings,
+    contest::{ROUNDS, What},
+    inventory::Touch,
+};
+use crate::leadership::Leadership;
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's;
-    /// but one that is made again was there when the copy was made.
-    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), StepError> {
-        let had_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
-        if !had_role && matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
-            return Ok(());
+    #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
+    pub(super) async fn execute_plan(
+        &self,
+        binding: &IamRoleBinding,
+        aws: &C::Aws,
+        context: &Context,
+        validated: &ValidatedBinding,
+        plan: Plan,
+        found: Option<IamRole>,
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<Option<Unfinished>, StepError> {
+        let key = ObjectKey::of(binding);
+        let settling = self
+            .memory
+            .settles_in(&key)
+            .filter(|_| plan.cause == Cause::Drift && !plan.steps.is_empty());
+        draft.look_again = settling;
+        let steps = if settling.is_some() { &[] } else { plan.steps.as_slice() };
+        let trust = found.as_ref().map(|found| found.role.trust.clone());
+        if let Some(IamRole { arn, id, .. }) = found {
+            draft.status.role_arn = Some(arn);
+            draft.status.role_id = Some(id);
         }
-        self.check_instance(binding).await.map_err(|mut failure| {
-            let forced =
-                binding.metadata.deletion_timestamp.is_some() && binding.annotations().contains_key(FORCE_DELETE);
-            if forced {
-                failure.message = format!(
-                    "{} Until then {FORCE_DELETE} counts only after five minutes.",
-                    failure.message
-                );
-            }
-            let reason = match failure.reason {
-                Reason::ClusterCopied => Reason::FederationNotReady,
-                other => other,
+        let contest = self.contest(&key, &plan, steps);
+        let status = &mut draft.status;
+        let work = RoleWork {
+            steps,
+            order: &plan.order,
+            put_off: &contest.put_off,
+        };
+        let writing = self.write_role(
+            binding,
+            &context.federation.usage,
+            aws,
+            &validated.role.name,
+            work,
+            |role| {
+                status.role_arn = Some(role.arn);
+                status.role_id = Some(role.id);
+            },
+        );
+        let executed = self.propagation.during(&key, !steps.is_empty(), writing).await?;
+        let done = executed.done(steps);
+        self.announce(binding, plan.cause, &done).await;
+        if plan.cause == Cause::Drift && !done.is_empty() {
+            self.note_round(binding, &done, context.federation.interval).await;
+        }
+        let taken = names_taken(validated, &plan);
+        let ended = executed.result(steps).and_then(|()| contest.result(steps));
+        let ended = ended.and_then(|()| taken.clone().map_or(Ok(()), Err));
+        if let (Err(failure), Some(left)) = (&ended, contest.left)
+            && failure.reason == Reason::DriftContested
+        {
+            draft.look_again = Some(left);
+        }
+        let in_words = [
+            (ConditionType::RoleSynced, role_in_words(validated, &plan.kept)),
+            (ConditionType::PoliciesSynced, policies_in_words(validated)),
+        ];
+        for (aspect, words) in in_words {
+            let words = match self.memory.contests.in_words(&key, aspect) {
+                Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
+                None => words,
             };
-            StepError::new(ConditionType::FederationReady, reason, failure.message)
-        })
-    }
-
-    /// Whether another instance may work on the roles of the binding's federation. Its claim counts here also while it does
-    /// not look itself: it may be on its way out and wait for this binding, or be suspended.
-    pub(super) async fn check_instance(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
-        let name = &binding.spec.federation_ref.name;
-        let claim = self.federations.get(name).and_then(|known| known.usage.claim);
-        self.instances.check(name, claim.as_deref()).await
-    }
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RoleWork<'a> {
-    pub(crate) steps: &'a [BindingStep],
-    pub(crate) order: &'a Order,
-    /// Places of steps that are not done this time.
-    pub(crate) put_off: &'a [usize],
-}
-
-/// How far the steps came.
-#[derive(Debug, Default)]
-pub(crate) struct Executed {
-    done: Vec<usize>,
-    refused: Vec<(usize, StepError)>,
-    held_up: Vec<usize>,
-    put_off: Vec<usize>,
-    stopped: Option<StepError>,
-}
-
-/// Does the steps in order. A step that AWS refuses holds up those that must not come without it, and no other; any other
-/// trouble ends the work. `created` is told the role as soon as a step has created it, so that it is known whatever fails
-/// later.
-pub(crate) async fn execute<A: Roles>(
-    aws: &A,
-    leadership: &impl Leadership,
-    role: &RoleName,
-    work: RoleWork<'_>,
-    mut created: impl FnMut(Role) + Send,
-) -> Executed {
-    let mut executed = Executed::default();
-    for (place, step) in work.steps.iter().enumerate() {
-        if work.put_off.contains(&place) {
-            executed.put_off.push(place);
-            continue;
-        }
-        if !work.order.allows(place, &executed.undone(work.put_off)) {
-            executed.held_up.push(place);
-            continue;
-        }
-        match attempt(aws, leadership, role, step).await {
-            Ok(made) => {
-                log::changed(step);
-                executed.done.push(place);
-                if let Some(role) = made {
-                    created(role);
+            match (&ended, &taken) {
+                (_, Some(failure)) if failure.aspect == aspect && executed.has_finished(steps, aspect) => {
+                    draft.note(failure);
                 }
+                _ if executed.has_finished(steps, aspect) => draft.holds(aspect, words),
+                (Err(failure), _) if failure.aspect != aspect => draft.note(&StepError {
+                    aspect,
+                    ..failure.clone()
+                }),
+                _ => {}
             }
-            Err(failure) if is_refusal(&failure) => executed.refused.push((place, failure)),
-            Err(failure) => {
-                executed.stopped = Some(failure);
-                break;
+        }
+        if let Err(failure) = ended {
+            if !failure.is_refusal() {
+                return Err(failure);
+            }
+            let subjects = subjects_after(trust.as_deref(), done.into_iter());
+            let subjects = validated.subjects.iter().filter(|subject| subjects.contains(*subject));
+            return Ok(Some(Unfinished {
+                subjects: subjects.cloned().collect(),
+                failure,
+            }));
+        }
+        draft.status.audiences = validated.audiences.iter().cloned().collect();
+        draft.status.trust_policy_bytes = u32::try_from(validated.trust_size).ok();
+        self.memory
+            .remember(key, validated.role.fingerprint(), !steps.is_empty());
+        Ok(None)
+    }
+
+    /// Does steps to a role. What listings said of it counts no longer, however far the steps come.
+    pub(super) async fn write_role<A: Aws>(
+        &self,
+        binding: &IamRoleBinding,
+        usage: &Usage,
+        aws: &A,
+        name: &RoleName,
+        work: RoleWork<'_>,
+        created: impl FnMut(Role) + Send,
+    ) -> Result<Executed, StepError> {
+        if work.steps.is_empty() {
+            return Ok(Executed::default());
+        }
+        self.check_alone(binding, work.steps).await?;
+        let _touch = Touch::new(&self.inventories, usage, name);
+        Ok(execute(aws, self.driver.leadership.as_ref(), name, work, created).await)
+    }
+
+    async fn announce(&self, binding: &IamRoleBinding, cause: Cause, steps: &[&BindingStep]) {
+        if steps.is_empty() {
+            return;
+        }
+        let about = binding.object_ref(&());
+        let what = steps.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        match cause {
+            Cause::Spec => {
+                self.driver
+                    .events
+                    .normal(&about, EventReason::Applied, &format!("Applied to AWS: {what}"))
+                    .await;
+            }
+            Cause::Drift => {
+                self.driver.metrics.count_drift_repaired(ObjectKind::Binding);
+                let note = format!("Somebody changed this in AWS; it was put back: {what}");
+                self.driver
+                    .events
+                    .warning(&about, EventReason::DriftRepaired, &note)
+                    .await;
             }
         }
     }
-    executed
-}
 
-/// Whether somebody has to do something first, so that the same call would be answered the same, and another one need not be.
-pub(crate) const fn is_refusal(failure: &StepError) -> bool {
-    matches!(failure.reason.class(), Class::Stalled | Class::Wait)
-}
-
-impl Executed {
-    /// The places of the steps that were refused or held up, and of those that are put off.
-    fn undone(&self, put_off: &[usize]) -> Vec<usize> {
-        let refused = self.refused.iter().map(|(place, _)| *place);
-        let others = self.held_up.iter().chain(put_off).copied();
-        refused.chain(others).collect()
-    }
-
-    /// The steps that were done.
-    pub(crate) fn done<'a>(&self, steps: &'a [BindingStep]) -> Vec<&'a BindingStep> {
-        self.done.iter().filter_map(|place| steps.get(*place)).collect()
-    }
-
-    /// Whether no step of this aspect is left.
-    pub(crate) fn has_finished(&self, steps: &[BindingStep], aspect: ConditionType) -> bool {
-        let left = |place: usize| !self.done.contains(&place);
-        !steps
-            .iter()
-            .enumerate()
-            .any(|(place, step)| left(place) && step.aspect() == aspect)
-    }
-
-    /// What was refused first, and all that is unfinished; or why the work ended.
-    ///
-    /// # Errors
-    /// As said, unless all was done.
-    pub(crate) fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
-        let Some((_, failure)) = self.refused.first() else {
-            return self.stopped.clone().map_or(Ok(()), Err);
-        };
-        let named = |place: &usize, how: &str| steps.get(*place).map(|step| format!("{step} ({how})"));
-        let refused = self.refused.iter().filter_map(|(place, _)| named(place, "refused"));
-        let held_up = self.held_up.iter().filter_map(|place| named(place, "waits for that"));
-        let put_off = self.put_off.iter().filter_map(|place| named(place, "put off"));
-        let unfinished: Vec<String> = refused.chain(held_up).chain(put_off).collect();
-        let rest = match &self.stopped {
-            Some(stopped) => format!(
-                "It ended there, and what would follow was not tried: {}",
-                stopped.message
-            ),
-            None => "Everything else is done.".to_owned(),
-        };
-        Err(StepError {
-            message: format!("{} Unfinished: {}. {rest}", failure.message, unfinished.join("; ")),
-            ..failure.clone()
-        })
-    }
-}
-
-async fn attempt<A: Roles>(
-    aws: &A,
-    leadership: &impl Leadership,
-    role: &RoleName,
-    step: &BindingStep,
-) -> Result<Option<Role>, StepError> {
-    let _permit = leadership
-        .permit()
-        .map_err(|error| StepError::not_leader(step.aspect(), error))?;
-    call(aws, role, step).await
-}
-
-async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, StepError> {
-    let name = role.as_str();
-    let done = match step {
-        BindingStep::CreateRole {
-            path,
-            trust,
-            tags,
-            boundary,
-            description,
-            max_session_seconds,
-        } => {
-            let new = NewRole {
-                name: role.to_string(),
-                path: path.clone(),
-                trust_policy: trust.clone(),
-                description: description.clone(),
-                max_session_seconds: *max_session_seconds,
-                permissions_boundary: boundary.clone(),
-                tags: tags.clone(),
-            };
-            return aws
-                .create_role(&new)
-                .await
-                .map(Some)
-                .map_err(|error| refused(role, step, &error));
+    /// What of the plan is put off, because somebody keeps changing it back.
+    fn contest(&self, key: &ObjectKey, plan: &Plan, steps: &[BindingStep]) -> Contested {
+        if steps.is_empty() {
+            return Contested::default();
         }
-        BindingStep::PutBoundary { arn } => aws.put_permissions_boundary(name, arn).await,
-        BindingStep::DeleteInline { name: policy } => aws.delete_inline_policy(name, policy).await,
-        BindingStep::Detach { arn } => aws.detach_policy(name, arn.as_str()).await,
-        BindingStep::UpdateTrust { trust } => aws.update_trust_policy(name, trust).await,
-        BindingStep::Untag { keys } => aws.untag_role(name, keys).await,
-        BindingStep::Adopt { tags } | BindingStep::Tag { tags } => aws.tag_role(name, tags).await,
-        BindingStep::UpdateRole {
-            description,
-            max_session_seconds,
-        } => aws.update_role(name, description, *max_session_seconds).await,
-        BindingStep::Attach { arn } => aws.attach_policy(name, arn.as_str()).await,
-        BindingStep::PutInline { name: policy, document } => aws.put_inline_policy(name, policy, document).await,
-        BindingStep::DeleteBoundary => aws.delete_permissions_boundary(name).await,
-        BindingStep::DeleteRole => aws.delete_role(name).await,
-    };
-    done.map(|()| None).map_err(|error| refused(role, step, &error))
+        if plan.cause == Cause::Spec {
+            self.memory.contests.forget(key);
+            return Contested::default();
+        }
+        let waiting = steps.iter().enumerate().filter_map(|(place, step)| {
+            let left = self.memory.contests.put_off(key, &named(step))?;
+            plan.order.may_be_put_off(place).then_some((place, left))
+        });
+        let (put_off, waits): (Vec<_>, Vec<_>) = waiting.unzip();
+        Contested {
+            put_off,
+            left: waits.into_iter().min(),
+        }
+    }
+
+    /// These were put back once more.
+    async fn note_round(&self, binding: &IamRoleBinding, done: &[&BindingStep], interval: Duration) {
+        let what = done.iter().map(|step| named(step)).collect();
+        let too_often = self.memory.contests.repaired(&ObjectKey::of(binding), what, interval);
+        if !too_often.is_empty() {
+            let contested = done.iter().copied().filter(|step| too_often.contains(&named(step)));
+            let note = contested_in_words(contested, ROUNDS);
+            let about = binding.object_ref(&());
+            self.driver
+                .events
+                .warning(&about, EventReason::DriftContested, &note)
+                .await;
+        }
+    }
+}
+
+/// What is not put back this time.
+#[derive(Debug, Default)]
+struct Contested {
+    put_off: Vec<usize>,
+    /// Until it is.
+    left: Option<Duration>,
+}
+
+impl Contested {
+    fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
+        let left = self.put_off.iter().filter_map(|place| steps.get(*place));
+        match left.clone().next() {
+            None => Ok(()),
+            Some(first) => Err(StepError::new(
+                first.aspect(),
+                Reason::DriftContested,
+                contested_in_words(left, ROUNDS),
+            )),
+        }
+    }
+}
+
+fn named(step: &BindingStep) -> What {
+    (step.aspect(), step.to_string())
 }

@@ -14,12 +14,10 @@ use kube::ResourceExt;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use super::{Bindings, conflicts::role_name};
-use crate::{
-    leadership::Leadership,
-    object::ObjectKey,
-    reconciler::{Cleanup, clean_up},
-};
+use irsa_pipeline::{object::ObjectKey, report::Cleanup, spec::identity::role_name};
+
+use super::bindings::Bindings;
+use crate::{leadership::Leadership, reconciler::clean_up};
 
 /// An object that is replaced by force is there again within this.
 const GRACE: Duration = Duration::from_secs(2);
@@ -74,10 +72,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     fn is_followed(&self, gone: &IamRoleBinding) -> bool {
         let itself = |other: &IamRoleBinding| (other.namespace(), other.name_any(), other.spec.federation_ref.clone());
         let known = self.federations.get(&gone.spec.federation_ref.name);
-        let prefix = known.map(|known| known.usage.guardrails.role_name_prefix);
+        let prefix = known.map(|known| known.usage.guardrails.role_name_prefix.clone());
         let role = |binding: &IamRoleBinding| role_name(binding, prefix.as_deref()?);
         let validated = role(gone);
-        let all = self.bindings.state();
+        let all = self.store.state();
         let mut others = all.iter().filter_map(|decoded| decoded.object());
         others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == validated)
     }

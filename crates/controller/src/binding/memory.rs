@@ -13,8 +13,9 @@ use irsa_core::plan::{
 };
 use tokio::time::Instant;
 
+use irsa_pipeline::object::ObjectKey;
+
 use super::contest::Contests;
-use crate::object::ObjectKey;
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
 const SETTLE: Duration = Duration::from_secs(10);

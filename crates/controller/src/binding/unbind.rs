@@ -5,17 +5,22 @@ use std::collections::BTreeSet;
 use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{plan::binding::AccountRemoval, vocabulary::EKS_ROLE_ARN};
+use irsa_pipeline::{
+    binding::{
+        aws_errors::kubernetes_error,
+        conclude::ShutOut,
+        execute::{self, service_accounts::Target},
+        observe::service_accounts,
+        validate::conflicts::Conflicts,
+    },
+    spec::identity::bound_before,
+    step_error::{StepError, first_of},
+};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, ResourceExt};
 
-use super::{
-    Bindings,
-    accounts::{self, Target},
-    aws_errors::kubernetes_error,
-    bind::{bound_before, first_of},
-    conflicts::Conflicts,
-};
-use crate::{leadership::Leadership, step_error::StepError};
+use super::bindings::Bindings;
+use crate::leadership::Leadership;
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Undoes the ServiceAccounts that were bound before and are not any more. Returns those of which that failed, and the first
@@ -57,7 +62,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         role_arn: &str,
         named: bool,
     ) -> Result<(), StepError> {
-        let conflicts = Conflicts::of(binding, &self.bindings);
+        let all = self.store.state();
+        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.object()));
         if !conflicts.is_bound_by_another(name) {
             let namespace = binding.namespace().unwrap_or_default();
             self.memory.release_account(&namespace, name);
@@ -65,7 +71,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if conflicts.has_another_with(name, role_arn) {
             return Ok(());
         }
-        let observed = accounts::read(api, name)
+        let observed = service_accounts::read(api, name)
             .await
             .map_err(|error| kubernetes_error("read", name, error))?;
         let Some(account) = observed else { return Ok(()) };
@@ -73,16 +79,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             AccountRemoval::Nothing => return Ok(()),
             AccountRemoval::Clear(left) => {
                 let _permit = self.permit()?;
-                let cleared = accounts::apply(api, name, Target::Existing(&account), &left).await;
+                let cleared = execute::service_accounts::apply(api, name, Target::Existing(&account), &left).await;
                 ("change", cleared.map(|_| ()))
             }
             AccountRemoval::Strip => {
                 let _permit = self.permit()?;
-                ("change", accounts::strip(api, name, &account).await)
+                ("change", execute::service_accounts::strip(api, name, &account).await)
             }
             AccountRemoval::Delete => {
                 let _permit = self.permit()?;
-                ("delete", accounts::delete(api, name, &account).await)
+                ("delete", execute::service_accounts::delete(api, name, &account).await)
             }
         };
         undone.map_err(|error| kubernetes_error(action, name, error))
@@ -97,7 +103,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     ) -> Result<ShutOut<'a>, StepError> {
         let mut shut_out = ShutOut::default();
         for name in names {
-            let observed = accounts::read(api, name)
+            let observed = service_accounts::read(api, name)
                 .await
                 .map_err(|error| kubernetes_error("read", name, error))?;
             let present = observed
@@ -111,31 +117,5 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             list.push(name);
         }
         Ok(shut_out)
-    }
-}
-
-/// ServiceAccounts that are bound and that the role's trust does not let in now.
-#[derive(Debug, Default)]
-pub(super) struct ShutOut<'a> {
-    annotated: Vec<&'a str>,
-    waiting: Vec<&'a str>,
-}
-
-impl ShutOut<'_> {
-    /// `None` when there are none.
-    pub(super) fn in_words(&self) -> Option<String> {
-        let of = |what: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{what}: {}.", names.join(", ")));
-        let sentences = [
-            of(
-                "Not annotated yet, as the role's trust policy does not let them in",
-                &self.waiting,
-            ),
-            of(
-                "Annotated, but the role's trust policy does not let them in now",
-                &self.annotated,
-            ),
-        ];
-        let sentences: Vec<String> = sentences.into_iter().flatten().collect();
-        (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 }

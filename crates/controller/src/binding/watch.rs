@@ -1,10 +1,6 @@
 //! What wakes a binding: itself, what it uses of its federation, its namespace's labels, its ServiceAccounts, and the
 //! going of an older binding that had what it wants.
 
-mod deletions;
-mod quota;
-mod trigger;
-
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
 use futures::{
@@ -13,32 +9,42 @@ use futures::{
 };
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::Connect;
+use irsa_pipeline::{
+    binding::{observe::service_accounts::account_of, validate::Limits},
+    object::ObjectKey,
+    stage::chain,
+};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
     Api, Client, Resource, ResourceExt,
     core::PartialObjectMeta,
     runtime::{
-        Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
-        reflector::{self, Store},
+        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        reflector::{self},
         watcher::{self, Event, watcher},
     },
 };
 use tokio::sync::{Notify, Semaphore};
-use tracing::{debug, trace, warn};
+use tracing::{debug, warn};
 
-pub(super) use self::trigger::Trigger;
-use self::{deletions::Deletions, trigger::Reference};
 use super::{
-    Bindings, Inventories, Limits, accounts::account_of, federation::FederationCache, inventory::keep,
+    Inventories,
+    bindings::Bindings,
+    deletions::Deletions,
+    federation_cache::FederationCache,
+    inventory::keep,
     memory::BindingMemory,
+    triggers::{
+        wake_bound, wake_contenders, wake_contenders_of_earlier, wake_first_in_line, wake_namespace, wake_overtaken,
+        wake_users,
+    },
 };
 use crate::{
     instances::Instances,
     leadership::Leadership,
-    log::chain,
-    object::{ObjectKey, slim},
     propagation::Propagation,
-    reconciler::{Decoded, Driver, error_policy, reconcile},
+    reconciler::Driver,
+    watch::{Decoded, Trigger, run as run_controller, slim},
 };
 
 /// Cleanups of bindings that went without being let go.
@@ -74,12 +80,8 @@ pub async fn run<C: Connect, L: Leadership>(
     let client = parts.driver.client.clone();
     let (bindings, bindings_writer) = reflector::store();
     let (namespaces, namespaces_writer) = reflector::store();
-    let (wake, woken) = unbounded();
     let (gone, went) = unbounded();
-    let trigger = Trigger {
-        bindings: bindings.clone(),
-        wake,
-    };
+    let (trigger, asked) = Trigger::over(bindings.clone());
     let federations_known = Notify::new();
     let context = Arc::new(Bindings {
         driver: parts.driver,
@@ -88,7 +90,7 @@ pub async fn run<C: Connect, L: Leadership>(
         limits: parts.limits,
         federations: FederationCache::default(),
         namespaces: namespaces.clone(),
-        bindings: bindings.clone(),
+        store: bindings.clone(),
         memory: BindingMemory::default(),
         inventories: parts.inventories,
         propagation: Propagation::from_now_on(),
@@ -110,8 +112,8 @@ pub async fn run<C: Connect, L: Leadership>(
         }
     };
     let main = binding_stream(client.clone(), trigger.clone(), follow, gone, bindings_writer);
-    let controller =
-        everything_known.then(|()| control(main, bindings, woken, Arc::clone(&context), parts.concurrency, stop));
+    let controller = everything_known
+        .then(|()| run_controller(main, bindings, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
         () = watch_federations(client.clone(), &context.federations, &trigger, &federations_known) => {}
@@ -122,34 +124,11 @@ pub async fn run<C: Connect, L: Leadership>(
     }
 }
 
-async fn control<C: Connect, L: Leadership>(
-    main: impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static,
-    bindings: Store<Decoded<IamRoleBinding>>,
-    woken: UnboundedReceiver<Reference>,
-    context: Arc<Bindings<C, L>>,
-    concurrency: u16,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    Controller::for_stream(main, bindings)
-        // 0 would mean without limit.
-        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
-        .reconcile_on(woken)
-        .graceful_shutdown_on(stop)
-        .run(reconcile::<Bindings<C, L>>, error_policy, context)
-        // Each pass has told of itself.
-        .for_each(|result| async move {
-            if let Err(error) = result {
-                trace!(%error, "the controller goes on");
-            }
-        })
-        .await;
-}
-
 /// The bindings themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a new
 /// generation.
 fn binding_stream(
     client: Client,
-    trigger: Trigger,
+    trigger: Trigger<IamRoleBinding>,
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
@@ -163,16 +142,16 @@ fn binding_stream(
             follow(event);
             match event {
                 Event::Apply(binding) => {
-                    trigger.wake_contenders_of_earlier(binding);
-                    trigger.wake_overtaken(binding);
+                    wake_contenders_of_earlier(&trigger, binding);
+                    wake_overtaken(&trigger, binding);
                 }
                 Event::Delete(binding) => {
-                    trigger.wake_contenders(binding);
-                    trigger.wake_first_in_line(binding);
+                    wake_contenders(&trigger, binding);
+                    wake_first_in_line(&trigger, binding);
                 }
                 Event::Init | Event::InitApply(_) | Event::InitDone => {}
             }
-            for binding in went.by(event, &trigger.bindings) {
+            for binding in went.by(event, trigger.store()) {
                 // Nobody listens any more only when the controller has stopped.
                 let _ = gone.unbounded_send(binding);
             }
@@ -189,7 +168,7 @@ fn binding_stream(
 async fn clean_up_after<C: Connect, L: Leadership>(
     went: UnboundedReceiver<IamRoleBinding>,
     context: &Bindings<C, L>,
-    trigger: &Trigger,
+    trigger: &Trigger<IamRoleBinding>,
 ) {
     // Whoever makes and deletes objects by the hundred must not put his reads before everybody's.
     let at_a_time = Semaphore::new(CLEANUPS_AT_A_TIME);
@@ -201,7 +180,12 @@ async fn clean_up_after<C: Connect, L: Leadership>(
     .await;
 }
 
-async fn watch_federations(client: Client, federations: &FederationCache, trigger: &Trigger, known: &Notify) {
+async fn watch_federations(
+    client: Client,
+    federations: &FederationCache,
+    trigger: &Trigger<IamRoleBinding>,
+    known: &Notify,
+) {
     let api: Api<Decoded<OidcFederation>> = Api::all(client);
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut listed = HashSet::new();
@@ -227,13 +211,13 @@ async fn watch_federations(client: Client, federations: &FederationCache, trigge
                 federations
                     .keep_only(&listed)
                     .iter()
-                    .for_each(|gone| trigger.wake_users(gone));
+                    .for_each(|gone| wake_users(trigger, gone));
                 known.notify_one();
             }
             Ok(Event::Apply(federation)) => note(&federation),
             Ok(Event::Delete(federation)) => {
                 if federations.forget(&federation.name_any()) {
-                    trigger.wake_users(&federation.name_any());
+                    wake_users(trigger, &federation.name_any());
                 }
             }
             Err(error) => debug!(error = chain(&error), "the watch of federations was interrupted"),
@@ -244,7 +228,7 @@ async fn watch_federations(client: Client, federations: &FederationCache, trigge
 async fn watch_namespaces(
     client: Client,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
-    trigger: &Trigger,
+    trigger: &Trigger<IamRoleBinding>,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
     let relabelled = watcher(api, watcher::Config::default())
@@ -259,14 +243,14 @@ async fn watch_namespaces(
     let mut relabelled = pin!(relabelled);
     while let Some(namespace) = relabelled.next().await {
         match namespace {
-            Ok(namespace) => trigger.wake_namespace(&namespace.name_any()),
+            Ok(namespace) => wake_namespace(trigger, &namespace.name_any()),
             Err(error) => debug!(error = chain(&error), "the watch of namespaces was interrupted"),
         }
     }
 }
 
 /// Not kept in memory: a cluster has many, and only what differs from what a binding wants of one matters.
-async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigger) {
+async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigger<IamRoleBinding>) {
     let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     while let Some(event) = events.next().await {
@@ -282,7 +266,7 @@ async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigge
         let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
         let observed = exists.then(|| account_of(&account));
         if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
-            trigger.wake_bound(&namespace, &name);
+            wake_bound(trigger, &namespace, &name);
         }
     }
 }

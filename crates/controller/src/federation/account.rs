@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::debug;
 
-use super::servers::AudienceError;
+use irsa_pipeline::federation::observe::api_servers::AudienceReadError;
 
 /// Longest that one answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ struct GrantedSpec {
 impl Account {
     /// The one that these credentials are of, as the API server knows it: no flag and no variable can name another. `None` for
     /// a user who is no ServiceAccount.
-    pub(super) async fn of(client: &Client) -> Result<Option<Self>, AudienceError> {
+    pub(super) async fn of(client: &Client) -> Result<Option<Self>, AudienceReadError> {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
         let answer = post(client, "/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await?;
         let answer: Value = serde_json::from_str(&answer).map_err(|_| unreadable())?;
@@ -58,7 +58,7 @@ impl Account {
     ///
     /// The dry run stores nothing, but kube-apiserver answers it with a token all the same, so this needs the right to ask for
     /// one; it is dropped unread.
-    pub(super) async fn own_audiences(&self, client: &Client) -> Result<BTreeSet<String>, AudienceError> {
+    pub(super) async fn own_audiences(&self, client: &Client) -> Result<BTreeSet<String>, AudienceReadError> {
         let Self { namespace, name } = self;
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token?dryRun=All");
         let request = json!({
@@ -70,13 +70,13 @@ impl Account {
     }
 }
 
-fn unreadable() -> AudienceError {
-    AudienceError::Unreachable("its answer cannot be read".to_owned())
+fn unreadable() -> AudienceReadError {
+    AudienceReadError::Unreachable("its answer cannot be read".to_owned())
 }
 
 /// What the API server answers, as text: a client that reads it as an object would log what it cannot read.
-async fn post(client: &Client, path: &str, body: &Value) -> Result<String, AudienceError> {
-    let unreachable = |problem: String| AudienceError::Unreachable(problem);
+async fn post(client: &Client, path: &str, body: &Value) -> Result<String, AudienceReadError> {
+    let unreachable = |problem: String| AudienceReadError::Unreachable(problem);
     let request = Request::post(path)
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(body.to_string().into_bytes())
@@ -84,7 +84,7 @@ async fn post(client: &Client, path: &str, body: &Value) -> Result<String, Audie
     let answer = tokio::time::timeout(PATIENCE, client.request_text(request)).await;
     match answer.map_err(|_| unreachable(format!("no answer within {} s", PATIENCE.as_secs())))? {
         Ok(text) => Ok(text),
-        Err(kube::Error::Api(status)) if status.code == 403 || status.code == 401 => Err(AudienceError::Forbidden),
+        Err(kube::Error::Api(status)) if status.code == 403 || status.code == 401 => Err(AudienceReadError::Forbidden),
         Err(kube::Error::Api(status)) => Err(unreachable(format!("HTTP status {}", status.code))),
         Err(error) => {
             debug!(%error, "an API server cannot be asked for its audiences");

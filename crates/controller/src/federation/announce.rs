@@ -6,17 +6,20 @@ use irsa_core::{
     plan::{Cause, federation::FederationStep},
     vocabulary::EventReason,
 };
+use irsa_pipeline::{
+    federation::{
+        conclude::{Comparison, in_words},
+        execute::Done,
+        keys,
+        observe::api_servers::ApiServers,
+        tampering::Tampering,
+    },
+    object::ObjectKind,
+};
 use kube::Resource;
 
-use super::{
-    Federations,
-    execute::Done,
-    keys,
-    report::{Comparison, in_words},
-    servers::ApiServers,
-    tampering::Tampering,
-};
-use crate::{leadership::Leadership, metrics::Kind as KindLabel};
+use super::federations::Federations;
+use crate::leadership::Leadership;
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// Tells of forged documents that were put right.
@@ -49,7 +52,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             for transition in &compared.advance.transitions {
                 self.driver.metrics.count_key_transition(transition.event);
             }
-            keys::announce(events, &about, &compared.advance.transitions).await;
+            for announcement in keys::announcements(&compared.advance.transitions) {
+                events.publish(&about, &announcement).await;
+            }
         }
         let tampering = self.announce_tampering(federation, compared, done).await;
         let told = |step: &&FederationStep| match step {
@@ -68,7 +73,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 events.normal(&about, EventReason::Applied, &note).await;
             }
             Cause::Drift => {
-                self.driver.metrics.count_drift_repaired(KindLabel::Federation);
+                self.driver.metrics.count_drift_repaired(ObjectKind::Federation);
                 let note = format!("Somebody changed this in AWS; it was put back: {}", what.join("; "));
                 events.warning(&about, EventReason::DriftRepaired, &note).await;
             }

@@ -5,44 +5,38 @@ use std::time::Duration;
 use irsa_api::{OidcFederation, OidcFederationStatus};
 use irsa_aws::{CallerIdentity, Connect, PublicReader};
 use irsa_core::{
-    documents,
-    history::Advance,
-    plan::{
-        Cause,
-        federation::{FederationPlan, FederationStep, ObservedBucket},
-    },
-    published::judge_external,
+    plan::federation::{FederationPlan, FederationStep, ObservedBucket},
     vocabulary::{ConditionType, Reason},
+};
+use irsa_pipeline::{
+    federation::{
+        aws_errors::step_error,
+        conclude::{Comparison, fill_status, hold_aspects},
+        execute::Done,
+        keys,
+        observe::{
+            api_servers::ApiServers,
+            aws::{self, PublishFacts},
+            cluster::ObservedCluster,
+        },
+        plan,
+        publish::external::External,
+        roles,
+        validate::{ValidatedFederation, account::check_account, conflicts, validate},
+        verify::{Expected, PublicCopy, public_in_words},
+    },
+    object::{Managed, ObjectKey},
+    stage::Stage,
+    step_error::{Draft, StepError},
 };
 use tokio::time::Instant;
 
 use super::{
-    Federations,
-    account_check::check_account,
-    aws_errors::step_error,
-    cluster::{ObservedCluster, Records},
-    conflicts,
-    execute::Done,
-    external::External,
-    keys,
-    last_look::public_in_words,
-    memory::{FullPass, PublicCopy},
-    observe,
-    public::{self, Expected},
-    report::{Comparison, fill_status, hold_aspects, made_before},
-    roles,
-    servers::ApiServers,
-    validate::{ValidatedFederation, validate},
+    federations::{DOCUMENT_CHECK, Federations, is_about_provider},
+    memory::FullPass,
+    unchanged::verdict,
 };
-use crate::{
-    leadership::Leadership,
-    log::Stage,
-    object::{Managed, ObjectKey},
-    step_error::{Draft, StepError},
-};
-
-/// How often the documents and the API servers' keys are looked at.
-pub(super) const DOCUMENT_CHECK: Duration = Duration::from_mins(1);
+use crate::leadership::Leadership;
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     /// The five steps. Returns what is now true, in a sentence.
@@ -97,13 +91,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<ObservedCluster, StepError> {
         let reading = self.servers.read().await;
-        let stored = self.records().load(&validated.record_name).await?;
+        let stored = self.records().load(&validated.location.record_name).await?;
         let seen = ObservedCluster::new(reading, stored)?;
         self.memory.see(ObjectKey::of(federation), seen.clone());
-        match seen.check_issuer(validated) {
+        match seen.check_issuer(&validated.location) {
             Ok(()) => draft.holds(
                 ConditionType::IssuerMatched,
-                format!("The API servers sign tokens as {}.", validated.issuer),
+                format!("The API servers sign tokens as {}.", validated.location.issuer),
             ),
             Err(failure) => draft.note(&failure),
         }
@@ -111,38 +105,6 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             draft.note(&failure);
         }
         Ok(seen)
-    }
-
-    /// How the last full pass ended, if that still stands: same spec, same keys, same public documents, the API servers
-    /// as they were, and not older than the interval.
-    async fn find_unchanged(
-        &self,
-        federation: &OidcFederation,
-        validated: &ValidatedFederation,
-        seen: &ObservedCluster,
-    ) -> Option<Result<String, StepError>> {
-        let full = self.memory.full(&ObjectKey::of(federation))?;
-        let same_request = full.generation == federation.generation()
-            && full.requested_at.as_deref() == federation.requested_at()
-            && full.at.elapsed() < federation.spec.interval.get();
-        if !same_request || seen.record.is_none() {
-            return None;
-        }
-        let advance = keys::advance(federation, validated, seen, None, self.driver.now()).ok()?;
-        if verdict(validated, seen, &advance) != full.ended.clone().map(|_| ()) {
-            return None;
-        }
-        let [_, jwks] = &full.served;
-        let good = match validated.s3 {
-            Some(_) => documents::jwks(&advance.published) == jwks.bytes,
-            None => judge_external(&jwks.bytes, &advance.keys).is_ok(),
-        };
-        let same_keys = good && seen.stored.text.as_ref() == Some(&advance.record.to_json());
-        if !same_keys || !public::is_unchanged(&self.public, &full.served).await {
-            return None;
-        }
-        self.count_public_read(federation);
-        Some(full.ended)
     }
 
     async fn compare(
@@ -163,11 +125,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         validated: &ValidatedFederation,
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<C::Aws, StepError> {
-        let connected = self.connect.connect(&validated.connection).await;
+        let connected = self.connect.connect(&validated.location.connection).await;
         let aws = connected.map_err(|error| step_error(ConditionType::Published, &error))?;
         let account = aws.caller().account.clone();
         check_account(federation, &account)?;
-        conflicts::check(federation, &account, &self.federations)?;
+        let all = self.store.state();
+        conflicts::check(federation, &account, all.iter().filter_map(|decoded| decoded.object()))?;
         draft.status.account_id = Some(account);
         Ok(aws)
     }
@@ -183,29 +146,31 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .status
             .as_ref()
             .is_some_and(|status| status.published.is_some());
-        let mut found = observe::aws(aws, validated, validated.known(seen, established)).await?;
+        let facts = PublishFacts::of(&validated.location, seen.record.as_ref(), established);
+        let mut found = aws::read(aws, &validated.location, facts).await?;
         found.record.clone_from(&seen.stored.text);
         let published = found.jwks.as_ref().map(|document| document.bytes.as_slice());
         let advance = keys::advance(federation, validated, seen, published, self.driver.now())?;
         let mut record = advance.record.clone();
         if found.bucket == ObservedBucket::Missing {
-            record.made_bucket = validated.s3.as_ref().map(|s3| s3.bucket.clone());
+            record.made_bucket = validated.location.s3.as_ref().map(|s3| s3.bucket.clone());
         }
         let instance = self
             .judge_instance(federation, validated, seen.record.as_ref(), &found, &advance)
             .await?;
         record.instance = Some(instance.instance().clone());
         let record = record.to_json();
-        let desired = validated.desired(
+        let desired = plan::desired(
+            &validated.location,
             federation,
             aws.caller(),
             &advance.published,
             record,
             Some(instance.instance()),
         )?;
-        let external = match validated.s3 {
+        let external = match validated.location.s3 {
             Some(_) => None,
-            None => Some(External::check(&self.public, validated, &advance.keys).await),
+            None => Some(External::check(&self.public, &validated.location, &advance.keys).await),
         };
         Ok(Comparison {
             advance,
@@ -214,23 +179,6 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             external,
             instance,
         })
-    }
-
-    pub(super) fn plan(&self, federation: &OidcFederation, compared: &Comparison) -> Result<FederationPlan, StepError> {
-        let Comparison { desired, found, .. } = compared;
-        let key = ObjectKey::of(federation);
-        let applied = self.memory.applied(&key).or_else(|| made_before(federation, desired));
-        let mut plan = FederationPlan::apply(desired, found, applied)
-            .map_err(|refusal| StepError::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
-        // What somebody else publishes decides whom the provider would let in: it is made only once that is right.
-        if found.provider.is_none() && compared.external.as_ref().is_some_and(Result::is_err) {
-            plan = plan.without_registration();
-        }
-        // Right after our own write IAM may still show what was before.
-        if plan.cause == Cause::Drift && self.memory.settles_in(&key).is_some() {
-            plan.steps.retain(|step| !is_about_provider(step));
-        }
-        Ok(plan)
     }
 
     #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
@@ -244,7 +192,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         plan: &FederationPlan,
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<Done, StepError> {
-        let executor = self.executor(aws, validated, &seen.stored);
+        let executor = self.executor(aws, &validated.location, &seen.stored);
         let mut done = Done::default();
         let creates = |step: &FederationStep| matches!(step, FederationStep::CreateProvider { .. });
         let executed = executor.execute(&plan.steps, &mut done);
@@ -255,8 +203,8 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .await;
         self.announce(federation, compared, plan.cause, &done).await;
         let failed = done.failed(&plan.steps, &executed);
-        fill_status(&mut draft.status, validated, compared, &done, failed);
-        hold_aspects(draft, validated, compared, aws.caller(), seen, &done, failed);
+        fill_status(&mut draft.status, &validated.location, compared, &done, failed);
+        hold_aspects(draft, &validated.location, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
             self.memory.made(key, compared.desired.fingerprint(), wrote);
@@ -273,7 +221,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<[PublicCopy; 2], StepError> {
         let readable = ConditionType::PubliclyReadable;
-        let (Some(s3), Some(bucket)) = (&validated.s3, validated.bucket(aws.caller())) else {
+        let (Some(s3), Some(bucket)) = (&validated.location.s3, validated.location.bucket(aws.caller())) else {
             return match &compared.external {
                 Some(Ok(external)) => {
                     draft.holds(ConditionType::Published, external.in_words());
@@ -298,7 +246,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             )
         };
         let expected = Expected {
-            validated,
+            location: &validated.location,
             s3,
             desired: &compared.desired,
             known: &compared.advance.keys,
@@ -320,8 +268,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<String, StepError> {
         let provider = &compared.desired.provider.arn;
-        let ended = verdict(validated, seen, &compared.advance)
-            .map(|()| format!("{} is published and registered as {provider}.", validated.issuer));
+        let ended = verdict(validated, seen, &compared.advance).map(|()| {
+            format!(
+                "{} is published and registered as {provider}.",
+                validated.location.issuer
+            )
+        });
         let until_expiry = compared.advance.next_expiry.map(|expiry| {
             let left = expiry.duration_since(self.driver.now());
             Duration::try_from(left).unwrap_or_default().max(Duration::from_secs(1))
@@ -337,23 +289,4 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         self.memory.remember(ObjectKey::of(federation), full);
         ended
     }
-
-    pub(super) fn count_public_read(&self, federation: &OidcFederation) {
-        let objects = &self.driver.metrics.objects;
-        objects.read_publicly(ObjectKey::of(federation), self.driver.now());
-    }
-
-    pub(super) fn records(&self) -> Records {
-        Records::new(self.driver.client.clone(), &self.namespace)
-    }
-}
-
-/// Whether the API servers and their keys are as they must be, once everything in AWS is.
-fn verdict(validated: &ValidatedFederation, seen: &ObservedCluster, advance: &Advance) -> Result<(), StepError> {
-    seen.check(validated)?;
-    keys::check_any_left(advance)
-}
-
-fn is_about_provider(step: &FederationStep) -> bool {
-    step.aspect() == ConditionType::ProviderRegistered
 }

@@ -10,6 +10,25 @@ use irsa_core::{
     text::listed,
     vocabulary::{CLAIM, ConditionType, EventReason, Reason},
 };
+use irsa_pipeline::{
+    federation::{
+        aws_errors::step_error,
+        execute::Done,
+        observe::{
+            api_servers::ApiServers,
+            aws::{self, PublishFacts},
+            cluster::StoredRecord,
+        },
+    },
+    kube_errors::{self, CLUSTER_ROLE},
+    object::ObjectKey,
+    report::Cleanup,
+    spec::{
+        location::{Location, locate},
+        partial::Lenient,
+    },
+    step_error::{Draft, StepError},
+};
 use kube::{
     Api, Resource, ResourceExt,
     api::{ApiResource, ListParams},
@@ -18,23 +37,8 @@ use kube::{
 use serde::Deserialize;
 use tracing::warn;
 
-use super::{
-    Federations,
-    aws_errors::step_error,
-    cluster::StoredRecord,
-    execute::Done,
-    instance::check_mark,
-    observe::{self, PublishFacts},
-    servers::ApiServers,
-    validate::{ValidatedFederation, locate},
-};
-use crate::{
-    kube_errors::{self, CLUSTER_ROLE},
-    leadership::Leadership,
-    object::ObjectKey,
-    reconciler::{Cleanup, Lenient},
-    step_error::{Draft, StepError},
-};
+use super::{federations::Federations, instance::check_mark};
+use crate::leadership::Leadership;
 
 /// A binding as far as it matters here: of the rest nothing needs to be readable.
 type User = Object<Uses, NotUsed>;
@@ -142,7 +146,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             return Ok(());
         }
         // With a spec that was never valid nothing was ever made.
-        let Ok(validated) = locate(federation, &self.cluster) else {
+        let Ok(location) = locate(federation, &self.cluster) else {
             return Ok(());
         };
         let account = federation
@@ -150,7 +154,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .as_ref()
             .is_some_and(|status| status.account_id.is_some());
         // The record is written before anything in AWS: without it and without an account nothing was made.
-        let record = self.records().load(&validated.record_name).await?.text;
+        let record = self.records().load(&location.record_name).await?.text;
         if account || record.is_some() {
             let claim = federation.annotations().get(CLAIM);
             self.instances
@@ -158,24 +162,24 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
                 .await?;
             // One that cannot be read says nothing of a bucket, which then stays.
             let record = record.and_then(|text| KeyRecord::from_json(&text).ok());
-            self.remove_from_aws(federation, &validated, record.as_ref()).await?;
+            self.remove_from_aws(federation, &location, record.as_ref()).await?;
         }
         let _permit = self
             .driver
             .permit()
             .map_err(|error| StepError::not_leader(ConditionType::KeysObserved, error))?;
-        self.records().delete(&validated.record_name).await
+        self.records().delete(&location.record_name).await
     }
 
     async fn remove_from_aws(
         &self,
         federation: &OidcFederation,
-        validated: &ValidatedFederation,
+        location: &Location,
         record: Option<&KeyRecord>,
     ) -> Result<(), StepError> {
         let status = federation.status.as_ref();
         let account = status.and_then(|status| status.account_id.as_deref());
-        let connected = self.connect.connect(&validated.connection).await;
+        let connected = self.connect.connect(&location.connection).await;
         let aws = connected.map_err(|error| step_error(ConditionType::ProviderRegistered, &error))?;
         let ours = &aws.caller().account;
         if let Some(account) = account.filter(|account| account != ours) {
@@ -191,15 +195,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         }
         let known = PublishFacts {
             established: true,
-            made_bucket: validated.made_bucket(record),
+            made_bucket: location.made_bucket(record),
             may_miss_bucket: true,
         };
-        let mut found = observe::aws(&aws, validated, known).await?;
+        let mut found = aws::read(&aws, location, known).await?;
         if self.propagation.is_removed(&ObjectKey::of(federation)) {
             found.provider = None;
         }
-        check_mark(federation, record, validated, &found)?;
-        let removable = validated.removable(status);
+        check_mark(federation, record, &location.owner, &found)?;
+        let removable = location.removable(status);
         if removable.provider && found.provider.is_none() {
             self.check_gone(federation, &found)?;
         }
@@ -207,7 +211,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             .map_err(|refusal| StepError::new(refusal.aspect(), refusal.reason(), refusal.to_string()))?;
         let stored = StoredRecord::default();
         let mut done = Done::default();
-        let executed = self.executor(&aws, validated, &stored).execute(&steps, &mut done).await;
+        let executed = self.executor(&aws, location, &stored).execute(&steps, &mut done).await;
         if done.steps.contains(&FederationStep::DeleteProvider) {
             self.propagation.removed(&ObjectKey::of(federation));
         }

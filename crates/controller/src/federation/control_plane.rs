@@ -17,11 +17,14 @@ use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tracing::{debug, warn};
 
-use super::{
-    account::Account,
-    servers::{Answer, ApiServers, AudienceError, OwnAudiences, Reading, ServerError, ServerView, Shortfall},
+use irsa_pipeline::{
+    federation::observe::api_servers::{
+        Answer, ApiServers, AudienceReadError, OwnAudiences, Reading, ServerError, ServerView, Shortfall,
+    },
+    stage::chain,
 };
-use crate::log::chain;
+
+use super::account::Account;
 
 /// A name that every API server's certificate has, whatever its address.
 const TLS_NAME: &str = "kubernetes.default.svc";
@@ -154,7 +157,7 @@ impl ApiServers for ControlPlane {
             async move {
                 let audiences = match account {
                     Ok(Some(account)) => account.own_audiences(&client).await,
-                    Ok(None) => Err(AudienceError::NoServiceAccount),
+                    Ok(None) => Err(AudienceReadError::NoServiceAccount),
                     Err(error) => Err(error),
                 };
                 OwnAudiences { server, audiences }

@@ -14,25 +14,23 @@ use irsa_core::{
     published::is_known,
     vocabulary::{CLAIM, ConditionType, OBJECT_METADATA_INSTANCE, Reason},
 };
+use irsa_pipeline::{
+    federation::{
+        conclude::{Comparison, fill_status},
+        execute::Done,
+        observe::{api_servers::ApiServers, cluster::ObservedCluster},
+        plan::scope,
+        validate::ValidatedFederation,
+    },
+    object::ObjectKey,
+    step_error::{Draft, StepError},
+};
 use kube::ResourceExt;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 
-use super::{
-    Federations,
-    apply::DOCUMENT_CHECK,
-    cluster::ObservedCluster,
-    execute::Done,
-    report::{Comparison, fill_status},
-    servers::ApiServers,
-    validate::ValidatedFederation,
-};
-use crate::{
-    instances::InstanceVerdict,
-    leadership::Leadership,
-    object::ObjectKey,
-    step_error::{Draft, StepError},
-};
+use super::{federations::DOCUMENT_CHECK, federations::Federations};
+use crate::{instances::InstanceVerdict, leadership::Leadership};
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P, A, L> {
     pub(super) async fn judge_instance(
@@ -47,10 +45,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let object = found
             .jwks
             .as_ref()
-            .filter(|object| found.established || validated.owner.owns_document(&object.metadata));
-        let scope = scope(&validated.owner);
+            .filter(|object| found.established || validated.location.owner.owns_document(&object.metadata));
+        let scope = scope(&validated.location.owner);
         let diverted = found.discovery.as_ref().is_some_and(|discovery| {
-            let ours = documents::discovery(&validated.issuer, &advance.published);
+            let ours = documents::discovery(&validated.location.issuer, &advance.published);
             keys_address(&discovery.bytes) != keys_address(&ours)
         });
         let object = object.map(|object| SeenObject {
@@ -116,13 +114,13 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             Err(failure) => return Some(failure),
         };
         let mut done = Done::default();
-        let executor = self.executor(aws, validated, &seen.stored);
+        let executor = self.executor(aws, &validated.location, &seen.stored);
         let executed = executor.execute(&steps, &mut done).await;
         if matches!(decided, Move::Defend(_)) {
             self.announce_tampering(federation, compared, &done).await;
             // What was written is what the next pass takes for ours.
             let failed = done.failed(&steps, &executed);
-            fill_status(&mut draft.status, validated, compared, &done, failed);
+            fill_status(&mut draft.status, &validated.location, compared, &done, failed);
         }
         Some(executed.err().unwrap_or(failure))
     }
@@ -149,7 +147,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 pub(super) fn check_mark(
     federation: &OidcFederation,
     record: Option<&KeyRecord>,
-    validated: &ValidatedFederation,
+    owner: &FederationOwner,
     found: &ObservedFederation,
 ) -> Result<(), StepError> {
     let ours = record.and_then(|record| record.instance.as_ref());
@@ -162,7 +160,7 @@ pub(super) fn check_mark(
         trusted: true,
         diverted: false,
     };
-    let Some(rival) = ours.rival(&scope(&validated.owner), &seen) else {
+    let Some(rival) = ours.rival(&scope(owner), &seen) else {
         return Ok(());
     };
     if federation.annotations().get(CLAIM).is_some_and(|claim| claim == rival) {
@@ -179,11 +177,6 @@ pub(super) fn check_mark(
         Reason::ClusterCopied,
         in_words(&other),
     ))
-}
-
-/// Whose marks they are.
-pub(super) fn scope(owner: &FederationOwner) -> String {
-    format!("{}/{}", owner.cluster, owner.federation)
 }
 
 fn label_of(object: &ObservedDocument) -> Option<&str> {

@@ -9,23 +9,22 @@ use irsa_core::{
     history::KnownKey,
     vocabulary::{Class, ConditionType},
 };
-
-use super::{
-    Federations,
-    apply::DOCUMENT_CHECK,
-    cluster::ObservedCluster,
-    external::External,
-    keys,
-    public::LastPublished,
-    servers::ApiServers,
-    validate::{ValidatedFederation, locate},
-};
-use crate::{
-    leadership::Leadership,
-    log::Stage,
+use irsa_pipeline::{
+    federation::{
+        keys,
+        observe::{api_servers::ApiServers, cluster::ObservedCluster},
+        publish::external::External,
+        validate::ValidatedFederation,
+        verify::{LastPublished, public_in_words},
+    },
     object::ObjectKey,
+    spec::location::{Location, locate},
+    stage::Stage,
     step_error::{Draft, StepError},
 };
+
+use super::federations::{DOCUMENT_CHECK, Federations};
+use crate::leadership::Leadership;
 
 const READABLE: ConditionType = ConditionType::PubliclyReadable;
 
@@ -79,18 +78,18 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         seen: Option<&ObservedCluster>,
         published: Option<&PublishedDocuments>,
     ) -> Option<Result<String, StepError>> {
-        let validated = locate(federation, &self.cluster).ok()?;
-        let known = seen.and_then(|seen| self.known_keys(federation, &validated, seen));
-        if let Some(s3) = &validated.s3 {
+        let location = locate(federation, &self.cluster).ok()?;
+        let known = seen.and_then(|seen| self.known_keys(federation, &location, seen));
+        if let Some(s3) = &location.s3 {
             let last = LastPublished {
-                validated: &validated,
+                location: &location,
                 access: s3.access,
                 published: published?,
                 known: known.as_deref(),
             };
             return Some(last.check(&self.public).await.map(|()| public_in_words()));
         }
-        let external = External::check(&self.public, &validated, &known?).await;
+        let external = External::check(&self.public, &location, &known?).await;
         // Of what they say another aspect tells; this one is about whether they can be read.
         match external.map(|_| "Anybody can read both documents.".to_owned()) {
             Err(failure) if failure.aspect != READABLE => None,
@@ -101,10 +100,15 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     fn known_keys(
         &self,
         federation: &OidcFederation,
-        validated: &ValidatedFederation,
+        location: &Location,
         seen: &ObservedCluster,
     ) -> Option<Vec<KnownKey>> {
-        let advance = keys::advance(federation, validated, seen, None, self.driver.now());
+        // The rest of the spec may be what ended the pass.
+        let located = ValidatedFederation {
+            location: location.clone(),
+            additional: Vec::new(),
+        };
+        let advance = keys::advance(federation, &located, seen, None, self.driver.now());
         advance.ok().map(|advance| advance.keys)
     }
 }
@@ -125,9 +129,4 @@ pub(super) fn keep_looking(ended: &Result<String, StepError>, draft: &mut Draft<
         let sooner = draft.look_again.map_or(DOCUMENT_CHECK, |look| look.min(DOCUMENT_CHECK));
         draft.look_again = Some(sooner);
     }
-}
-
-/// What is so when both are as they must be.
-pub(super) fn public_in_words() -> String {
-    "Anybody can read both documents, byte for byte.".to_owned()
 }

@@ -8,21 +8,22 @@ use std::{
 };
 
 use irsa_core::plan::Fingerprint;
+use irsa_pipeline::{
+    federation::{
+        observe::{
+            audiences::AudienceCheck,
+            cluster::ObservedCluster,
+            injection::{ObservedAdmission, UnseenAdmission},
+        },
+        verify::PublicCopy,
+    },
+    object::ObjectKey,
+    step_error::StepError,
+};
 use tokio::time::Instant;
-
-use super::{cluster::ObservedCluster, cluster_checks::ClusterChecks};
-use crate::{object::ObjectKey, step_error::StepError};
 
 /// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
 const SETTLE: Duration = Duration::from_secs(10);
-
-/// A document as the public last got it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PublicCopy {
-    pub(super) url: String,
-    pub(super) bytes: Vec<u8>,
-    pub(super) etag: Option<String>,
-}
 
 /// What a full pass made, and how it ended: in an unchanged world the next one would end the same.
 #[derive(Debug, Clone)]
@@ -37,6 +38,16 @@ pub(super) struct FullPass {
     pub(super) served: [PublicCopy; 2],
     /// How it ended: with everything done, or with everything but what the API servers must do.
     pub(super) ended: Result<String, StepError>,
+}
+
+/// What surrounds a federation in the cluster, and when that was looked at.
+#[derive(Debug, Clone)]
+pub(super) struct ClusterChecks {
+    pub(super) generation: i64,
+    pub(super) requested_at: Option<String>,
+    pub(super) at: Instant,
+    pub(super) audiences: AudienceCheck,
+    pub(super) injection: Result<ObservedAdmission, UnseenAdmission>,
 }
 
 #[derive(Debug, Default)]

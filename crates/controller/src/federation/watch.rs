@@ -2,34 +2,33 @@
 
 use std::{pin::pin, sync::Arc};
 
-use futures::{
-    FutureExt, Stream, StreamExt, TryStreamExt,
-    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
-};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Connect, PublicReader};
+use irsa_pipeline::{
+    federation::observe::api_servers::ApiServers,
+    object::{Managed, ObjectKey},
+    stage::chain,
+};
 use kube::{
     Api, Client, Resource, ResourceExt,
     runtime::{
-        Controller, Predicate, PredicateConfig, WatchStreamExt, predicates,
-        reflector::{self, ObjectRef, Store},
+        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        reflector::{self},
         watcher::{self, Event, watcher},
     },
 };
-use tracing::{debug, trace, warn};
+use tracing::{debug, warn};
 
-use super::{Federations, memory::FederationMemory, servers::ApiServers};
+use super::{federations::Federations, memory::FederationMemory};
 use crate::{
     binding::Inventories,
     instances::Instances,
     leadership::Leadership,
-    log::chain,
-    object::{Managed, ObjectKey, reference_to, slim},
     propagation::Propagation,
-    reconciler::{Decoded, Driver, error_policy, reconcile},
+    reconciler::Driver,
+    watch::{Decoded, Trigger, run as run_controller, slim},
 };
-
-type Reference = ObjectRef<Decoded<OidcFederation>>;
 
 /// What the controller of federations is made of.
 pub struct FederationParts<C, P, A, L> {
@@ -65,11 +64,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let client = parts.driver.client.clone();
     let (federations, federations_writer) = reflector::store();
     let (bindings, bindings_writer) = reflector::store();
-    let (wake, woken) = unbounded();
-    let trigger = Trigger {
-        federations: federations.clone(),
-        wake,
-    };
+    let (trigger, asked) = Trigger::over(federations.clone());
     let context = Arc::new(Federations {
         driver: parts.driver,
         connect: parts.connect,
@@ -77,7 +72,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         servers: parts.servers,
         cluster: parts.cluster,
         namespace: parts.namespace,
-        federations: federations.clone(),
+        store: federations.clone(),
         bindings: bindings.clone(),
         memory: FederationMemory::default(),
         inventories: parts.inventories,
@@ -100,42 +95,19 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         }
     };
     let main = federation_stream(client.clone(), trigger.clone(), follow, federations_writer);
-    let controller =
-        bindings_known.then(|()| control(main, federations, woken, Arc::clone(&context), parts.concurrency, stop));
+    let controller = bindings_known
+        .then(|()| run_controller(main, federations, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
         () = watch_bindings(client, bindings_writer, &trigger) => {}
     }
 }
 
-async fn control<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
-    main: impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static,
-    federations: Store<Decoded<OidcFederation>>,
-    woken: UnboundedReceiver<Reference>,
-    context: Arc<Federations<C, P, A, L>>,
-    concurrency: u16,
-    stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    Controller::for_stream(main, federations)
-        // 0 would mean without limit.
-        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
-        .reconcile_on(woken)
-        .graceful_shutdown_on(stop)
-        .run(reconcile::<Federations<C, P, A, L>>, error_policy, context)
-        // Each pass has told of itself.
-        .for_each(|result| async move {
-            if let Err(error) = result {
-                trace!(%error, "the controller goes on");
-            }
-        })
-        .await;
-}
-
 /// The federations themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a
 /// new generation.
 fn federation_stream(
     client: Client,
-    trigger: Trigger,
+    trigger: Trigger<OidcFederation>,
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
@@ -147,8 +119,8 @@ fn federation_stream(
         .inspect_ok(move |event| {
             follow(event);
             match event {
-                Event::Delete(federation) => trigger.wake_duplicates(federation),
-                Event::Apply(federation) if is_deleted(federation) => trigger.wake_duplicates(federation),
+                Event::Delete(federation) => wake_duplicates(&trigger, federation),
+                Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
                 _ => {}
             }
         })
@@ -163,7 +135,11 @@ fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
     federation.object().is_some_and(Managed::is_deleted)
 }
 
-async fn watch_bindings(client: Client, writer: reflector::store::Writer<Decoded<IamRoleBinding>>, trigger: &Trigger) {
+async fn watch_bindings(
+    client: Client,
+    writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
+    trigger: &Trigger<OidcFederation>,
+) {
     let api: Api<Decoded<IamRoleBinding>> = Api::all(client);
     let events = watcher(api, watcher::Config::default())
         .default_backoff()
@@ -181,7 +157,7 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Decoded
         match event {
             Ok(Event::Delete(binding)) => {
                 if let Some(binding) = binding.object() {
-                    trigger.wake_deleted(&binding.spec.federation_ref.name);
+                    wake_deleted(trigger, &binding.spec.federation_ref.name);
                 }
             }
             Ok(_) => {}
@@ -190,34 +166,14 @@ async fn watch_bindings(client: Client, writer: reflector::store::Writer<Decoded
     }
 }
 
-/// Wakes federations.
-#[derive(Clone)]
-struct Trigger {
-    federations: Store<Decoded<OidcFederation>>,
-    wake: UnboundedSender<Reference>,
+/// Wakes the federation that waits for its bindings to go.
+fn wake_deleted(trigger: &Trigger<OidcFederation>, name: &str) {
+    trigger.wake_where(|federation| federation.name_any() == name && federation.is_deleted());
 }
 
-impl Trigger {
-    /// Wakes the federation that waits for its bindings to go.
-    fn wake_deleted(&self, name: &str) {
-        self.wake_where(|federation| federation.name_any() == name && federation.is_deleted());
-    }
-
-    fn wake_duplicates(&self, gone: &Decoded<OidcFederation>) {
-        let Some(gone) = gone.object() else { return };
-        self.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
-    }
-
-    fn wake_where(&self, validated: impl Fn(&OidcFederation) -> bool) {
-        for federation in self.federations.state() {
-            if let Some(federation) = federation.object()
-                && validated(federation)
-            {
-                // Nobody listens any more only when the controller has stopped.
-                let _ = self.wake.unbounded_send(reference_to(federation));
-            }
-        }
-    }
+fn wake_duplicates(trigger: &Trigger<OidcFederation>, gone: &Decoded<OidcFederation>) {
+    let Some(gone) = gone.object() else { return };
+    trigger.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
 }
 
 #[cfg(test)]
@@ -236,16 +192,13 @@ mod tests {
         Decoded(Ok(serde_json::from_value(federation).unwrap()))
     }
 
-    fn woken(federations: &[Decoded<OidcFederation>], act: impl FnOnce(&Trigger)) -> Vec<String> {
+    fn woken(federations: &[Decoded<OidcFederation>], act: impl FnOnce(&Trigger<OidcFederation>)) -> Vec<String> {
         let (reader, mut writer) = reflector::store();
         for federation in federations {
             writer.apply_watcher_event(&Event::Apply(federation.clone()));
         }
-        let (wake, mut woken) = unbounded();
-        act(&Trigger {
-            federations: reader,
-            wake,
-        });
+        let (trigger, mut woken) = Trigger::over(reader);
+        act(&trigger);
         let mut names: Vec<String> = std::iter::from_fn(|| woken.try_recv().ok())
             .map(|one| one.name)
             .collect();
@@ -256,8 +209,8 @@ mod tests {
     #[test]
     fn a_binding_that_goes_wakes_its_federation_only_when_that_waits_for_it() {
         let all = [federation("a", "x", true), federation("b", "y", false)];
-        assert_eq!(woken(&all, |trigger| trigger.wake_deleted("a")), ["a"]);
-        assert_eq!(woken(&all, |trigger| trigger.wake_deleted("b")), Vec::<String>::new());
+        assert_eq!(woken(&all, |trigger| wake_deleted(trigger, "a")), ["a"]);
+        assert_eq!(woken(&all, |trigger| wake_deleted(trigger, "b")), Vec::<String>::new());
     }
 
     #[test]
@@ -267,6 +220,6 @@ mod tests {
             federation("b", "x", false),
             federation("c", "y", false),
         ];
-        assert_eq!(woken(&all, |trigger| trigger.wake_duplicates(&all[0])), ["b"]);
+        assert_eq!(woken(&all, |trigger| wake_duplicates(trigger, &all[0])), ["b"]);
     }
 }

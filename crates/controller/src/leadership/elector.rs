@@ -10,14 +10,14 @@ use kube::{Api, Client, api::PostParams};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
-use crate::{
+use irsa_pipeline::{
     kube_errors::{ROLE, refusal},
-    log::chain,
+    stage::chain,
 };
 
 use super::{
     Claim, ElectionMetrics,
-    lease::{Election, Stage, Terms},
+    lease::{Election, LeaseStep, Terms},
 };
 
 const REQUEST: ApiRequest<'static> = ApiRequest {
@@ -202,10 +202,10 @@ impl Elector {
         self.look_at(lease.as_ref());
         let sent = Instant::now();
         let written = match self.election.observe(lease.as_ref(), sent, Timestamp::now()) {
-            Stage::Wait => return Ok(Round::Waits),
-            Stage::StepDown => return Ok(Round::Lost),
-            Stage::Create(lease) => timeout(limit, self.api.create(&parameters(), &lease)).await??,
-            Stage::Replace(lease) => timeout(limit, self.api.replace(&self.name, &parameters(), &lease)).await??,
+            LeaseStep::Wait => return Ok(Round::Waits),
+            LeaseStep::StepDown => return Ok(Round::Lost),
+            LeaseStep::Create(lease) => timeout(limit, self.api.create(&parameters(), &lease)).await??,
+            LeaseStep::Replace(lease) => timeout(limit, self.api.replace(&self.name, &parameters(), &lease)).await??,
         };
         let until = self
             .election

@@ -75,7 +75,7 @@ impl Terms {
 
 /// What to do about the Lease.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Stage {
+pub enum LeaseStep {
     /// There is none: create this one.
     Create(Box<Lease>),
     /// Replace it by this, which carries the `resourceVersion` that was seen.
@@ -128,26 +128,26 @@ impl Election {
     }
 
     /// What to do about the Lease that was read; `now` is when the answer came, `wall` the time of day for people to read.
-    pub fn observe(&mut self, lease: Option<&Lease>, now: Instant, wall: Timestamp) -> Stage {
+    pub fn observe(&mut self, lease: Option<&Lease>, now: Instant, wall: Timestamp) -> LeaseStep {
         let free = self.is_free(lease, now);
         let Some(lease) = lease else {
             return if free || self.leads {
-                Stage::Create(Box::new(self.claimed(&Lease::default(), wall)))
+                LeaseStep::Create(Box::new(self.claimed(&Lease::default(), wall)))
             } else {
-                Stage::Wait
+                LeaseStep::Wait
             };
         };
         // Also when the answer to our own claim was lost.
         if holder(lease) == Some(self.identity.as_str()) {
-            return Stage::Replace(Box::new(self.claimed(lease, wall)));
+            return LeaseStep::Replace(Box::new(self.claimed(lease, wall)));
         }
         if self.leads {
-            return Stage::StepDown;
+            return LeaseStep::StepDown;
         }
         if free {
-            Stage::Replace(Box::new(self.claimed(lease, wall)))
+            LeaseStep::Replace(Box::new(self.claimed(lease, wall)))
         } else {
-            Stage::Wait
+            LeaseStep::Wait
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use irsa_pipeline::object::ObjectKind;
 use jiff::Timestamp;
 use prometheus_client::{
     collector::Collector,
@@ -17,7 +18,7 @@ use prometheus_client::{
     registry::Unit,
 };
 
-use super::{Kind, KindLabels, PassLabels, PassResult};
+use super::labels::{KindLabel, KindLabels, PassLabels, PassResult};
 
 /// What a moment is about. The order is that of the exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,9 +32,9 @@ pub(super) enum Moment {
     /// Everybody could last read a federation's documents as they must be.
     PublicRead,
     /// The first of the passes over an object that have not succeeded since.
-    Unreconciled(Kind, PassResult),
+    Unreconciled(ObjectKind, PassResult),
     /// The next pass over an object is due.
-    Due(Kind),
+    Due(ObjectKind),
 }
 
 /// One family of them: how it is exposed, and which moments belong to it.
@@ -128,9 +129,12 @@ impl Collector for Moments {
                 let gauge = ConstGauge::new(first.as_second());
                 match *moment {
                     Moment::Unreconciled(kind, result) => {
-                        gauge.encode(metric.encode_family(&PassLabels { kind, result })?)?;
+                        gauge.encode(metric.encode_family(&PassLabels {
+                            kind: KindLabel(kind),
+                            result,
+                        })?)?;
                     }
-                    Moment::Due(kind) => gauge.encode(metric.encode_family(&KindLabels { kind })?)?,
+                    Moment::Due(kind) => gauge.encode(metric.encode_family(&KindLabels::of(kind))?)?,
                     Moment::OldestKey | Moment::NewestKey | Moment::Retirement | Moment::PublicRead => {
                         // A family of one, without labels.
                         gauge.encode(metric)?;

@@ -4,98 +4,44 @@
 //! process, and kept from what each pass concluded, so that asking for metrics costs nothing. An object that the watch
 //! does not show any more is not counted, whatever a pass that was under way still concludes.
 
-mod known;
+mod gauges;
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use irsa_core::{
-    outcome::{Condition, Status, find},
+    outcome::Condition,
     vocabulary::{ConditionType, Reason},
 };
+use irsa_pipeline::object::{Managed, ObjectKey, ObjectKind};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::watcher::Event;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    encoding::EncodeLabelSet,
     metrics::{family::Family, gauge::Gauge},
     registry::Registry,
 };
 
-use self::known::Known;
-use super::{Kind, PassResult, moments::Moments};
-use crate::{
-    object::{Managed, ObjectKey},
-    reconciler::Decoded,
+use self::gauges::ObjectGauges;
+use super::{
+    labels::{KindLabel, PassResult},
+    moments::Moments,
+    state::ObjectState,
 };
-
-/// The state of an object, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ObjectState {
-    /// `Ready=True`.
-    Ready,
-    /// `Ready=False` for a reason outside its spec, or for now.
-    NotReady,
-    /// `Ready=Unknown`, or not looked at yet.
-    Unknown,
-    /// `Stalled=True`: its spec must change.
-    Stalled,
-    /// `spec.suspend`.
-    Suspended,
-    /// It cannot be read, and is left alone.
-    Unreadable,
-}
-
-impl ObjectState {
-    /// Every state.
-    pub const ALL: [Self; 6] = [
-        Self::Ready,
-        Self::NotReady,
-        Self::Unknown,
-        Self::Stalled,
-        Self::Suspended,
-        Self::Unreadable,
-    ];
-
-    /// The state that these conditions say.
-    pub fn of(conditions: &[Condition]) -> Self {
-        let ready = find(conditions, ConditionType::Ready);
-        match ready.map(|ready| ready.status) {
-            _ if ready.is_some_and(|ready| ready.reason == Reason::Suspended.as_str()) => Self::Suspended,
-            _ if find(conditions, ConditionType::Stalled).is_some() => Self::Stalled,
-            Some(Status::True) => Self::Ready,
-            Some(Status::False) => Self::NotReady,
-            Some(Status::Unknown) | None => Self::Unknown,
-        }
-    }
-}
-
-impl EncodeLabelValue for ObjectState {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-        let text = match self {
-            Self::Ready => "ready",
-            Self::NotReady => "not_ready",
-            Self::Unknown => "unknown",
-            Self::Stalled => "stalled",
-            Self::Suspended => "suspended",
-            Self::Unreadable => "unreadable",
-        };
-        text.encode(encoder)
-    }
-}
+use crate::watch::Decoded;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
-    kind: Kind,
+    kind: KindLabel,
     state: ObjectState,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabels {
-    kind: Kind,
+    kind: KindLabel,
     reason: &'static str,
 }
 
@@ -112,18 +58,24 @@ pub struct Objects {
     published_keys: Gauge,
     failing: Family<ConditionLabels, Gauge>,
     moments: Moments,
-    known: Arc<Mutex<HashMap<(Kind, ObjectKey), Known>>>,
+    known: Arc<Mutex<HashMap<(ObjectKind, ObjectKey), ObjectGauges>>>,
 }
 
 impl Objects {
     pub(super) fn register(&self, registry: &mut Registry) {
-        for kind in [Kind::Federation, Kind::Binding] {
+        for kind in [ObjectKind::Federation, ObjectKind::Binding] {
             for state in ObjectState::ALL {
-                drop(self.states.get_or_create(&StateLabels { kind, state }));
+                drop(self.states.get_or_create(&StateLabels {
+                    kind: KindLabel(kind),
+                    state,
+                }));
             }
             for reason in Reason::ALL {
                 let reason = reason.as_str();
-                drop(self.reasons.get_or_create(&ReasonLabels { kind, reason }));
+                drop(self.reasons.get_or_create(&ReasonLabels {
+                    kind: KindLabel(kind),
+                    reason,
+                }));
             }
         }
         for condition in ConditionType::ADVISORY_ASPECTS {
@@ -179,8 +131,8 @@ impl Objects {
         let found = match object.object() {
             // Nothing of ours is left of it; it waits for somebody else's finalizer.
             Some(object) if object.is_deleted() && !object.has_finalizer() => return,
-            Some(object) => Known::from_status(object, now),
-            None => Known::unreadable(),
+            Some(object) => ObjectGauges::from_status(object, now),
+            None => ObjectGauges::unreadable(),
         };
         self.replace(&mut all, K::KIND, key, Some(found));
     }
@@ -200,36 +152,36 @@ impl Objects {
     }
 
     /// A pass over an object could not be concluded.
-    pub(crate) fn failed(&self, kind: Kind, key: ObjectKey, now: Timestamp) {
+    pub(crate) fn failed(&self, kind: ObjectKind, key: ObjectKey, now: Timestamp) {
         self.update(kind, key, |known| known.waits(PassResult::Error, now));
     }
 
     /// Everybody could read a federation's documents as they must be.
     pub(crate) fn read_publicly(&self, key: ObjectKey, now: Timestamp) {
-        self.update(Kind::Federation, key, |known| known.public_read = Some(now));
+        self.update(ObjectKind::Federation, key, |known| known.public_read = Some(now));
     }
 
     /// The next pass over an object is due after this; with `None` when something happens.
-    pub(crate) fn due(&self, kind: Kind, key: ObjectKey, after: Option<Duration>, now: Timestamp) {
+    pub(crate) fn due(&self, kind: ObjectKind, key: ObjectKey, after: Option<Duration>, now: Timestamp) {
         let due = after.and_then(|after| now.checked_add(SignedDuration::try_from(after).ok()?).ok());
         self.update(kind, key, |known| known.due = due);
     }
 
     /// An object is gone.
-    pub(crate) fn gone(&self, kind: Kind, key: &ObjectKey) {
+    pub(crate) fn gone(&self, kind: ObjectKind, key: &ObjectKey) {
         self.replace(&mut self.lock(), kind, key.clone(), None);
     }
 
-    fn keep_only(&self, kind: Kind, listed: &HashSet<ObjectKey>) {
+    fn keep_only(&self, kind: ObjectKind, listed: &HashSet<ObjectKey>) {
         let mut all = self.lock();
-        let absent = |(of, key): &&(Kind, ObjectKey)| *of == kind && !listed.contains(key);
+        let absent = |(of, key): &&(ObjectKind, ObjectKey)| *of == kind && !listed.contains(key);
         let gone: Vec<ObjectKey> = all.keys().filter(absent).map(|(_, key)| key.clone()).collect();
         for key in gone {
             self.replace(&mut all, kind, key, None);
         }
     }
 
-    fn update(&self, kind: Kind, key: ObjectKey, change: impl FnOnce(&mut Known)) {
+    fn update(&self, kind: ObjectKind, key: ObjectKey, change: impl FnOnce(&mut ObjectGauges)) {
         let mut all = self.lock();
         if let Some(mut known) = all.get(&(kind, key.clone())).cloned() {
             change(&mut known);
@@ -237,23 +189,39 @@ impl Objects {
         }
     }
 
-    fn replace(&self, all: &mut HashMap<(Kind, ObjectKey), Known>, kind: Kind, key: ObjectKey, after: Option<Known>) {
+    fn replace(
+        &self,
+        all: &mut HashMap<(ObjectKind, ObjectKey), ObjectGauges>,
+        kind: ObjectKind,
+        key: ObjectKey,
+        after: Option<ObjectGauges>,
+    ) {
         let before = match after.clone() {
             Some(known) => all.insert((kind, key), known),
             None => all.remove(&(kind, key)),
         };
         self.count(kind, before.as_ref(), -1);
         self.count(kind, after.as_ref(), 1);
-        known::move_moments(&self.moments, kind, before.as_ref(), after.as_ref());
+        gauges::move_moments(&self.moments, kind, before.as_ref(), after.as_ref());
     }
 
-    fn count(&self, kind: Kind, known: Option<&Known>, by: i64) {
+    fn count(&self, kind: ObjectKind, known: Option<&ObjectGauges>, by: i64) {
         let Some(known) = known else { return };
         let state = known.state;
-        self.states.get_or_create(&StateLabels { kind, state }).inc_by(by);
+        self.states
+            .get_or_create(&StateLabels {
+                kind: KindLabel(kind),
+                state,
+            })
+            .inc_by(by);
         if let Some(reason) = known.reason {
             let reason = reason.as_str();
-            self.reasons.get_or_create(&ReasonLabels { kind, reason }).inc_by(by);
+            self.reasons
+                .get_or_create(&ReasonLabels {
+                    kind: KindLabel(kind),
+                    reason,
+                })
+                .inc_by(by);
         }
         self.published_keys.inc_by(by * known.published_keys);
         for condition in &known.failing {
@@ -262,7 +230,7 @@ impl Objects {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Kind, ObjectKey), Known>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(ObjectKind, ObjectKey), ObjectGauges>> {
         // A poisoned lock means that another task panicked; the entries themselves are always whole.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

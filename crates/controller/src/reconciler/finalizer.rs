@@ -4,6 +4,7 @@ use irsa_core::{
     refusal::ApiRequest,
     vocabulary::{Class, FIELD_MANAGER, FORCE_DELETE, Reason},
 };
+use irsa_pipeline::{object::Managed, stage::changed};
 use jiff::{SignedDuration, Timestamp};
 use kube::{
     ResourceExt,
@@ -11,8 +12,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Driver, PassError, request};
-use crate::{leadership::Leadership, log, object::Managed};
+use super::{
+    driver::Driver,
+    error::{PassError, request},
+};
+use crate::leadership::Leadership;
 
 /// How long a cleanup has to fail for reasons that pass by themselves before force counts.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(5);
@@ -81,7 +85,7 @@ impl<L: Leadership> Driver<L> {
         api.patch_metadata(&object.name_any(), &parameters, &Patch::Merge(patch))
             .await
             .map_err(|source| PassError::Kubernetes { request, source })?;
-        log::changed("finalizers");
+        changed("finalizers");
         Ok(())
     }
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use irsa_core::vocabulary::{Class, Reason};
+use irsa_pipeline::{kube_errors::refusal, object::ObjectKey, stage::chain};
 use tracing::{debug, error, info, warn};
 
-use super::PassError;
-use crate::{kube_errors::refusal, log::chain, object::ObjectKey};
+use super::error::PassError;
 
 /// The target of the line: a name that people filter by, wherever the code is.
 const TARGET: &str = "irsa_controller::pass";

@@ -9,7 +9,7 @@ use std::{
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::object::{Managed, ObjectKey};
+use irsa_pipeline::object::{Managed, ObjectKey};
 
 #[derive(Debug, Default)]
 pub(super) struct LastStatus(Mutex<HashMap<ObjectKey, (u64, Value)>>);

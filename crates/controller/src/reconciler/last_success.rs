@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::object::ObjectKey;
+use irsa_pipeline::object::ObjectKey;
 
 #[derive(Debug)]
 pub(super) struct LastSuccess {

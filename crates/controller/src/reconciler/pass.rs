@@ -10,18 +10,18 @@ use irsa_core::{
     outcome::Outcome,
     vocabulary::{Class, FORCE_DELETE, Reason},
 };
+use irsa_pipeline::{
+    kube_errors,
+    object::{Managed, ObjectKey},
+    report::{Cleanup, Report, Source},
+    stage::{self, Stage},
+};
 use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
-use super::{Cleanup, Decoded, PassError, Reconciler, Report, finalizer::is_abandoned, last_report::PassEnd};
-use crate::{
-    kube_errors,
-    log::{self, Stage},
-    metrics::PassResult,
-    object::{Managed, ObjectKey},
-    step_error::Source,
-};
+use super::{error::PassError, finalizer::is_abandoned, kind::Reconciler, last_report::PassEnd};
+use crate::{metrics::PassResult, watch::Decoded};
 
 /// What the driver's own calls to Kubernetes may take in a pass, besides the kind's work.
 const CONCLUDING: Duration = Duration::from_secs(30);
@@ -37,7 +37,7 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
         );
         return Ok(Action::await_change());
     };
-    let span = log::pass_span(object);
+    let span = stage::pass_span(object);
     whole_pass(object, error, reconciler.as_ref()).instrument(span).await
 }
 
@@ -53,7 +53,7 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
     let whole = driver.deadline.saturating_add(CONCLUDING);
     // On the heap, because the compiler gives up on computing how large all that is within it is.
     let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object, error)));
-    let (ended, changes) = log::noting_changes(limited).await;
+    let (ended, changes) = stage::noting_changes(limited).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
         Ok(ended) => PassEnd::Concluded(ended.reason, &ended.message, ended.source.as_deref()),

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::object::ObjectKey;
+use irsa_pipeline::object::ObjectKey;
 
 /// Passes at once: more than any honest change needs.
 const BURST: f64 = 20.0;

@@ -9,8 +9,10 @@ use http::{Request, Response};
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
-use super::*;
-use crate::leadership::OnlyReplica;
+use jiff::Timestamp;
+
+use super::driver::Driver;
+use crate::{events::Events, leadership::OnlyReplica, metrics::Metrics};
 
 #[derive(Clone)]
 pub(super) struct Recorder {

@@ -6,6 +6,11 @@ use irsa_core::{
     outcome::{self, Circumstances, Outcome, Status},
     vocabulary::{ConditionType, EventReason, Reason, STATUS_FIELD_MANAGER},
 };
+use irsa_pipeline::{
+    conditions::{from_kubernetes, to_kubernetes},
+    object::{Managed, ObjectKey, StatusFields},
+    stage::changed,
+};
 use jiff::SignedDuration;
 use kube::{
     ResourceExt,
@@ -13,13 +18,11 @@ use kube::{
 };
 use serde_json::json;
 
-use super::{Driver, PassError, request};
-use crate::{
-    conditions::{from_kubernetes, to_kubernetes},
-    leadership::Leadership,
-    log,
-    object::{Managed, ObjectKey, StatusFields},
+use super::{
+    driver::Driver,
+    error::{PassError, request},
 };
+use crate::leadership::Leadership;
 
 impl<L: Leadership> Driver<L> {
     /// Concludes an outcome and writes the status if it differs from the observed one.
@@ -90,7 +93,7 @@ impl<L: Leadership> Driver<L> {
             Err(kube::Error::SerdeError(_)) => {}
             Err(error) => return Err(failed(error)),
         }
-        log::changed("status");
+        changed("status");
         Ok(())
     }
 
@@ -148,7 +151,8 @@ mod tests {
         super::recorder::{Recorder, refused},
         *,
     };
-    use crate::{kube_errors::refusal, leadership::OnlyReplica};
+    use crate::leadership::OnlyReplica;
+    use irsa_pipeline::kube_errors::refusal;
 
     const INTERVAL: Duration = Duration::from_mins(10);
 

@@ -7,16 +7,13 @@ use std::{
 };
 
 use irsa_core::{
-    inventory::{Because, Deep, Method, Orphan, Shallow},
+    inventory::{Because, Deep, Method, Orphan},
     naming::Tags,
 };
+use irsa_pipeline::{binding::observe::role::IamRole, federation::roles::Findings};
 use tokio::time::Instant;
 
-use super::{
-    Findings,
-    listing::{Listing, key},
-};
-use crate::binding::observe::IamRole;
+use super::listing::{Listing, key};
 
 /// For so long after our own write a listing may still show what was before. IAM shows a change within seconds, rarely
 /// only after a minute [IAMUG-2023 troubleshoot_general#eventual-consistency, terraform-provider-aws 6566].
@@ -28,7 +25,7 @@ const LARGE_FOR: Duration = Duration::from_hours(6);
 
 /// What a look at a role by name gives.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(super) enum LookUp {
     /// The role as the listings show it.
     Found(Box<IamRole>),
     /// A new inventory would tell.
@@ -76,23 +73,23 @@ struct Taken {
 
 impl RoleCache {
     /// The role as the last inventory shows it, if that did not begin before `not_before`.
-    pub(super) fn look_up(&self, name: &str, interval: Duration, not_before: Option<Instant>, now: Instant) -> Answer {
+    pub(super) fn look_up(&self, name: &str, interval: Duration, not_before: Option<Instant>, now: Instant) -> LookUp {
         let state = self.lock();
         let key = key(name);
         let settled = state.touched.get(&key).map(|touched| *touched + SETTLE).max(not_before);
         if settled.is_some_and(|settled| now < settled) {
             // A new one would not count either.
-            return Answer::Unknown;
+            return LookUp::Unknown;
         }
         let counts = |taken: &&Taken| {
             now.duration_since(taken.started) <= interval.mul_f64(1.5)
                 && settled.is_none_or(|settled| taken.started >= settled)
         };
         let Some(taken) = state.taken.as_ref().filter(counts) else {
-            return Answer::Outdated;
+            return LookUp::Outdated;
         };
         let Some(shallow) = taken.listing.shallow.get(&key) else {
-            return Answer::Unknown;
+            return LookUp::Unknown;
         };
         let every = taken.listing.method.deep_read_every(taken.ours, interval);
         let read = || {
@@ -104,8 +101,8 @@ impl RoleCache {
             Method::Rolling(_) | Method::Each(_) => read(),
         };
         deep.and_then(|deep| shallow.with(deep))
-            .map_or(Answer::Unknown, |role| {
-                Answer::Found(Box::new(IamRole {
+            .map_or(LookUp::Unknown, |role| {
+                LookUp::Found(Box::new(IamRole {
                     arn: shallow.arn.clone(),
                     id: shallow.id.clone(),
                     role,
@@ -272,19 +269,6 @@ fn differing<'a, T: PartialEq>(
     let changed = now.iter().filter(|(name, value)| before.get(*name) != Some(value));
     let gone = before.keys().filter(|name| !now.contains_key(*name));
     changed.map(|(name, _)| name).chain(gone)
-}
-
-impl Listing {
-    pub(super) fn shallow_of(role: irsa_aws::ListedRole) -> (String, Shallow) {
-        let shallow = Shallow {
-            arn: role.arn,
-            id: role.id,
-            trust: role.trust_policy,
-            description: role.description,
-            max_session_seconds: role.max_session_seconds,
-        };
-        (key(&role.name), shallow)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::{
     iter,
 };
 
-use irsa_aws::{AwsError, DetailedRole, Kind, RoleListings, Roles};
+use irsa_aws::{AwsError, DetailedRole, Kind, ListedRole, RoleListings, Roles};
 use irsa_core::{
     inventory::{Because, Deep, Method, Shallow, largest_account},
     naming::{PolicyArn, Tags},
@@ -55,7 +55,7 @@ impl Listing {
         };
         Ok(Self {
             method,
-            shallow: listed.into_iter().map(Self::shallow_of).collect(),
+            shallow: listed.into_iter().map(shallow_of).collect(),
             deep,
         })
     }
@@ -126,6 +126,17 @@ impl Listing {
         }
         Ok(strangers)
     }
+}
+
+fn shallow_of(role: ListedRole) -> (String, Shallow) {
+    let shallow = Shallow {
+        arn: role.arn,
+        id: role.id,
+        trust: role.trust_policy,
+        description: role.description,
+        max_session_seconds: role.max_session_seconds,
+    };
+    (key(&role.name), shallow)
 }
 
 fn deep_of(role: DetailedRole) -> (String, Deep) {

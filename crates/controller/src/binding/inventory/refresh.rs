@@ -12,19 +12,16 @@ use irsa_core::{
     inventory::{Orphan, orphans},
     naming::Tags,
 };
+use irsa_pipeline::spec::{federation_view::Scope, identity::roles_in_place};
 use kube::ResourceExt;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, warn};
 
 use super::{
-    Scope,
     cache::RoleCache,
     listing::{Listing, key},
 };
-use crate::{
-    binding::{Bindings, home::roles_in_place, watch::Trigger},
-    leadership::Leadership,
-};
+use crate::{binding::bindings::Bindings, leadership::Leadership, watch::Trigger};
 
 /// How often it is looked whether an inventory is due.
 const TICK: Duration = Duration::from_secs(5);
@@ -34,9 +31,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const OF_AN_INTERVAL: f64 = 0.9;
 
 /// Takes inventories for ever, and wakes the bindings whose roles are not as they were.
-pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, trigger: &Trigger) {
+pub(in crate::binding) async fn keep<C: Connect, L: Leadership>(
+    bindings: &Bindings<C, L>,
+    trigger: &Trigger<IamRoleBinding>,
+) {
     // Before all bindings are listed, every role would look like one without a binding.
-    if let Err(error) = bindings.bindings.wait_until_ready().await {
+    if let Err(error) = bindings.store.wait_until_ready().await {
         warn!(%error, "the watch of bindings has ended");
     }
     loop {
@@ -75,7 +75,7 @@ async fn take_one<C: Connect, L: Leadership>(bindings: &Bindings<C, L>, scope: &
 /// Wakes the bindings whose roles are not as they were, whoever took the inventory that shows it.
 fn wake_changed<'a, C: Connect, L: Leadership>(
     bindings: &Bindings<C, L>,
-    trigger: &Trigger,
+    trigger: &Trigger<IamRoleBinding>,
     scopes: impl Iterator<Item = &'a Scope>,
 ) {
     let changed: BTreeSet<String> = scopes
@@ -86,7 +86,7 @@ fn wake_changed<'a, C: Connect, L: Leadership>(
     }
     trigger.wake_where(|binding| {
         let known = bindings.federations.get(&binding.spec.federation_ref.name);
-        let roles = roles_in_place(binding, known.as_ref());
+        let roles = roles_in_place(binding, known.as_deref());
         roles.iter().any(|role| changed.contains(&key(role.as_str())))
     });
 }
@@ -140,7 +140,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             federations: federations.keys().cloned().collect(),
             ..Population::default()
         };
-        for binding in self.bindings.state() {
+        for binding in self.store.state() {
             if let Some(binding) = binding.object() {
                 let federation = &binding.spec.federation_ref.name;
                 if let Some(known) = federations.get(federation) {

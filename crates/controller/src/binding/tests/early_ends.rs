@@ -248,7 +248,7 @@ async fn a_rule_of_the_cluster_is_told_in_its_words_in_the_condition_and_in_full
             let mut binding = binding_with(|binding| binding["spec"]["serviceAccountMode"] = json!(mode));
             let report = bench.controller.apply(&binding).await;
             assert!(
-                crate::log::chain(report.source.unwrap().as_ref()).contains(POLICY),
+                irsa_pipeline::stage::chain(report.source.unwrap().as_ref()).contains(POLICY),
                 "{code} {mode}"
             );
             bench.end(&mut binding, Reason::AdmissionDenied, "no-automount").await;
@@ -267,10 +267,10 @@ async fn a_rule_of_the_cluster_is_told_in_its_words_in_the_condition_and_in_full
 
 #[tokio::test]
 async fn a_halt_shows_its_source_to_whoever_walks_the_chain() {
-    let failure = crate::step_error::StepError::new(ConditionType::RoleSynced, Reason::AccessDenied, "no.");
+    let failure = irsa_pipeline::step_error::StepError::new(ConditionType::RoleSynced, Reason::AccessDenied, "no.");
     assert!(failure.source().is_none());
     assert_eq!(
-        crate::log::chain(&failure.because(NotLeader)),
+        irsa_pipeline::stage::chain(&failure.because(NotLeader)),
         format!("no.: {NotLeader}")
     );
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures::channel::mpsc::unbounded;
 use irsa_core::{compare, trust};
 use tokio::time::sleep;
 
 use super::*;
-use crate::binding::{inventory::keep, watch::Trigger};
+use crate::{binding::inventory::keep, watch::Trigger};
 
 /// An edit and the reason that it is refused for.
 type Break = (fn(&mut Value), Reason);
@@ -131,8 +130,7 @@ async fn what_somebody_attaches_to_a_suspended_role_wakes_its_binding_within_an_
     for event in [Event::Init, Event::InitApply(decoded(&binding)), Event::InitDone] {
         bench.bindings.apply_watcher_event(&event);
     }
-    let (wake, mut woken) = unbounded();
-    let trigger = Trigger::over(bench.controller.bindings.clone(), wake);
+    let (trigger, mut woken) = Trigger::over(bench.controller.store.clone());
     let watch = async {
         sleep(Duration::from_mins(3)).await;
         assert!(bench.controller.suspended(&binding).await.is_none());

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use futures::channel::mpsc::unbounded;
 use irsa_aws::Kind;
 use tokio::time::sleep;
 
 use super::*;
-use crate::binding::{inventory::keep, watch::Trigger};
+use crate::{binding::inventory::keep, watch::Trigger};
 
 const LISTINGS: [&str; 2] = ["ListRoles", "GetAccountAuthorizationDetails"];
 const DETAILS: &str = "GetAccountAuthorizationDetails";
@@ -50,7 +49,7 @@ async fn pass_over(bench: &Bench, bindings: &mut [IamRoleBinding]) -> Vec<String
     bench.aws.take_calls()
 }
 
-fn findings(bench: &Bench) -> crate::binding::Findings {
+fn findings(bench: &Bench) -> irsa_pipeline::federation::roles::Findings {
     bench.controller.inventories.findings(&federation()).unwrap()
 }
 
@@ -232,8 +231,7 @@ async fn left_over_roles_are_found_also_where_no_listing_shows_their_tags() {
 #[tokio::test(start_paused = true)]
 async fn what_somebody_changes_wakes_its_binding_within_an_interval() {
     let (bench, mut bindings) = three().await;
-    let (wake, mut woken) = unbounded();
-    let trigger = Trigger::over(bench.controller.bindings.clone(), wake);
+    let (trigger, mut woken) = Trigger::over(bench.controller.store.clone());
     let watch = async {
         sleep(SETTLED).await;
         bench.aws.tamper("p-ns.b", |stored| stored.attached.clear());

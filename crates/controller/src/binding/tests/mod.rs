@@ -39,16 +39,21 @@ use self::{
     fake_aws::{ACCOUNT, FakeAws},
     fake_kubernetes::FakeKubernetes,
 };
-use super::{Bindings, Inventories, Limits, federation::FederationCache, memory::BindingMemory};
+use super::{Bindings, Inventories, federation_cache::FederationCache, memory::BindingMemory};
 use crate::{
-    conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
-    object::{Managed, StatusFields},
     propagation::Propagation,
-    reconciler::{Cleanup, Decoded, Driver, Reconciler, clean_up, in_time},
+    reconciler::{Driver, Reconciler, clean_up, in_time},
+    watch::Decoded,
+};
+use irsa_pipeline::binding::validate::Limits;
+use irsa_pipeline::{
+    conditions::{from_kubernetes, to_kubernetes},
+    object::{Managed, StatusFields},
+    report::Cleanup,
 };
 
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
@@ -101,7 +106,7 @@ impl<L: Leadership> Bench<L> {
             limits: Limits::default(),
             federations: FederationCache::default(),
             namespaces: namespaces(),
-            bindings: reader,
+            store: reader,
             memory: BindingMemory::default(),
             inventories: Inventories::default(),
             propagation: Propagation::default(),

@@ -247,7 +247,7 @@ async fn an_account_as_we_left_it_wakes_nobody_and_a_changed_one_does() {
     let seen = |bench: &Bench| {
         let account: k8s_openapi::api::core::v1::ServiceAccount =
             serde_json::from_value(bench.kubernetes.account("app").unwrap()).unwrap();
-        super::super::accounts::account_of(&account)
+        irsa_pipeline::binding::observe::service_accounts::account_of(&account)
     };
     let memory = &bench.controller.memory;
     assert!(!memory.account_needs_look("ns", "app", Some(&seen(&bench))));

@@ -1,9 +1,8 @@
 //! What surrounds a federation in the cluster: told in conditions of its own, `Ready` or not, and looked at once per interval.
 
-use super::{
-    super::{AudienceError, OwnAudiences, Shortfall},
-    *,
-};
+use irsa_pipeline::federation::observe::api_servers::{AudienceReadError, OwnAudiences, Shortfall};
+
+use super::*;
 
 const SEPARATE: &str = "AudiencesSeparate";
 const INJECTION: &str = "InjectionActive";
@@ -11,7 +10,7 @@ const INJECTION: &str = "InjectionActive";
 /// What is answered of kinds of admission; the condition's status and reason; a part of its message.
 type Row<'a> = (&'a [(&'a str, u16, Vec<Value>)], (&'a str, &'a str), &'a str);
 
-fn own(server: &str, audiences: Result<&[&str], AudienceError>) -> OwnAudiences {
+fn own(server: &str, audiences: Result<&[&str], AudienceReadError>) -> OwnAudiences {
     OwnAudiences {
         server: server.to_owned(),
         audiences: audiences.map(|own| own.iter().map(|audience| (*audience).to_owned()).collect()),
@@ -58,7 +57,7 @@ async fn an_audience_that_an_api_server_shares_is_told_and_the_federation_stays_
 
     bench
         .cluster
-        .serve_audiences(vec![own("10.0.0.1:6443", Err(AudienceError::Forbidden))]);
+        .serve_audiences(vec![own("10.0.0.1:6443", Err(AudienceReadError::Forbidden))]);
     ask(&mut federation, "2");
     bench.succeed(&mut federation).await;
     assert_eq!(condition(&federation, SEPARATE), ("Unknown", "NotPermitted"));

@@ -11,7 +11,9 @@ use irsa_api::OidcFederation;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
 
-use super::super::servers::{Answer, ApiServers, OwnAudiences, Reading, ServerError, ServerView, Shortfall};
+use irsa_pipeline::federation::observe::api_servers::{
+    Answer, ApiServers, OwnAudiences, Reading, ServerError, ServerView, Shortfall,
+};
 
 #[derive(Debug, Default)]
 struct World {

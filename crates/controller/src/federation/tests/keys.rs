@@ -58,7 +58,8 @@ async fn an_api_server_that_does_not_answer_retires_no_key_and_is_named() {
         .cluster
         .serve(vec![server(ISSUER, &[key("a")]), server(ISSUER, &[key("b")])]);
     bench.succeed(&mut federation).await;
-    let silent = Err(super::super::ServerError::Unreachable("no connection".to_owned()));
+    let silent =
+        Err(irsa_pipeline::federation::observe::api_servers::ServerError::Unreachable("no connection".to_owned()));
     bench.cluster.serve(vec![server(ISSUER, &[key("a")]), silent]);
     bench
         .end(&mut federation, Reason::ApiServerUnavailable, "server-1")

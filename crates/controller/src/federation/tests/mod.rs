@@ -39,14 +39,18 @@ use super::{Federations, memory::FederationMemory};
 use crate::{
     binding::Inventories,
     clock::Clock,
-    conditions::{from_kubernetes, to_kubernetes},
     events::Events,
     instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     metrics::Metrics,
-    object::{Managed, StatusFields},
     propagation::Propagation,
-    reconciler::{Cleanup, Decoded, Driver, Report, clean_up, in_time, reconcile},
+    reconciler::{Driver, clean_up, in_time, reconcile},
+    watch::Decoded,
+};
+use irsa_pipeline::{
+    conditions::{from_kubernetes, to_kubernetes},
+    object::{Managed, StatusFields},
+    report::{Cleanup, Report},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";
@@ -121,7 +125,7 @@ impl<L: Leadership> Bench<L> {
             servers: cluster.clone(),
             cluster: "5b1c".to_owned(),
             namespace: "irsa".to_owned(),
-            federations: federations_reader,
+            store: federations_reader,
             bindings: bindings_reader,
             memory: FederationMemory::default(),
             inventories: Inventories::default(),

@@ -38,11 +38,15 @@ async fn while_the_api_servers_sign_as_another_issuer_everything_else_is_ready()
 #[tokio::test]
 async fn api_servers_without_a_discovery_document_need_another_issuer() {
     let bench = Bench::new();
-    bench.cluster.serve(vec![Err(super::super::ServerError::NotServed)]);
+    bench.cluster.serve(vec![Err(
+        irsa_pipeline::federation::observe::api_servers::ServerError::NotServed,
+    )]);
     bench
         .end(&mut federation(), Reason::IssuerMismatch, "--service-account-issuer")
         .await;
-    bench.cluster.serve(vec![Err(super::super::ServerError::Forbidden)]);
+    bench.cluster.serve(vec![Err(
+        irsa_pipeline::federation::observe::api_servers::ServerError::Forbidden,
+    )]);
     bench
         .end(
             &mut federation(),

@@ -5,7 +5,7 @@ use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v
 use tokio::time::Instant;
 
 use super::{NAME, lease, seconds, terms};
-use crate::leadership::lease::{Election, Stage, Terms, TermsError};
+use crate::leadership::lease::{Election, LeaseStep, Terms, TermsError};
 
 fn candidate() -> Election {
     Election::new("me".to_owned(), NAME.to_owned(), terms())
@@ -14,15 +14,15 @@ fn candidate() -> Election {
 /// A candidate that leads by a Lease with this version, since `now`.
 fn leader(version: u64, now: Instant) -> Election {
     let mut me = candidate();
-    assert!(matches!(me.observe(None, now, Timestamp::now()), Stage::Create(_)));
+    assert!(matches!(me.observe(None, now, Timestamp::now()), LeaseStep::Create(_)));
     let written = lease(version, Some("me"), Some(30));
     assert_eq!(me.claimed_at(now, &written), Some(now + seconds(20)));
     me
 }
 
-fn replaced(step: Stage) -> Lease {
+fn replaced(step: LeaseStep) -> Lease {
     match step {
-        Stage::Replace(lease) => *lease,
+        LeaseStep::Replace(lease) => *lease,
         other => panic!("{other:?}"),
     }
 }
@@ -48,7 +48,7 @@ fn terms_that_do_not_keep_two_replicas_apart_are_refused() {
 #[test]
 fn a_lease_that_never_was_is_created_and_one_without_a_holder_is_taken() {
     let now = Instant::now();
-    let Stage::Create(created) = candidate().observe(None, now, Timestamp::now()) else {
+    let LeaseStep::Create(created) = candidate().observe(None, now, Timestamp::now()) else {
         panic!("nothing created");
     };
     let spec = created.spec.unwrap();
@@ -77,13 +77,13 @@ fn anothers_lease_is_taken_only_when_it_was_seen_unchanged_for_as_long_as_it_say
     let mut theirs = lease(1, Some("them"), Some(30));
     // By the clock on the wall it expired long ago, or will in a year: nobody asks that.
     theirs.spec.as_mut().unwrap().renew_time = Some(MicroTime(wall - SignedDuration::from_hours(8760)));
-    assert_eq!(me.observe(Some(&theirs), start, wall), Stage::Wait);
-    assert_eq!(me.observe(Some(&theirs), start + seconds(29), wall), Stage::Wait);
+    assert_eq!(me.observe(Some(&theirs), start, wall), LeaseStep::Wait);
+    assert_eq!(me.observe(Some(&theirs), start + seconds(29), wall), LeaseStep::Wait);
 
     let mut again = lease(2, Some("them"), Some(30));
     again.spec.as_mut().unwrap().lease_transitions = Some(4);
-    assert_eq!(me.observe(Some(&again), start + seconds(29), wall), Stage::Wait);
-    assert_eq!(me.observe(Some(&again), start + seconds(58), wall), Stage::Wait);
+    assert_eq!(me.observe(Some(&again), start + seconds(29), wall), LeaseStep::Wait);
+    assert_eq!(me.observe(Some(&again), start + seconds(58), wall), LeaseStep::Wait);
     let taken = replaced(me.observe(Some(&again), start + seconds(59), wall));
     let spec = taken.spec.unwrap();
     assert_eq!(taken.metadata.resource_version.as_deref(), Some("2"));
@@ -102,9 +102,13 @@ fn the_duration_is_the_holders_whatever_ours_is() {
         (Some(-5), 30),
     ] {
         let (mut me, theirs) = (candidate(), lease(1, Some("them"), said));
-        assert_eq!(me.observe(Some(&theirs), start, wall), Stage::Wait, "{said:?}");
+        assert_eq!(me.observe(Some(&theirs), start, wall), LeaseStep::Wait, "{said:?}");
         let just_before = start + seconds(keeps) - seconds(1);
-        assert_eq!(me.observe(Some(&theirs), just_before, wall), Stage::Wait, "{said:?}");
+        assert_eq!(
+            me.observe(Some(&theirs), just_before, wall),
+            LeaseStep::Wait,
+            "{said:?}"
+        );
         replaced(me.observe(Some(&theirs), start + seconds(keeps), wall));
     }
 }
@@ -146,7 +150,7 @@ fn a_claim_counts_from_before_the_renewal_was_sent_and_an_answer_without_a_chang
 #[test]
 fn a_claim_whose_answer_was_lost_is_found_again_and_renewed() {
     let (mut me, now, wall) = (candidate(), Instant::now(), Timestamp::now());
-    assert!(matches!(me.observe(None, now, wall), Stage::Create(_)));
+    assert!(matches!(me.observe(None, now, wall), LeaseStep::Create(_)));
     // No answer; but it was created.
     let next = replaced(me.observe(Some(&lease(5, Some("me"), Some(30))), now + seconds(4), wall));
     assert_eq!(next.metadata.resource_version.as_deref(), Some("5"));
@@ -162,8 +166,8 @@ fn a_claim_whose_answer_was_lost_is_found_again_and_renewed() {
 fn an_earlier_life_of_the_same_pod_is_another_holder() {
     let (mut me, now, wall) = (candidate(), Instant::now(), Timestamp::now());
     let before = lease(1, Some("me_before"), Some(30));
-    assert_eq!(me.observe(Some(&before), now, wall), Stage::Wait);
-    assert_eq!(me.observe(Some(&before), now + seconds(29), wall), Stage::Wait);
+    assert_eq!(me.observe(Some(&before), now, wall), LeaseStep::Wait);
+    assert_eq!(me.observe(Some(&before), now + seconds(29), wall), LeaseStep::Wait);
     replaced(me.observe(Some(&before), now + seconds(30), wall));
 }
 
@@ -177,7 +181,7 @@ fn a_leader_whose_lease_was_taken_or_blanked_by_hand_steps_down() {
     ] {
         assert_eq!(
             leader(1, now).observe(Some(&taken), now + seconds(1), wall),
-            Stage::StepDown
+            LeaseStep::StepDown
         );
     }
 }
@@ -187,20 +191,20 @@ fn a_lease_that_goes_is_made_again_by_its_holder_at_once_and_by_others_after_its
     let (start, wall) = (Instant::now(), Timestamp::now());
     assert!(matches!(
         leader(1, start).observe(None, start + seconds(1), wall),
-        Stage::Create(_)
+        LeaseStep::Create(_)
     ));
 
     let mut other = candidate();
     assert_eq!(
         other.observe(Some(&lease(1, Some("them"), Some(60))), start, wall),
-        Stage::Wait
+        LeaseStep::Wait
     );
     let gone = start + seconds(100);
-    assert_eq!(other.observe(None, gone, wall), Stage::Wait);
-    assert_eq!(other.observe(None, gone + seconds(59), wall), Stage::Wait);
+    assert_eq!(other.observe(None, gone, wall), LeaseStep::Wait);
+    assert_eq!(other.observe(None, gone + seconds(59), wall), LeaseStep::Wait);
     assert!(matches!(
         other.observe(None, gone + seconds(60), wall),
-        Stage::Create(_)
+        LeaseStep::Create(_)
     ));
 }
 
@@ -214,10 +218,10 @@ fn a_lease_that_was_given_free_is_taken_a_second_later_and_one_that_was_blanked_
     free.metadata.resource_version = Some("5".to_owned());
     for (empty, keeps) in [(free, 1), (lease(5, None, Some(30)), 30)] {
         let mut other = Election::new("other".to_owned(), NAME.to_owned(), terms());
-        assert_eq!(other.observe(Some(&empty), start, wall), Stage::Wait);
+        assert_eq!(other.observe(Some(&empty), start, wall), LeaseStep::Wait);
         assert_eq!(
             other.observe(Some(&empty), start + seconds(keeps) - seconds(1) / 2, wall),
-            Stage::Wait
+            LeaseStep::Wait
         );
         replaced(other.observe(Some(&empty), start + seconds(keeps), wall));
     }

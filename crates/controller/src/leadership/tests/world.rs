@@ -7,7 +7,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use tokio::time::Instant;
 
 use super::{NAME, terms};
-use crate::leadership::lease::{Election, Stage};
+use crate::leadership::lease::{Election, LeaseStep};
 
 /// What becomes of one request, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -208,10 +208,10 @@ impl World {
     fn decide(&mut self, index: usize, lease: Option<&Lease>, fate: Fate) {
         let (sent, wall) = (self.local(index), self.wall(index));
         let (lease, creates) = match self.candidates[index].election.observe(lease, sent, wall) {
-            Stage::Wait => return,
-            Stage::StepDown => return self.restart(index),
-            Stage::Create(lease) => (lease, true),
-            Stage::Replace(lease) => (lease, false),
+            LeaseStep::Wait => return,
+            LeaseStep::StepDown => return self.restart(index),
+            LeaseStep::Create(lease) => (lease, true),
+            LeaseStep::Replace(lease) => (lease, false),
         };
         self.send(index, Request::Write { lease, creates, sent }, fate);
     }

@@ -4,7 +4,7 @@ use prometheus_client::encoding::text::encode;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
+use irsa_pipeline::{
     conditions::{from_kubernetes, to_kubernetes},
     object::StatusFields,
 };
@@ -121,8 +121,8 @@ fn an_object_is_counted_once_in_its_last_state_until_it_is_gone() {
     bench.has(r#"objects{kind="federation",state="stalled"} 1"#);
     bench.has(r#"object_reasons{kind="federation",reason="BucketShared"} 1"#);
     bench.has(r#"object_reasons{kind="federation",reason="Succeeded"} 1"#);
-    bench.objects.gone(Kind::Federation, &ObjectKey::of(&one));
-    bench.objects.gone(Kind::Federation, &ObjectKey::of(&one));
+    bench.objects.gone(ObjectKind::Federation, &ObjectKey::of(&one));
+    bench.objects.gone(ObjectKind::Federation, &ObjectKey::of(&one));
     bench.has(r#"objects{kind="federation",state="stalled"} 0"#);
     bench.has(r#"object_reasons{kind="federation",reason="BucketShared"} 0"#);
     bench.has("published_keys 3");
@@ -147,7 +147,9 @@ fn a_new_process_is_right_before_its_first_pass() {
     bench.objects.seen(&good(&blocked), second(LONG_AGO_SECONDS + 500));
     let since = r#"unreconciled_since_timestamp_seconds{kind="federation",result="wait"}"#;
     bench.has(&format!("{since} {LONG_AGO_SECONDS}"));
-    bench.objects.gone(Kind::Federation, &ObjectKey::of(&ready("ready")));
+    bench
+        .objects
+        .gone(ObjectKind::Federation, &ObjectKey::of(&ready("ready")));
     bench.has(&format!("public_read_timestamp_seconds {LONG_AGO_SECONDS}"));
     // What a pass found later is not undone by an event of the watch.
     bench
@@ -188,7 +190,7 @@ fn trouble_counts_from_the_first_pass_that_met_it_whatever_it_becomes() {
     bench.has(&format!("{} 10", since("retry")));
     bench
         .objects
-        .failed(Kind::Federation, ObjectKey::of(&federation), second(30));
+        .failed(ObjectKind::Federation, ObjectKey::of(&federation), second(30));
     bench.has(&format!("{} 10", since("error")));
     bench.has_no(&since("retry"));
     bench.conclude(&mut federation, Reason::BucketShared, 40);
@@ -209,14 +211,14 @@ fn of_many_objects_the_one_that_waits_longest_counts() {
         let after = Some(Duration::from_mins(1));
         bench
             .objects
-            .due(Kind::Federation, ObjectKey::of(federation), after, second(at));
+            .due(ObjectKind::Federation, ObjectKey::of(federation), after, second(at));
     }
     bench.has("public_read_timestamp_seconds 10");
     bench.has(r#"next_pass_due_timestamp_seconds{kind="federation"} 61"#);
     bench.objects.read_publicly(ObjectKey::of(&federations[0]), second(100));
     bench
         .objects
-        .due(Kind::Federation, ObjectKey::of(&federations[0]), None, second(0));
+        .due(ObjectKind::Federation, ObjectKey::of(&federations[0]), None, second(0));
     bench.has("public_read_timestamp_seconds 20");
     bench.has(r#"next_pass_due_timestamp_seconds{kind="federation"} 62"#);
 }
@@ -229,7 +231,7 @@ fn a_suspended_federation_waits_for_nothing_and_its_keys_stay_published() {
     bench.conclude(&mut federation, Reason::Suspended, 10);
     bench
         .objects
-        .due(Kind::Federation, ObjectKey::of(&federation), None, second(10));
+        .due(ObjectKind::Federation, ObjectKey::of(&federation), None, second(10));
     bench.has(r#"objects{kind="federation",state="suspended"} 1"#);
     bench.has("published_keys 3");
     for series in ["oldest_", "newest_", "next_", "public_read", "unreconciled_since"] {

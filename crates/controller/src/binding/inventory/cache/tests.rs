@@ -1,5 +1,7 @@
 use irsa_core::plan::binding::ObservedRole;
 
+use irsa_core::inventory::Shallow;
+
 use super::*;
 
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -56,9 +58,9 @@ fn install(cache: &RoleCache, at: Instant, listing: Listing) -> Vec<String> {
 
 fn answer(cache: &RoleCache, at: Instant) -> &'static str {
     match cache.look_up("APP", INTERVAL, None, at) {
-        Answer::Found(_) => "found",
-        Answer::Outdated => "outdated",
-        Answer::Unknown => "unknown",
+        LookUp::Found(_) => "found",
+        LookUp::Outdated => "outdated",
+        LookUp::Unknown => "unknown",
     }
 }
 
@@ -73,7 +75,7 @@ fn an_inventory_serves_for_one_and_a_half_intervals() {
     install(&cache, start, listing(Method::Inventory, "{}"));
     assert_eq!(answer(&cache, start + minutes(15)), "found");
     assert_eq!(answer(&cache, start + minutes(16)), "outdated");
-    assert!(matches!(cache.look_up("other", INTERVAL, None, start), Answer::Unknown));
+    assert!(matches!(cache.look_up("other", INTERVAL, None, start), LookUp::Unknown));
 }
 
 #[test]

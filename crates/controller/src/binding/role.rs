@@ -1,0 +1,75 @@
+//! Observing a binding's role, and planning what is to be done to it.
+
+use irsa_api::IamRoleBinding;
+use irsa_aws::Connect;
+use irsa_core::{plan::binding::Plan, vocabulary::ConditionType};
+use irsa_pipeline::{
+    binding::{
+        aws_errors::step_error,
+        observe::{
+            context::Context,
+            role::{self, Depth, IamRole},
+        },
+        plan,
+        validate::ValidatedBinding,
+    },
+    object::{Managed, ObjectKey},
+    step_error::StepError,
+};
+
+use super::bindings::Bindings;
+use crate::leadership::Leadership;
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// The role: as the inventory shows it if that is as it must be, or else read by itself, for what is written next
+    /// must not rest on a listing.
+    pub(super) async fn observe_role(
+        &self,
+        binding: &IamRoleBinding,
+        aws: &C::Aws,
+        context: &Context,
+        validated: &ValidatedBinding,
+    ) -> Result<Option<IamRole>, StepError> {
+        let (usage, desired) = (&context.federation.usage, &validated.role);
+        let key = ObjectKey::of(binding);
+        if binding.is_ready() && self.may_rely_on_listings(binding) {
+            let interval = context.federation.interval;
+            let listed = self.look_up(aws, usage, &desired.name, interval, None).await;
+            let good = |found: &IamRole| {
+                self.plan(binding, validated, Some(found))
+                    .is_ok_and(|plan| plan.steps.is_empty())
+            };
+            if let Some(found) = listed.filter(good) {
+                return Ok(Some(found));
+            }
+        }
+        self.memory.will_look(&key);
+        let ours = |tags: &_| desired.may_take(tags);
+        let read = role::role(aws, desired.name.as_str(), ours, Depth::Documents).await;
+        let found = read.map_err(|error| step_error(ConditionType::RoleSynced, &error))?;
+        self.memory.has_looked(&key);
+        if let Some(found) = found.as_ref().filter(|found| desired.owner.owns(&found.role.tags)) {
+            self.was_read(usage, &desired.name, found);
+        }
+        Ok(found)
+    }
+
+    /// Whether an inventory may answer for the binding's role: not where somebody asks for a look by the annotation, and not
+    /// before a look that failed was made up for.
+    pub(super) fn may_rely_on_listings(&self, binding: &IamRoleBinding) -> bool {
+        let status = binding.status.as_ref();
+        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
+        let requested = binding.requested_at().is_some_and(|at| Some(at) != handled);
+        !requested && !self.memory.owes_a_look(&ObjectKey::of(binding))
+    }
+
+    pub(super) fn plan(
+        &self,
+        binding: &IamRoleBinding,
+        validated: &ValidatedBinding,
+        found: Option<&IamRole>,
+    ) -> Result<Plan, StepError> {
+        let applied = self.memory.applied(&ObjectKey::of(binding));
+        plan::make(binding, validated, found, applied)
+    }
+}

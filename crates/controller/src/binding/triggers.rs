@@ -1,0 +1,84 @@
+//! Which bindings are concerned by what has changed around them.
+
+use irsa_api::IamRoleBinding;
+use irsa_core::vocabulary::Reason;
+use irsa_pipeline::{
+    binding::validate::conflicts::{claim, competes_with},
+    object::Managed,
+};
+use kube::ResourceExt;
+
+use crate::watch::{Decoded, Trigger, reference_to};
+
+pub(super) fn wake_users(trigger: &Trigger<IamRoleBinding>, federation: &str) {
+    trigger.wake_where(|binding| binding.spec.federation_ref.name == federation);
+}
+
+pub(super) fn wake_namespace(trigger: &Trigger<IamRoleBinding>, namespace: &str) {
+    trigger.wake_where(|binding| binding.namespace().as_deref() == Some(namespace));
+}
+
+pub(super) fn wake_bound(trigger: &Trigger<IamRoleBinding>, namespace: &str, account: &str) {
+    trigger.wake_where(|binding| {
+        binding.namespace().as_deref() == Some(namespace)
+            && binding.spec.service_accounts.iter().any(|bound| bound.name == account)
+    });
+}
+
+/// Wakes those that want what this binding had.
+pub(super) fn wake_contenders(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
+    let Some(binding) = binding.object() else { return };
+    trigger.wake_where(|other| other.uid() != binding.uid() && competes_with(binding, other));
+}
+
+/// Wakes those that want what this binding had before its spec changed.
+pub(super) fn wake_contenders_of_earlier(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
+    let Some(now) = binding.object() else { return };
+    let earlier = trigger.store().get(&reference_to(now));
+    if let Some(earlier) = earlier
+        && earlier
+            .object()
+            .is_some_and(|earlier| earlier.generation() != now.generation())
+    {
+        wake_contenders(trigger, &earlier);
+    }
+}
+
+/// Wakes those that a new binding goes before: one made in the same second may come later and still be first in line.
+pub(super) fn wake_overtaken(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
+    let Some(now) = binding
+        .object()
+        .filter(|now| trigger.store().get(&reference_to(*now)).is_none())
+    else {
+        return;
+    };
+    let first = claim(now);
+    trigger.wake_where(|other| {
+        claim(other) > first && (other.namespace() == now.namespace() || competes_with(now, other))
+    });
+}
+
+/// Wakes the one that gets the place of a binding that goes, where its namespace has no more than it may have.
+pub(super) fn wake_first_in_line(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
+    let Some(gone) = binding.object() else { return };
+    let all = trigger.store().state();
+    let waiting = all.iter().filter_map(|decoded| decoded.object()).filter(|other| {
+        other.namespace() == gone.namespace()
+            && other.spec.federation_ref == gone.spec.federation_ref
+            && waits_for_place(other)
+    });
+    if let Some(first) = waiting.min_by_key(|other| claim(other)) {
+        trigger.wake(first);
+    }
+}
+
+/// Whether a binding has been told that its namespace has as many roles as it may have.
+fn waits_for_place(binding: &IamRoleBinding) -> bool {
+    binding
+        .conditions()
+        .iter()
+        .any(|condition| condition.reason == Reason::QuotaExceeded.as_str())
+}
+
+#[cfg(test)]
+pub(super) mod tests;

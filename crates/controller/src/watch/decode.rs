@@ -1,0 +1,184 @@
+//! Objects of our kinds as the API server lists them, readable or not.
+//!
+//! What a tenant may put into a free-form field (an inline policy) can be deeper than any parser follows. One such object
+//! must cost neither the list of all the others nor the rules that hold for its own role.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::value::RawValue;
+
+use irsa_pipeline::object::Managed;
+
+/// An object of a kind, or why it could not be read.
+#[derive(Debug, Clone)]
+pub struct Decoded<K>(pub Result<K, Unreadable<K>>);
+
+/// An object that is not what its kind's type says.
+#[derive(Debug, Clone)]
+pub struct Unreadable<K> {
+    /// Why.
+    pub error: String,
+    /// Its metadata.
+    pub metadata: ObjectMeta,
+    /// What could be saved of it: enough to judge and to remove what it made.
+    pub partial: Option<Box<K>>,
+}
+
+impl<K> Decoded<K> {
+    /// The object, or what could be saved of it.
+    pub fn object(&self) -> Option<&K> {
+        match &self.0 {
+            Ok(object) => Some(object),
+            Err(unreadable) => unreadable.partial.as_deref(),
+        }
+    }
+
+    /// The same, to change it.
+    pub fn object_mut(&mut self) -> Option<&mut K> {
+        match &mut self.0 {
+            Ok(object) => Some(object),
+            Err(unreadable) => unreadable.partial.as_deref_mut(),
+        }
+    }
+}
+
+/// # Assumptions
+/// The event of a watch says its type before its object, as kube-apiserver writes it: what has to be put aside first cannot be
+/// taken as text.
+///
+/// # Guarantees
+/// Fails only for what is no JSON or has no readable metadata. The text is taken as it is, without following its depth, so
+/// that one object cannot spoil a list; kube's own guard reads everything first, and gives up with it.
+impl<'de, K: Managed> Deserialize<'de> for Decoded<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct MetadataOnly {
+            #[serde(default)]
+            metadata: ObjectMeta,
+        }
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(match serde_json::from_str(text.get()) {
+            Ok(object) => Ok(object),
+            Err(error) => {
+                let MetadataOnly { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
+                let partial = K::partial(&metadata, text.get()).map(Box::new);
+                Err(Unreadable {
+                    error: without_place(&error),
+                    metadata,
+                    partial,
+                })
+            }
+        }))
+    }
+}
+
+/// Where in the text it was depends on what we write into the status ourselves.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or_default().to_owned()
+}
+
+impl<K: Resource> Resource for Decoded<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(of: &Self::DynamicType) -> Cow<'_, str> {
+        K::kind(of)
+    }
+
+    fn group(of: &Self::DynamicType) -> Cow<'_, str> {
+        K::group(of)
+    }
+
+    fn version(of: &Self::DynamicType) -> Cow<'_, str> {
+        K::version(of)
+    }
+
+    fn plural(of: &Self::DynamicType) -> Cow<'_, str> {
+        K::plural(of)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        self.0.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        self.0
+            .as_mut()
+            .map_or_else(|unreadable| &mut unreadable.metadata, K::meta_mut)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use irsa_api::IamRoleBinding;
+    use kube::{ResourceExt, core::ObjectList, core::WatchEvent};
+
+    use super::*;
+
+    /// A binding whose inline policy is so many levels deep. Built as text: no parser here would follow it.
+    fn binding(name: &str, levels: usize) -> String {
+        let (open, close) = ("{\"a\":".repeat(levels), "}".repeat(levels));
+        format!(
+            r#"{{"apiVersion":"irsa-anywhere.dev/v1alpha1","kind":"IamRoleBinding",
+            "metadata":{{"name":"{name}","namespace":"ns","uid":"u","resourceVersion":"7","finalizers":["irsa-anywhere.dev/binding"]}},
+            "spec":{{"federationRef":{{"name":"prod"}},"serviceAccounts":[{{"name":"app"}}],"role":{{"name":"given"}},
+              "policies":{{"inline":[{{"name":"p","document":{open}1{close}}}]}},"deletionPolicy":"Retain"}},
+            "status":{{"roleName":"given","subjects":["system:serviceaccount:ns:app"]}}}}"#
+        )
+    }
+
+    #[test]
+    fn a_document_of_any_depth_costs_one_object_and_not_the_list() {
+        let text = format!(
+            r#"{{"apiVersion":"irsa-anywhere.dev/v1alpha1","kind":"IamRoleBindingList","metadata":{{"resourceVersion":"9"}},"items":[{},{}]}}"#,
+            binding("deep", 5000),
+            binding("flat", 1)
+        );
+        let list: ObjectList<Decoded<IamRoleBinding>> = serde_json::from_str(&text).unwrap();
+        let names: Vec<(String, bool)> = list
+            .items
+            .iter()
+            .map(|item| (item.name_any(), item.0.is_ok()))
+            .collect();
+        assert_eq!(names, [("deep".to_owned(), false), ("flat".to_owned(), true)]);
+
+        let event = format!(r#"{{"type":"MODIFIED","object":{}}}"#, binding("deep", 5000));
+        let event: WatchEvent<Decoded<IamRoleBinding>> = serde_json::from_str(&event).unwrap();
+        let WatchEvent::Modified(object) = event else {
+            panic!("{event:?}")
+        };
+        assert_eq!(object.resource_version().as_deref(), Some("7"));
+    }
+
+    #[test]
+    fn what_decides_over_the_role_is_saved_from_an_object_that_cannot_be_read() {
+        let decoded: Decoded<IamRoleBinding> = serde_json::from_str(&binding("deep", 5000)).unwrap();
+        let unreadable = decoded.0.as_ref().unwrap_err();
+        assert!(unreadable.error.contains("recursion limit"), "{}", unreadable.error);
+        let saved = decoded.object().unwrap();
+        assert_eq!((saved.name_any().as_str(), saved.has_finalizer()), ("deep", true));
+        assert_eq!(saved.spec.federation_ref.name, "prod");
+        assert_eq!(saved.spec.role.name.as_deref(), Some("given"));
+        assert_eq!(saved.spec.deletion_policy, irsa_api::DeletionPolicy::Retain);
+        assert_eq!(saved.spec.service_accounts[0].name, "app");
+        assert_eq!(saved.status.as_ref().unwrap().role_name.as_deref(), Some("given"));
+    }
+
+    #[test]
+    fn fields_of_another_type_count_as_absent_and_a_role_of_somebody_elses_as_one() {
+        let text = r#"{"metadata":{"name":"odd","namespace":"ns"},
+            "spec":{"serviceAccounts":"x","federationRef":7,"role":[],"existingRole":{"arn":5},"deletionPolicy":"Burn"},
+            "status":{"roleName":{}}}"#;
+        let decoded: Decoded<IamRoleBinding> = serde_json::from_str(text).unwrap();
+        assert!(decoded.0.is_err());
+        let saved = decoded.object().unwrap();
+        assert_eq!(saved.spec.federation_ref.name, "default");
+        assert_eq!(saved.spec.role.name, None);
+        assert_eq!(saved.spec.deletion_policy, irsa_api::DeletionPolicy::Delete);
+        assert!(saved.spec.existing_role.is_some() && saved.spec.service_accounts.is_empty());
+    }
+}

@@ -1,0 +1,4 @@
+//! Doing what is planned: steps on the role, and on ServiceAccounts.
+
+pub mod role;
+pub mod service_accounts;

@@ -1,0 +1,9 @@
+//! The steps of a pass over an `IamRoleBinding`.
+
+pub mod aws_errors;
+pub mod conclude;
+pub mod execute;
+mod object;
+pub mod observe;
+pub mod plan;
+pub mod validate;

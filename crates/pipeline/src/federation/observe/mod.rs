@@ -1,0 +1,7 @@
+//! What there is: at the API servers, in the record of keys, in AWS, and in public.
+
+pub mod api_servers;
+pub mod audiences;
+pub mod aws;
+pub mod cluster;
+pub mod injection;

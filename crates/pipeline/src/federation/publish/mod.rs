@@ -1,0 +1,3 @@
+//! Where documents are published.
+
+pub mod external;

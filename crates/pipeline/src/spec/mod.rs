@@ -1,0 +1,8 @@
+//! What the specs say, in our own terms: pure, and of both kinds.
+
+pub mod federation_view;
+pub mod guardrails;
+pub mod identity;
+pub mod location;
+pub mod partial;
+pub mod pods;
