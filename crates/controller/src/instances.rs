@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use irsa_core::{
@@ -18,7 +18,7 @@ use irsa_pipeline::{
 use kube::Client;
 use tokio::sync::OnceCell;
 
-use crate::federation::server_addresses;
+use crate::{federation::server_addresses, memory::Locked};
 
 /// What is known of each federation. Clones share it.
 #[derive(Clone, Default)]
@@ -28,7 +28,7 @@ pub struct Instances(Arc<Inner>);
 struct Inner {
     cluster: Option<(Client, String)>,
     servers: OnceCell<BTreeSet<String>>,
-    known: Mutex<HashMap<String, InstanceVerdict>>,
+    known: Locked<HashMap<String, InstanceVerdict>>,
 }
 
 /// What the last look at a federation found.
@@ -83,8 +83,7 @@ impl Instances {
 
     /// Takes note of what a pass found.
     pub(crate) fn conclude(&self, federation: &str, verdict: InstanceVerdict) {
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(federation.to_owned(), verdict);
+        self.0.known.lock().insert(federation.to_owned(), verdict);
     }
 
     /// Whether what is there in AWS may be changed or deleted. Before the first pass of this process what the cluster itself
@@ -139,8 +138,7 @@ impl Instances {
     }
 
     fn known(&self, federation: &str) -> Option<InstanceVerdict> {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(federation).cloned()
+        self.0.known.lock().get(federation).cloned()
     }
 }
 
@@ -152,7 +150,7 @@ impl Instances {
         Self(Arc::new(Inner {
             cluster: Some((client, namespace.to_owned())),
             servers: OnceCell::new_with(Some(servers)),
-            known: Mutex::default(),
+            known: Locked::default(),
         }))
     }
 }

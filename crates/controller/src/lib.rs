@@ -3,14 +3,13 @@
 //! [`reconciler`] is what both have in common. Direction: this crate uses `irsa-api`, `irsa-aws`, `irsa-core` and
 //! `irsa-pipeline`; nothing of the AWS SDK is visible here.
 
-pub mod backoff;
 pub mod binding;
 pub mod clock;
 pub mod events;
 pub mod federation;
 pub mod instances;
 pub mod leadership;
+pub mod memory;
 pub mod metrics;
-mod propagation;
 pub mod reconciler;
 pub mod watch;

@@ -10,11 +10,15 @@ use kube::{
     runtime::reflector::{ObjectRef, Store},
 };
 
-use super::{federation_cache::FederationCache, inventory::Inventories, memory::BindingMemory};
+use super::{
+    federation_cache::FederationCache,
+    inventory::Inventories,
+    memory::{BindingMemory, BindingRecord},
+};
 use crate::{
     instances::Instances,
     leadership::{Leadership, Permit},
-    propagation::Propagation,
+    memory::Propagation,
     reconciler::Driver,
     watch::Decoded,
 };
@@ -32,7 +36,7 @@ pub struct Bindings<C, L> {
     pub(super) store: Store<Decoded<IamRoleBinding>>,
     pub(super) memory: BindingMemory,
     pub(super) inventories: Inventories,
-    pub(super) propagation: Propagation,
+    pub(super) propagation: Propagation<BindingRecord>,
     pub(super) instances: Instances,
 }
 

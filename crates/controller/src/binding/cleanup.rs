@@ -43,11 +43,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             self.remove(binding, known.as_deref()).await
         };
         let key = ObjectKey::of(binding);
-        self.memory.forget(&key);
+        self.memory.doubt(&key);
         match removed {
             Ok(()) => {
-                self.propagation.forget(&key);
-                self.memory.released(key);
+                self.memory.let_go(key);
                 Cleanup::Finished
             }
             Err(failure) => {

@@ -189,7 +189,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let executed = self.propagation.during(&ObjectKey::of(binding), writes, writing).await;
         executed?.result(&judged.steps)?;
         if !judged.steps.is_empty() {
-            self.memory.forget(&ObjectKey::of(binding));
+            self.memory.doubt(&ObjectKey::of(binding));
             let note = judged.in_words(name);
             let about = binding.object_ref(&());
             self.driver.events.warning(&about, EventReason::Applied, &note).await;

@@ -27,7 +27,7 @@ use kube::Resource;
 
 use super::{
     bindings::Bindings,
-    contest::{ROUNDS, What},
+    contest::{Contests, ROUNDS, What},
     inventory::Touch,
 };
 use crate::leadership::Leadership;
@@ -93,7 +93,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             (ConditionType::PoliciesSynced, policies_in_words(validated)),
         ];
         for (aspect, words) in in_words {
-            let words = match self.memory.contests.in_words(&key, aspect) {
+            let words = match self.memory.contests(&key, |contests| contests.in_words(aspect)) {
                 Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
                 None => words,
             };
@@ -123,7 +123,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         draft.status.audiences = validated.audiences.iter().cloned().collect();
         draft.status.trust_policy_bytes = u32::try_from(validated.trust_size).ok();
         self.memory
-            .remember(key, validated.role.fingerprint(), !steps.is_empty());
+            .remember(&key, validated.role.fingerprint(), !steps.is_empty());
         Ok(None)
     }
 
@@ -175,11 +175,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return Contested::default();
         }
         if plan.cause == Cause::Spec {
-            self.memory.contests.forget(key);
+            self.memory.contests(key, Contests::clear);
             return Contested::default();
         }
         let waiting = steps.iter().enumerate().filter_map(|(place, step)| {
-            let left = self.memory.contests.put_off(key, &named(step))?;
+            let left = self.memory.contests(key, |contests| contests.put_off(&named(step)))?;
             plan.order.may_be_put_off(place).then_some((place, left))
         });
         let (put_off, waits): (Vec<_>, Vec<_>) = waiting.unzip();
@@ -192,7 +192,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// These were put back once more.
     async fn note_round(&self, binding: &IamRoleBinding, done: &[&BindingStep], interval: Duration) {
         let what = done.iter().map(|step| named(step)).collect();
-        let too_often = self.memory.contests.repaired(&ObjectKey::of(binding), what, interval);
+        let key = ObjectKey::of(binding);
+        let too_often = self.memory.contests(&key, |contests| contests.repaired(what, interval));
         if !too_often.is_empty() {
             let contested = done.iter().copied().filter(|step| too_often.contains(&named(step)));
             let note = contested_in_words(contested, ROUNDS);

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -13,6 +13,8 @@ use irsa_pipeline::spec::{
     pods::notices,
 };
 use kube::ResourceExt;
+
+use crate::memory::Locked;
 
 /// Which bindings of a federation a change of it concerns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,19 +64,19 @@ impl Concerns {
 /// The federations of the cluster as bindings know them, kept by the watch.
 #[derive(Debug, Default)]
 pub(crate) struct FederationCache {
-    known: Mutex<HashMap<String, Arc<FederationView>>>,
+    known: Locked<HashMap<String, Arc<FederationView>>>,
 }
 
 impl FederationCache {
     /// The federation of this name.
     pub(crate) fn get(&self, name: &str) -> Option<Arc<FederationView>> {
-        self.lock().get(name).cloned()
+        self.known.lock().get(name).cloned()
     }
 
     /// Takes note of a federation; says which of its bindings must look again.
     pub(crate) fn observe(&self, federation: &OidcFederation) -> Concerns {
         let name = federation.name_any();
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         let before = known.get(&name);
         let same_object = before.filter(|before| before.reference.uid == federation.uid());
         let proven = same_object.is_some_and(|before| matches!(before.usage.state, FederationState::Usable(_)));
@@ -86,17 +88,17 @@ impl FederationCache {
 
     /// The ids of all.
     pub(crate) fn ids(&self) -> BTreeSet<String> {
-        self.lock().values().map(|known| known.id.clone()).collect()
+        self.known.lock().values().map(|known| known.id.clone()).collect()
     }
 
     /// Forgets a federation; says whether it was known.
     pub(crate) fn forget(&self, name: &str) -> bool {
-        self.lock().remove(name).is_some()
+        self.known.lock().remove(name).is_some()
     }
 
     /// Forgets all federations but these, and names those forgotten.
     pub(crate) fn keep_only(&self, present: &HashSet<String>) -> Vec<String> {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         let gone: Vec<String> = known.keys().filter(|name| !present.contains(*name)).cloned().collect();
         known.retain(|name, _| present.contains(name));
         gone
@@ -106,6 +108,7 @@ impl FederationCache {
     pub(crate) fn scopes(&self) -> HashMap<Scope, Duration> {
         let mut scopes = HashMap::new();
         for known in self
+            .known
             .lock()
             .values()
             .filter(|known| known.usage.state.account().is_some())
@@ -118,19 +121,18 @@ impl FederationCache {
 
     /// Where roles of any federation are.
     pub(crate) fn all_scopes(&self) -> Vec<Scope> {
-        self.lock().values().map(|known| Scope::of(&known.usage)).collect()
+        self.known
+            .lock()
+            .values()
+            .map(|known| Scope::of(&known.usage))
+            .collect()
     }
 
     /// The federations whose roles are there.
     pub(crate) fn in_scope(&self, scope: &Scope) -> HashMap<String, Arc<FederationView>> {
-        let known = self.lock();
+        let known = self.known.lock();
         let there = known.iter().filter(|(_, known)| Scope::of(&known.usage) == *scope);
         there.map(|(name, known)| (name.clone(), known.clone())).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<FederationView>>> {
-        // A poisoned lock means that another task panicked; the entries themselves are always whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

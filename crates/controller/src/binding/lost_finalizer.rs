@@ -5,16 +5,20 @@
 //! still shows the object once more, which is enough to remove what it made. What goes while the operator does not run is
 //! for the inventory of roles to find.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use irsa_api::IamRoleBinding;
+use irsa_api::{IamRoleBinding, ServiceAccountMode};
 use irsa_aws::Connect;
 use irsa_core::vocabulary::EventReason;
 use kube::ResourceExt;
 use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
-use irsa_pipeline::{object::ObjectKey, report::Cleanup, spec::identity::role_name};
+use irsa_pipeline::{
+    object::ObjectKey,
+    report::Cleanup,
+    spec::identity::{bound_before, role_name},
+};
 
 use super::bindings::Bindings;
 use crate::{leadership::Leadership, reconciler::clean_up};
@@ -24,12 +28,45 @@ const GRACE: Duration = Duration::from_secs(2);
 const CAP: Duration = Duration::from_mins(5);
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// Removes what a binding made that is gone and was not let go. Tries until it is done.
+    /// Looks after a binding that is gone: removes what it made if it was not let go, and forgets it.
     pub(super) async fn clean_up_after(&self, binding: &IamRoleBinding, at_a_time: &Semaphore) {
         // Who does not lead did not let it go either, and must not write.
-        if self.memory.was_released(&ObjectKey::of(binding)) || self.driver.permit().is_err() {
+        if !self.memory.is_released(&ObjectKey::of(binding)) && self.driver.permit().is_ok() {
+            self.remove_what_is_left(binding, at_a_time).await;
+        }
+        self.forget(binding);
+    }
+
+    /// Nothing is remembered of a binding that is gone, nor of the ServiceAccounts that it has left as they are.
+    fn forget(&self, binding: &IamRoleBinding) {
+        let key = ObjectKey::of(binding);
+        self.driver.forget::<IamRoleBinding>(&key);
+        self.memory.forget(&key);
+        let namespace = binding.namespace().unwrap_or_default();
+        let in_spec = binding.spec.service_accounts.iter().map(|account| account.name.clone());
+        let names = bound_before(binding).into_iter().chain(in_spec);
+        let expected: Vec<String> = names
+            .filter(|name| self.memory.expects_account(&namespace, name))
+            .collect();
+        if expected.is_empty() {
             return;
         }
+        let all = self.store.state();
+        // Also one that was made anew under its name.
+        let others = all.iter().filter_map(|decoded| decoded.object()).filter(|other| {
+            other.uid() != binding.uid()
+                && other.namespace() == binding.namespace()
+                && other.spec.service_account_mode != ServiceAccountMode::None
+        });
+        let bound = others.flat_map(|other| &other.spec.service_accounts);
+        let bound: BTreeSet<&str> = bound.map(|account| account.name.as_str()).collect();
+        for name in expected.iter().filter(|name| !bound.contains(name.as_str())) {
+            self.memory.release_account(&namespace, name);
+        }
+    }
+
+    /// Tries until it is done.
+    async fn remove_what_is_left(&self, binding: &IamRoleBinding, at_a_time: &Semaphore) {
         // Until it is removed it goes on taking its place in the namespace.
         self.note_left(binding);
         let mut delay = GRACE;
@@ -51,9 +88,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             delay = delay.saturating_mul(2).min(CAP);
         }
-        let key = ObjectKey::of(binding);
-        self.memory.was_released(&key);
-        self.propagation.forget(&key);
         self.note_removed(binding);
         if binding.status.as_ref().is_none_or(|status| status.role_arn.is_none()) {
             return;

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -11,146 +10,216 @@ use irsa_core::plan::{
     Fingerprint,
     binding::{AccountField, AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
 };
-use tokio::time::Instant;
-
 use irsa_pipeline::object::ObjectKey;
 
 use super::contest::Contests;
-
-/// IAM shows a change within seconds. A difference found sooner after our own write is more likely old than drift.
-const SETTLE: Duration = Duration::from_secs(10);
+use crate::memory::{Applied, Locked, PerObject, propagation::LastChange};
 
 /// Times that one ServiceAccount is taken over by a process.
 const MAX_TAKEOVERS: u8 = 3;
 
-/// What is remembered. One lock each: they are never needed together.
+/// What is remembered of one binding.
 #[derive(Debug, Default)]
-pub(crate) struct BindingMemory {
-    applied: Mutex<HashMap<ObjectKey, Applied>>,
-    accounts: Mutex<HashMap<(String, String), DesiredAccount>>,
-    released: Mutex<HashSet<ObjectKey>>,
-    unseen: Mutex<HashSet<ObjectKey>>,
-    taken_over: Mutex<HashMap<String, u8>>,
-    undone: Mutex<HashMap<String, (String, AccountFields)>>,
+pub(crate) struct BindingRecord {
+    /// What was last made of its role in full.
+    applied: Option<Applied>,
+    /// A read of its role is still owed.
+    owes_a_look: bool,
     /// What somebody keeps changing back.
-    pub(crate) contests: Contests,
+    contests: Contests,
+    /// When its role may last have been made or changed.
+    change: LastChange,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Applied {
-    fingerprint: Fingerprint,
-    at: Instant,
+impl AsRef<LastChange> for BindingRecord {
+    fn as_ref(&self) -> &LastChange {
+        &self.change
+    }
+}
+
+impl AsMut<LastChange> for BindingRecord {
+    fn as_mut(&mut self) -> &mut LastChange {
+        &mut self.change
+    }
+}
+
+/// What is remembered of one ServiceAccount, whichever bindings come and go.
+#[derive(Debug, Default)]
+struct AccountRecord {
+    /// Times that it was taken over.
+    taken_over: u8,
+    /// The resource version after an apply of these fields, which something between us and the store has changed.
+    undone: Option<(String, AccountFields)>,
+}
+
+/// What is remembered. The maps are never needed together.
+///
+/// # Guarantees
+/// A map has nothing of bindings and ServiceAccounts that the watches have shown to be gone: [`Self::forget`],
+/// [`Self::release_account`], [`Self::account_gone`].
+#[derive(Debug, Default)]
+pub(crate) struct BindingMemory {
+    records: PerObject<BindingRecord>,
+    /// Outlives the record: it tells of a binding that is gone whether it was let go.
+    released: Locked<HashSet<ObjectKey>>,
+    /// By namespace and name, as the watch of ServiceAccounts asks.
+    expected: Locked<HashMap<(String, String), DesiredAccount>>,
+    /// By UID.
+    accounts: Locked<HashMap<String, AccountRecord>>,
 }
 
 impl BindingMemory {
+    /// One record for each binding.
+    pub(super) fn records(&self) -> &PerObject<BindingRecord> {
+        &self.records
+    }
+
     /// What was last made of the binding's role in full.
     pub(crate) fn applied(&self, binding: &ObjectKey) -> Option<Fingerprint> {
-        lock(&self.applied).get(binding).map(|applied| applied.fingerprint)
+        self.records.peek(binding, |record| Some(record.applied?.fingerprint))
     }
 
     /// How long to wait until a difference to what was just made counts as drift.
     pub(crate) fn settles_in(&self, binding: &ObjectKey) -> Option<Duration> {
-        let since = lock(&self.applied).get(binding)?.at.elapsed();
-        SETTLE.checked_sub(since).filter(|rest| !rest.is_zero())
+        self.records.peek(binding, |record| record.applied?.settles_in())
     }
 
     /// The role was made this; `wrote` tells whether that took a write.
-    pub(crate) fn remember(&self, binding: ObjectKey, fingerprint: Fingerprint, wrote: bool) {
-        let mut applied = lock(&self.applied);
-        let known = applied
-            .get(&binding)
-            .filter(|known| !wrote && known.fingerprint == fingerprint)
-            .map(|known| known.at);
-        let long_ago = || Instant::now().checked_sub(SETTLE).unwrap_or_else(Instant::now);
-        let at = known.unwrap_or_else(|| if wrote { Instant::now() } else { long_ago() });
-        applied.insert(binding, Applied { fingerprint, at });
+    pub(crate) fn remember(&self, binding: &ObjectKey, fingerprint: Fingerprint, wrote: bool) {
+        self.records.with(binding, |record| {
+            let before = record.applied.filter(|before| before.fingerprint == fingerprint);
+            record.applied = Some(Applied::now(fingerprint, wrote, before));
+        });
     }
 
     /// The binding's role is about to be read by itself. Until [`Self::has_looked`] no listing answers for it: who asked for
     /// a look is not put off with an older one because AWS refused the first try.
     pub(crate) fn will_look(&self, binding: &ObjectKey) {
-        lock(&self.unseen).insert(binding.clone());
+        self.records.with(binding, |record| record.owes_a_look = true);
     }
 
     /// It was read.
     pub(crate) fn has_looked(&self, binding: &ObjectKey) {
-        lock(&self.unseen).remove(binding);
+        self.records.with(binding, |record| record.owes_a_look = false);
     }
 
     /// Whether a read of the binding's role is still owed.
     pub(crate) fn owes_a_look(&self, binding: &ObjectKey) -> bool {
-        lock(&self.unseen).contains(binding)
+        self.records
+            .peek(binding, |record| record.owes_a_look.then_some(()))
+            .is_some()
     }
 
-    /// Forgets a binding that is gone or may be anything now.
-    pub(crate) fn forget(&self, binding: &ObjectKey) {
-        lock(&self.applied).remove(binding);
-        lock(&self.unseen).remove(binding);
-        self.contests.forget(binding);
+    /// Asks or changes what somebody keeps changing back on the binding's role.
+    pub(crate) fn contests<R>(&self, binding: &ObjectKey, ask: impl FnOnce(&mut Contests) -> R) -> R {
+        self.records.with(binding, |record| ask(&mut record.contests))
+    }
+
+    /// The binding's role may be anything from now on. When it was last changed is still known.
+    pub(crate) fn doubt(&self, binding: &ObjectKey) {
+        self.records.with(binding, |record| {
+            *record = BindingRecord {
+                change: record.change,
+                ..BindingRecord::default()
+            };
+        });
+    }
+
+    /// Nothing that the binding made is there any more: its record goes, and it may.
+    pub(crate) fn let_go(&self, binding: ObjectKey) {
+        self.records.remove(&binding);
+        self.released(binding);
     }
 
     /// Nothing that the binding made is to be removed any more: it may go.
     pub(crate) fn released(&self, binding: ObjectKey) {
-        lock(&self.released).insert(binding);
+        self.released.lock().insert(binding);
     }
 
     /// Whether a binding has been let go.
     pub(crate) fn is_released(&self, binding: &ObjectKey) -> bool {
-        lock(&self.released).contains(binding)
+        self.released.lock().contains(binding)
     }
 
-    /// Whether a binding that is gone had been let go; asked once.
-    pub(crate) fn was_released(&self, binding: &ObjectKey) -> bool {
-        lock(&self.released).remove(binding)
+    /// Forgets a binding that is gone.
+    pub(crate) fn forget(&self, binding: &ObjectKey) {
+        self.records.remove(binding);
+        self.released.lock().remove(binding);
     }
 
     /// Whether a ServiceAccount may be taken over once more; counts it. Who puts back what was there each time wants it so.
     pub(crate) fn may_take_over(&self, uid: &str) -> bool {
-        let mut taken_over = lock(&self.taken_over);
-        let times = taken_over.entry(uid.to_owned()).or_default();
-        let may = *times < MAX_TAKEOVERS;
-        *times = times.saturating_add(1);
+        let mut accounts = self.accounts.lock();
+        let account = accounts.entry(uid.to_owned()).or_default();
+        let may = account.taken_over < MAX_TAKEOVERS;
+        account.taken_over = account.taken_over.saturating_add(1);
         may
     }
 
     /// These fields were applied, and the ServiceAccount was this afterwards: something between us and the store has changed them.
     pub(crate) fn note_undone(&self, account: &ObservedAccount, fields: AccountFields) {
         let state = (account.resource_version.clone(), fields);
-        lock(&self.undone).insert(account.uid.clone(), state);
+        self.accounts.lock().entry(account.uid.clone()).or_default().undone = Some(state);
     }
 
     /// The first field that an apply of these would not change, because it did not the last time and the ServiceAccount is as
     /// it was after that.
     pub(crate) fn was_undone(&self, account: &ObservedAccount, fields: &AccountFields) -> Option<AccountField> {
-        let mut undone = lock(&self.undone);
-        let (version, applied) = undone.get(&account.uid)?;
+        let mut accounts = self.accounts.lock();
+        let record = accounts.get_mut(&account.uid)?;
+        let (version, applied) = record.undone.as_ref()?;
         if *version == account.resource_version && applied == fields {
             return fields.differing(account).into_iter().next();
         }
-        undone.remove(&account.uid);
+        record.undone = None;
         None
+    }
+
+    /// Whether anything is remembered of the ServiceAccount with this UID.
+    pub(super) fn knows_account(&self, uid: &str) -> bool {
+        self.accounts.lock().contains_key(uid)
+    }
+
+    /// Forgets a ServiceAccount that is gone. One that is made anew under its name has another UID.
+    pub(super) fn account_gone(&self, uid: &str) {
+        self.accounts.lock().remove(uid);
+    }
+
+    /// Forgets all ServiceAccounts but these.
+    pub(super) fn keep_accounts(&self, present: &HashSet<String>) {
+        self.accounts.lock().retain(|uid, _| present.contains(uid));
     }
 
     /// A ServiceAccount must be like this from now on.
     pub(crate) fn expect_account(&self, namespace: &str, name: &str, desired: DesiredAccount) {
-        lock(&self.accounts).insert((namespace.to_owned(), name.to_owned()), desired);
+        self.expected
+            .lock()
+            .insert((namespace.to_owned(), name.to_owned()), desired);
     }
 
     /// A ServiceAccount may be anything from now on.
     pub(crate) fn release_account(&self, namespace: &str, name: &str) {
-        lock(&self.accounts).remove(&(namespace.to_owned(), name.to_owned()));
+        self.expected.lock().remove(&(namespace.to_owned(), name.to_owned()));
+    }
+
+    /// Whether anything is expected of a ServiceAccount.
+    pub(crate) fn expects_account(&self, namespace: &str, name: &str) -> bool {
+        let account = (namespace.to_owned(), name.to_owned());
+        self.expected.lock().contains_key(&account)
     }
 
     /// Whether a ServiceAccount in this state needs a pass of its binding. One that nothing was expected of does not:
     /// its binding has not come as far, or this process has not looked yet and will.
     pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&ObservedAccount>) -> bool {
-        let accounts = lock(&self.accounts);
-        let desired = accounts.get(&(namespace.to_owned(), name.to_owned()));
+        let expected = self.expected.lock();
+        let desired = expected.get(&(namespace.to_owned(), name.to_owned()));
         desired.is_some_and(|desired| desired.plan(observed) != AccountPlan::Nothing)
     }
-}
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A poisoned lock means that another task panicked; the entries themselves are always whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How many entries there are, in all maps.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        let by_key = self.records.len() + self.released.lock().len();
+        by_key + self.expected.lock().len() + self.accounts.lock().len()
+    }
 }

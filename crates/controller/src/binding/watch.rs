@@ -42,7 +42,7 @@ use super::{
 use crate::{
     instances::Instances,
     leadership::Leadership,
-    propagation::Propagation,
+    memory::Propagation,
     reconciler::Driver,
     watch::{Decoded, Trigger, run as run_controller, slim},
 };
@@ -83,6 +83,7 @@ pub async fn run<C: Connect, L: Leadership>(
     let (gone, went) = unbounded();
     let (trigger, asked) = Trigger::over(bindings.clone());
     let federations_known = Notify::new();
+    let memory = BindingMemory::default();
     let context = Arc::new(Bindings {
         driver: parts.driver,
         connect: parts.connect,
@@ -91,9 +92,9 @@ pub async fn run<C: Connect, L: Leadership>(
         federations: FederationCache::default(),
         namespaces: namespaces.clone(),
         store: bindings.clone(),
-        memory: BindingMemory::default(),
         inventories: parts.inventories,
-        propagation: Propagation::from_now_on(),
+        propagation: Propagation::from_now_on(memory.records()),
+        memory,
         instances: parts.instances,
     });
 
@@ -253,20 +254,94 @@ async fn watch_namespaces(
 async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigger<IamRoleBinding>) {
     let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
     let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let mut listed = HashSet::new();
     while let Some(event) = events.next().await {
-        let (account, exists) = match event {
-            Ok(Event::Apply(account) | Event::InitApply(account)) => (account, true),
-            Ok(Event::Delete(account)) => (account, false),
-            Ok(Event::Init | Event::InitDone) => continue,
+        let event = match event {
+            Ok(event) => event,
             Err(error) => {
                 debug!(error = chain(&error), "the watch of ServiceAccounts was interrupted");
                 continue;
             }
+        };
+        let Some((account, exists)) = account_in(event, memory, &mut listed) else {
+            continue;
         };
         let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
         let observed = exists.then(|| account_of(&account));
         if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
             wake_bound(trigger, &namespace, &name);
         }
+    }
+}
+
+/// The ServiceAccount that an event tells of, and whether it is there. What is remembered of those that are not is
+/// forgotten, also of those that nothing tells of but that a new list (`listed`) lacks them.
+fn account_in(
+    event: Event<PartialObjectMeta<ServiceAccount>>,
+    memory: &BindingMemory,
+    listed: &mut HashSet<String>,
+) -> Option<(PartialObjectMeta<ServiceAccount>, bool)> {
+    match event {
+        Event::Init => {
+            listed.clear();
+            None
+        }
+        Event::InitApply(account) => {
+            listed.extend(account.uid().filter(|uid| memory.knows_account(uid)));
+            Some((account, true))
+        }
+        Event::InitDone => {
+            memory.keep_accounts(&std::mem::take(listed));
+            None
+        }
+        Event::Apply(account) => Some((account, true)),
+        Event::Delete(account) => {
+            memory.account_gone(&account.uid().unwrap_or_default());
+            Some((account, false))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use irsa_core::plan::binding::AccountFields;
+    use serde_json::json;
+
+    use super::*;
+
+    fn account(name: &str, uid: &str) -> PartialObjectMeta<ServiceAccount> {
+        let account = json!({"metadata": {"name": name, "namespace": "ns", "uid": uid}});
+        serde_json::from_value(account).unwrap()
+    }
+
+    #[test]
+    fn a_service_account_that_is_gone_is_forgotten_also_when_only_a_new_list_lacks_it() {
+        let memory = BindingMemory::default();
+        let mut listed = HashSet::new();
+        for uid in ["a", "b", "c"] {
+            memory.may_take_over(uid);
+            memory.note_undone(&account_of(&account(uid, uid)), AccountFields::default());
+        }
+        let mut tells = |event| {
+            let told = account_in(event, &memory, &mut listed);
+            told.map(|(account, exists)| (account.name_any(), exists))
+        };
+        assert_eq!(tells(Event::Apply(account("a", "a"))), Some(("a".to_owned(), true)));
+        assert_eq!(memory.len(), 3);
+        assert_eq!(tells(Event::Delete(account("a", "a"))), Some(("a".to_owned(), false)));
+        assert_eq!(memory.len(), 2);
+        // "c" is another one by now, and "d" is one of whom nothing is remembered.
+        assert_eq!(tells(Event::Init), None);
+        for (name, uid) in [("b", "b"), ("c", "c2"), ("d", "d")] {
+            let listed = Event::InitApply(account(name, uid));
+            assert_eq!(tells(listed), Some((name.to_owned(), true)));
+        }
+        assert_eq!(tells(Event::InitDone), None);
+        assert!(memory.knows_account("b"));
+        assert_eq!(memory.len(), 1);
+        for event in [Event::Init, Event::InitDone] {
+            tells(event);
+        }
+        assert_eq!(memory.len(), 0);
     }
 }

@@ -93,7 +93,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let reading = self.servers.read().await;
         let stored = self.records().load(&validated.location.record_name).await?;
         let seen = ObservedCluster::new(reading, stored)?;
-        self.memory.see(ObjectKey::of(federation), seen.clone());
+        self.memory.see(&ObjectKey::of(federation), seen.clone());
         match seen.check_issuer(&validated.location) {
             Ok(()) => draft.holds(
                 ConditionType::IssuerMatched,
@@ -207,7 +207,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         hold_aspects(draft, &validated.location, compared, aws.caller(), seen, &done, failed);
         let wrote = done.steps.iter().any(is_about_provider);
         if executed.is_ok() {
-            self.memory.made(key, compared.desired.fingerprint(), wrote);
+            self.memory.made(&key, compared.desired.fingerprint(), wrote);
         }
         executed.map(|()| done)
     }
@@ -286,7 +286,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             served,
             ended: ended.clone(),
         };
-        self.memory.remember(ObjectKey::of(federation), full);
+        self.memory.remember(&ObjectKey::of(federation), full);
         ended
     }
 }

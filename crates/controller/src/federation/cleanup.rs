@@ -66,10 +66,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let removed = self.remove(federation).await;
         match removed {
             Ok(()) => {
-                let key = ObjectKey::of(federation);
-                self.memory.forget(&key);
-                self.propagation.forget(&key);
-                self.memory.released(key);
+                self.memory.let_go(ObjectKey::of(federation));
                 Cleanup::Finished
             }
             Err(failure) => unfinished(failure),

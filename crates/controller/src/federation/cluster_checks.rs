@@ -35,7 +35,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             cluster_checks
         } else {
             let cluster_checks = Arc::new(self.read_cluster_checks(federation).await);
-            self.memory.remember_cluster_checks(key, Arc::clone(&cluster_checks));
+            self.memory.remember_cluster_checks(&key, Arc::clone(&cluster_checks));
             cluster_checks
         };
         cluster_checks.audiences.note(draft);

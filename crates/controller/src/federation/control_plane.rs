@@ -2,10 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -25,6 +22,7 @@ use irsa_pipeline::{
 };
 
 use super::account::Account;
+use crate::memory::Locked;
 
 /// A name that every API server's certificate has, whatever its address.
 const TLS_NAME: &str = "kubernetes.default.svc";
@@ -44,9 +42,9 @@ pub struct ControlPlane {
     config: Config,
     client: Client,
     given: Vec<String>,
-    connections: Mutex<HashMap<String, Client>>,
+    connections: Locked<HashMap<String, Client>>,
     /// Those that were last read.
-    asked: Mutex<Vec<(String, Client)>>,
+    asked: Locked<Vec<(String, Client)>>,
     /// The operator's own ServiceAccount.
     account: OnceCell<Option<Account>>,
     /// Whether it was told that no address can be reached: it stays so, and is looked at each minute.
@@ -65,8 +63,8 @@ impl ControlPlane {
             config,
             client,
             given,
-            connections: Mutex::default(),
-            asked: Mutex::default(),
+            connections: Locked::default(),
+            asked: Locked::default(),
             account: OnceCell::new(),
             told: AtomicBool::new(false),
         }
@@ -82,7 +80,7 @@ impl ControlPlane {
     /// A client with a connection pool of its own.
     fn connection(&self, address: &str) -> Result<Client, ServerError> {
         let unusable = |error: &dyn std::error::Error| ServerError::Unreachable(error.to_string());
-        let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut connections = self.connections.lock();
         if let Some(client) = connections.get(address) {
             return Ok(client.clone());
         }
@@ -119,7 +117,7 @@ impl ControlPlane {
     }
 
     fn remember(&self, asked: Vec<(String, Client)>) {
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+        *self.asked.lock() = asked;
     }
 }
 
@@ -150,7 +148,7 @@ impl ApiServers for ControlPlane {
     }
 
     async fn audiences(&self) -> Vec<OwnAudiences> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let asked = self.asked.lock().clone();
         let account = self.account.get_or_try_init(|| Account::of(&self.client)).await;
         let answers = asked.into_iter().map(|(server, client)| {
             let account = account.clone();

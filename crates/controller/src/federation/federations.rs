@@ -26,9 +26,9 @@ use irsa_pipeline::{
 };
 use kube::runtime::reflector::Store;
 
-use super::memory::FederationMemory;
+use super::memory::{FederationMemory, FederationRecord};
 use crate::{
-    binding::Inventories, instances::Instances, leadership::Leadership, propagation::Propagation, reconciler::Driver,
+    binding::Inventories, instances::Instances, leadership::Leadership, memory::Propagation, reconciler::Driver,
     watch::Decoded,
 };
 
@@ -52,7 +52,7 @@ pub struct Federations<C, P, A, L> {
     pub(super) memory: FederationMemory,
     /// What the controller of bindings has found of their roles.
     pub(super) inventories: Inventories,
-    pub(super) propagation: Propagation,
+    pub(super) propagation: Propagation<FederationRecord>,
     pub(super) instances: Instances,
 }
 

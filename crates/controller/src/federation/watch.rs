@@ -1,6 +1,6 @@
 //! What wakes a federation: itself, the going of its last bindings, and the going of an older one with its issuer.
 
-use std::{pin::pin, sync::Arc};
+use std::{collections::HashSet, pin::pin, sync::Arc};
 
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
 use irsa_api::{IamRoleBinding, OidcFederation};
@@ -25,7 +25,7 @@ use crate::{
     binding::Inventories,
     instances::Instances,
     leadership::Leadership,
-    propagation::Propagation,
+    memory::Propagation,
     reconciler::Driver,
     watch::{Decoded, Trigger, run as run_controller, slim},
 };
@@ -65,6 +65,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let (federations, federations_writer) = reflector::store();
     let (bindings, bindings_writer) = reflector::store();
     let (trigger, asked) = Trigger::over(federations.clone());
+    let memory = FederationMemory::default();
     let context = Arc::new(Federations {
         driver: parts.driver,
         connect: parts.connect,
@@ -74,9 +75,9 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         namespace: parts.namespace,
         store: federations.clone(),
         bindings: bindings.clone(),
-        memory: FederationMemory::default(),
         inventories: parts.inventories,
-        propagation: Propagation::from_now_on(),
+        propagation: Propagation::from_now_on(memory.records()),
+        memory,
         instances: parts.instances,
     });
     let bindings_known = async {
@@ -86,12 +87,22 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     };
     let mut counted = context.driver.metrics.objects.follow();
     let remembers = Arc::clone(&context);
+    let mut listed = HashSet::new();
     let follow = move |event: &Event<Decoded<OidcFederation>>| {
         counted(event);
-        if let Event::Delete(federation) = event {
-            let key = ObjectKey::of(federation);
-            remembers.driver.forget::<OidcFederation>(&key);
-            remembers.memory.went(&key);
+        match event {
+            Event::Apply(_) => {}
+            Event::Delete(federation) => {
+                let key = ObjectKey::of(federation);
+                remembers.driver.forget::<OidcFederation>(&key);
+                remembers.memory.forget(&key);
+            }
+            Event::Init => listed.clear(),
+            Event::InitApply(federation) => {
+                listed.insert(ObjectKey::of(federation));
+            }
+            // What went while the watch was interrupted is told of by nothing but that a new list lacks it.
+            Event::InitDone => remembers.memory.keep_only(&std::mem::take(&mut listed)),
         }
     };
     let main = federation_stream(client.clone(), trigger.clone(), follow, federations_writer);

@@ -1,10 +1,11 @@
 //! What a replica holds while it leads: a right that ends by itself.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::{Leadership, NotLeader, Permit};
+use crate::memory::Locked;
 
 /// The right to write, up to a moment of this process's own monotonic clock. Clones are the same claim.
 ///
@@ -16,7 +17,7 @@ use super::{Leadership, NotLeader, Permit};
 /// The clock (`CLOCK_MONOTONIC`) goes on while the process is stopped. It does not while the whole machine is suspended;
 /// `docs/high-availability.md` says what that means.
 #[derive(Debug, Clone, Default)]
-pub struct Claim(Arc<Mutex<State>>);
+pub struct Claim(Arc<Locked<State>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 enum State {
@@ -32,7 +33,7 @@ enum State {
 impl Claim {
     /// When it ends, if it is held.
     pub fn until(&self) -> Option<Instant> {
-        match *self.state() {
+        match *self.0.lock() {
             State::Until(until) if Instant::now() < until => Some(until),
             _ => None,
         }
@@ -40,7 +41,7 @@ impl Claim {
 
     /// Holds it until then; never shortens it.
     pub(super) fn extend(&self, until: Instant) {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         *state = match *state {
             State::None => State::Until(until),
             State::Until(before) => State::Until(before.max(until)),
@@ -50,11 +51,7 @@ impl Claim {
 
     /// Gives it up for good.
     pub(super) fn give_up(&self) {
-        *self.state() = State::Over;
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock() = State::Over;
     }
 }
 

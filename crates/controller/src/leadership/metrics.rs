@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -16,6 +16,7 @@ use prometheus_client::{
 };
 
 use super::Claim;
+use crate::memory::Locked;
 
 /// The election as this replica sees it. Clones are the same.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub struct ElectionMetrics {
     /// `None`: the only replica, which leads always.
     claim: Option<Claim>,
     /// `spec.leaseTransitions` as last seen.
-    transitions: Arc<Mutex<Option<u64>>>,
+    transitions: Arc<Locked<Option<u64>>>,
     failures: Arc<AtomicU64>,
 }
 
@@ -39,7 +40,7 @@ impl ElectionMetrics {
     pub(super) fn seen(&self, lease: &Lease) {
         let transitions = lease.spec.as_ref().and_then(|spec| spec.lease_transitions);
         let transitions = transitions.and_then(|count| u64::try_from(count).ok());
-        *self.transitions.lock().unwrap_or_else(PoisonError::into_inner) = transitions;
+        *self.transitions.lock() = transitions;
     }
 
     pub(super) fn failed(&self) {
@@ -55,7 +56,7 @@ impl Collector for ElectionMetrics {
         leader.encode(encoder.encode_descriptor("leader", help, None, leader.metric_type())?)?;
 
         // Kept in the Lease and not in the process, so a restart is no transition; absent until the Lease was seen.
-        let transitions = *self.transitions.lock().unwrap_or_else(PoisonError::into_inner);
+        let transitions = *self.transitions.lock();
         if let Some(transitions) = transitions {
             let transitions = ConstCounter::new(transitions);
             let help = "How often the lease has passed to another holder, as the lease says";

@@ -3,11 +3,7 @@
 //! A moment stands still while the age that it tells of grows, so nothing has to be counted up: `time() - …` in the rule
 //! does. What no object has is not exposed at all, for 0 would be an age of half a century.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use irsa_pipeline::object::ObjectKind;
 use jiff::Timestamp;
@@ -19,6 +15,7 @@ use prometheus_client::{
 };
 
 use super::labels::{KindLabel, KindLabels, PassLabels, PassResult};
+use crate::memory::Locked;
 
 /// What a moment is about. The order is that of the exposition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,7 +82,7 @@ const FAMILIES: [MomentFamily; 6] = [
 /// # Guarantees
 /// A change costs the logarithm of the number of objects, an exposition nothing that grows with it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Moments(Arc<Mutex<BTreeMap<Moment, BTreeMap<Timestamp, usize>>>>);
+pub(super) struct Moments(Arc<Locked<BTreeMap<Moment, BTreeMap<Timestamp, usize>>>>);
 
 impl Moments {
     /// An object's moments are no longer `before` but `after`.
@@ -94,7 +91,7 @@ impl Moments {
         before: impl Iterator<Item = (Moment, Timestamp)>,
         after: impl Iterator<Item = (Moment, Timestamp)>,
     ) {
-        let mut all = self.lock();
+        let mut all = self.0.lock();
         for (moment, at) in before {
             if let Some(times) = all.get_mut(&moment)
                 && let Some(count) = times.get_mut(&at)
@@ -109,16 +106,11 @@ impl Moments {
             *all.entry(moment).or_default().entry(at).or_default() += 1;
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Moment, BTreeMap<Timestamp, usize>>> {
-        // A poisoned lock means that another task panicked; the counts themselves are always whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Collector for Moments {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let all = self.lock();
+        let all = self.0.lock();
         for family in &FAMILIES {
             let mut metric =
                 encoder.encode_descriptor(family.name, family.help, Some(&Unit::Seconds), MetricType::Gauge)?;

@@ -8,7 +8,7 @@ mod gauges;
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -31,7 +31,7 @@ use super::{
     moments::Moments,
     state::ObjectState,
 };
-use crate::watch::Decoded;
+use crate::{memory::Locked, watch::Decoded};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
@@ -58,7 +58,7 @@ pub struct Objects {
     published_keys: Gauge,
     failing: Family<ConditionLabels, Gauge>,
     moments: Moments,
-    known: Arc<Mutex<HashMap<(ObjectKind, ObjectKey), ObjectGauges>>>,
+    known: Arc<Locked<HashMap<(ObjectKind, ObjectKey), ObjectGauges>>>,
 }
 
 impl Objects {
@@ -120,7 +120,7 @@ impl Objects {
     /// The watch shows an object. One that is known already stays as its last pass found it.
     fn seen<K: Managed>(&self, object: &Decoded<K>, now: Timestamp) {
         let key = ObjectKey::of(object);
-        let mut all = self.lock();
+        let mut all = self.known.lock();
         let unknown = match all.get(&(K::KIND, key.clone())) {
             None => true,
             Some(known) => (known.state == ObjectState::Unreadable) != object.object().is_none(),
@@ -169,11 +169,11 @@ impl Objects {
 
     /// An object is gone.
     pub(crate) fn gone(&self, kind: ObjectKind, key: &ObjectKey) {
-        self.replace(&mut self.lock(), kind, key.clone(), None);
+        self.replace(&mut self.known.lock(), kind, key.clone(), None);
     }
 
     fn keep_only(&self, kind: ObjectKind, listed: &HashSet<ObjectKey>) {
-        let mut all = self.lock();
+        let mut all = self.known.lock();
         let absent = |(of, key): &&(ObjectKind, ObjectKey)| *of == kind && !listed.contains(key);
         let gone: Vec<ObjectKey> = all.keys().filter(absent).map(|(_, key)| key.clone()).collect();
         for key in gone {
@@ -182,7 +182,7 @@ impl Objects {
     }
 
     fn update(&self, kind: ObjectKind, key: ObjectKey, change: impl FnOnce(&mut ObjectGauges)) {
-        let mut all = self.lock();
+        let mut all = self.known.lock();
         if let Some(mut known) = all.get(&(kind, key.clone())).cloned() {
             change(&mut known);
             self.replace(&mut all, kind, key, Some(known));
@@ -228,11 +228,6 @@ impl Objects {
             let condition = condition.as_str();
             self.failing.get_or_create(&ConditionLabels { condition }).inc_by(by);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(ObjectKind, ObjectKey), ObjectGauges>> {
-        // A poisoned lock means that another task panicked; the entries themselves are always whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

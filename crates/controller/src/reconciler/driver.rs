@@ -8,10 +8,10 @@ use kube::Client;
 
 use super::{last_report::LastReport, last_status::LastStatus, last_success::LastSuccess, rate_limit::RateLimit};
 use crate::{
-    backoff::Backoff,
     clock::Clock,
     events::Events,
     leadership::{Leadership, NotLeader, Permit},
+    memory::backoff::Backoff,
     metrics::Metrics,
 };
 

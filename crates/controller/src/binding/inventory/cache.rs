@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,10 +13,8 @@ use irsa_pipeline::{binding::observe::role::IamRole, federation::roles::Findings
 use tokio::time::Instant;
 
 use super::listing::{Listing, key};
+use crate::memory::{Locked, propagation::LISTED_AFTER};
 
-/// For so long after our own write a listing may still show what was before. IAM shows a change within seconds, rarely
-/// only after a minute [IAMUG-2023 troubleshoot_general#eventual-consistency, terraform-provider-aws 6566].
-const SETTLE: Duration = Duration::from_mins(2);
 /// Between two attempts that passes ask for.
 pub(super) const RETRY: Duration = Duration::from_mins(1);
 /// When an account that was too large is looked at again.
@@ -38,7 +35,7 @@ pub(super) enum LookUp {
 pub(super) struct RoleCache {
     /// Held while an inventory is taken, so that one serves all who wait for it.
     pub(super) flight: tokio::sync::Mutex<()>,
-    state: Mutex<State>,
+    state: Locked<State>,
 }
 
 #[derive(Debug, Default)]
@@ -74,9 +71,13 @@ struct Taken {
 impl RoleCache {
     /// The role as the last inventory shows it, if that did not begin before `not_before`.
     pub(super) fn look_up(&self, name: &str, interval: Duration, not_before: Option<Instant>, now: Instant) -> LookUp {
-        let state = self.lock();
+        let state = self.state.lock();
         let key = key(name);
-        let settled = state.touched.get(&key).map(|touched| *touched + SETTLE).max(not_before);
+        let settled = state
+            .touched
+            .get(&key)
+            .map(|touched| *touched + LISTED_AFTER)
+            .max(not_before);
         if settled.is_some_and(|settled| now < settled) {
             // A new one would not count either.
             return LookUp::Unknown;
@@ -112,13 +113,13 @@ impl RoleCache {
 
     /// Whether it is time for another attempt, if there is to be one each `every`.
     pub(super) fn is_due(&self, every: Duration, now: Instant) -> bool {
-        let attempted = self.lock().attempted;
+        let attempted = self.state.lock().attempted;
         attempted.is_none_or(|attempted| now.duration_since(attempted) >= every)
     }
 
     /// An attempt begins; says why details are not even to be asked for, if so.
     pub(super) fn begin(&self, now: Instant) -> Option<Because> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.attempted = Some(now);
         let large = state.large_until.is_some_and(|until| now < until);
         large.then_some(Because::LargeAccount)
@@ -126,7 +127,7 @@ impl RoleCache {
 
     /// The tags of these listed roles, as far as they have been read.
     pub(super) fn tags_of_strangers(&self) -> HashMap<String, Tags> {
-        self.lock().strangers.clone()
+        self.state.lock().strangers.clone()
     }
 
     /// An inventory was taken.
@@ -138,7 +139,7 @@ impl RoleCache {
         strangers: HashMap<String, Tags>,
         orphans: HashMap<String, Vec<Orphan>>,
     ) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match &listing.method {
             Method::Inventory => {
                 state.large_until = None;
@@ -155,9 +156,9 @@ impl RoleCache {
         let present = &listing.shallow;
         state.deep.retain(|role, _| present.contains_key(role));
         // What was written to before is shown by now.
-        state.touched.retain(|_, touched| *touched + SETTLE > started);
+        state.touched.retain(|_, touched| *touched + LISTED_AFTER > started);
         state.strangers = strangers;
-        state.left.retain(|_, (at, ..)| *at + SETTLE > started);
+        state.left.retain(|_, (at, ..)| *at + LISTED_AFTER > started);
         let before = state.taken.replace(Taken {
             started,
             ours,
@@ -179,12 +180,12 @@ impl RoleCache {
 
     /// The names of roles that are not as they were; asked once.
     pub(super) fn take_changed(&self) -> BTreeSet<String> {
-        std::mem::take(&mut self.lock().changed)
+        std::mem::take(&mut self.state.lock().changed)
     }
 
     /// A binding is gone and its role is not, or not yet.
     pub(super) fn leave(&self, federation: &str, orphan: Orphan, now: Instant) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state
             .left
             .insert(key(&orphan.role), (now, federation.to_owned(), orphan));
@@ -192,19 +193,19 @@ impl RoleCache {
 
     /// A role that was left behind is gone.
     pub(super) fn removed(&self, role: &str) {
-        self.lock().left.remove(&key(role));
+        self.state.lock().left.remove(&key(role));
     }
 
     /// The role is being written to, or has just been.
     pub(super) fn touch(&self, name: &str, now: Instant) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let key = key(name);
         state.deep.remove(&key);
         state.touched.insert(key, now);
     }
 
     pub(super) fn was_read(&self, name: &str, found: &IamRole, now: Instant) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let rolls = state
             .taken
             .as_ref()
@@ -215,7 +216,7 @@ impl RoleCache {
     }
 
     pub(super) fn findings(&self, federation: &str) -> Option<Findings> {
-        let state = self.lock();
+        let state = self.state.lock();
         let taken = state.taken.as_ref()?;
         Some(Findings {
             method: taken.listing.method.clone(),
@@ -225,22 +226,17 @@ impl RoleCache {
     }
 
     pub(super) fn orphans(&self, federation: &str) -> Vec<Orphan> {
-        self.lock().orphans(federation)
+        self.state.lock().orphans(federation)
     }
 
     pub(super) fn orphan_count(&self) -> usize {
-        let state = self.lock();
+        let state = self.state.lock();
         let taken = state.taken.iter().flat_map(|taken| taken.orphans.keys());
         let federations: BTreeSet<&String> = taken.chain(state.left.values().map(|(_, of, _)| of)).collect();
         federations
             .into_iter()
             .map(|federation| state.orphans(federation).len())
             .sum()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A poisoned lock means that another task panicked; the entries themselves are always whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -251,7 +247,7 @@ impl State {
             let orphans = taken.orphans.get(federation).into_iter().flatten();
             orphans.filter(|orphan| {
                 let touched = self.touched.get(&key(&orphan.role));
-                touched.is_none_or(|touched| *touched + SETTLE <= taken.started)
+                touched.is_none_or(|touched| *touched + LISTED_AFTER <= taken.started)
             })
         });
         let left = self.left.values().filter(|(_, of, _)| of == federation);

@@ -1,9 +1,6 @@
 //! The inventories of all accounts.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
 use irsa_api::OidcFederation;
 use irsa_core::{inventory::Orphan, naming::RoleName};
@@ -14,17 +11,18 @@ use irsa_pipeline::{
 use tokio::time::Instant;
 
 use super::cache::RoleCache;
+use crate::memory::Locked;
 
 /// The inventories of all accounts. The controller of bindings takes them, the controller of federations says what they
 /// found. Clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Inventories(Arc<Mutex<HashMap<Scope, Arc<RoleCache>>>>);
+pub struct Inventories(Arc<Locked<HashMap<Scope, Arc<RoleCache>>>>);
 
 impl Inventories {
     /// What the last inventory found; `None` before the first.
     pub(crate) fn findings(&self, federation: &OidcFederation) -> Option<Findings> {
         let name = federation.metadata.name.as_deref().unwrap_or_default();
-        let cache = self.lock().get(&Scope::of_federation(federation)).cloned();
+        let cache = self.0.lock().get(&Scope::of_federation(federation)).cloned();
         cache?.findings(name)
     }
 
@@ -36,7 +34,7 @@ impl Inventories {
         namespace: &str,
         is_of: impl Fn(&Orphan) -> bool,
     ) -> u32 {
-        let cache = self.lock().get(scope).cloned();
+        let cache = self.0.lock().get(scope).cloned();
         let orphans = cache.map(|cache| cache.orphans(federation)).unwrap_or_default();
         let left = orphans
             .iter()
@@ -45,21 +43,16 @@ impl Inventories {
     }
 
     pub(super) fn cache(&self, scope: &Scope) -> Arc<RoleCache> {
-        Arc::clone(self.lock().entry(scope.clone()).or_default())
+        Arc::clone(self.0.lock().entry(scope.clone()).or_default())
     }
 
     /// Forgets all scopes but these.
     pub(super) fn keep_only(&self, used: &[Scope]) {
-        self.lock().retain(|scope, _| used.contains(scope));
+        self.0.lock().retain(|scope, _| used.contains(scope));
     }
 
     pub(super) fn orphan_count(&self) -> usize {
-        self.lock().values().map(|cache| cache.orphan_count()).sum()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Scope, Arc<RoleCache>>> {
-        // A poisoned lock means that another task panicked; the entries themselves are always whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().values().map(|cache| cache.orphan_count()).sum()
     }
 }
 

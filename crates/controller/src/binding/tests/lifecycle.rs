@@ -172,8 +172,8 @@ async fn a_role_that_was_removed_and_is_shown_for_a_while_yet_is_not_removed_aga
 #[tokio::test(start_paused = true)]
 async fn a_new_process_waits_for_what_the_one_before_may_have_made() {
     let (mut bench, mut binding) = bound().await;
-    bench.controller.propagation = Propagation::from_now_on();
     bench.controller.memory = BindingMemory::default();
+    bench.controller.propagation = Propagation::from_now_on(bench.controller.memory.records());
     binding.status = None;
     let stored = bench.aws.hide(ROLE);
     bench.cleanup(&binding).await.unwrap_err();

@@ -9,6 +9,7 @@ mod enforce;
 mod escapes;
 mod fake_aws;
 mod fake_kubernetes;
+mod forgetting;
 mod inventory;
 mod lifecycle;
 mod refusals;
@@ -44,8 +45,8 @@ use crate::{
     events::Events,
     instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
+    memory::Propagation,
     metrics::Metrics,
-    propagation::Propagation,
     reconciler::{Driver, Reconciler, clean_up, in_time},
     watch::Decoded,
 };
@@ -99,6 +100,7 @@ impl<L: Leadership> Bench<L> {
             Timestamp::now(),
         );
         let (reader, bindings) = store();
+        let memory = BindingMemory::default();
         let controller = Bindings {
             driver,
             connect: aws.clone(),
@@ -107,9 +109,9 @@ impl<L: Leadership> Bench<L> {
             federations: FederationCache::default(),
             namespaces: namespaces(),
             store: reader,
-            memory: BindingMemory::default(),
             inventories: Inventories::default(),
-            propagation: Propagation::default(),
+            propagation: Propagation::since_long(memory.records()),
+            memory,
             instances: Instances::default(),
         };
         controller.federations.observe(&federation());

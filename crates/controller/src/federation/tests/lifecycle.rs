@@ -1,5 +1,7 @@
 //! From nothing to ready, and back to nothing.
 
+use irsa_pipeline::object::ObjectKey;
+
 use super::*;
 
 #[tokio::test]
@@ -132,6 +134,24 @@ async fn deletion_removes_provider_documents_statement_and_record_in_this_order(
     assert!(left.contains("Logs") && !left.contains("IrsaAnywhere"), "{left}");
     assert_eq!(bench.cluster.take_writes(), ["DELETE irsa-anywhere-keys-default"]);
     bench.cleanup(&federation).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_of_a_federation_that_is_gone() {
+    let (bench, federation) = Bench::ready().await;
+    let (memory, key) = (&bench.controller.memory, ObjectKey::of(&federation));
+    memory.challenge_stands(&key, "its challenge");
+    assert!(memory.applied(&key).is_some());
+    bench.cleanup(&federation).await.unwrap();
+    assert!(memory.is_released(&key));
+    assert_eq!(memory.len(), 1, "that it was let go");
+    memory.keep_only(&[key.clone()].into());
+    assert_eq!(memory.len(), 1, "and it is still there");
+    memory.forget(&key);
+    assert_eq!(memory.len(), 0);
+    memory.released(key);
+    memory.keep_only(&std::collections::HashSet::new());
+    assert_eq!(memory.len(), 0, "a new list lacks it");
 }
 
 #[tokio::test]

@@ -42,8 +42,8 @@ use crate::{
     events::Events,
     instances::Instances,
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
+    memory::Propagation,
     metrics::Metrics,
-    propagation::Propagation,
     reconciler::{Driver, clean_up, in_time, reconcile},
     watch::Decoded,
 };
@@ -118,6 +118,7 @@ impl<L: Leadership> Bench<L> {
         .with_clock(clock);
         let (federations_reader, federations) = store();
         let (bindings_reader, bindings) = store();
+        let memory = FederationMemory::default();
         let controller = Federations {
             driver,
             connect: aws.clone(),
@@ -127,9 +128,9 @@ impl<L: Leadership> Bench<L> {
             namespace: "irsa".to_owned(),
             store: federations_reader,
             bindings: bindings_reader,
-            memory: FederationMemory::default(),
             inventories: Inventories::default(),
-            propagation: Propagation::default(),
+            propagation: Propagation::since_long(memory.records()),
+            memory,
             instances: Instances::default(),
         };
         Self {

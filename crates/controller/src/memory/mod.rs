@@ -1,0 +1,12 @@
+//! What this process remembers of objects between passes: one record for each, in one map, behind one lock.
+//!
+//! All of it is a convenience. Losing it costs a read, a line in the log or a less exact event, never a wrong write. Each
+//! controller has records of its own: the driver's is what both kinds have in common.
+
+mod applied;
+pub mod backoff;
+mod locked;
+mod per_object;
+pub(crate) mod propagation;
+
+pub(crate) use self::{applied::Applied, locked::Locked, per_object::PerObject, propagation::Propagation};
