@@ -9,7 +9,7 @@ pub mod events;
 pub mod federation;
 pub mod instances;
 pub mod leadership;
-pub mod memory;
+mod memory;
 pub mod metrics;
 pub mod reconciler;
 pub mod watch;

@@ -1,11 +1,6 @@
 //! When an object is looked at again: exponential, jittered and per object after trouble; by its interval otherwise.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use irsa_core::vocabulary::Class;
 
@@ -16,80 +11,45 @@ const CAP: Duration = Duration::from_mins(5);
 const SETTLING: Duration = Duration::from_secs(3);
 const SETTLING_CAP: Duration = Duration::from_secs(24);
 
-/// Attempts per object since its last success or change of spec.
+/// Attempts since an object's last success or change of spec.
 ///
 /// # Guarantees
-/// Each object has counts of its own; they start anew when the object's generation changes or a pass succeeds. Each class has
-/// one: what fails for the first time after a long wait for something else is tried again at once.
-#[derive(Debug)]
-pub struct Backoff<K> {
-    attempts: Mutex<HashMap<K, Attempts>>,
-}
-
-#[derive(Debug)]
-struct Attempts {
+/// They start anew when the object's generation changes or a pass succeeds. Each class has a count: what fails for the first time
+/// after a long wait for something else is tried again at once.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
     generation: i64,
     counts: HashMap<Class, u32>,
 }
 
-impl Attempts {
-    fn at(generation: i64) -> Self {
-        Self {
-            generation,
-            counts: HashMap::new(),
-        }
-    }
-}
-
-impl<K> Default for Backoff<K> {
-    fn default() -> Self {
-        Self {
-            attempts: Mutex::new(HashMap::new()),
-        }
-    }
-}
-
-impl<K: Eq + Hash> Backoff<K> {
+impl Backoff {
     /// The delay until the next pass after one whose verdict has this class.
     ///
     /// `jitter` is in 0..1 and spreads the delay over ±20 %, so that objects created together drift apart.
-    pub fn next(&self, key: K, generation: i64, class: Class, interval: Duration, jitter: f64) -> Duration {
+    pub(crate) fn next(&mut self, generation: i64, class: Class, interval: Duration, jitter: f64) -> Duration {
         let base = match class {
             Class::Done | Class::Stalled => {
-                self.forget(&key);
+                *self = Self::default();
                 interval
             }
-            Class::Settling => doubled(SETTLING, self.count_up(key, generation, class))
+            Class::Settling => doubled(SETTLING, self.count_up(generation, class))
                 .min(SETTLING_CAP)
                 .min(interval),
-            Class::Wait | Class::Retry => {
-                doubled(FIRST, self.count_up(key, generation, class)).min(interval.max(FIRST))
-            }
+            Class::Wait | Class::Retry => doubled(FIRST, self.count_up(generation, class)).min(interval.max(FIRST)),
         };
         spread(base, jitter)
     }
 
-    /// Forgets an object that is gone.
-    pub fn forget(&self, key: &K) {
-        self.lock().remove(key);
-    }
-
     /// How often this has been so before.
-    fn count_up(&self, key: K, generation: i64, class: Class) -> u32 {
-        let mut attempts = self.lock();
-        let entry = attempts.entry(key).or_insert_with(|| Attempts::at(generation));
-        if entry.generation != generation {
-            *entry = Attempts::at(generation);
+    fn count_up(&mut self, generation: i64, class: Class) -> u32 {
+        if self.generation != generation {
+            self.generation = generation;
+            self.counts.clear();
         }
-        let count = entry.counts.entry(class).or_default();
+        let count = self.counts.entry(class).or_default();
         let before = *count;
         *count = before.saturating_add(1);
         before
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Attempts>> {
-        // A poisoned lock means that another task panicked; the counts themselves are always whole.
-        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,21 +59,31 @@ fn doubled(first: Duration, times: u32) -> Duration {
 }
 
 /// `base` ± 20 %, by a `jitter` in 0..1.
-pub fn spread(base: Duration, jitter: f64) -> Duration {
+fn spread(base: Duration, jitter: f64) -> Duration {
     base.mul_f64(0.8 + 0.4 * jitter.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use irsa_pipeline::object::ObjectKey;
+
+    use super::{super::PerObject, *};
 
     const INTERVAL: Duration = Duration::from_mins(10);
     const NO_SPREAD: f64 = 0.5;
 
     #[test]
     fn trouble_doubles_the_delay_up_to_the_cap_for_each_object_alone() {
-        let backoff = Backoff::default();
-        let next = |key| backoff.next(key, 1, Class::Retry, INTERVAL, NO_SPREAD).as_secs();
+        let objects = PerObject::<Backoff>::default();
+        let key = |name: &str| ObjectKey {
+            namespace: "ns".to_owned(),
+            name: name.to_owned(),
+            uid: name.to_owned(),
+        };
+        let next = |name| {
+            let delay = objects.with(&key(name), |backoff| backoff.next(1, Class::Retry, INTERVAL, NO_SPREAD));
+            delay.as_secs()
+        };
         let delays: Vec<u64> = (0..11).map(|_| next("a")).collect();
         assert_eq!(delays, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
         assert_eq!(next("b"), 1);
@@ -121,8 +91,8 @@ mod tests {
 
     #[test]
     fn success_and_a_changed_spec_start_anew() {
-        let backoff = Backoff::default();
-        let next = |generation, class| backoff.next("a", generation, class, INTERVAL, NO_SPREAD);
+        let mut backoff = Backoff::default();
+        let mut next = |generation, class| backoff.next(generation, class, INTERVAL, NO_SPREAD);
         assert_eq!(next(1, Class::Wait).as_secs(), 1);
         assert_eq!(next(1, Class::Wait).as_secs(), 2);
         assert_eq!(next(2, Class::Wait).as_secs(), 1);
@@ -132,8 +102,8 @@ mod tests {
 
     #[test]
     fn what_fails_after_a_long_wait_for_something_else_is_tried_again_at_once() {
-        let backoff = Backoff::default();
-        let next = |class| backoff.next("a", 1, class, INTERVAL, NO_SPREAD).as_secs();
+        let mut backoff = Backoff::default();
+        let mut next = |class| backoff.next(1, class, INTERVAL, NO_SPREAD).as_secs();
         let waits: Vec<u64> = (0..7).map(|_| next(Class::Wait)).collect();
         assert_eq!(waits.last(), Some(&64));
         assert_eq!([next(Class::Retry), next(Class::Retry)], [1, 2]);
@@ -142,11 +112,12 @@ mod tests {
 
     #[test]
     fn what_settles_is_looked_at_less_and_less_often_but_within_half_a_minute() {
-        let backoff = Backoff::default();
-        let next = || backoff.next("a", 1, Class::Settling, INTERVAL, NO_SPREAD).as_secs();
-        assert_eq!([next(), next(), next(), next(), next()], [3, 6, 12, 24, 24]);
-        assert_eq!(backoff.next("a", 1, Class::Done, INTERVAL, NO_SPREAD), INTERVAL);
-        assert_eq!(next(), 3);
+        let mut backoff = Backoff::default();
+        let next = |backoff: &mut Backoff| backoff.next(1, Class::Settling, INTERVAL, NO_SPREAD).as_secs();
+        let delays = [(); 5].map(|()| next(&mut backoff));
+        assert_eq!(delays, [3, 6, 12, 24, 24]);
+        assert_eq!(backoff.next(1, Class::Done, INTERVAL, NO_SPREAD), INTERVAL);
+        assert_eq!(next(&mut backoff), 3);
     }
 
     #[test]

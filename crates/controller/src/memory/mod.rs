@@ -4,9 +4,18 @@
 //! controller has records of its own: the driver's is what both kinds have in common.
 
 mod applied;
-pub mod backoff;
+mod backoff;
+mod last_report;
+mod last_status;
+mod last_success;
 mod locked;
+mod object_record;
 mod per_object;
 pub(crate) mod propagation;
+mod rate_limit;
 
-pub(crate) use self::{applied::Applied, locked::Locked, per_object::PerObject, propagation::Propagation};
+#[cfg(test)]
+pub(crate) use self::last_report::LastReport;
+pub(crate) use self::{
+    applied::Applied, locked::Locked, object_record::ObjectRecord, per_object::PerObject, propagation::Propagation,
+};

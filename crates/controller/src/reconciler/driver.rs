@@ -6,12 +6,12 @@ use irsa_pipeline::object::{Managed, ObjectKey};
 use jiff::Timestamp;
 use kube::Client;
 
-use super::{last_report::LastReport, last_status::LastStatus, last_success::LastSuccess, rate_limit::RateLimit};
+use super::pass_end::PassEnd;
 use crate::{
     clock::Clock,
     events::Events,
     leadership::{Leadership, NotLeader, Permit},
-    memory::backoff::Backoff,
+    memory::{ObjectRecord, PerObject},
     metrics::Metrics,
 };
 
@@ -28,11 +28,9 @@ pub struct Driver<L> {
     /// Longest that one pass may take.
     pub deadline: Duration,
     clock: Clock,
-    pub(super) backoff: Backoff<ObjectKey>,
-    pub(super) rate_limit: RateLimit,
-    pub(super) last_success: LastSuccess,
-    pub(super) last_report: LastReport,
-    pub(super) last_status: LastStatus,
+    /// Start of the process, before which nothing was seen.
+    started: Timestamp,
+    pub(super) records: PerObject<ObjectRecord>,
 }
 
 impl<L: Leadership> Driver<L> {
@@ -45,11 +43,8 @@ impl<L: Leadership> Driver<L> {
             events,
             deadline: Duration::from_mins(2),
             clock: Clock::default(),
-            backoff: Backoff::default(),
-            rate_limit: RateLimit::default(),
-            last_success: LastSuccess::since(now),
-            last_report: LastReport::default(),
-            last_status: LastStatus::default(),
+            started: now,
+            records: PerObject::default(),
         }
     }
 
@@ -57,7 +52,7 @@ impl<L: Leadership> Driver<L> {
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Self {
         Self {
-            last_success: LastSuccess::since(clock.now()),
+            started: clock.now(),
             clock,
             ..self
         }
@@ -71,11 +66,36 @@ impl<L: Leadership> Driver<L> {
     /// Forgets an object that is gone.
     pub(crate) fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);
-        self.backoff.forget(key);
-        self.rate_limit.forget(key);
-        self.last_success.forget(key);
-        self.last_report.forget(key);
-        self.last_status.forget(key);
+        self.records.remove(key);
+    }
+
+    /// The object with the status that we wrote last, where the watch does not show it yet.
+    pub(super) fn freshest<K: Managed>(&self, object: &K) -> K {
+        let mut object = object.clone();
+        let key = ObjectKey::of(&object);
+        if let Some(status) = self.records.take(&key, |record| record.last_status.newer_than(&object)) {
+            object.set_status(status);
+        }
+        object
+    }
+
+    /// When an object was last as it should be; until its first good pass the start of the process counts.
+    pub(super) fn last_good(&self, key: &ObjectKey) -> Timestamp {
+        let last = self.records.peek(key, |record| record.last_success.at());
+        last.unwrap_or(self.started)
+    }
+
+    /// Tells how a pass ended.
+    pub(super) fn tell(&self, key: &ObjectKey, end: &PassEnd<'_>, changes: &[String]) {
+        let trouble = end.trouble();
+        let news = self.records.with(key, |record| record.last_report.turns(trouble));
+        end.tell(news, changes);
+    }
+
+    /// One record for each object.
+    #[cfg(test)]
+    pub(crate) fn records(&self) -> &PerObject<ObjectRecord> {
+        &self.records
     }
 
     /// The right to make one write now.

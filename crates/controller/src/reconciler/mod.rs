@@ -13,11 +13,8 @@ mod driver;
 mod error;
 mod finalizer;
 mod kind;
-mod last_report;
-mod last_status;
-mod last_success;
 mod pass;
-mod rate_limit;
+mod pass_end;
 #[cfg(test)]
 mod recorder;
 mod status;

@@ -20,8 +20,8 @@ use kube::{ResourceExt, runtime::controller::Action};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
-use super::{error::PassError, finalizer::is_abandoned, kind::Reconciler, last_report::PassEnd};
-use crate::{metrics::PassResult, watch::Decoded};
+use super::{error::PassError, finalizer::is_abandoned, kind::Reconciler, pass_end::PassEnd};
+use crate::{memory::ObjectRecord, metrics::PassResult, watch::Decoded};
 
 /// What the driver's own calls to Kubernetes may take in a pass, besides the kind's work.
 const CONCLUDING: Duration = Duration::from_secs(30);
@@ -44,11 +44,12 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
 async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
     let driver = reconciler.driver();
     let objects = &driver.metrics.objects;
-    if let Err(wait) = driver.rate_limit.admit(&ObjectKey::of(object), Instant::now()) {
+    let admitted = |record: &mut ObjectRecord| record.rate_limit.admit(Instant::now());
+    if let Err(wait) = driver.records.with(&ObjectKey::of(object), admitted) {
         return Ok(Action::requeue(wait));
     }
     let mut measurement = driver.metrics.pass(R::Kind::KIND);
-    let object = driver.last_status.freshest(object);
+    let object = driver.freshest(object);
     let key = ObjectKey::of(&object);
     let whole = driver.deadline.saturating_add(CONCLUDING);
     // On the heap, because the compiler gives up on computing how large all that is within it is.
@@ -59,7 +60,7 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
         Ok(ended) => PassEnd::Concluded(ended.reason, &ended.message, ended.source.as_deref()),
         Err(error) => PassEnd::Failed(error),
     };
-    Stage::Conclude.of(|| driver.last_report.tell(key.clone(), &verdict, &changes));
+    Stage::Conclude.of(|| driver.tell(&key, &verdict, &changes));
     let ended = ended.inspect_err(|error| match error {
         // Somebody else's figures tell of it.
         PassError::NotLeader(_) => objects.gone(R::Kind::KIND, &key),
@@ -165,7 +166,7 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option
     driver
         .conclude(object, &first, current_status(object), reconciler.interval(object))
         .await?;
-    Ok(Some(driver.last_status.freshest(object)))
+    Ok(Some(driver.freshest(object)))
 }
 
 /// A write of the driver's own that the Kubernetes API refused: said in the status where somebody must do something about it.
@@ -272,13 +273,9 @@ async fn conclude<R: Reconciler>(
 
 fn delay<R: Reconciler>(reconciler: &R, object: &R::Kind, class: Class) -> Duration {
     let interval = reconciler.interval(object);
-    reconciler.driver().backoff.next(
-        ObjectKey::of(object),
-        object.generation(),
-        class,
-        interval,
-        random_unit(),
-    )
+    reconciler.driver().records.with(&ObjectKey::of(object), |record| {
+        record.backoff.next(object.generation(), class, interval, random_unit())
+    })
 }
 
 /// A hung endpoint: the steps that were done stay done, and the next pass goes on from there.

@@ -42,13 +42,13 @@ impl<L: Leadership> Driver<L> {
                 previous: &previous,
                 aspects: K::ASPECTS,
                 generation: object.generation(),
-                last_good: self.last_success.last_good(&key),
+                last_good: self.last_good(&key),
                 interval: SignedDuration::try_from(interval).unwrap_or(SignedDuration::MAX),
                 now,
             },
         );
         if outcome.reason == Reason::Succeeded {
-            self.last_success.found_good(key, now);
+            self.records.with(&key, |record| record.last_success.found_good(now));
         }
         let objects = &self.metrics.objects;
         objects.concluded(object, outcome.reason, &conditions, &status, now);
@@ -88,7 +88,9 @@ impl<L: Leadership> Driver<L> {
         };
         let api = object.own_api(&self.client);
         match api.patch_status(&object.name_any(), &parameters, &patch).await {
-            Ok(answer) => self.last_status.remember::<K>(&answer),
+            Ok(answer) => self.records.with(&ObjectKey::of(&answer), |record| {
+                record.last_status.remember::<K>(&answer);
+            }),
             // Written: the API server answered with the object, which cannot be read now either.
             Err(kube::Error::SerdeError(_)) => {}
             Err(error) => return Err(failed(error)),

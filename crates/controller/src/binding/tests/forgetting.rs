@@ -26,8 +26,13 @@ async fn well_known(bench: &Bench) -> IamRoleBinding {
 
 /// The watch shows that it is gone.
 async fn goes(bench: &Bench, binding: &IamRoleBinding) {
+    let driver = &bench.controller.driver;
+    driver.records().with(&ObjectKey::of(binding), |record| {
+        record.last_success.found_good(driver.now());
+    });
     bench.controller.clean_up_after(binding, &Semaphore::new(1)).await;
     assert_eq!(bench.controller.memory.len(), 0);
+    assert_eq!(driver.records().len(), 0);
 }
 
 #[tokio::test(start_paused = true)]

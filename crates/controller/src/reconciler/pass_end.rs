@@ -1,13 +1,9 @@
-//! The one line with which a pass ends. Trouble is told once and not with every retry.
+//! How a pass ended, and the one line that says so. Trouble is told once and not with every retry.
 
-use std::{
-    collections::HashMap,
-    error::Error,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::error::Error;
 
 use irsa_core::vocabulary::{Class, Reason};
-use irsa_pipeline::{kube_errors::refusal, object::ObjectKey, stage::chain};
+use irsa_pipeline::{kube_errors::refusal, stage::chain};
 use tracing::{debug, error, info, warn};
 
 use super::error::PassError;
@@ -23,68 +19,47 @@ pub(super) enum PassEnd<'a> {
     Failed(&'a PassError),
 }
 
-/// The trouble that each object was last said to be in.
-#[derive(Debug, Default)]
-pub(super) struct LastReport(Mutex<HashMap<ObjectKey, &'static str>>);
-
-impl LastReport {
-    /// Tells how a pass ended and what it changed: trouble at once and when it becomes another, changes each time,
+impl PassEnd<'_> {
+    /// Tells how a pass ended and what it changed: trouble at once and when it becomes another (`news`), changes each time,
     /// everything else only to those who follow every step.
-    pub(super) fn tell(&self, key: ObjectKey, verdict: &PassEnd<'_>, changes: &[String]) {
-        let before = self.lock().get(&key).copied();
+    pub(super) fn tell(&self, news: bool, changes: &[String]) {
         let changed = changes.join("; ");
-        let trouble = verdict.trouble();
-        match trouble {
-            Some(trouble) => self.lock().insert(key, trouble),
-            None => self.lock().remove(&key),
-        };
-        let news = trouble != before;
-        let error = verdict.error();
-        match verdict {
-            PassEnd::Failed(_) if news && trouble.is_some() => {
+        let trouble = self.trouble();
+        let error = self.error();
+        match self {
+            Self::Failed(_) if news && trouble.is_some() => {
                 error!(target: TARGET, reason = trouble, changed, error, "the pass could not be concluded");
             }
-            PassEnd::Failed(_) => {
+            Self::Failed(_) => {
                 debug!(
                     target: TARGET,
                     reason = trouble,
                     changed, error, "the pass could not be concluded again"
                 );
             }
-            PassEnd::Concluded(reason, message, _) if news && trouble.is_some() => {
+            Self::Concluded(reason, message, _) if news && trouble.is_some() => {
                 warn!(
                     target: TARGET,
                     reason = reason.as_str(),
                     changed, message, error, "the object is not as it should be"
                 );
             }
-            PassEnd::Concluded(reason, message, _) if !changes.is_empty() => {
+            Self::Concluded(reason, message, _) if !changes.is_empty() => {
                 info!(
                     target: TARGET,
                     reason = reason.as_str(),
                     changed, message, error, "the pass changed something"
                 );
             }
-            PassEnd::Concluded(reason, message, _) if news => {
+            Self::Concluded(reason, message, _) if news => {
                 info!(target: TARGET, reason = reason.as_str(), message, "the object is as it should be again");
             }
-            PassEnd::Concluded(reason, message, _) => {
+            Self::Concluded(reason, message, _) => {
                 debug!(target: TARGET, reason = reason.as_str(), message, error, "the pass changed nothing");
             }
         }
     }
 
-    pub(super) fn forget(&self, key: &ObjectKey) {
-        self.lock().remove(key);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ObjectKey, &'static str>> {
-        // A poisoned lock means that another task panicked; the words themselves are always whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl PassEnd<'_> {
     /// The error behind it, with its causes.
     fn error(&self) -> Option<String> {
         match self {
@@ -94,7 +69,7 @@ impl PassEnd<'_> {
     }
 
     /// What is worth telling once; a pass whose changes are settling is in no trouble.
-    fn trouble(&self) -> Option<&'static str> {
+    pub(super) fn trouble(&self) -> Option<&'static str> {
         match self {
             Self::Concluded(reason, ..) => match reason.class() {
                 Class::Done | Class::Settling => None,
@@ -118,7 +93,7 @@ mod tests {
     use tracing::subscriber::with_default;
 
     use super::*;
-    use crate::leadership::NotLeader;
+    use crate::{leadership::NotLeader, memory::LastReport};
 
     /// The lines that were written.
     #[derive(Clone, Default)]
@@ -144,16 +119,11 @@ mod tests {
             .json()
             .with_writer(move || writer.clone())
             .finish();
-        let told = LastReport::default();
-        let key = ObjectKey {
-            namespace: "team".to_owned(),
-            name: "app".to_owned(),
-            uid: "u".to_owned(),
-        };
+        let mut told = LastReport::default();
         with_default(subscriber, || {
             for (verdict, changes) in passes {
                 let changes: Vec<String> = changes.iter().map(|change| (*change).to_owned()).collect();
-                told.tell(key.clone(), verdict, &changes);
+                verdict.tell(told.turns(verdict.trouble()), &changes);
             }
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
