@@ -61,6 +61,19 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 #[test]
+fn the_architecture_names_files_that_exist() {
+    let page = read("docs/architecture.md");
+    let named = page.split('`').skip(1).step_by(2);
+    let places: Vec<&str> = named
+        .filter(|name| name.starts_with("crates/") || name.starts_with("tests/"))
+        .collect();
+    assert!(places.len() > 40, "{} files were found", places.len());
+    for place in places {
+        assert!(repository().join(place).exists(), "there is no {place}");
+    }
+}
+
+#[test]
 fn a_link_to_nowhere_is_found() {
     let page = "docs/runbooks/README.md";
     assert_eq!(broken(page, "../keys.md#rotate"), None);
