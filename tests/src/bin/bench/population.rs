@@ -105,6 +105,28 @@ impl Population {
         }
     }
 
+    /// Deletes the bindings, and waits until they are gone.
+    pub(crate) async fn delete(&self, world: &World) -> Result<(), Problem> {
+        let client = world.cluster.client()?;
+        for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
+            let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/team-{namespace}/iamrolebindings");
+            let reply = client.delete(&path).await?;
+            if !reply.is_success() {
+                return Err(reply.message().into());
+            }
+        }
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let listed = client.get(BINDINGS).await?;
+            let left = listed.body.get("items").and_then(Value::as_array).map(Vec::len);
+            match left {
+                Some(0) => return Ok(()),
+                _ if Instant::now() > deadline => return Err(format!("{left:?} bindings are still there").into()),
+                _ => sleep(Duration::from_secs(1)).await,
+            }
+        }
+    }
+
     /// Waits until an operator that has just started has looked at every binding.
     pub(crate) async fn until_looked_at(&self, world: &World) -> Result<(), Problem> {
         let deadline = Instant::now() + DEADLINE;
