@@ -2,6 +2,10 @@
 //!
 //! Each is an object of its own. The recorder of kube-runtime makes a series of all that have one reason and shows the note
 //! of the first: of two keys that are revoked a minute apart nobody would read the name of the second.
+//!
+//! What a pass tells is written when it is over, by a task of its own: no object waits for another one's events.
+
+use std::{cell::RefCell, mem, time::Duration};
 
 use irsa_core::{
     refusal::ApiRequest,
@@ -18,6 +22,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{Api, Client, api::PostParams};
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 /// Longest note that the API server takes, in bytes.
@@ -30,12 +35,21 @@ const REQUEST: ApiRequest<'static> = ApiRequest {
     remedy: Some("that rule must let it"),
 };
 
-/// Publishes events. Cheap to clone.
+/// Longest that events are waited for when the controller stops.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+tokio::task_local! {
+    /// What the pass around has told so far.
+    static OF_THIS_PASS: RefCell<Vec<(ObjectReference, Announcement)>>;
+}
+
+/// Publishes events. Clones are one publisher.
 #[derive(Clone)]
 pub struct Events {
     client: Client,
     controller: String,
     instance: String,
+    under_way: TaskTracker,
 }
 
 impl Events {
@@ -45,6 +59,7 @@ impl Events {
             client,
             controller: controller.to_owned(),
             instance: instance.unwrap_or_else(|| controller.to_owned()),
+            under_way: TaskTracker::new(),
         }
     }
 
@@ -58,8 +73,43 @@ impl Events {
         self.publish(about, &Announcement::warning(reason, note)).await;
     }
 
-    /// An event that cannot be written is logged and otherwise ignored: it must never hide what it tells about.
+    /// Tells something: at once, or when the pass around it is over.
     pub async fn publish(&self, about: &ObjectReference, announcement: &Announcement) {
+        let noted = OF_THIS_PASS.try_with(|told| told.borrow_mut().push((about.clone(), announcement.clone())));
+        if noted.is_err() {
+            self.write(about, announcement).await;
+        }
+    }
+
+    /// Runs a pass. What it tells is written once it is over, however it ended, and nobody waits for that.
+    pub(crate) async fn after<F: Future>(&self, pass: F) -> F::Output {
+        let noted = async {
+            let ended = pass.await;
+            (ended, OF_THIS_PASS.with(RefCell::take))
+        };
+        let (ended, told) = OF_THIS_PASS.scope(RefCell::default(), noted).await;
+        if !told.is_empty() {
+            let this = self.clone();
+            self.under_way.spawn(async move {
+                for (about, announcement) in in_one(told) {
+                    this.write(&about, &announcement).await;
+                }
+            });
+        }
+        ended
+    }
+
+    /// Waits until what was told is written, but not for ever.
+    pub(crate) async fn written(&self) {
+        self.under_way.close();
+        if tokio::time::timeout(PATIENCE, self.under_way.wait()).await.is_err() {
+            warn!("events are lost: the API server does not take them in time");
+        }
+        self.under_way.reopen();
+    }
+
+    /// An event that cannot be written is logged and otherwise ignored: it must never hide what it tells about.
+    async fn write(&self, about: &ObjectReference, announcement: &Announcement) {
         let Announcement { reason, warning, note } = announcement;
         let type_ = if *warning { "Warning" } else { "Normal" };
         let now = Timestamp::now();
@@ -102,6 +152,22 @@ impl Events {
     }
 }
 
+/// An object that becomes ready by what a pass applied tells both at once.
+fn in_one(mut told: Vec<(ObjectReference, Announcement)>) -> Vec<(ObjectReference, Announcement)> {
+    let is = |reason, one: &(ObjectReference, Announcement)| one.1.reason == reason && !one.1.warning;
+    let ready = told.iter().position(|one| is(EventReason::Ready, one));
+    let applied = told.iter().position(|one| is(EventReason::Applied, one));
+    let (Some(ready), Some(applied)) = (ready, applied) else {
+        return told;
+    };
+    let what = told.get_mut(applied).map(|(_, applied)| mem::take(&mut applied.note));
+    if let (Some((_, ready)), Some(what)) = (told.get_mut(ready), what) {
+        ready.note = format!("{} {what}", ready.note);
+    }
+    told.remove(applied);
+    told
+}
+
 fn cut(note: &str) -> &str {
     let end = (0..=note.len().min(MAX_NOTE))
         .rev()
@@ -113,6 +179,34 @@ fn cut(note: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_made_an_object_ready_is_told_with_it() {
+        let about = ObjectReference::default();
+        let event = |reason, note: &str| (about.clone(), Announcement::normal(reason, note));
+        let drift = (
+            about.clone(),
+            Announcement::warning(EventReason::DriftRepaired, "drift"),
+        );
+        let (applied, ready) = (
+            event(EventReason::Applied, "Applied to AWS: role"),
+            event(EventReason::Ready, "It may."),
+        );
+        let both = vec![applied.clone(), drift.clone(), ready.clone()];
+        let told = in_one(both);
+        assert_eq!(
+            told,
+            [drift.clone(), event(EventReason::Ready, "It may. Applied to AWS: role")]
+        );
+        for alone in [vec![applied], vec![ready, drift], Vec::new()] {
+            assert_eq!(in_one(alone.clone()), alone);
+        }
+        let closed = vec![
+            (about.clone(), Announcement::warning(EventReason::Applied, "Taken")),
+            event(EventReason::Ready, "It may."),
+        ];
+        assert_eq!(in_one(closed.clone()), closed, "what was taken is a warning of its own");
+    }
 
     #[test]
     fn a_long_note_is_cut_between_characters() {

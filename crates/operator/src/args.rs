@@ -50,8 +50,8 @@ pub(crate) struct Args {
     #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
     pub(crate) metrics_addr: SocketAddr,
 
-    /// Objects of each kind looked at at a time.
-    #[arg(long, env = "CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    /// The most objects of each kind looked at at a time. Fewer are while AWS throttles.
+    #[arg(long, env = "CONCURRENCY", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) concurrency: u16,
 
     #[command(flatten)]

@@ -115,6 +115,7 @@ async fn controllers(
     info!(cluster, namespace = args.operator_namespace, "starting the controllers");
     let driver = |controller: &str| {
         let events = Events::new(means.client.clone(), controller, std::env::var("POD_NAME").ok());
+        let connect = means.connect.clone();
         Driver::new(
             means.client.clone(),
             Arc::clone(&means.right),
@@ -122,6 +123,7 @@ async fn controllers(
             events,
             Timestamp::now(),
         )
+        .with_load(move || connect.limiters().load())
     };
     let inventories = binding::Inventories::default();
     let instances = Instances::new(means.client.clone(), args.operator_namespace.clone());

@@ -4,7 +4,7 @@
 mod bindings;
 mod federations;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use irsa_core::vocabulary::{Class, Reason};
 use irsa_testkit::{
@@ -201,11 +201,14 @@ async fn each_reason_is_provoked_once_and_says_what_to_do() {
     // An API server that does not answer: the issuer is made, but nobody vouches for its keys.
     let dead = "--api-server-endpoints=127.0.0.1:1";
     bench.world.start_operator_with(&[dead]).await.unwrap();
+    // And an AWS that is slow, so that what is being done is said before it is done.
+    bench.world.aws.set_latency(Service::Iam, Duration::from_secs(2));
     bench.apply(&the_federation()).await;
     let parts: &[&str] = &["127.0.0.1:1", "as last seen"];
     bench
         .see(&[case("", "default", Reason::ApiServerUnavailable, parts)])
         .await;
+    bench.world.aws.set_latency(Service::Iam, Duration::ZERO);
     bench.world.stop_operator().await.unwrap();
     bench.world.start_operator().await.unwrap();
     let parts: &[&str] = &["is published and registered"];

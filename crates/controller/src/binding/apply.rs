@@ -41,7 +41,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let plan = Stage::Plan.of(|| self.plan(binding, &validated, found.as_ref()))?;
         let working = self.execute_plan(binding, &aws, &context, &validated, plan, found, draft);
-        let unfinished = Stage::Execute.run(working).await?;
+        let unfinished = Stage::Execute.run(Box::pin(working)).await?;
         if let (None, Some(Unfinished { failure, .. })) = (&draft.status.role_arn, &unfinished) {
             return Err(failure.clone());
         }

@@ -18,4 +18,6 @@ pub(crate) struct ObjectRecord {
     pub(crate) last_status: LastStatus,
     /// What the log said last.
     pub(crate) last_report: LastReport,
+    /// Whether a warning about it is told only if its next pass finds the same.
+    pub(crate) warning_put_off: bool,
 }

@@ -2,11 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
+use irsa_aws::Load;
 use irsa_pipeline::object::{Managed, ObjectKey};
 use jiff::Timestamp;
 use kube::Client;
 
-use super::pass_end::PassEnd;
+use super::{pass_end::PassEnd, turns::Turns};
 use crate::{
     clock::Clock,
     events::Events,
@@ -31,6 +32,7 @@ pub struct Driver<L> {
     /// Start of the process, before which nothing was seen.
     started: Timestamp,
     pub(super) records: PerObject<ObjectRecord>,
+    pub(super) turns: Turns,
 }
 
 impl<L: Leadership> Driver<L> {
@@ -45,6 +47,7 @@ impl<L: Leadership> Driver<L> {
             clock: Clock::default(),
             started: now,
             records: PerObject::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -54,6 +57,15 @@ impl<L: Leadership> Driver<L> {
         Self {
             started: clock.now(),
             clock,
+            ..self
+        }
+    }
+
+    /// The same with so many passes at a time as the calls to AWS, whose load is asked for, can serve.
+    #[must_use]
+    pub fn with_load(self, load: impl Fn() -> Load + Send + Sync + 'static) -> Self {
+        Self {
+            turns: Turns::by(Arc::new(load)),
             ..self
         }
     }

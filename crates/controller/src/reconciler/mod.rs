@@ -1,10 +1,10 @@
-//! The driver of both controllers, around what each kind does: decoding, first status, finalizer, deadline, conclusion, one status write, events.
+//! The driver of both controllers, around what each kind does: finalizer, deadline, conclusion, one status write, events.
 //!
 //! What a kind does in AWS is behind [`Reconciler`]; everything that must hold for every object of both kinds, and that
 //! GitOps tools rely on, is here once:
 //!
 //! - a malformed object is one object's trouble, never the watch's;
-//! - the first status is written before the first slow call;
+//! - an object that is worked on for more than a second has a status by then;
 //! - a pass has a deadline, so that a hung endpoint never holds a worker;
 //! - status is written at most once more, and only when it differs;
 //! - of metadata nothing but our finalizer is written, of spec nothing at all.
@@ -18,6 +18,7 @@ mod pass_end;
 #[cfg(test)]
 mod recorder;
 mod status;
+mod turns;
 
 #[cfg(test)]
 pub(crate) use self::pass::in_time;

@@ -2,6 +2,7 @@
 
 use std::{
     hash::{BuildHasher, RandomState},
+    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -26,6 +27,9 @@ use crate::{memory::ObjectRecord, metrics::PassResult, watch::Decoded};
 /// What the driver's own calls to Kubernetes may take in a pass, besides the kind's work.
 const CONCLUDING: Duration = Duration::from_secs(30);
 
+/// How long an object may be without any status while the kind works on it.
+const SLOW: Duration = Duration::from_secs(1);
+
 /// One pass over one object, within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
     let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
@@ -48,13 +52,14 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
     if let Err(wait) = driver.records.with(&ObjectKey::of(object), admitted) {
         return Ok(Action::requeue(wait));
     }
+    let _turn = driver.turns.begin().await;
     let mut measurement = driver.metrics.pass(R::Kind::KIND);
     let object = driver.freshest(object);
     let key = ObjectKey::of(&object);
     let whole = driver.deadline.saturating_add(CONCLUDING);
     // On the heap, because the compiler gives up on computing how large all that is within it is.
     let limited = tokio::time::timeout(whole, Box::pin(pass(reconciler, &object, error)));
-    let (ended, changes) = stage::noting_changes(limited).await;
+    let (ended, changes) = driver.events.after(stage::noting_changes(limited)).await;
     let ended = ended.unwrap_or(Err(PassError::TimedOut(whole)));
     let verdict = match &ended {
         Ok(ended) => PassEnd::Concluded(ended.reason, &ended.message, ended.source.as_deref()),
@@ -140,10 +145,25 @@ async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&st
     if let Err(error) = Stage::Finalizer.run(driver.ensure_finalizer(object)).await {
         return refused(reconciler, object, error).await;
     }
-    let begun = Stage::Status.run(begin(reconciler, object)).await?;
-    let object = begun.as_ref().unwrap_or(object);
-    let report = in_time(reconciler, object).await;
-    conclude(reconciler, object, report).await
+    let (report, begun) = work(reconciler, object).await?;
+    conclude(reconciler, begun.as_ref().unwrap_or(object), report).await
+}
+
+/// The kind's work; and beside it the first status, where the object has none and the work takes a while.
+async fn work<R: Reconciler>(
+    reconciler: &R,
+    object: &R::Kind,
+) -> Result<(Report<<R::Kind as Managed>::Status>, Option<R::Kind>), PassError> {
+    let mut working = pin!(in_time(reconciler, object));
+    if object.conditions().is_empty() {
+        if let Ok(report) = tokio::time::timeout(SLOW, &mut working).await {
+            return Ok((report, None));
+        }
+        let beginning = Stage::Status.run(begin(reconciler, object));
+        let (report, begun) = tokio::join!(working, beginning);
+        return Ok((report, Some(begun?)));
+    }
+    Ok((working.await, None))
 }
 
 /// What the kind itself does in a pass, within the deadline; and what it still looks at where that cut it off.
@@ -155,18 +175,15 @@ pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> 
     }
 }
 
-/// The first status of an object that has none yet, and the object with it: the rest of the pass goes on from what was
-/// written, or the conditions' times would move again at its end.
-async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Option<R::Kind>, PassError> {
-    if !object.conditions().is_empty() {
-        return Ok(None);
-    }
+/// The first status of an object, and the object with it: the pass is concluded from what was written, or the conditions' times
+/// would move again at its end.
+async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<R::Kind, PassError> {
     let driver = reconciler.driver();
     let first = Outcome::new(Reason::Progressing, "Reconciliation has started.");
     driver
         .conclude(object, &first, current_status(object), reconciler.interval(object))
         .await?;
-    Ok(Some(driver.freshest(object)))
+    Ok(driver.freshest(object))
 }
 
 /// A write of the driver's own that the Kubernetes API refused: said in the status where somebody must do something about it.
@@ -177,8 +194,6 @@ async fn refused<R: Reconciler>(reconciler: &R, object: &R::Kind, error: PassErr
     let Some((reason, message)) = kube_errors::verdict(&request, &source) else {
         return Err(PassError::Kubernetes { request, source });
     };
-    let begun = Stage::Status.run(begin(reconciler, object)).await?;
-    let object = begun.as_ref().unwrap_or(object);
     let report = Report {
         source: Some(Arc::new(source)),
         ..Report::new(Outcome::new(reason, message), current_status(object))

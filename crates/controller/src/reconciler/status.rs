@@ -1,6 +1,6 @@
 //! From a report to the status: concluded by `irsa-core`, written once, and only when it differs.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
 use irsa_core::{
     outcome::{self, Circumstances, Outcome, Status},
@@ -35,6 +35,7 @@ impl<L: Leadership> Driver<L> {
     ) -> Result<(), PassError> {
         let now = self.now();
         let key = ObjectKey::of(object);
+        let put_off = self.records.with(&key, |record| mem::take(&mut record.warning_put_off));
         let previous = from_kubernetes(object.conditions());
         let conditions = outcome::conclude(
             outcome,
@@ -58,9 +59,15 @@ impl<L: Leadership> Driver<L> {
             object.generation(),
             object.requested_at().map(str::to_owned),
         );
-        if object.status() != Some(&status) {
+        let changed = object.status() != Some(&status);
+        if changed {
             self.write_status(object, &status).await?;
-            self.announce(object, &previous, &conditions).await;
+        }
+        if may_pass_in_a_moment(&previous, &conditions) && !put_off {
+            self.records.with(&key, |record| record.warning_put_off = true);
+        } else if changed || put_off {
+            let told_before = if put_off { &[] } else { previous.as_slice() };
+            self.announce(object, told_before, &conditions).await;
         }
         Ok(())
     }
@@ -137,6 +144,17 @@ impl<L: Leadership> Driver<L> {
             _ => {}
         }
     }
+}
+
+/// Whether this is the first verdict on an object that waits for its federation, as objects do that are made together with theirs:
+/// worth a warning only if the next pass finds the same.
+fn may_pass_in_a_moment(before: &[outcome::Condition], after: &[outcome::Condition]) -> bool {
+    let not_looked_at = ready(before).is_none_or(|ready| ready.reason == Reason::Progressing.as_str());
+    let waits = |ready: &outcome::Condition| {
+        let waiting = [Reason::FederationNotReady, Reason::FederationNotFound];
+        ready.status == Status::False && waiting.iter().any(|reason| ready.reason == reason.as_str())
+    };
+    not_looked_at && ready(after).is_some_and(waits)
 }
 
 fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
@@ -234,6 +252,36 @@ mod tests {
             let told = requests.iter().filter_map(|(_, body)| body["reason"].as_str());
             let told: Vec<&str> = told.collect();
             assert_eq!(told, expected, "{number}: {reason:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn that_a_new_object_waits_for_its_federation_is_told_only_if_it_goes_on_waiting() {
+        let (waits, done) = (Reason::FederationNotReady, Reason::Succeeded);
+        let (nothing, warning, ready): (&[&str], &[&str], &[&str]) = (&[], &["NotReady"], &["Ready"]);
+        for passes in [
+            vec![(waits, nothing), (done, ready)],
+            vec![(waits, nothing), (waits, warning), (waits, nothing), (done, ready)],
+            vec![(done, ready), (waits, warning), (waits, nothing)],
+            vec![(Reason::AccessDenied, warning), (waits, warning)],
+        ] {
+            let recorder = Recorder::answering(200, object());
+            let driver = recorder.driver();
+            let mut binding: IamRoleBinding = serde_json::from_value(object()).unwrap();
+            for (reason, expected) in &passes {
+                let status = binding.status.clone().unwrap_or_default();
+                let outcome = Outcome::new(*reason, "so");
+                driver.conclude(&binding, &outcome, status, INTERVAL).await.unwrap();
+                let requests = recorder.take();
+                if let Some(status) = requests.first().and_then(|(_, patch)| patch.pointer("/1/value")) {
+                    binding.status = serde_json::from_value(status.clone()).unwrap();
+                }
+                let told: Vec<&str> = requests
+                    .iter()
+                    .filter_map(|(_, body)| body["reason"].as_str())
+                    .collect();
+                assert_eq!(told, *expected, "{passes:?}");
+            }
         }
     }
 }

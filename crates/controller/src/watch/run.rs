@@ -15,7 +15,7 @@ use super::{decode::Decoded, trigger::Trigger};
 use crate::reconciler::{Reconciler, error_policy, reconcile};
 
 /// Makes passes over what is asked for, `concurrency` at a time, from when `store` is filled until `stop`; those that have
-/// begun are finished.
+/// begun are finished, and what they told is written.
 pub(crate) async fn run<R: Reconciler>(
     store: Store<Decoded<R::Kind>>,
     asked: UnboundedReceiver<ObjectRef<Decoded<R::Kind>>>,
@@ -23,6 +23,7 @@ pub(crate) async fn run<R: Reconciler>(
     concurrency: u16,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
+    let events = reconciler.driver().events.clone();
     Controller::for_stream(stream::pending(), store)
         // 0 would mean without limit.
         .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
@@ -36,6 +37,7 @@ pub(crate) async fn run<R: Reconciler>(
             }
         })
         .await;
+    events.written().await;
 }
 
 /// Asks for a pass over each object that its watch shows, for ever.

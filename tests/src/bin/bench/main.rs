@@ -6,6 +6,7 @@
 
 mod baseline;
 mod cost;
+mod fleet;
 mod population;
 mod process;
 mod targets;
@@ -42,12 +43,19 @@ const UNHURRIED: &str = "--aws-calls-per-second=200";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let sizes: Result<Vec<usize>, _> = env::args().skip(1).map(|size| size.parse()).collect();
+    let mut arguments = env::args().skip(1).peekable();
+    let of_a_fleet = arguments.next_if(|first| first == "fleet").is_some();
+    let sizes: Result<Vec<usize>, _> = arguments.map(|size| size.parse()).collect();
     let Ok(sizes) = sizes else {
         eprintln!("bench: give numbers of bindings, such as 1 100 1000");
         return ExitCode::FAILURE;
     };
-    match run(&sizes).await {
+    let measured = if of_a_fleet {
+        fleet::run(&sizes).await
+    } else {
+        run(&sizes).await
+    };
+    match measured {
         Ok(missed) if missed.is_empty() => {
             println!("\nAll targets are met.");
             ExitCode::SUCCESS

@@ -101,7 +101,7 @@ impl Population {
             if Instant::now() > deadline {
                 return Err(format!("only {ready} of {} bindings are ready", self.size).into());
             }
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_millis(200)).await;
         }
     }
 
@@ -122,7 +122,7 @@ impl Population {
             match left {
                 Some(0) => return Ok(()),
                 _ if Instant::now() > deadline => return Err(format!("{left:?} bindings are still there").into()),
-                _ => sleep(Duration::from_secs(1)).await,
+                _ => sleep(Duration::from_millis(200)).await,
             }
         }
     }

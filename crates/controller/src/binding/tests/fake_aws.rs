@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use irsa_aws::{
@@ -31,6 +32,7 @@ struct World {
     /// Roles of the account that nobody looks at.
     others: usize,
     hung: bool,
+    latency: Duration,
 }
 
 /// One account. Clones are connections to the same one.
@@ -80,6 +82,18 @@ impl FakeAws {
     /// From now on nothing is answered.
     pub(super) fn hang(&self) {
         self.world.lock().unwrap().hung = true;
+    }
+
+    /// From now on each call about a role takes so long.
+    pub(super) fn delay(&self, latency: Duration) {
+        self.world.lock().unwrap().latency = latency;
+    }
+
+    async fn answer_late(&self) {
+        let latency = self.world.lock().unwrap().latency;
+        if !latency.is_zero() {
+            tokio::time::sleep(latency).await;
+        }
     }
 
     /// Nothing fails any more.
@@ -181,12 +195,14 @@ impl CallerIdentity for FakeAws {
 
 impl Roles for FakeAws {
     async fn role(&self, name: &str) -> Result<Option<Role>, AwsError> {
+        self.answer_late().await;
         self.call("GetRole", |world| {
             Ok(world.roles.get(name).map(|stored| stored.role.clone()))
         })
     }
 
     async fn create_role(&self, new: &NewRole) -> Result<Role, AwsError> {
+        self.answer_late().await;
         self.call("CreateRole", |world| {
             if world.roles.contains_key(&new.name) {
                 return Err(error("CreateRole", Kind::AlreadyExists));
@@ -213,12 +229,14 @@ impl Roles for FakeAws {
     }
 
     async fn update_trust_policy(&self, name: &str, policy: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("UpdateAssumeRolePolicy", name, |stored| {
             stored.role.trust_policy = rewritten(policy);
         })
     }
 
     async fn update_role(&self, name: &str, description: &str, seconds: u32) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("UpdateRole", name, |stored| {
             stored.role.description = description.to_owned();
             stored.role.max_session_seconds = seconds;
@@ -226,28 +244,33 @@ impl Roles for FakeAws {
     }
 
     async fn put_permissions_boundary(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("PutRolePermissionsBoundary", name, |stored| {
             stored.role.permissions_boundary = Some(arn.to_owned());
         })
     }
 
     async fn delete_permissions_boundary(&self, name: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("DeleteRolePermissionsBoundary", name, |stored| {
             stored.role.permissions_boundary = None;
         })
     }
 
     async fn tag_role(&self, name: &str, tags: &AwsTags) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("TagRole", name, |stored| stored.role.tags.extend(tags.clone()))
     }
 
     async fn untag_role(&self, name: &str, keys: &[String]) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("UntagRole", name, |stored| {
             stored.role.tags.retain(|key, _| !keys.contains(key));
         })
     }
 
     async fn attached_policies(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
+        self.answer_late().await;
         self.call("ListAttachedRolePolicies", |world| {
             Ok(world
                 .roles
@@ -258,18 +281,21 @@ impl Roles for FakeAws {
     }
 
     async fn attach_policy(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("AttachRolePolicy", name, |stored| {
             stored.attached.insert(arn.to_owned());
         })
     }
 
     async fn detach_policy(&self, name: &str, arn: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("DetachRolePolicy", name, |stored| {
             stored.attached.remove(arn);
         })
     }
 
     async fn inline_policies(&self, name: &str) -> Result<BTreeSet<String>, AwsError> {
+        self.answer_late().await;
         self.call("ListRolePolicies", |world| {
             Ok(world
                 .roles
@@ -280,6 +306,7 @@ impl Roles for FakeAws {
     }
 
     async fn inline_policy(&self, name: &str, policy: &str) -> Result<Option<String>, AwsError> {
+        self.answer_late().await;
         self.call("GetRolePolicy", |world| {
             Ok(world
                 .roles
@@ -290,16 +317,19 @@ impl Roles for FakeAws {
     }
 
     async fn put_inline_policy(&self, name: &str, policy: &str, document: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("PutRolePolicy", name, |stored| {
             stored.inline.insert(policy.to_owned(), rewritten(document));
         })
     }
 
     async fn delete_inline_policy(&self, name: &str, policy: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.change("DeleteRolePolicy", name, |stored| drop(stored.inline.remove(policy)))
     }
 
     async fn delete_role(&self, name: &str) -> Result<(), AwsError> {
+        self.answer_late().await;
         self.call("DeleteRole", |world| {
             if world
                 .roles

@@ -33,6 +33,31 @@ async fn bound() -> (Bench, IamRoleBinding) {
     (bench, binding)
 }
 
+/// Read, created, given its policies; closed, freed of its policies, deleted: whatever the number of policies.
+#[tokio::test(start_paused = true)]
+async fn policies_do_not_wait_for_each_other() {
+    let latency = std::time::Duration::from_millis(20);
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    bench.aws.delay(latency);
+    let mut binding = binding_with(|binding| {
+        let inline = |name| json!({"name": name, "document": inline()});
+        binding["spec"]["policies"] = json!({
+            "managed": ["AmazonS3ReadOnlyAccess", "ViewOnlyAccess"], "inline": [inline("a"), inline("b"), inline("c")],
+        });
+    });
+    let begun = tokio::time::Instant::now();
+    bench.succeed(&mut binding).await;
+    assert_eq!(begun.elapsed().as_millis(), 3 * latency.as_millis());
+    assert_eq!(bench.aws.take_calls().len(), 7);
+    bench.shown().await;
+    let begun = tokio::time::Instant::now();
+    bench.cleanup(&binding).await.unwrap();
+    // The role, the lists of its policies, and their texts.
+    let reads = 3;
+    assert_eq!(begun.elapsed().as_millis(), (reads + 3) * latency.as_millis());
+}
+
 #[tokio::test]
 async fn a_new_binding_costs_four_calls_and_one_apply() {
     let bench = Bench::new();

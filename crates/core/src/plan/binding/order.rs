@@ -70,6 +70,15 @@ impl Order {
         }
     }
 
+    /// Whether these two steps, one right after the other, need not wait for each other: both only give, or both only take. Whatever
+    /// of them is done, nobody has more than before or than is wanted.
+    pub fn are_independent(&self, place: usize, next: usize) -> bool {
+        matches!(
+            (self.0.get(place), self.0.get(next)),
+            (Some(Effect::Gives), Some(Effect::Gives)) | (Some(Effect::Takes), Some(Effect::Takes))
+        )
+    }
+
     /// Whether the step at `place` needs all others.
     pub(super) fn is_last(&self, place: usize) -> bool {
         matches!(self.0.get(place), Some(Effect::Ends))

@@ -1,5 +1,6 @@
 //! Steps on a role become calls: one call each, each with the right to write asked for first.
 
+use futures::future::join_all;
 use irsa_aws::{NewRole, Role, Roles};
 use irsa_core::{
     naming::RoleName,
@@ -30,9 +31,9 @@ pub struct Executed {
     stopped: Option<StepError>,
 }
 
-/// Does the steps in order. A step that AWS refuses holds up those that must not come without it, and no other; any other
-/// trouble ends the work. `created` is told the role as soon as a step has created it, so that it is known whatever fails
-/// later.
+/// Does the steps in order, and policies that only give or only take together. A step that AWS refuses holds up those that must
+/// not come without it, and no other; any other trouble ends the work. `created` is told the role as soon as a step has created
+/// it, so that it is known whatever fails later.
 pub async fn execute<A: Roles>(
     aws: &A,
     leadership: &impl Leadership,
@@ -41,31 +42,51 @@ pub async fn execute<A: Roles>(
     mut created: impl FnMut(Role) + Send,
 ) -> Executed {
     let mut executed = Executed::default();
-    for (place, step) in work.steps.iter().enumerate() {
-        if work.put_off.contains(&place) {
-            executed.put_off.push(place);
-            continue;
+    let mut rest = work.steps.iter().enumerate().peekable();
+    while let Some(first) = rest.next() {
+        let mut together = vec![first];
+        while let Some(next) = rest.next_if(|next| work.goes_with(together.last(), *next)) {
+            together.push(next);
         }
-        if !work.order.allows(place, &executed.undone(work.put_off)) {
-            executed.held_up.push(place);
-            continue;
+        let undone = executed.undone(work.put_off);
+        let mut attempts = Vec::new();
+        for (place, step) in together {
+            if work.put_off.contains(&place) {
+                executed.put_off.push(place);
+            } else if work.order.allows(place, &undone) {
+                attempts.push(async move { (place, step, attempt(aws, leadership, role, step).await) });
+            } else {
+                executed.held_up.push(place);
+            }
         }
-        match attempt(aws, leadership, role, step).await {
-            Ok(made) => {
-                changed(step);
-                executed.done.push(place);
-                if let Some(role) = made {
-                    created(role);
+        for (place, step, ended) in join_all(attempts).await {
+            match ended {
+                Ok(made) => {
+                    changed(step);
+                    executed.done.push(place);
+                    made.into_iter().for_each(&mut created);
+                }
+                Err(failure) if failure.is_refusal() => executed.refused.push((place, failure)),
+                Err(failure) => {
+                    executed.stopped.get_or_insert(failure);
                 }
             }
-            Err(failure) if failure.is_refusal() => executed.refused.push((place, failure)),
-            Err(failure) => {
-                executed.stopped = Some(failure);
-                break;
-            }
+        }
+        if executed.stopped.is_some() {
+            break;
         }
     }
     executed
+}
+
+impl RoleWork<'_> {
+    /// Whether a step need not wait for the one before it: both are about policies, and the order lets them go together.
+    fn goes_with(&self, before: Option<&(usize, &BindingStep)>, (next, step): (usize, &BindingStep)) -> bool {
+        let policies = ConditionType::PoliciesSynced;
+        before.is_some_and(|(place, before)| {
+            before.aspect() == policies && step.aspect() == policies && self.order.are_independent(*place, next)
+        })
+    }
 }
 
 impl Executed {

@@ -1,0 +1,160 @@
+//! How many passes are under way: as many as the pace of calls to AWS can serve.
+//!
+//! More would not be done sooner. They would only share the pace, until each took longer than a pass may.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use irsa_aws::Load;
+use tokio::sync::Notify;
+
+/// So many passes may always be under way: an AWS that answers slowly holds up few others.
+const AT_LEAST: usize = 8;
+/// Passes under way for each call per second, where calls wait for their turn. A new binding takes about four calls, so each waits
+/// for some seconds.
+const FOR_EACH_CALL: f64 = 2.0;
+/// How often it is looked whether the pace has changed.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Asked how busy the calls to AWS are.
+pub(super) type AskLoad = Arc<dyn Fn() -> Load + Send + Sync>;
+
+/// The passes under way.
+///
+/// # Guarantees
+/// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace. A
+/// pass that ends, or is cancelled, makes room.
+pub(super) struct Turns {
+    under_way: Mutex<usize>,
+    freed: Notify,
+    load: AskLoad,
+}
+
+impl Default for Turns {
+    /// Nothing holds passes up.
+    fn default() -> Self {
+        Self::by(Arc::new(Load::default))
+    }
+}
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Turns({})", self.lock())
+    }
+}
+
+impl Turns {
+    pub(super) fn by(load: AskLoad) -> Self {
+        Self {
+            under_way: Mutex::default(),
+            freed: Notify::new(),
+            load,
+        }
+    }
+
+    /// Waits until one more pass may begin. It is under way until what is returned is dropped.
+    pub(super) async fn begin(&self) -> Turn<'_> {
+        loop {
+            // Created before the look, so that no change between the look and the wait is missed.
+            let freed = self.freed.notified();
+            if let Some(turn) = self.try_begin() {
+                return turn;
+            }
+            // Whether it came or not, it is looked again.
+            let _ = tokio::time::timeout(LOOK, freed).await;
+        }
+    }
+
+    fn try_begin(&self) -> Option<Turn<'_>> {
+        let allowed = self.allowed();
+        let mut under_way = self.lock();
+        (*under_way < allowed).then(|| {
+            *under_way += 1;
+            Turn(self)
+        })
+    }
+
+    fn allowed(&self) -> usize {
+        let load = (self.load)();
+        if load.waiting == 0 {
+            return usize::MAX;
+        }
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small number that is not negative"
+        )]
+        let served = (load.per_second * FOR_EACH_CALL).max(0.0) as usize;
+        served.max(AT_LEAST)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, usize> {
+        // A poisoned lock means that another task panicked; the number itself is always right.
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pass that is under way.
+#[derive(Debug)]
+pub(super) struct Turn<'a>(&'a Turns);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut under_way = self.0.lock();
+        *under_way = under_way.saturating_sub(1);
+        drop(under_way);
+        self.0.freed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::{FutureExt, future::join_all};
+
+    use super::*;
+
+    fn busy(load: &Arc<Mutex<Load>>) -> Turns {
+        let load = Arc::clone(load);
+        Turns::by(Arc::new(move || *load.lock().unwrap()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_calls_wait_so_many_passes_are_under_way_as_the_pace_serves() {
+        let load = Arc::new(Mutex::new(Load {
+            per_second: 6.0,
+            waiting: 3,
+            under_way: 0,
+        }));
+        let turns = busy(&load);
+        let mut begun = join_all((0..12).map(|_| turns.begin())).await;
+        assert!(turns.begin().now_or_never().is_none(), "twelve are enough");
+        drop(begun.pop());
+        assert!(turns.begin().now_or_never().is_some(), "one has made room");
+
+        load.lock().unwrap().per_second = 0.5;
+        begun.truncate(8);
+        assert!(turns.begin().now_or_never().is_none());
+        begun.pop();
+        assert!(turns.begin().now_or_never().is_some(), "a few always may");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_no_call_waits_any_more_nothing_holds_passes_up() {
+        let load = Arc::new(Mutex::new(Load {
+            per_second: 1.0,
+            waiting: 1,
+            under_way: 0,
+        }));
+        let turns = busy(&load);
+        let _begun = join_all((0..AT_LEAST).map(|_| turns.begin())).await;
+        let relieved = async {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            load.lock().unwrap().waiting = 0;
+        };
+        let (_turn, ()) = tokio::join!(turns.begin(), relieved);
+        assert_eq!(*turns.lock(), AT_LEAST + 1);
+    }
+}

@@ -1,0 +1,118 @@
+//! How long a fleet takes: made from nothing, tightened by its federation, looked at after a restart, deleted. With the flags that
+//! are shipped, against an AWS that is 20 ms away and throttles nobody.
+//!
+//! `IRSA_ANYWHERE_OPERATOR` names the build that is measured, so that two can be run in turn on one machine.
+
+use std::time::Duration;
+
+use irsa_testkit::{aws::Service, controlplane::SigningKey};
+use irsa_tests::world::{Counts, Problem, World};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::population::Population;
+
+/// Between the operator and IAM.
+const LATENCY: Duration = Duration::from_millis(20);
+/// No binding is checked while its fleet is measured.
+const INTERVAL: Duration = Duration::from_hours(1);
+/// Another boundary than the one that the roles are made with.
+const TIGHTER: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+/// Kubernetes writes that make a binding, events apart.
+const MOST_WRITES: f64 = 4.0;
+/// Events that tell of it.
+const MOST_EVENTS: f64 = 1.0;
+
+/// Measures fleets of these sizes; what misses a target.
+pub(crate) async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
+    println!("| bindings | phase | seconds | AWS reads | AWS writes | Kubernetes writes each | events each |");
+    println!("|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for size in sizes {
+        missed.extend(measure(*size).await?);
+    }
+    Ok(missed)
+}
+
+async fn measure(size: usize) -> Result<Vec<String>, Problem> {
+    let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
+    let population = Population::of(size);
+    population.prepare(&world, INTERVAL, 0).await?;
+    world.aws.set_latency(Service::Iam, LATENCY);
+    world.start_operator().await?;
+    world.federation_ready("default").await?;
+
+    let (mark, begun) = (world.mark().await?, Instant::now());
+    population.create(&world).await?;
+    population.until_ready(&world).await?;
+    let took = begun.elapsed();
+    // What is told is written by and by.
+    sleep(Duration::from_secs(2)).await;
+    let (writes, events) = row(size, "made", took, &world.counts_since(&mark).await?);
+    let mut missed = Vec::new();
+    if writes > MOST_WRITES || events > MOST_EVENTS {
+        missed.push(format!(
+            "{size} bindings: {writes:.1} Kubernetes writes and {events:.1} events each to make one, {MOST_WRITES} and {MOST_EVENTS} at most"
+        ));
+    }
+
+    let (mark, begun) = (world.mark().await?, Instant::now());
+    tighten(&world).await?;
+    let tightened = |counts: &Counts| counts.aws_writes.get("iam:PutRolePermissionsBoundary") >= Some(&size);
+    let counts = loop {
+        let counts = world.counts_since(&mark).await?;
+        if tightened(&counts) || begun.elapsed() > Duration::from_mins(20) {
+            break counts;
+        }
+        sleep(Duration::from_millis(200)).await;
+    };
+    row(size, "guard-rail tightened", begun.elapsed(), &counts);
+
+    world.stop_operator().await?;
+    let (mark, begun) = (world.mark().await?, Instant::now());
+    world.start_operator().await?;
+    population.until_looked_at(&world).await?;
+    row(size, "restart", begun.elapsed(), &world.counts_since(&mark).await?);
+
+    let (mark, begun) = (world.mark().await?, Instant::now());
+    population.delete(&world).await?;
+    let took_to_delete = begun.elapsed();
+    row(size, "deleted", took_to_delete, &world.counts_since(&mark).await?);
+    if took_to_delete > took.mul_f64(1.25) {
+        missed.push(format!(
+            "{size} bindings: deleted in {:.1} s, and made in {:.1} s",
+            took_to_delete.as_secs_f64(),
+            took.as_secs_f64()
+        ));
+    }
+    Ok(missed)
+}
+
+async fn tighten(world: &World) -> Result<(), Problem> {
+    let patch: Value = json!({"spec": {"bindings": {"permissionsBoundary": TIGHTER}}});
+    let path = "/apis/irsa-anywhere.dev/v1alpha1/oidcfederations/default";
+    let reply = world.cluster.client()?.merge_patch(path, &patch).await?;
+    if reply.is_success() {
+        Ok(())
+    } else {
+        Err(reply.message().into())
+    }
+}
+
+/// Prints a row; Kubernetes writes and events for each binding.
+#[allow(clippy::cast_precision_loss, reason = "numbers of calls")]
+fn row(size: usize, phase: &str, took: Duration, counts: &Counts) -> (f64, f64) {
+    let is_event = |call: &str| call.ends_with(" events");
+    let sum = |wanted: &dyn Fn(&str) -> bool| -> f64 {
+        let counted = counts.kubernetes_writes.iter().filter(|(call, _)| wanted(call));
+        counted.map(|(_, count)| *count).sum::<usize>() as f64 / size as f64
+    };
+    let (writes, events) = (sum(&|call| !is_event(call)), sum(&is_event));
+    println!(
+        "| {size} | {phase} | {:.1} | {} | {} | {writes:.2} | {events:.2} |",
+        took.as_secs_f64(),
+        counts.aws_reads.values().sum::<usize>(),
+        counts.aws_writes.values().sum::<usize>(),
+    );
+    (writes, events)
+}
