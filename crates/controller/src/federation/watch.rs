@@ -1,13 +1,14 @@
 //! What wakes a federation: itself, the going of its last bindings, and the going of an older one with its issuer.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, pin::pin, sync::Arc};
 
-use futures::{FutureExt, Stream, TryStreamExt};
-use irsa_api::OidcFederation;
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
+use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Connect, PublicReader};
 use irsa_pipeline::{
     federation::observe::api_servers::ApiServers,
     object::{Managed, ObjectKey},
+    stage::chain,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -17,7 +18,7 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{federations::Federations, memory::FederationMemory};
 use crate::{
@@ -26,7 +27,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Heard, Trigger, WatchOfFederations, paged, run as run_controller, slim, wake_shown},
+    watch::{Decoded, Trigger, run as run_controller, slim},
 };
 
 /// What the controller of federations is made of.
@@ -49,8 +50,6 @@ pub struct FederationParts<C, P, A, L> {
     pub inventories: Inventories,
     /// What is known of other instances of the cluster; shared with the controller of bindings.
     pub instances: Instances,
-    /// What both controllers watch.
-    pub watch: WatchOfFederations,
 }
 
 /// Runs the controller until `stop`; passes that have begun are finished.
@@ -64,11 +63,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
 ) {
     let client = parts.driver.client.clone();
     let (federations, federations_writer) = reflector::store();
-    let WatchOfFederations {
-        bindings,
-        mut departed,
-        told,
-    } = parts.watch;
+    let (bindings, bindings_writer) = reflector::store();
     let (trigger, asked) = Trigger::over(federations.clone());
     let memory = FederationMemory::default();
     let context = Arc::new(Federations {
@@ -95,8 +90,6 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let mut listed = HashSet::new();
     let follow = move |event: &Event<Decoded<OidcFederation>>| {
         counted(event);
-        // Nobody listens any more only when that controller has stopped.
-        let _ = told.unbounded_send(event.clone());
         match event {
             Event::Apply(_) => {}
             Event::Delete(federation) => {
@@ -112,13 +105,12 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             Event::InitDone => remembers.memory.keep_only(&std::mem::take(&mut listed)),
         }
     };
-    let shown = federation_stream(client, trigger.clone(), follow, federations_writer);
-    let controller =
-        bindings_known.then(|()| run_controller(federations, asked, Arc::clone(&context), parts.concurrency, stop));
+    let main = federation_stream(client.clone(), trigger.clone(), follow, federations_writer);
+    let controller = bindings_known
+        .then(|()| run_controller(main, federations, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
-        () = wake_shown(shown, &trigger) => {}
-        () = wake_emptied(&mut departed, &trigger) => {}
+        () = watch_bindings(client, bindings_writer, &trigger) => {}
     }
 }
 
@@ -130,7 +122,7 @@ fn federation_stream(
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    watcher(Api::<Decoded<OidcFederation>>::all(client), paged())
+    watcher(Api::<Decoded<OidcFederation>>::all(client), watcher::Config::default())
         .default_backoff()
         .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
@@ -154,9 +146,34 @@ fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
     federation.object().is_some_and(Managed::is_deleted)
 }
 
-async fn wake_emptied(departed: &mut Heard<String>, trigger: &Trigger<OidcFederation>) {
-    loop {
-        wake_deleted(trigger, &departed.next().await);
+async fn watch_bindings(
+    client: Client,
+    writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
+    trigger: &Trigger<OidcFederation>,
+) {
+    let api: Api<Decoded<IamRoleBinding>> = Api::all(client);
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|binding| {
+            // Only whose federation it is matters here.
+            if let Some(binding) = binding.object_mut() {
+                slim(&mut binding.metadata);
+                binding.status = None;
+                binding.spec.policies = irsa_api::RolePolicies::default();
+            }
+        })
+        .reflect(writer);
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Delete(binding)) => {
+                if let Some(binding) = binding.object() {
+                    wake_deleted(trigger, &binding.spec.federation_ref.name);
+                }
+            }
+            Ok(_) => {}
+            Err(error) => debug!(error = chain(&error), "the watch of bindings was interrupted"),
+        }
     }
 }
 

@@ -2,17 +2,12 @@
 
 mod decode;
 mod run;
-mod shared;
 mod trigger;
 mod trim;
 
-pub use self::{
-    decode::{Decoded, Unreadable},
-    shared::{WatchOfBindings, WatchOfFederations, shared},
-};
+pub use self::decode::{Decoded, Unreadable};
 pub(crate) use self::{
-    run::{run, wake_shown},
-    shared::Heard,
+    run::run,
     trigger::Trigger,
-    trim::{paged, reference_to, slim},
+    trim::{reference_to, slim},
 };

@@ -105,25 +105,30 @@ impl Population {
         }
     }
 
-    /// Deletes the bindings, and waits until they are gone.
+    /// Has all bindings deleted.
     pub(crate) async fn delete(&self, world: &World) -> Result<(), Problem> {
         let client = world.cluster.client()?;
         for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
             let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/team-{namespace}/iamrolebindings");
-            let reply = client.delete(&path).await?;
-            if !reply.is_success() {
-                return Err(reply.message().into());
-            }
+            client.delete(&path).await?;
         }
+        Ok(())
+    }
+
+    /// Waits until none is left.
+    pub(crate) async fn until_gone(&self, world: &World) -> Result<(), Problem> {
+        let client = world.cluster.client()?;
         let deadline = Instant::now() + DEADLINE;
         loop {
             let listed = client.get(BINDINGS).await?;
-            let left = listed.body.get("items").and_then(Value::as_array).map(Vec::len);
-            match left {
-                Some(0) => return Ok(()),
-                _ if Instant::now() > deadline => return Err(format!("{left:?} bindings are still there").into()),
-                _ => sleep(Duration::from_millis(200)).await,
+            let left = listed.body.get("items").and_then(Value::as_array).map_or(0, Vec::len);
+            if left == 0 {
+                return Ok(());
             }
+            if Instant::now() > deadline {
+                return Err(format!("{left} of {} bindings are left", self.size).into());
+            }
+            sleep(Duration::from_millis(200)).await;
         }
     }
 

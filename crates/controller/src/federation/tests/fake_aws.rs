@@ -410,7 +410,7 @@ not_a_federations! {
 }
 
 impl RoleListings for FakeAws {
-    async fn roles_under(&self, _: &str, _: impl FnMut(ListedRole) + Send) -> Result<(), AwsError> {
+    async fn roles_under(&self, _: &str) -> Result<Vec<ListedRole>, AwsError> {
         panic!("not a federation's")
     }
 
@@ -418,8 +418,7 @@ impl RoleListings for FakeAws {
         &self,
         _: usize,
         _: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
-        _: impl FnMut(DetailedRole) + Send,
-    ) -> Result<bool, AwsError> {
+    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
         panic!("not a federation's")
     }
 }
