@@ -10,11 +10,13 @@ use irsa_pipeline::{
     report::{Cleanup, Report},
     step_error::Draft,
 };
+use kube::runtime::reflector::Store;
 
 use super::bindings::Bindings;
 use crate::{
     leadership::Leadership,
     reconciler::{Driver, Reconciler},
+    watch::Decoded,
 };
 
 /// How often a binding is checked whose federation is unknown; the interval of others is their federation's.
@@ -26,6 +28,10 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
 
     fn driver(&self) -> &Driver<L> {
         &self.driver
+    }
+
+    fn store(&self) -> &Store<Decoded<IamRoleBinding>> {
+        &self.store
     }
 
     fn interval(&self, binding: &IamRoleBinding) -> Duration {

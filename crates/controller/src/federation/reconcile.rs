@@ -11,11 +11,13 @@ use irsa_pipeline::{
     report::{Cleanup, Report},
     step_error::{Draft, StepError},
 };
+use kube::runtime::reflector::Store;
 
 use super::{federations::Federations, last_look::keep_looking};
 use crate::{
     leadership::Leadership,
     reconciler::{Driver, Reconciler},
+    watch::Decoded,
 };
 
 impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for Federations<C, P, A, L> {
@@ -24,6 +26,10 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Reconciler for F
 
     fn driver(&self) -> &Driver<L> {
         &self.driver
+    }
+
+    fn store(&self) -> &Store<Decoded<OidcFederation>> {
+        &self.store
     }
 
     fn interval(&self, federation: &OidcFederation) -> Duration {

@@ -7,9 +7,10 @@ use irsa_pipeline::{
     object::Managed,
     report::{Cleanup, Report},
 };
+use kube::runtime::reflector::Store;
 
 use super::driver::Driver;
-use crate::leadership::Leadership;
+use crate::{leadership::Leadership, watch::Decoded};
 
 /// What one kind does. The driver calls it for one object at a time, never twice at once for the same object.
 pub trait Reconciler: Send + Sync + 'static {
@@ -20,6 +21,9 @@ pub trait Reconciler: Send + Sync + 'static {
 
     /// The driver's own means.
     fn driver(&self) -> &Driver<Self::Leadership>;
+
+    /// All objects of the kind, as the watch shows them.
+    fn store(&self) -> &Store<Decoded<Self::Kind>>;
 
     /// The object's interval between checks of an unchanged world.
     fn interval(&self, object: &Self::Kind) -> Duration;

@@ -18,6 +18,8 @@ mod pass_end;
 #[cfg(test)]
 mod recorder;
 mod status;
+#[cfg(test)]
+mod tests;
 mod turns;
 
 #[cfg(test)]

@@ -17,7 +17,10 @@ use irsa_pipeline::{
     report::{Cleanup, Report, Source},
     stage::{self, Stage},
 };
-use kube::{ResourceExt, runtime::controller::Action};
+use kube::{
+    ResourceExt,
+    runtime::{controller::Action, reflector::ObjectRef},
+};
 use tokio::time::Instant;
 use tracing::{Instrument, warn};
 
@@ -30,8 +33,20 @@ const CONCLUDING: Duration = Duration::from_secs(30);
 /// How long an object may be without any status while the kind works on it.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// One pass over one object, within the deadline.
+/// One pass over one object, when its turn comes and within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
+    let driver = reconciler.driver();
+    let admitted = |record: &mut ObjectRecord| record.rate_limit.admit(Instant::now());
+    if let Some(object) = object.object()
+        && let Err(wait) = driver.records.with(&ObjectKey::of(object), admitted)
+    {
+        return Ok(Action::requeue(wait));
+    }
+    let _turn = driver.turns.begin().await;
+    // A turn may be long in coming: what is made true is what is wanted by then.
+    let Some(object) = reconciler.store().get(&ObjectRef::from_obj(object.as_ref())) else {
+        return Ok(Action::await_change());
+    };
     let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
     let Some(object) = object.object() else {
         warn!(
@@ -48,11 +63,6 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
 async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
     let driver = reconciler.driver();
     let objects = &driver.metrics.objects;
-    let admitted = |record: &mut ObjectRecord| record.rate_limit.admit(Instant::now());
-    if let Err(wait) = driver.records.with(&ObjectKey::of(object), admitted) {
-        return Ok(Action::requeue(wait));
-    }
-    let _turn = driver.turns.begin().await;
     let mut measurement = driver.metrics.pass(R::Kind::KIND);
     let object = driver.freshest(object);
     let key = ObjectKey::of(&object);

@@ -186,7 +186,8 @@ async fn what_exists_stays_as_it_is_while_the_federation_is_suspended_and_is_put
     tokio::time::advance(std::time::Duration::from_secs(11)).await;
     let controller = Arc::new(bench.controller);
     let cluster = bench.cluster;
-    let pass = async |suspend: bool, requested_at: &str| {
+    let mut watched = bench.federations;
+    let mut pass = async |suspend: bool, requested_at: &str| {
         let mut federation = cluster.held();
         if federation.spec.suspend != suspend {
             edit(&mut federation, |spec| spec["suspend"] = json!(suspend));
@@ -201,8 +202,9 @@ async fn what_exists_stays_as_it_is_while_the_federation_is_suspended_and_is_put
             .get_or_insert_default()
             .extend([request]);
         cluster.hold(&federation);
-        let object = Arc::new(Decoded(Ok(federation)));
-        reconcile(object, Arc::clone(&controller)).await.unwrap();
+        let object = Decoded(Ok(federation));
+        watched.apply_watcher_event(&Event::Apply(object.clone()));
+        reconcile(Arc::new(object), Arc::clone(&controller)).await.unwrap();
         cluster.held()
     };
     cluster.hold(&federation);

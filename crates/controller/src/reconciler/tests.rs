@@ -1,0 +1,186 @@
+//! Passes over a binding by a kind that does nothing but take its time.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use irsa_aws::Load;
+use irsa_core::{outcome::Outcome, vocabulary::Reason};
+use irsa_pipeline::{
+    object::Managed,
+    report::{Cleanup, Report},
+};
+use kube::runtime::{
+    reflector::{Store, store, store::Writer},
+    watcher::Event,
+};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::{Driver, Reconciler, reconcile, recorder::Recorder};
+use crate::{leadership::OnlyReplica, watch::Decoded};
+
+const STATUS: &str = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
+
+struct Patient {
+    driver: Driver<OnlyReplica>,
+    store: Store<Decoded<IamRoleBinding>>,
+    /// How long the work takes.
+    takes: Duration,
+    /// Generations that were worked on.
+    applied: Mutex<Vec<i64>>,
+}
+
+impl Reconciler for Patient {
+    type Kind = IamRoleBinding;
+    type Leadership = OnlyReplica;
+
+    fn driver(&self) -> &Driver<OnlyReplica> {
+        &self.driver
+    }
+
+    fn store(&self) -> &Store<Decoded<IamRoleBinding>> {
+        &self.store
+    }
+
+    fn interval(&self, _: &IamRoleBinding) -> Duration {
+        Duration::from_mins(10)
+    }
+
+    async fn apply(&self, binding: &IamRoleBinding) -> Report<IamRoleBindingStatus> {
+        self.applied.lock().unwrap().push(binding.generation());
+        sleep(self.takes).await;
+        Report::new(Outcome::new(Reason::Succeeded, "done"), IamRoleBindingStatus::default())
+    }
+
+    async fn cleanup(&self, _: &IamRoleBinding) -> Cleanup<IamRoleBindingStatus> {
+        Cleanup::Finished
+    }
+
+    fn has_released(&self, _: &IamRoleBinding) -> bool {
+        false
+    }
+
+    async fn abandon(&self, _: &IamRoleBinding, _: &Outcome) {}
+}
+
+fn object(generation: i64) -> Value {
+    json!({
+        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+        "metadata": {"name": "app", "namespace": "team", "uid": "u-1", "resourceVersion": generation.to_string(),
+                     "generation": generation, "finalizers": [IamRoleBinding::FINALIZER]},
+        "spec": {"serviceAccounts": [{"name": "app"}]},
+    })
+}
+
+fn binding(object: &Value) -> Decoded<IamRoleBinding> {
+    Decoded(Ok(serde_json::from_value(object.clone()).unwrap()))
+}
+
+/// A kind whose work takes so long, where calls to AWS have this load; with the binding that a pass is made over.
+struct Bench {
+    recorder: Recorder,
+    reconciler: Arc<Patient>,
+    writer: Writer<Decoded<IamRoleBinding>>,
+}
+
+impl Bench {
+    fn new(takes: Duration, load: &Arc<Mutex<Load>>) -> Self {
+        let recorder = Recorder::answering(200, object(1));
+        let (store, mut writer) = store();
+        writer.apply_watcher_event(&Event::Apply(binding(&object(1))));
+        let load = Arc::clone(load);
+        let reconciler = Arc::new(Patient {
+            driver: recorder.driver().with_load(move || *load.lock().unwrap()),
+            store,
+            takes,
+            applied: Mutex::default(),
+        });
+        Self {
+            recorder,
+            reconciler,
+            writer,
+        }
+    }
+
+    async fn pass(&self, seen: &Value) {
+        reconcile(Arc::new(binding(seen)), Arc::clone(&self.reconciler))
+            .await
+            .unwrap();
+    }
+
+    /// The statuses that were written since the last time.
+    fn statuses(&self) -> Vec<Value> {
+        let requests = self.recorder.take().into_iter();
+        let statuses = requests.filter(|(request, _)| request == STATUS);
+        statuses.map(|(_, mut patch)| patch[1]["value"].take()).collect()
+    }
+
+    fn applied(&self) -> Vec<i64> {
+        std::mem::take(&mut self.reconciler.applied.lock().unwrap())
+    }
+}
+
+fn reasons(statuses: &[Value]) -> Vec<&str> {
+    let conditions = statuses.iter().filter_map(|status| status["conditions"].as_array());
+    let ready = conditions.flatten().filter(|condition| condition["type"] == "Ready");
+    ready.filter_map(|ready| ready["reason"].as_str()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_is_soon_done_writes_one_status_and_work_that_is_not_says_first_that_it_has_begun() {
+    for (takes, expected) in [
+        (900, ["Succeeded"].as_slice()),
+        (1_100, ["Progressing", "Succeeded"].as_slice()),
+    ] {
+        let mut bench = Bench::new(Duration::from_millis(takes), &Arc::default());
+        bench.pass(&object(1)).await;
+        let mut written = bench.statuses();
+        assert_eq!(reasons(&written), expected, "{takes} ms");
+
+        let mut seen = object(1);
+        seen["status"] = written.pop().unwrap();
+        bench.writer.apply_watcher_event(&Event::Apply(binding(&seen)));
+        bench.pass(&seen).await;
+        assert_eq!(bench.statuses(), [] as [Value; 0], "nothing has changed");
+        assert_eq!(bench.applied(), [1, 1]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pass_that_has_waited_for_its_turn_makes_true_what_is_wanted_by_then() {
+    let load = Arc::new(Mutex::new(Load {
+        per_second: 1.0,
+        waiting: 1,
+        under_way: 0,
+    }));
+    let mut bench = Bench::new(Duration::ZERO, &load);
+    let reconciler = Arc::clone(&bench.reconciler);
+    let under_way = futures::future::join_all((0..8).map(|_| reconciler.driver.turns.begin())).await;
+
+    let (seen, edited) = (object(1), object(2));
+    let edit = async {
+        sleep(Duration::from_secs(3)).await;
+        bench.writer.apply_watcher_event(&Event::Apply(binding(&edited)));
+        drop(under_way);
+    };
+    let pass = reconcile(Arc::new(binding(&seen)), Arc::clone(&reconciler));
+    let (ended, ()) = tokio::join!(pass, edit);
+    ended.unwrap();
+    assert_eq!(bench.applied(), [2]);
+
+    bench.statuses();
+    let under_way = futures::future::join_all((0..8).map(|_| reconciler.driver.turns.begin())).await;
+    let delete = async {
+        sleep(Duration::from_secs(3)).await;
+        bench.writer.apply_watcher_event(&Event::Delete(binding(&edited)));
+        drop(under_way);
+    };
+    let pass = reconcile(Arc::new(binding(&edited)), Arc::clone(&reconciler));
+    let (ended, ()) = tokio::join!(pass, delete);
+    ended.unwrap();
+    assert_eq!(bench.applied(), [] as [i64; 0], "it is gone");
+    assert_eq!(bench.statuses(), [] as [Value; 0]);
+}
