@@ -150,13 +150,22 @@ mutants-core: prerequisites ## Mutation test of the judgement that matters most 
 	  --file crates/core/src/json.rs --file crates/core/src/denial.rs --file 'crates/core/src/admission/**' -- --lib
 
 CONTROLLER = crates/controller/src
+PIPELINE = crates/pipeline/src
 .PHONY: mutants-controller
-mutants-controller: prerequisites ## Mutation test of the controller's decisions
+mutants-controller: prerequisites ## Mutation test of the steps of a pass and the controller's decisions
 	@hack/tools.sh mutants
-	$(CARGO) mutants --package irsa-controller --timeout 120 --output target/mutants-controller \
-	  --file '$(CONTROLLER)/binding/{validate,guardrails,withhold,siblings,existing,gone,home,salvage,aws_errors}.rs' \
-	  --file '$(CONTROLLER)/federation/{validate,cluster,tampering,external,home,siblings,public,s3_refusals,aws_errors}.rs' \
-	  --file '$(CONTROLLER)/{backoff,conditions,halt,births}.rs' --file '$(CONTROLLER)/leadership/{lease,claim,gate}.rs' -- --lib
+	$(CARGO) mutants --package irsa-pipeline --package irsa-controller --test-package irsa-pipeline,irsa-controller --timeout 120 \
+	  --output target/mutants-controller \
+	  --file '$(PIPELINE)/binding/validate/**' --file '$(PIPELINE)/binding/aws_errors.rs' --file '$(PIPELINE)/binding/execute/**' \
+	  --file '$(PIPELINE)/federation/validate/**' --file '$(PIPELINE)/federation/aws_errors.rs' \
+	  --file '$(PIPELINE)/federation/observe/cluster.rs' --file '$(PIPELINE)/federation/publish/**' \
+	  --file '$(PIPELINE)/federation/s3_refusals.rs' --file '$(PIPELINE)/federation/tampering.rs' \
+	  --file '$(PIPELINE)/federation/verify.rs' --file '$(PIPELINE)/spec/**' \
+	  --file '$(PIPELINE)/conditions.rs' --file '$(PIPELINE)/step_error.rs' \
+	  --file '$(CONTROLLER)/binding/enforce.rs' --file '$(CONTROLLER)/binding/existing.rs' \
+	  --file '$(CONTROLLER)/binding/lost_finalizer.rs' --file '$(CONTROLLER)/memory/**' \
+	  --file '$(CONTROLLER)/leadership/lease.rs' --file '$(CONTROLLER)/leadership/claim.rs' \
+	  --file '$(CONTROLLER)/leadership/gate.rs' -- --lib
 
 .PHONY: mutants-aws
 mutants-aws: prerequisites ## Mutation test of the adapters, with the tests over the wire
