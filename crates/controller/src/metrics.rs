@@ -8,6 +8,7 @@ mod state;
 use std::time::{Duration, Instant};
 
 use irsa_core::vocabulary::EventReason;
+use irsa_pipeline::object::ObjectKind;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -16,7 +17,6 @@ use prometheus_client::{
 
 use self::labels::{KindLabel, KindLabels, PassLabels};
 pub use self::{labels::PassResult, objects::Objects, state::ObjectState};
-use irsa_pipeline::object::ObjectKind;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TransitionLabels {

@@ -26,7 +26,10 @@ async fn main() -> ExitCode {
     match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            tracing::error!(error = error::chain(problem.as_ref()), "the operator ends");
+            tracing::error!(
+                error = irsa_pipeline::stage::chain(problem.as_ref()),
+                "the operator ends"
+            );
             ExitCode::FAILURE
         }
     }

@@ -10,15 +10,14 @@ use std::{collections::BTreeSet, time::Duration};
 use irsa_api::{IamRoleBinding, ServiceAccountMode};
 use irsa_aws::Connect;
 use irsa_core::vocabulary::EventReason;
-use kube::ResourceExt;
-use tokio::sync::Semaphore;
-use tracing::{debug, warn};
-
 use irsa_pipeline::{
     object::ObjectKey,
     report::Cleanup,
     spec::identity::{bound_before, role_name},
 };
+use kube::ResourceExt;
+use tokio::sync::Semaphore;
+use tracing::{debug, warn};
 
 use super::bindings::Bindings;
 use crate::{leadership::Leadership, reconciler::clean_up};
@@ -108,9 +107,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let known = self.federations.get(&gone.spec.federation_ref.name);
         let prefix = known.map(|known| known.usage.guardrails.role_name_prefix.clone());
         let role = |binding: &IamRoleBinding| role_name(binding, prefix.as_deref()?);
-        let validated = role(gone);
+        let wanted = role(gone);
         let all = self.store.state();
         let mut others = all.iter().filter_map(|decoded| decoded.object());
-        others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == validated)
+        others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == wanted)
     }
 }

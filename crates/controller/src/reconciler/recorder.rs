@@ -6,10 +6,9 @@ use std::{
 };
 
 use http::{Request, Response};
+use jiff::Timestamp;
 use kube::{Client, client::Body};
 use serde_json::{Value, json};
-
-use jiff::Timestamp;
 
 use super::driver::Driver;
 use crate::{events::Events, leadership::OnlyReplica, metrics::Metrics};

@@ -165,6 +165,7 @@ fn ready(conditions: &[outcome::Condition]) -> Option<&outcome::Condition> {
 mod tests {
     use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
     use irsa_core::refusal::ApiRefusal;
+    use irsa_pipeline::kube_errors::refusal;
     use serde_json::Value;
 
     use super::{
@@ -172,7 +173,6 @@ mod tests {
         *,
     };
     use crate::leadership::OnlyReplica;
-    use irsa_pipeline::kube_errors::refusal;
 
     const INTERVAL: Duration = Duration::from_mins(10);
 

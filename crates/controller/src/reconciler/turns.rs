@@ -2,14 +2,12 @@
 //!
 //! More would not be done sooner. They would only share the pace, until each took longer than a pass may.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use irsa_aws::Load;
 use tokio::sync::Notify;
+
+use crate::memory::Locked;
 
 /// So many passes may always be under way: an AWS that answers slowly holds up few others.
 const AT_LEAST: usize = 8;
@@ -28,7 +26,7 @@ pub(super) type AskLoad = Arc<dyn Fn() -> Load + Send + Sync>;
 /// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace. A
 /// pass that ends, or is cancelled, makes room.
 pub(super) struct Turns {
-    under_way: Mutex<usize>,
+    under_way: Locked<usize>,
     freed: Notify,
     load: AskLoad,
 }
@@ -42,14 +40,14 @@ impl Default for Turns {
 
 impl fmt::Debug for Turns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Turns({})", self.lock())
+        write!(f, "Turns({})", self.under_way.lock())
     }
 }
 
 impl Turns {
     pub(super) fn by(load: AskLoad) -> Self {
         Self {
-            under_way: Mutex::default(),
+            under_way: Locked::default(),
             freed: Notify::new(),
             load,
         }
@@ -70,7 +68,7 @@ impl Turns {
 
     fn try_begin(&self) -> Option<Turn<'_>> {
         let allowed = self.allowed();
-        let mut under_way = self.lock();
+        let mut under_way = self.under_way.lock();
         (*under_way < allowed).then(|| {
             *under_way += 1;
             Turn(self)
@@ -90,11 +88,6 @@ impl Turns {
         let served = (load.per_second * FOR_EACH_CALL).max(0.0) as usize;
         served.max(AT_LEAST)
     }
-
-    fn lock(&self) -> MutexGuard<'_, usize> {
-        // A poisoned lock means that another task panicked; the number itself is always right.
-        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A pass that is under way.
@@ -103,7 +96,7 @@ pub(super) struct Turn<'a>(&'a Turns);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let mut under_way = self.0.lock();
+        let mut under_way = self.0.under_way.lock();
         *under_way = under_way.saturating_sub(1);
         drop(under_way);
         self.0.freed.notify_one();
@@ -112,6 +105,8 @@ impl Drop for Turn<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use futures::{FutureExt, future::join_all};
 
     use super::*;
@@ -155,6 +150,6 @@ mod tests {
             load.lock().unwrap().waiting = 0;
         };
         let (_turn, ()) = tokio::join!(turns.begin(), relieved);
-        assert_eq!(*turns.lock(), AT_LEAST + 1);
+        assert_eq!(*turns.under_way.lock(), AT_LEAST + 1);
     }
 }

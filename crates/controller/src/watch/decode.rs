@@ -5,12 +5,11 @@
 
 use std::borrow::Cow;
 
+use irsa_pipeline::object::Managed;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
-
-use irsa_pipeline::object::Managed;
 
 /// An object of a kind, or why it could not be read.
 #[derive(Debug, Clone)]

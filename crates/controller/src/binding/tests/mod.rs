@@ -24,6 +24,12 @@ use irsa_core::{
     outcome::{self, Circumstances, Outcome},
     vocabulary::{ConditionType, Reason},
 };
+use irsa_pipeline::{
+    binding::validate::Limits,
+    conditions::{from_kubernetes, to_kubernetes},
+    object::{Managed, StatusFields},
+    report::Cleanup,
+};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -49,12 +55,6 @@ use crate::{
     metrics::Metrics,
     reconciler::{Driver, Reconciler, clean_up, in_time},
     watch::Decoded,
-};
-use irsa_pipeline::binding::validate::Limits;
-use irsa_pipeline::{
-    conditions::{from_kubernetes, to_kubernetes},
-    object::{Managed, StatusFields},
-    report::Cleanup,
 };
 
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";

@@ -23,6 +23,11 @@ use irsa_core::{
     outcome::{self, Circumstances, Outcome},
     vocabulary::{ConditionType, Reason},
 };
+use irsa_pipeline::{
+    conditions::{from_kubernetes, to_kubernetes},
+    object::{Managed, StatusFields},
+    report::{Cleanup, Report},
+};
 use jiff::{SignedDuration, Timestamp};
 use kube::runtime::{
     reflector::{store, store::Writer},
@@ -46,11 +51,6 @@ use crate::{
     metrics::Metrics,
     reconciler::{Driver, clean_up, in_time, reconcile},
     watch::Decoded,
-};
-use irsa_pipeline::{
-    conditions::{from_kubernetes, to_kubernetes},
-    object::{Managed, StatusFields},
-    report::{Cleanup, Report},
 };
 
 const ISSUER: &str = "https://b.s3.eu-central-1.amazonaws.com";

@@ -5,19 +5,17 @@ use irsa_core::{
     outcome::{Condition, Status, find, is_true},
     vocabulary::{Class, ConditionType, Reason},
 };
-use jiff::Timestamp;
-
 use irsa_pipeline::{
     conditions::from_kubernetes,
-    object::{Managed, StatusFields},
+    object::{Managed, ObjectKind, StatusFields},
 };
+use jiff::Timestamp;
 
 use crate::metrics::state::ObjectState;
 use crate::metrics::{
     labels::PassResult,
     moments::{Moment, Moments},
 };
-use irsa_pipeline::object::ObjectKind;
 
 /// What is known of an object.
 ///

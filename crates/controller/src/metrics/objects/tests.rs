@@ -1,13 +1,13 @@
 use irsa_api::OidcFederation;
 use irsa_core::outcome::{self, Circumstances, Outcome};
-use prometheus_client::encoding::text::encode;
-use serde_json::{Value, json};
-
-use super::*;
 use irsa_pipeline::{
     conditions::{from_kubernetes, to_kubernetes},
     object::StatusFields,
 };
+use prometheus_client::encoding::text::encode;
+use serde_json::{Value, json};
+
+use super::*;
 
 /// What was written into a status, long before this process.
 const LONG_AGO: &str = "2026-01-01T00:00:00Z";
