@@ -19,7 +19,9 @@ pub(crate) const LONG: [&str; 3] = [
     "--lease-retry-period=1s",
 ];
 
-/// More than are looked at at a time.
+/// Of each kind, so many are looked at at a time.
+const CONCURRENCY: &str = "--concurrency=8";
+/// More than that: who is asked to end while it is at work leaves some to the other.
 const BINDINGS: usize = 12;
 const POLICIES: usize = 10;
 const LEASE: (&str, &str, &str) = ("lease", "irsa-anywhere-system", "irsa-anywhere");
@@ -43,9 +45,10 @@ impl Scene {
         let world = World::start_signing_with(SigningKey::generate_rsa().unwrap())
             .await
             .unwrap();
-        let leader = world.start_replica("replica-a", arguments, one).await.unwrap();
+        let arguments = [&[CONCURRENCY], arguments].concat();
+        let leader = world.start_replica("replica-a", &arguments, one).await.unwrap();
         is_up(&world, &leader).await;
-        let other = world.start_replica("replica-b", arguments, two).await.unwrap();
+        let other = world.start_replica("replica-b", &arguments, two).await.unwrap();
         is_up(&world, &other).await;
         let scene = Self { world, leader, other };
         assert!(scene.holder().await.starts_with("replica-a_"));

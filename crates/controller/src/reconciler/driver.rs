@@ -75,6 +75,11 @@ impl<L: Leadership> Driver<L> {
         self.clock.now()
     }
 
+    /// Lets no pass begin from now on, because the process ends; those under way go on.
+    pub(crate) fn close(&self) {
+        self.turns.close();
+    }
+
     /// Forgets an object that is gone.
     pub(crate) fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);

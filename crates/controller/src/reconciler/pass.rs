@@ -42,7 +42,9 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
     {
         return Ok(Action::requeue(wait));
     }
-    let _turn = driver.turns.begin().await;
+    let Some(_turn) = driver.turns.begin().await else {
+        return Ok(Action::await_change());
+    };
     // A turn may be long in coming: what is made true is what is wanted by then.
     let Some(object) = reconciler.store().get(&ObjectRef::from_obj(object.as_ref())) else {
         return Ok(Action::await_change());

@@ -2,7 +2,14 @@
 //!
 //! More would not be done sooner. They would only share the pace, until each took longer than a pass may.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use irsa_aws::Load;
 use tokio::sync::Notify;
@@ -24,9 +31,10 @@ pub(super) type AskLoad = Arc<dyn Fn() -> Load + Send + Sync>;
 ///
 /// # Guarantees
 /// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace. A
-/// pass that ends, or is cancelled, makes room.
+/// pass that ends, or is cancelled, makes room. Once closed, no pass begins any more, not even one that waits already.
 pub(super) struct Turns {
     under_way: Locked<usize>,
+    closed: AtomicBool,
     freed: Notify,
     load: AskLoad,
 }
@@ -48,22 +56,32 @@ impl Turns {
     pub(super) fn by(load: AskLoad) -> Self {
         Self {
             under_way: Locked::default(),
+            closed: AtomicBool::new(false),
             freed: Notify::new(),
             load,
         }
     }
 
-    /// Waits until one more pass may begin. It is under way until what is returned is dropped.
-    pub(super) async fn begin(&self) -> Turn<'_> {
+    /// Waits until one more pass may begin. It is under way until what is returned is dropped. `None`: none may any more.
+    pub(super) async fn begin(&self) -> Option<Turn<'_>> {
         loop {
             // Created before the look, so that no change between the look and the wait is missed.
             let freed = self.freed.notified();
+            if self.closed.load(Ordering::Acquire) {
+                return None;
+            }
             if let Some(turn) = self.try_begin() {
-                return turn;
+                return Some(turn);
             }
             // Whether it came or not, it is looked again.
             let _ = tokio::time::timeout(LOOK, freed).await;
         }
+    }
+
+    /// Lets no pass begin from now on: the process ends.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.freed.notify_waiters();
     }
 
     fn try_begin(&self) -> Option<Turn<'_>> {
@@ -151,5 +169,23 @@ mod tests {
         };
         let (_turn, ()) = tokio::join!(turns.begin(), relieved);
         assert_eq!(*turns.under_way.lock(), AT_LEAST + 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn once_closed_those_that_wait_never_begin_and_those_under_way_go_on() {
+        let load = Arc::new(Mutex::new(Load {
+            per_second: 1.0,
+            waiting: 1,
+            under_way: 0,
+        }));
+        let turns = busy(&load);
+        let begun = join_all((0..AT_LEAST).map(|_| turns.begin())).await;
+        let close = async { turns.close() };
+        let (waited, ()) = tokio::join!(turns.begin(), close);
+        assert!(waited.is_none());
+        assert!(begun.iter().all(Option::is_some));
+        assert_eq!(*turns.under_way.lock(), AT_LEAST);
+        load.lock().unwrap().waiting = 0;
+        assert!(turns.begin().await.is_none(), "not when nothing holds them up either");
     }
 }

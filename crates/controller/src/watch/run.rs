@@ -14,7 +14,7 @@ use super::decode::Decoded;
 use crate::reconciler::{Reconciler, error_policy, reconcile};
 
 /// Makes passes over what `main` shows and what is asked for, `concurrency` at a time, until `stop`; those that have begun
-/// are finished, and what they told is written.
+/// are finished, those that wait for their turn are left to the next leader, and what was told is written.
 pub(crate) async fn run<R: Reconciler>(
     main: impl Stream<Item = Result<Decoded<R::Kind>, watcher::Error>> + Send + 'static,
     store: Store<Decoded<R::Kind>>,
@@ -24,6 +24,13 @@ pub(crate) async fn run<R: Reconciler>(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let events = reconciler.driver().events.clone();
+    let stop = {
+        let reconciler = Arc::clone(&reconciler);
+        async move {
+            stop.await;
+            reconciler.driver().close();
+        }
+    };
     Controller::for_stream(main, store)
         // 0 would mean without limit.
         .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))

@@ -1,9 +1,12 @@
 //! Bindings that cannot be made, each for a reason of its own and in a namespace of its own.
 
+use std::time::Duration;
+
 use irsa_core::{naming::default_role_name_prefix, vocabulary::Reason};
+use irsa_testkit::aws::Service;
 use irsa_tests::{
     admin,
-    world::{ACCOUNT, ISSUER, REGION},
+    world::{ACCOUNT, ISSUER, REGION, objects::condition},
 };
 use serde_json::{Value, json};
 
@@ -105,9 +108,16 @@ pub(super) async fn provoke(bench: &mut Bench) {
         ),
     ];
     older.extend(["a", "b"].map(|name| with("full", name, "serviceAccountMode", json!("None"))));
+    // An IAM that is slow at first, so that what is being done is said before it is done.
+    aws.set_latency(Service::Iam, Duration::from_secs(2));
     bench.apply_all(older).await;
+    let being_made = |object: &Value| {
+        condition(object, "Ready").is_some_and(|ready| ready["reason"] == Reason::Progressing.as_str())
+    };
+    bench.recorder.wait_for("kept", "app", being_made).await;
+    bench.world.aws.set_latency(Service::Iam, Duration::ZERO);
     // The older of two is the one that was created in an earlier second.
-    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let mut same = with(
         "names",
         "second",

@@ -21,13 +21,19 @@ pub(crate) fn check(recorder: &Recorder) -> usize {
     recorder.versions().len()
 }
 
-/// Whether some object's first status has this reason.
+/// Whether the first status of some object of each kind has this reason.
 pub(crate) fn begin_with(recorder: &Recorder, reason: Reason) -> bool {
     let histories = recorder.histories();
-    let mut firsts = histories
-        .iter()
-        .filter_map(|history| history.iter().find(|version| observed(version) != -1));
-    firsts.any(|first| find(first, "Ready").is_some_and(|ready| ready["reason"] == reason.as_str()))
+    let firsts = || {
+        histories
+            .iter()
+            .filter_map(|history| history.iter().find(|version| observed(version) != -1))
+    };
+    ["OidcFederation", "IamRoleBinding"].iter().all(|kind| {
+        firsts()
+            .filter(|first| first["kind"] == *kind)
+            .any(|first| find(first, "Ready").is_some_and(|ready| ready["reason"] == reason.as_str()))
+    })
 }
 
 fn conditions(object: &Value) -> &[Value] {
