@@ -178,7 +178,81 @@ fn cut(note: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        convert::Infallible,
+        future::pending,
+        sync::{Arc, Mutex},
+    };
+
+    use http::{Request, Response};
+    use kube::client::Body;
+    use serde_json::Value;
+    use tokio::time::Instant;
+
     use super::*;
+
+    /// A publisher whose API server takes so long for each event, or for ever; and the notes that it was shown.
+    fn slow(takes: Option<Duration>) -> (Events, Arc<Mutex<Vec<String>>>) {
+        let notes: Arc<Mutex<Vec<String>>> = Arc::default();
+        let shown = Arc::clone(&notes);
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let shown = Arc::clone(&shown);
+            async move {
+                let event = request.into_body().collect_bytes().await.unwrap();
+                let parsed: Value = serde_json::from_slice(&event).unwrap();
+                shown.lock().unwrap().push(parsed["note"].as_str().unwrap().to_owned());
+                match takes {
+                    Some(takes) => tokio::time::sleep(takes).await,
+                    None => pending().await,
+                }
+                let created = Response::builder().status(201).body(Body::from(event.to_vec()));
+                Ok::<_, Infallible>(created.unwrap())
+            }
+        });
+        (Events::new(Client::new(service, "default"), "test", None), notes)
+    }
+
+    async fn pass(events: &Events, note: &str) -> u8 {
+        let telling = async {
+            events
+                .normal(&ObjectReference::default(), EventReason::Ready, note)
+                .await;
+            7
+        };
+        events.after(telling).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_is_over_before_the_api_server_has_answered_to_its_events_or_ever_does() {
+        let begun = Instant::now();
+        let (events, notes) = slow(None);
+        for note in ["one", "two"] {
+            assert_eq!(pass(&events, note).await, 7);
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(notes.lock().unwrap().is_empty(), "not before the pass is over");
+        tokio::task::yield_now().await;
+        assert_eq!(*notes.lock().unwrap(), ["one", "two"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_the_controller_ends_what_was_told_is_written_first() {
+        let (events, notes) = slow(Some(Duration::from_secs(2)));
+        pass(&events, "last").await;
+        let begun = Instant::now();
+        events.written().await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(2));
+        assert_eq!(*notes.lock().unwrap(), ["last"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_takes_no_events_does_not_keep_the_controller_from_ending() {
+        let (events, _) = slow(None);
+        pass(&events, "lost").await;
+        let begun = Instant::now();
+        events.written().await;
+        assert_eq!(begun.elapsed(), PATIENCE);
+    }
 
     #[test]
     fn what_made_an_object_ready_is_told_with_it() {
