@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use irsa_testkit::{aws::Service, controlplane::SigningKey};
 use irsa_tests::world::{Counts, Problem, World};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use super::population::Population;
+use super::population::{DEADLINE, Population};
 
 /// Between the operator and IAM.
 const LATENCY: Duration = Duration::from_millis(20);
@@ -57,12 +57,20 @@ async fn measure(size: usize) -> Result<Vec<String>, Problem> {
     }
 
     let (mark, begun) = (world.mark().await?, Instant::now());
-    tighten(&world).await?;
+    let boundary = json!({"spec": {"bindings": {"permissionsBoundary": TIGHTER}}});
+    population.patch_federation(&world, &boundary).await?;
     let tightened = |counts: &Counts| counts.aws_writes.get("iam:PutRolePermissionsBoundary") >= Some(&size);
     let counts = loop {
         let counts = world.counts_since(&mark).await?;
-        if tightened(&counts) || begun.elapsed() > Duration::from_mins(20) {
+        if tightened(&counts) {
             break counts;
+        }
+        if begun.elapsed() > DEADLINE {
+            return Err(format!(
+                "not all of {size} roles have the other boundary: {:?}",
+                counts.aws_writes
+            )
+            .into());
         }
         sleep(Duration::from_millis(200)).await;
     };
@@ -87,17 +95,6 @@ async fn measure(size: usize) -> Result<Vec<String>, Problem> {
         ));
     }
     Ok(missed)
-}
-
-async fn tighten(world: &World) -> Result<(), Problem> {
-    let patch: Value = json!({"spec": {"bindings": {"permissionsBoundary": TIGHTER}}});
-    let path = "/apis/irsa-anywhere.dev/v1alpha1/oidcfederations/default";
-    let reply = world.cluster.client()?.merge_patch(path, &patch).await?;
-    if reply.is_success() {
-        Ok(())
-    } else {
-        Err(reply.message().into())
-    }
 }
 
 /// Prints a row; Kubernetes writes and events for each binding.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
+use irsa_testkit::controlplane::ApiReply;
 use irsa_tests::{
     admin,
     world::{ACCOUNT, ISSUER, ISSUER_BUCKET, Problem, REGION, World, http_get, objects::is_ready},
@@ -15,7 +16,7 @@ const BINDINGS: &str = "/apis/irsa-anywhere.dev/v1alpha1/iamrolebindings";
 const PER_NAMESPACE: usize = 100;
 const AT_A_TIME: usize = 16;
 /// Longest for anything; a binding takes four calls and six writes.
-const DEADLINE: Duration = Duration::from_mins(20);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(20);
 
 pub(crate) struct Population {
     size: usize,
@@ -65,14 +66,15 @@ impl Population {
 
     /// From now on each is checked so often.
     pub(crate) async fn check_each(&self, world: &World, interval: Duration) -> Result<(), Problem> {
-        let patch = json!({"spec": {"interval": format!("{}s", interval.as_secs())}});
+        let interval = format!("{}s", interval.as_secs());
+        self.patch_federation(world, &json!({"spec": {"interval": interval}}))
+            .await
+    }
+
+    /// Edits the federation that all of them use.
+    pub(crate) async fn patch_federation(&self, world: &World, patch: &Value) -> Result<(), Problem> {
         let path = "/apis/irsa-anywhere.dev/v1alpha1/oidcfederations/default";
-        let reply = world.cluster.client()?.merge_patch(path, &patch).await?;
-        if reply.is_success() {
-            Ok(())
-        } else {
-            Err(reply.message().into())
-        }
+        done(&world.cluster.client()?.merge_patch(path, patch).await?)
     }
 
     pub(crate) async fn create(&self, world: &World) -> Result<(), Problem> {
@@ -110,7 +112,7 @@ impl Population {
         let client = world.cluster.client()?;
         for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
             let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/team-{namespace}/iamrolebindings");
-            client.delete(&path).await?;
+            done(&client.delete(&path).await?)?;
         }
         Ok(())
     }
@@ -121,6 +123,7 @@ impl Population {
         let deadline = Instant::now() + DEADLINE;
         loop {
             let listed = client.get(BINDINGS).await?;
+            done(&listed)?;
             let left = listed.body.get("items").and_then(Value::as_array).map_or(0, Vec::len);
             if left == 0 {
                 return Ok(());
@@ -158,17 +161,22 @@ fn passes(world: &World) -> Result<usize, Problem> {
     Ok(line.map(str::parse).transpose()?.unwrap_or_default())
 }
 
+/// What the API server did, or why not.
+fn done(reply: &ApiReply) -> Result<(), Problem> {
+    if reply.is_success() {
+        Ok(())
+    } else {
+        Err(reply.message().into())
+    }
+}
+
 async fn post(world: &World, objects: Vec<(String, Value)>) -> Result<(), Problem> {
     let client = world.cluster.client()?;
     let client = &client;
     stream::iter(objects)
         .map(|(path, object)| async move {
             let reply = client.post(&path, &object).await?;
-            if reply.is_success() {
-                Ok(())
-            } else {
-                Err(Problem::from(reply.message()))
-            }
+            done(&reply)
         })
         .buffer_unordered(AT_A_TIME)
         .try_collect()
