@@ -19,10 +19,14 @@ fn files_under(directory: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "rs")
+}
+
 /// Paths of the Rust files in code spans.
 fn named(text: &str) -> BTreeSet<&str> {
     let spans = text.split('`').skip(1).step_by(2);
-    let is_path = |word: &&str| word.ends_with(".rs") && !word.contains([' ', '*', '<']);
+    let is_path = |word: &&str| is_rust(Path::new(word)) && !word.contains([' ', '*', '<']);
     spans.filter(is_path).collect()
 }
 
