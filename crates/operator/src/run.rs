@@ -13,6 +13,7 @@ use irsa_controller::{
     leadership::{gated_client, write_gate},
     metrics::Metrics,
     reconciler::Driver,
+    watch,
 };
 use irsa_pipeline::{binding::validate::Limits, stage::chain};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
@@ -126,6 +127,7 @@ async fn controllers(
     };
     let inventories = binding::Inventories::default();
     let instances = Instances::new(means.client.clone(), args.operator_namespace.clone());
+    let (watch_of_federations, watch_of_bindings) = watch::shared();
     let federations = federation::FederationParts {
         driver: driver("irsa-anywhere-federation"),
         public: means.connect.public_reader(),
@@ -134,6 +136,7 @@ async fn controllers(
         cluster: cluster.clone(),
         namespace: args.operator_namespace.clone(),
         concurrency: args.concurrency,
+        watch: watch_of_federations,
         inventories: inventories.clone(),
         instances: instances.clone(),
     };
@@ -148,6 +151,7 @@ async fn controllers(
         inventories,
         instances,
         concurrency: args.concurrency,
+        watch: watch_of_bindings,
     };
     let federations = tokio::spawn(federation::run(federations, stop.clone()));
     let bindings = tokio::spawn(binding::run(bindings, stop.clone()));

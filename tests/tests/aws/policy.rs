@@ -82,9 +82,11 @@ async fn life_of_a_role(aws: &SdkAws, boundary: &str) -> Result<(), AwsError> {
     assert_eq!(missing, None);
     aws.create_role(&new).await?;
     aws.role(name).await?;
-    assert_eq!(aws.roles_under(&new.path).await?.len(), 1);
-    let details = aws.detailed_roles(1_000, |path, _| path == new.path).await?;
-    assert_eq!(details.map(|details| details.len()), Some(1));
+    let (mut listed, mut detailed) = (0, 0);
+    aws.roles_under(&new.path, |_| listed += 1).await?;
+    let whole = aws.detailed_roles(1_000, |path, _| path == new.path, |_| detailed += 1);
+    assert!(whole.await?);
+    assert_eq!((listed, detailed), (1, 1));
     aws.update_trust_policy(name, trust).await?;
     aws.update_role(name, "changed", 7200).await?;
     aws.put_permissions_boundary(name, boundary).await?;
@@ -208,9 +210,14 @@ async fn two_listings_together_show_what_one_role_shows_by_itself() {
     });
 
     let path = new_role("x").path;
-    let listed = aws.roles_under(&path).await.unwrap();
+    let (mut listed, mut detailed) = (Vec::new(), Vec::new());
+    aws.roles_under(&path, |role| listed.push(role)).await.unwrap();
     let ours = |at: &str, tags: &AwsTags| at == path && tags.contains_key("irsa-anywhere.dev/cluster");
-    let detailed = aws.detailed_roles(1_000, ours).await.unwrap().unwrap();
+    assert!(
+        aws.detailed_roles(1_000, ours, |role| detailed.push(role))
+            .await
+            .unwrap()
+    );
     assert_eq!((listed.len(), detailed.len()), (5, 5));
     for name in &names {
         let whole = aws.role(name).await.unwrap().unwrap();
@@ -225,11 +232,12 @@ async fn two_listings_together_show_what_one_role_shows_by_itself() {
         let inline = aws.inline_policy(name, "list").await.unwrap();
         assert_eq!(detailed.inline.get("list"), inline.as_ref());
     }
-    assert_eq!(aws.detailed_roles(1_000, |_, _| false).await.unwrap(), Some(Vec::new()));
+    let nobody = |role| panic!("{role:?} is not wanted");
+    assert!(aws.detailed_roles(1_000, |_, _| false, nobody).await.unwrap());
 
     // An account that is too large: the listing ends with the page that shows it.
     let mark = bench.double.mark();
-    assert_eq!(aws.detailed_roles(3, ours).await.unwrap(), None);
+    assert!(!aws.detailed_roles(3, ours, |_| {}).await.unwrap());
     let pages = bench.double.since(mark);
     // Empty pages are in between.
     assert_eq!(pages.len(), 4, "{pages:?}");

@@ -15,7 +15,7 @@ use http::{Request, Response};
 use irsa_aws::{NoAnswer, SdkConnect, Settings, StaticCredentials, Wire};
 use irsa_controller::{
     binding, clock::Clock, events::Events, federation, instances::Instances, leadership::OnlyReplica, metrics::Metrics,
-    reconciler::Driver,
+    reconciler::Driver, watch,
 };
 use irsa_pipeline::{
     binding::validate::Limits,
@@ -87,6 +87,7 @@ impl Operator {
         };
         let inventories = binding::Inventories::default();
         let instances = Instances::new(client.clone(), OPERATOR_NAMESPACE.to_owned());
+        let (watch_of_federations, watch_of_bindings) = watch::shared();
         let federations = federation::FederationParts {
             driver: driver("irsa-anywhere-federation"),
             public: connect.public_reader(),
@@ -95,6 +96,7 @@ impl Operator {
             cluster: CLUSTER.to_owned(),
             namespace: OPERATOR_NAMESPACE.to_owned(),
             concurrency: 4,
+            watch: watch_of_federations,
             inventories: inventories.clone(),
             instances: instances.clone(),
         };
@@ -106,6 +108,7 @@ impl Operator {
             inventories,
             instances,
             concurrency: 4,
+            watch: watch_of_bindings,
         };
         Self(vec![
             tokio::spawn(federation::run(federations, std::future::pending())),

@@ -44,14 +44,19 @@ pub struct DetailedRole {
 ///
 /// **Assumption.** A listing of several pages is no snapshot: a role that changes meanwhile may be seen before or after.
 pub trait RoleListings: Send + Sync {
-    /// All roles whose path starts with this.
-    fn roles_under(&self, path_prefix: &str) -> impl Future<Output = Result<Vec<ListedRole>, AwsError>> + Send;
+    /// Shows `visit` all roles whose path starts with this, page by page: no more than a page is in memory.
+    fn roles_under(
+        &self,
+        path_prefix: &str,
+        visit: impl FnMut(ListedRole) + Send,
+    ) -> impl Future<Output = Result<(), AwsError>> + Send;
 
-    /// Those roles of the account that `keep` wants by their path and tags; the others are let go page by page. `None`
-    /// when the account has more than `at_most` roles: the listing ends there.
+    /// Shows `visit` those roles of the account that `keep` wants by their path and tags, page by page. `false` when the
+    /// account has more than `at_most` roles: the listing ends there.
     fn detailed_roles(
         &self,
         at_most: usize,
         keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
-    ) -> impl Future<Output = Result<Option<Vec<DetailedRole>>, AwsError>> + Send;
+        visit: impl FnMut(DetailedRole) + Send,
+    ) -> impl Future<Output = Result<bool, AwsError>> + Send;
 }

@@ -9,7 +9,7 @@ use aws_sdk_iam::types::{EntityType, Role, RoleDetail};
 
 use super::{
     SdkAws,
-    call::{About, Page, about, all_pages, each_page},
+    call::{About, Page, about, each_page},
     roles::{decoded, session_seconds},
     tags,
 };
@@ -25,9 +25,9 @@ const PAGE: i32 = 1_000;
 const PAGE_OF_DETAILS: i32 = 500;
 
 impl RoleListings for SdkAws {
-    async fn roles_under(&self, path_prefix: &str) -> Result<Vec<ListedRole>, AwsError> {
+    async fn roles_under(&self, path_prefix: &str, mut visit: impl FnMut(ListedRole) + Send) -> Result<(), AwsError> {
         let about = about("iam:ListRoles", path_prefix);
-        let roles = all_pages(about, async |marker| {
+        let mut fetch = async |marker| {
             let list = self.iam.list_roles().path_prefix(path_prefix).max_items(PAGE);
             let page = list.set_marker(marker).send().await;
             let page = page.map_err(|error| about.failed(error))?;
@@ -36,17 +36,24 @@ impl RoleListings for SdkAws {
                 is_truncated: page.is_truncated,
                 marker: page.marker,
             })
-        });
-        roles.await?.into_iter().map(|role| listed(&about, role)).collect()
+        };
+        each_page(about, &mut fetch, |page| {
+            for role in page {
+                visit(listed(&about, role)?);
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+        .await
     }
 
     async fn detailed_roles(
         &self,
         at_most: usize,
         keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
-    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        mut visit: impl FnMut(DetailedRole) + Send,
+    ) -> Result<bool, AwsError> {
         let about = about("iam:GetAccountAuthorizationDetails", "*");
-        let (mut kept, mut seen) = (Vec::new(), 0_usize);
+        let mut seen = 0_usize;
         let mut fetch = async |marker| {
             let list = self.iam.get_account_authorization_details();
             let list = list.filter(EntityType::Role).max_items(PAGE_OF_DETAILS);
@@ -63,16 +70,16 @@ impl RoleListings for SdkAws {
             if seen > at_most {
                 return Ok(ControlFlow::Break(()));
             }
-            for role in page {
-                let tags = tags::from_sdk(role.tags.clone().unwrap_or_default());
+            for mut role in page {
+                let tags = tags::from_sdk(role.tags.take().unwrap_or_default());
                 if keep(role.path.as_deref().unwrap_or_default(), &tags) {
-                    kept.push(detailed(&about, role, tags)?);
+                    visit(detailed(&about, role, tags)?);
                 }
             }
             Ok(ControlFlow::Continue(()))
         })
         .await?;
-        Ok((seen <= at_most).then_some(kept))
+        Ok(seen <= at_most)
     }
 }
 

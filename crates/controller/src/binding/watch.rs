@@ -4,7 +4,7 @@
 use std::{collections::HashSet, pin::pin, sync::Arc};
 
 use futures::{
-    FutureExt, Stream, StreamExt, TryStreamExt,
+    Stream, StreamExt, TryStreamExt,
     channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
 };
 use irsa_api::{IamRoleBinding, OidcFederation};
@@ -44,7 +44,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Trigger, run as run_controller, slim},
+    watch::{Decoded, Heard, Trigger, WatchOfBindings, paged, run as run_controller, slim, wake_shown},
 };
 
 /// Cleanups of bindings that went without being let go.
@@ -66,6 +66,8 @@ pub struct BindingParts<C, L> {
     pub instances: Instances,
     /// Bindings looked at at a time, at least 1.
     pub concurrency: u16,
+    /// What both controllers watch.
+    pub watch: WatchOfBindings,
 }
 
 /// Runs the controller until `stop`; passes that have begun are finished.
@@ -78,7 +80,12 @@ pub async fn run<C: Connect, L: Leadership>(
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     let client = parts.driver.client.clone();
-    let (bindings, bindings_writer) = reflector::store();
+    let WatchOfBindings {
+        store: bindings,
+        writer,
+        went: left,
+        federations: mut shown_federations,
+    } = parts.watch;
     let (namespaces, namespaces_writer) = reflector::store();
     let (gone, went) = unbounded();
     let (trigger, asked) = Trigger::over(bindings.clone());
@@ -112,15 +119,20 @@ pub async fn run<C: Connect, L: Leadership>(
             remembers.driver.forget::<IamRoleBinding>(&ObjectKey::of(binding));
         }
     };
-    let main = binding_stream(client.clone(), trigger.clone(), follow, gone, bindings_writer);
-    let controller = everything_known
-        .then(|()| run_controller(main, bindings, asked, Arc::clone(&context), parts.concurrency, stop));
+    let shown = binding_stream(client.clone(), trigger.clone(), follow, gone, writer, left);
+    let controller = async {
+        everything_known.await;
+        tokio::select! {
+            () = run_controller(bindings, asked, Arc::clone(&context), parts.concurrency, stop) => {}
+            () = keep(&context, &trigger) => {}
+        }
+    };
     tokio::select! {
         () = controller => {}
-        () = watch_federations(client.clone(), &context.federations, &trigger, &federations_known) => {}
+        () = wake_shown(shown, &trigger) => {}
+        () = follow_federations(&mut shown_federations, &context.federations, &trigger, &federations_known) => {}
         () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => {}
         () = watch_accounts(client, &context.memory, &trigger) => {}
-        () = keep(&context, &trigger) => {}
         () = clean_up_after(went, &context, &trigger) => {}
     }
 }
@@ -133,9 +145,10 @@ fn binding_stream(
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
+    left: UnboundedSender<String>,
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
-    watcher(Api::<Decoded<IamRoleBinding>>::all(client), watcher::Config::default())
+    watcher(Api::<Decoded<IamRoleBinding>>::all(client), paged())
         .default_backoff()
         .modify(|binding| slim(binding.meta_mut()))
         // Before the store is updated, so that it still has what the binding was.
@@ -158,6 +171,15 @@ fn binding_stream(
             }
         })
         .reflect(writer)
+        // After it, so that whoever waits for the last one no longer finds it there.
+        .inspect_ok(move |event| {
+            if let Event::Delete(binding) = event
+                && let Some(binding) = binding.object()
+            {
+                // Nobody listens any more only when that controller has stopped.
+                let _ = left.unbounded_send(binding.spec.federation_ref.name.clone());
+            }
+        })
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),
@@ -181,14 +203,12 @@ async fn clean_up_after<C: Connect, L: Leadership>(
     .await;
 }
 
-async fn watch_federations(
-    client: Client,
+async fn follow_federations(
+    events: &mut Heard<Event<Decoded<OidcFederation>>>,
     federations: &FederationCache,
     trigger: &Trigger<IamRoleBinding>,
     known: &Notify,
 ) {
-    let api: Api<Decoded<OidcFederation>> = Api::all(client);
-    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
     let mut listed = HashSet::new();
     let note = |federation: &Decoded<OidcFederation>| match &federation.0 {
         Ok(federation) => {
@@ -201,27 +221,26 @@ async fn watch_federations(
             "a federation cannot be read"
         ),
     };
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Init) => listed.clear(),
-            Ok(Event::InitApply(federation)) => {
+    loop {
+        match events.next().await {
+            Event::Init => listed.clear(),
+            Event::InitApply(federation) => {
                 listed.insert(federation.name_any());
                 note(&federation);
             }
-            Ok(Event::InitDone) => {
+            Event::InitDone => {
                 federations
                     .keep_only(&listed)
                     .iter()
                     .for_each(|gone| wake_users(trigger, gone));
                 known.notify_one();
             }
-            Ok(Event::Apply(federation)) => note(&federation),
-            Ok(Event::Delete(federation)) => {
+            Event::Apply(federation) => note(&federation),
+            Event::Delete(federation) => {
                 if federations.forget(&federation.name_any()) {
                     wake_users(trigger, &federation.name_any());
                 }
             }
-            Err(error) => debug!(error = chain(&error), "the watch of federations was interrupted"),
         }
     }
 }
@@ -232,7 +251,7 @@ async fn watch_namespaces(
     trigger: &Trigger<IamRoleBinding>,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-    let relabelled = watcher(api, watcher::Config::default())
+    let relabelled = watcher(api, paged())
         .default_backoff()
         .modify(|namespace| {
             namespace.metadata.managed_fields = None;
@@ -253,7 +272,7 @@ async fn watch_namespaces(
 /// Not kept in memory: a cluster has many, and only what differs from what a binding wants of one matters.
 async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigger<IamRoleBinding>) {
     let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
-    let mut events = pin!(watcher(api, watcher::Config::default()).default_backoff());
+    let mut events = pin!(watcher(api, paged()).default_backoff());
     let mut listed = HashSet::new();
     while let Some(event) = events.next().await {
         let event = match event {

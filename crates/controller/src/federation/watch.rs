@@ -1,14 +1,13 @@
 //! What wakes a federation: itself, the going of its last bindings, and the going of an older one with its issuer.
 
-use std::{collections::HashSet, pin::pin, sync::Arc};
+use std::{collections::HashSet, sync::Arc};
 
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt};
-use irsa_api::{IamRoleBinding, OidcFederation};
+use futures::{FutureExt, Stream, TryStreamExt};
+use irsa_api::OidcFederation;
 use irsa_aws::{Connect, PublicReader};
 use irsa_pipeline::{
     federation::observe::api_servers::ApiServers,
     object::{Managed, ObjectKey},
-    stage::chain,
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -18,7 +17,7 @@ use kube::{
         watcher::{self, Event, watcher},
     },
 };
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::{federations::Federations, memory::FederationMemory};
 use crate::{
@@ -27,7 +26,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Trigger, run as run_controller, slim},
+    watch::{Decoded, Heard, Trigger, WatchOfFederations, paged, run as run_controller, slim, wake_shown},
 };
 
 /// What the controller of federations is made of.
@@ -50,6 +49,8 @@ pub struct FederationParts<C, P, A, L> {
     pub inventories: Inventories,
     /// What is known of other instances of the cluster; shared with the controller of bindings.
     pub instances: Instances,
+    /// What both controllers watch.
+    pub watch: WatchOfFederations,
 }
 
 /// Runs the controller until `stop`; passes that have begun are finished.
@@ -63,7 +64,11 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
 ) {
     let client = parts.driver.client.clone();
     let (federations, federations_writer) = reflector::store();
-    let (bindings, bindings_writer) = reflector::store();
+    let WatchOfFederations {
+        bindings,
+        mut departed,
+        told,
+    } = parts.watch;
     let (trigger, asked) = Trigger::over(federations.clone());
     let memory = FederationMemory::default();
     let context = Arc::new(Federations {
@@ -90,6 +95,8 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let mut listed = HashSet::new();
     let follow = move |event: &Event<Decoded<OidcFederation>>| {
         counted(event);
+        // Nobody listens any more only when that controller has stopped.
+        let _ = told.unbounded_send(event.clone());
         match event {
             Event::Apply(_) => {}
             Event::Delete(federation) => {
@@ -105,12 +112,13 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             Event::InitDone => remembers.memory.keep_only(&std::mem::take(&mut listed)),
         }
     };
-    let main = federation_stream(client.clone(), trigger.clone(), follow, federations_writer);
-    let controller = bindings_known
-        .then(|()| run_controller(main, federations, asked, Arc::clone(&context), parts.concurrency, stop));
+    let shown = federation_stream(client, trigger.clone(), follow, federations_writer);
+    let controller =
+        bindings_known.then(|()| run_controller(federations, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
-        () = watch_bindings(client, bindings_writer, &trigger) => {}
+        () = wake_shown(shown, &trigger) => {}
+        () = wake_emptied(&mut departed, &trigger) => {}
     }
 }
 
@@ -122,7 +130,7 @@ fn federation_stream(
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    watcher(Api::<Decoded<OidcFederation>>::all(client), watcher::Config::default())
+    watcher(Api::<Decoded<OidcFederation>>::all(client), paged())
         .default_backoff()
         .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
@@ -146,34 +154,9 @@ fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
     federation.object().is_some_and(Managed::is_deleted)
 }
 
-async fn watch_bindings(
-    client: Client,
-    writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
-    trigger: &Trigger<OidcFederation>,
-) {
-    let api: Api<Decoded<IamRoleBinding>> = Api::all(client);
-    let events = watcher(api, watcher::Config::default())
-        .default_backoff()
-        .modify(|binding| {
-            // Only whose federation it is matters here.
-            if let Some(binding) = binding.object_mut() {
-                slim(&mut binding.metadata);
-                binding.status = None;
-                binding.spec.policies = irsa_api::RolePolicies::default();
-            }
-        })
-        .reflect(writer);
-    let mut events = pin!(events);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(Event::Delete(binding)) => {
-                if let Some(binding) = binding.object() {
-                    wake_deleted(trigger, &binding.spec.federation_ref.name);
-                }
-            }
-            Ok(_) => {}
-            Err(error) => debug!(error = chain(&error), "the watch of bindings was interrupted"),
-        }
+async fn wake_emptied(departed: &mut Heard<String>, trigger: &Trigger<OidcFederation>) {
+    loop {
+        wake_deleted(trigger, &departed.next().await);
     }
 }
 

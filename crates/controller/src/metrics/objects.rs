@@ -111,7 +111,7 @@ impl Objects {
                 listed.insert(ObjectKey::of(object));
                 objects.seen(object, Timestamp::now());
             }
-            Event::InitDone => objects.keep_only(K::KIND, &listed),
+            Event::InitDone => objects.keep_only(K::KIND, &std::mem::take(&mut listed)),
             Event::Apply(object) => objects.seen(object, Timestamp::now()),
             Event::Delete(object) => objects.gone(K::KIND, &ObjectKey::of(object)),
         }

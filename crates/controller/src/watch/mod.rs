@@ -2,12 +2,17 @@
 
 mod decode;
 mod run;
+mod shared;
 mod trigger;
 mod trim;
 
-pub use self::decode::{Decoded, Unreadable};
+pub use self::{
+    decode::{Decoded, Unreadable},
+    shared::{WatchOfBindings, WatchOfFederations, shared},
+};
 pub(crate) use self::{
-    run::run,
+    run::{run, wake_shown},
+    shared::Heard,
     trigger::Trigger,
-    trim::{reference_to, slim},
+    trim::{paged, reference_to, slim},
 };

@@ -1,22 +1,22 @@
 //! The loop of a controller: from events and triggers to passes.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use futures::{Stream, StreamExt, channel::mpsc::UnboundedReceiver};
+use futures::{Stream, StreamExt, channel::mpsc::UnboundedReceiver, stream};
+use irsa_pipeline::{object::Managed, stage::chain};
 use kube::runtime::{
     Controller,
     reflector::{ObjectRef, Store},
     watcher,
 };
-use tracing::trace;
+use tracing::{debug, trace};
 
-use super::decode::Decoded;
+use super::{decode::Decoded, trigger::Trigger};
 use crate::reconciler::{Reconciler, error_policy, reconcile};
 
-/// Makes passes over what `main` shows and what is asked for, `concurrency` at a time, until `stop`; those that have begun
-/// are finished, those that wait for their turn are left to the next leader, and what was told is written.
+/// Makes passes over what is asked for, `concurrency` at a time, from when `store` is filled until `stop`; those that have
+/// begun are finished, those that wait for their turn are left to the next leader, and what was told is written.
 pub(crate) async fn run<R: Reconciler>(
-    main: impl Stream<Item = Result<Decoded<R::Kind>, watcher::Error>> + Send + 'static,
     store: Store<Decoded<R::Kind>>,
     asked: UnboundedReceiver<ObjectRef<Decoded<R::Kind>>>,
     reconciler: Arc<R>,
@@ -31,7 +31,7 @@ pub(crate) async fn run<R: Reconciler>(
             reconciler.driver().close();
         }
     };
-    Controller::for_stream(main, store)
+    Controller::for_stream(stream::pending(), store)
         // 0 would mean without limit.
         .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
         .reconcile_on(asked)
@@ -45,4 +45,18 @@ pub(crate) async fn run<R: Reconciler>(
         })
         .await;
     events.written().await;
+}
+
+/// Asks for a pass over each object that its watch shows, for ever.
+pub(crate) async fn wake_shown<K: Managed>(
+    shown: impl Stream<Item = Result<Decoded<K>, watcher::Error>>,
+    trigger: &Trigger<K>,
+) {
+    let mut shown = pin!(shown);
+    while let Some(next) = shown.next().await {
+        match next {
+            Ok(object) => trigger.wake(&object),
+            Err(error) => debug!(error = chain(&error), kind = ?K::KIND, "the watch was interrupted"),
+        }
+    }
 }

@@ -2,7 +2,10 @@
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use irsa_pipeline::object::Managed;
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{
+    Resource,
+    runtime::reflector::{ObjectRef, Store},
+};
 
 use super::{decode::Decoded, trim::reference_to};
 
@@ -26,7 +29,7 @@ impl<K: Managed> Trigger<K> {
     }
 
     /// Asks for a pass over this one.
-    pub(crate) fn wake(&self, object: &K) {
+    pub(crate) fn wake(&self, object: &impl Resource<DynamicType = ()>) {
         // Nobody listens any more only when the controller has stopped.
         let _ = self.asked.unbounded_send(reference_to(object));
     }

@@ -5,10 +5,12 @@
 //! to be done; whoever writes reads the role itself before.
 
 mod method;
+mod packed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use method::{Because, Method, largest_account};
+pub use packed::{PackedDeep, PackedShallow, RolePacker};
 
 use crate::{
     naming::{Owner, PolicyArn, Tags},
@@ -86,26 +88,25 @@ pub struct Orphan {
     pub role: String,
 }
 
-/// The orphans among roles, given by name and tags: those that carry the marks of `cluster` and `federation` and that are not
-/// the role of the binding, by namespace and name, that they were made for: it is gone, or has another one.
-pub fn orphans<'a>(
-    roles: impl IntoIterator<Item = (&'a str, &'a Tags)>,
+/// The orphans among roles, given by name and by what their tags say of their owner, by federation: those that carry the
+/// mark of `cluster` and that are not the role of the binding that they were made for: it is gone, or has another one.
+pub fn orphans(
+    roles: impl IntoIterator<Item = (String, Owner)>,
     cluster: &str,
-    federation: &str,
-    is_of: impl Fn(&str, &str, &str) -> bool,
-) -> Vec<Orphan> {
-    let mut orphans: Vec<Orphan> = roles
-        .into_iter()
-        .filter_map(|(role, tags)| Some((role, Owner::named_by(tags)?)))
-        .filter(|(_, owner)| owner.cluster == cluster && owner.federation == federation)
-        .filter(|(role, owner)| !is_of(&owner.namespace, &owner.name, role))
-        .map(|(role, owner)| Orphan {
+    is_of: impl Fn(&Owner, &str) -> bool,
+) -> BTreeMap<String, Vec<Orphan>> {
+    let mut orphans: BTreeMap<String, Vec<Orphan>> = BTreeMap::new();
+    let ours = roles.into_iter().filter(|(_, owner)| owner.cluster == cluster);
+    for (role, owner) in ours.filter(|(role, owner)| !is_of(owner, role)) {
+        orphans.entry(owner.federation).or_default().push(Orphan {
             namespace: owner.namespace,
             binding: owner.name,
-            role: role.to_owned(),
-        })
-        .collect();
-    orphans.sort();
+            role,
+        });
+    }
+    for of_one in orphans.values_mut() {
+        of_one.sort();
+    }
     orphans
 }
 

@@ -108,9 +108,18 @@ fn an_orphan_carries_all_our_marks_and_has_no_binding() {
             tags
         }),
     ];
-    let roles = roles.iter().map(|(role, tags)| (*role, tags));
-    let of_binding = |namespace: &str, name: &str, role: &str| (namespace, name, role) == ("ns", "live", "live");
-    let left = orphans(roles, "c", "f", of_binding);
+    let roles = roles
+        .iter()
+        .filter_map(|(role, tags)| Some(((*role).to_owned(), Owner::named_by(tags)?)));
+    let of_binding =
+        |owner: &Owner, role: &str| (owner.namespace.as_str(), owner.name.as_str(), role) == ("ns", "live", "live");
+    let all = orphans(roles, "c", of_binding);
+    assert_eq!(
+        all.keys().collect::<Vec<_>>(),
+        ["f", "g"],
+        "each federation has its own"
+    );
+    let left = &all["f"];
     let names: Vec<&str> = left.iter().map(|orphan| orphan.role.as_str()).collect();
     assert_eq!(names, ["left", "before"]);
     assert_eq!((left[0].namespace.as_str(), left[0].binding.as_str()), ("ns", "left"));

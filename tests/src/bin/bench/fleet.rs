@@ -84,7 +84,6 @@ async fn measure(size: usize) -> Result<Vec<String>, Problem> {
 
     let (mark, begun) = (world.mark().await?, Instant::now());
     population.delete(&world).await?;
-    population.until_gone(&world).await?;
     let took_to_delete = begun.elapsed();
     row(size, "deleted", took_to_delete, &world.counts_since(&mark).await?);
     if took_to_delete > took.mul_f64(1.25) {

@@ -4,6 +4,7 @@
 //! Counts are exact and the same on every machine. Memory and CPU are the operator's own; they are judged only for a
 //! release build.
 
+mod baseline;
 mod cost;
 mod fleet;
 mod population;
@@ -20,6 +21,7 @@ use irsa_tests::world::{Problem, World, objects::says};
 use tokio::time::sleep;
 
 use self::{
+    baseline::Baseline,
     cost::Cost,
     population::Population,
     process::{Usage, is_release},
@@ -32,6 +34,8 @@ const INTERVAL: Duration = Duration::from_secs(20);
 const WHILE_MAKING: Duration = Duration::from_hours(1);
 /// So many intervals of an unchanged world are watched.
 const WATCHED: u32 = 2;
+/// How long an inventory may take that is due.
+const AFTER_INVENTORY: Duration = Duration::from_secs(10);
 /// Roles of the account that are not ours.
 const OTHERS: usize = 100;
 /// What the limiter is set to where pace is not what is measured.
@@ -72,10 +76,14 @@ async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
         "| bindings | phase | AWS reads | of them listings | AWS writes | Kubernetes reads | Kubernetes writes | memory | CPU |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
-    let mut missed = Vec::new();
+    let (mut missed, mut now) = (Vec::new(), Baseline::of_now());
     for size in sizes {
-        missed.extend(measure(*size).await?.judge(is_release()));
+        let figures = measure(*size).await?;
+        missed.extend(figures.judge(is_release()));
+        now.note(*size, figures.memory());
     }
+    Baseline::kept()?.print_beside(&now, targets::memory);
+    now.write()?;
     println!();
     throttled(sizes.iter().copied().max().unwrap_or(1).min(100)).await?;
     Ok(missed)
@@ -128,6 +136,15 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
         Some(steady),
         Some(cpu),
     );
+
+    let mark = world.mark().await?;
+    population.delete(&world).await?;
+    // The next inventory shows none of the roles.
+    sleep(INTERVAL + AFTER_INVENTORY).await;
+    let gone = Cost::of(&world.counts_since(&mark).await?);
+    let deleted = Usage::of(&world)?;
+    let cpu = deleted.cpu.saturating_sub(steady.cpu);
+    row(size, "bindings deleted", &gone, Some(deleted), Some(cpu));
     Ok(Figures {
         size,
         others: OTHERS,
@@ -136,6 +153,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
         unchanged,
         idle,
         steady,
+        deleted,
     })
 }
 

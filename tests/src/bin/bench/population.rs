@@ -107,19 +107,13 @@ impl Population {
         }
     }
 
-    /// Has all bindings deleted.
+    /// Deletes the bindings, and waits until they are gone.
     pub(crate) async fn delete(&self, world: &World) -> Result<(), Problem> {
         let client = world.cluster.client()?;
         for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
             let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/team-{namespace}/iamrolebindings");
             done(&client.delete(&path).await?)?;
         }
-        Ok(())
-    }
-
-    /// Waits until none is left.
-    pub(crate) async fn until_gone(&self, world: &World) -> Result<(), Problem> {
-        let client = world.cluster.client()?;
         let deadline = Instant::now() + DEADLINE;
         loop {
             let listed = client.get(BINDINGS).await?;

@@ -1,6 +1,6 @@
 //! The targets, and whether they are met.
 
-use crate::{cost::Cost, process::Usage};
+use crate::{baseline::Phases, cost::Cost, process::Usage};
 
 /// Roles of one page of details, and of one page of roles under a path, as the operator asks for them.
 const DETAILS: usize = 500;
@@ -8,9 +8,21 @@ const ROLES: usize = 1_000;
 /// Calls to make one binding with one managed and one inline policy, and those of them that write.
 const CALLS: usize = 4;
 const WRITES: usize = 3;
-/// Megabytes.
-const IDLE: f64 = 20.0;
-const A_THOUSAND_MORE: f64 = 40.0;
+/// Resident megabytes without bindings, and with so many, of the static binary that ships.
+const IDLE: f64 = 12.0;
+const STEADY: [(usize, f64); 3] = [(200, 15.0), (1_000, 24.0), (5_000, 60.0)];
+/// How much more than when idle may be left when the bindings are gone.
+const LEFT: f64 = 1.2;
+
+/// The target of one phase with so many bindings, where it has one.
+pub(crate) fn memory(size: usize, phase: &str) -> Option<f64> {
+    let of_size = || STEADY.iter().find(|(most, _)| size <= *most).map(|(_, target)| *target);
+    match phase {
+        "idle" => Some(IDLE),
+        "steady" => of_size(),
+        _ => None,
+    }
+}
 
 pub(crate) struct Figures {
     pub(crate) size: usize,
@@ -20,6 +32,7 @@ pub(crate) struct Figures {
     pub(crate) unchanged: Cost,
     pub(crate) idle: Usage,
     pub(crate) steady: Usage,
+    pub(crate) deleted: Usage,
 }
 
 impl Figures {
@@ -56,15 +69,26 @@ impl Figures {
             // Each comes after nine tenths of an interval.
             self.inventories(&self.unchanged) <= 3,
         );
-        let (idle, steady) = (self.idle.megabytes(), self.steady.megabytes());
         if memory_counts {
-            must(&format!("{idle:.1} MB when idle"), idle <= IDLE);
+            let megabytes = self.memory();
+            for (phase, measured) in &megabytes {
+                let within = memory(self.size, phase).is_none_or(|target| *measured <= target);
+                must(&format!("{phase}: {measured:.1} MB"), within);
+            }
+            let (idle, deleted) = (self.idle.megabytes(), self.deleted.megabytes());
             must(
-                &format!("{:.1} MB more than when idle", steady - idle),
-                self.size > 1_000 || steady - idle <= A_THOUSAND_MORE,
+                &format!("{deleted:.1} MB when they are gone, {idle:.1} before they came"),
+                deleted <= idle * LEFT,
             );
         }
         missed
+    }
+
+    /// By phase.
+    pub(crate) fn memory(&self) -> Phases {
+        [("idle", self.idle), ("steady", self.steady), ("deleted", self.deleted)]
+            .map(|(phase, usage)| (phase.to_owned(), usage.megabytes()))
+            .into()
     }
 
     fn inventories(&self, cost: &Cost) -> usize {

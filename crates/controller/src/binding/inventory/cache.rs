@@ -6,7 +6,7 @@ use std::{
 };
 
 use irsa_core::{
-    inventory::{Because, Deep, Method, Orphan},
+    inventory::{Because, Deep, Method, Orphan, PackedDeep, RolePacker},
     naming::Tags,
 };
 use irsa_pipeline::{binding::observe::role::IamRole, federation::roles::Findings};
@@ -48,7 +48,8 @@ struct State {
     /// When roles were last written to.
     touched: HashMap<String, Instant>,
     /// What the listing does not show of roles that were read by themselves.
-    deep: HashMap<String, (Instant, Deep)>,
+    deep: HashMap<String, (Instant, PackedDeep)>,
+    packer: RolePacker,
     /// Tags of listed roles that no binding stands for, by id.
     strangers: HashMap<String, Tags>,
     /// Roles that listings showed to be not as they were, until their bindings are woken.
@@ -101,14 +102,15 @@ impl RoleCache {
             Method::Inventory => taken.listing.deep.get(&key),
             Method::Rolling(_) | Method::Each(_) => read(),
         };
-        deep.and_then(|deep| shallow.with(deep))
-            .map_or(LookUp::Unknown, |role| {
-                LookUp::Found(Box::new(IamRole {
-                    arn: shallow.arn.clone(),
-                    id: shallow.id.clone(),
-                    role,
-                }))
-            })
+        let Some(deep) = deep else { return LookUp::Unknown };
+        let shallow = shallow.unpack();
+        shallow.with(&deep.unpack()).map_or(LookUp::Unknown, |role| {
+            LookUp::Found(Box::new(IamRole {
+                arn: shallow.arn,
+                id: shallow.id,
+                role,
+            }))
+        })
     }
 
     /// Whether it is time for another attempt, if there is to be one each `every`.
@@ -144,6 +146,7 @@ impl RoleCache {
             Method::Inventory => {
                 state.large_until = None;
                 state.deep.clear();
+                state.packer = RolePacker::default();
             }
             Method::Rolling(Because::LargeAccount) => {
                 let renewed = state.large_until.is_none_or(|until| started >= until);
@@ -211,7 +214,8 @@ impl RoleCache {
             .as_ref()
             .is_some_and(|taken| matches!(taken.listing.method, Method::Rolling(_)));
         if rolls {
-            state.deep.insert(key(name), (now, Deep::of(&found.id, &found.role)));
+            let deep = state.packer.deep(&Deep::of(&found.id, &found.role));
+            state.deep.insert(key(name), (now, deep));
         }
     }
 

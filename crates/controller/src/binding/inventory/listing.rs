@@ -7,8 +7,8 @@ use std::{
 
 use irsa_aws::{AwsError, DetailedRole, Kind, ListedRole, RoleListings, Roles};
 use irsa_core::{
-    inventory::{Because, Deep, Method, Shallow, largest_account},
-    naming::{PolicyArn, Tags},
+    inventory::{Because, Deep, Method, PackedDeep, PackedShallow, RolePacker, Shallow, largest_account},
+    naming::{Owner, PolicyArn, Tags},
     vocabulary::TAG_CLUSTER,
 };
 
@@ -21,9 +21,9 @@ pub(super) struct Listing {
     /// How far it goes.
     pub(super) method: Method,
     /// What the listing under our path shows.
-    pub(super) shallow: HashMap<String, Shallow>,
+    pub(super) shallow: HashMap<String, PackedShallow>,
     /// What the listing of the account shows of roles under our path or with our cluster's mark.
-    pub(super) deep: HashMap<String, Deep>,
+    pub(super) deep: HashMap<String, PackedDeep>,
 }
 
 impl Listing {
@@ -38,8 +38,13 @@ impl Listing {
         ours: usize,
         no_details: Option<Because>,
     ) -> Result<Self, AwsError> {
-        let listed = match aws.roles_under(path).await {
-            Ok(listed) => listed,
+        let (mut packer, mut shallow) = (RolePacker::default(), HashMap::new());
+        let visit = |role: ListedRole| {
+            let (key, role) = shallow_of(role);
+            shallow.insert(key, packer.shallow(&role));
+        };
+        match aws.roles_under(path, visit).await {
+            Ok(()) => {}
             Err(error) if error.kind == Kind::AccessDenied => {
                 return Ok(Self {
                     method: Method::Each(Because::Denied(error.operation.to_owned())),
@@ -48,16 +53,12 @@ impl Listing {
                 });
             }
             Err(error) => return Err(error),
-        };
+        }
         let (method, deep) = match no_details {
             Some(because) => (Method::Rolling(because), HashMap::new()),
-            None => Self::details(aws, path, cluster, ours).await?,
+            None => Self::details(aws, path, cluster, ours, &mut packer).await?,
         };
-        Ok(Self {
-            method,
-            shallow: listed.into_iter().map(shallow_of).collect(),
-            deep,
-        })
+        Ok(Self { method, shallow, deep })
     }
 
     async fn details(
@@ -65,11 +66,17 @@ impl Listing {
         path: &str,
         cluster: &str,
         ours: usize,
-    ) -> Result<(Method, HashMap<String, Deep>), AwsError> {
+        packer: &mut RolePacker,
+    ) -> Result<(Method, HashMap<String, PackedDeep>), AwsError> {
         let keep = |at: &str, tags: &Tags| at == path || tags.get(TAG_CLUSTER).is_some_and(|mark| mark == cluster);
-        match aws.detailed_roles(largest_account(ours), keep).await {
-            Ok(Some(roles)) => Ok((Method::Inventory, roles.into_iter().map(deep_of).collect())),
-            Ok(None) => Ok((Method::Rolling(Because::LargeAccount), HashMap::new())),
+        let mut deep = HashMap::new();
+        let visit = |role: DetailedRole| {
+            let (key, role) = deep_of(role);
+            deep.insert(key, packer.deep(&role));
+        };
+        match aws.detailed_roles(largest_account(ours), keep, visit).await {
+            Ok(true) => Ok((Method::Inventory, deep)),
+            Ok(false) => Ok((Method::Rolling(Because::LargeAccount), HashMap::new())),
             Err(error) if error.kind == Kind::AccessDenied => {
                 let because = Because::Denied(error.operation.to_owned());
                 Ok((Method::Rolling(because), HashMap::new()))
@@ -78,20 +85,24 @@ impl Listing {
         }
     }
 
-    /// The tags of every role that they are known of, by name.
-    pub(super) fn tags<'a>(&'a self, strangers: &'a HashMap<String, Tags>) -> Vec<(&'a str, &'a Tags)> {
+    /// Whose each role says that it is, by name, where its tags are known and say so.
+    pub(super) fn owners<'a>(
+        &'a self,
+        strangers: &'a HashMap<String, Tags>,
+    ) -> Box<dyn Iterator<Item = (String, Owner)> + 'a> {
         // In the case in which it was created, where the listing under our path has it.
-        let name = |key: &'a String| {
-            let shallow = self.shallow.get(key);
-            shallow.and_then(|role| role.arn.rsplit('/').next()).unwrap_or(key)
-        };
-        let read = self
-            .shallow
-            .iter()
-            .filter_map(|(key, shallow)| Some((name(key), strangers.get(&shallow.id)?)));
+        let name = |key: &String| self.shallow.get(key).map_or_else(|| key.clone(), PackedShallow::name);
+        let read = self.shallow.values().filter_map(|shallow| {
+            let owner = Owner::named_by(strangers.get(shallow.id())?)?;
+            Some((shallow.name(), owner))
+        });
         match self.method {
-            Method::Inventory => self.deep.iter().map(|(key, deep)| (name(key), &deep.tags)).collect(),
-            Method::Rolling(_) | Method::Each(_) => read.collect(),
+            Method::Inventory => Box::new(
+                self.deep
+                    .iter()
+                    .filter_map(move |(key, deep)| Some((name(key), Owner::named_by(&deep.tags())?))),
+            ),
+            Method::Rolling(_) | Method::Each(_) => Box::new(read),
         }
     }
 
@@ -112,8 +123,8 @@ impl Listing {
             return Ok(strangers);
         }
         for (name, shallow) in self.shallow.iter().filter(|(name, _)| !claimed.contains(*name)) {
-            if let Some(tags) = known.get(&shallow.id) {
-                strangers.insert(shallow.id.clone(), tags.clone());
+            if let Some(tags) = known.get(shallow.id()) {
+                strangers.insert(shallow.id().to_owned(), tags.clone());
             } else if left > 0 {
                 left -= 1;
                 let read = match aws.role(name).await {

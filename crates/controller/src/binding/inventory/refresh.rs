@@ -10,7 +10,7 @@ use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{
     inventory::{Orphan, orphans},
-    naming::Tags,
+    naming::Owner,
 };
 use irsa_pipeline::spec::{federation_view::Scope, identity::roles_in_place};
 use kube::ResourceExt;
@@ -121,7 +121,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         match taken.await {
             Ok((listing, strangers)) => {
                 // Looked at again: a binding may have come or gone while the roles were listed.
-                let left = self.population(scope).orphans(&listing.tags(&strangers), &self.cluster);
+                let left = self
+                    .population(scope)
+                    .orphans(listing.owners(&strangers), &self.cluster);
                 debug!(roles = listing.shallow.len(), method = ?listing.method, "took an inventory of roles");
                 cache.install(started, population.bindings.len(), listing, strangers, left);
             }
@@ -177,19 +179,16 @@ impl Population {
     }
 
     /// Each federation's roles that no binding stands for.
-    fn orphans(&self, tags: &[(&str, &Tags)], cluster: &str) -> HashMap<String, Vec<Orphan>> {
-        let of = |federation: &String| {
-            let is_of = |namespace: &str, name: &str, role: &str| {
-                let place = (federation.clone(), namespace.to_owned(), name.to_owned());
-                self.bindings
-                    .get(&place)
-                    .is_some_and(|roles| roles.contains(&key(role)))
-            };
-            (
-                federation.clone(),
-                orphans(tags.iter().copied(), cluster, federation, is_of),
-            )
+    fn orphans(&self, roles: impl IntoIterator<Item = (String, Owner)>, cluster: &str) -> HashMap<String, Vec<Orphan>> {
+        let here = roles
+            .into_iter()
+            .filter(|(_, owner)| self.federations.contains(&owner.federation));
+        let is_of = |owner: &Owner, role: &str| {
+            let place = (owner.federation.clone(), owner.namespace.clone(), owner.name.clone());
+            self.bindings
+                .get(&place)
+                .is_some_and(|roles| roles.contains(&key(role)))
         };
-        self.federations.iter().map(of).collect()
+        orphans(here, cluster, is_of).into_iter().collect()
     }
 }

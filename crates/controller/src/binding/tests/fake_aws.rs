@@ -345,7 +345,7 @@ impl Roles for FakeAws {
 }
 
 impl RoleListings for FakeAws {
-    async fn roles_under(&self, path: &str) -> Result<Vec<ListedRole>, AwsError> {
+    async fn roles_under(&self, path: &str, visit: impl FnMut(ListedRole) + Send) -> Result<(), AwsError> {
         let listed = |stored: &Stored| ListedRole {
             name: stored.role.name.clone(),
             arn: stored.role.arn.clone(),
@@ -356,7 +356,8 @@ impl RoleListings for FakeAws {
         };
         self.call("ListRoles", |world| {
             let under = world.roles.values().filter(|stored| stored.role.path.starts_with(path));
-            Ok(under.map(listed).collect())
+            under.map(listed).for_each(visit);
+            Ok(())
         })
     }
 
@@ -364,7 +365,8 @@ impl RoleListings for FakeAws {
         &self,
         at_most: usize,
         keep: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
-    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        visit: impl FnMut(DetailedRole) + Send,
+    ) -> Result<bool, AwsError> {
         let detailed = |stored: &Stored| DetailedRole {
             name: stored.role.name.clone(),
             id: stored.role.id.clone(),
@@ -377,10 +379,9 @@ impl RoleListings for FakeAws {
             let kept = world
                 .roles
                 .values()
-                .filter(|stored| keep(&stored.role.path, &stored.role.tags))
-                .map(detailed)
-                .collect();
-            Ok((world.roles.len() + world.others <= at_most).then_some(kept))
+                .filter(|stored| keep(&stored.role.path, &stored.role.tags));
+            kept.map(detailed).for_each(visit);
+            Ok(world.roles.len() + world.others <= at_most)
         })
     }
 }

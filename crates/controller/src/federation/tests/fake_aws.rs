@@ -410,7 +410,7 @@ not_a_federations! {
 }
 
 impl RoleListings for FakeAws {
-    async fn roles_under(&self, _: &str) -> Result<Vec<ListedRole>, AwsError> {
+    async fn roles_under(&self, _: &str, _: impl FnMut(ListedRole) + Send) -> Result<(), AwsError> {
         panic!("not a federation's")
     }
 
@@ -418,7 +418,8 @@ impl RoleListings for FakeAws {
         &self,
         _: usize,
         _: impl Fn(&str, &AwsTags) -> bool + Send + Sync,
-    ) -> Result<Option<Vec<DetailedRole>>, AwsError> {
+        _: impl FnMut(DetailedRole) + Send,
+    ) -> Result<bool, AwsError> {
         panic!("not a federation's")
     }
 }

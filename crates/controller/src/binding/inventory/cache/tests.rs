@@ -34,12 +34,15 @@ fn found() -> IamRole {
 
 fn listing(method: Method, trust: &str) -> Listing {
     let deep = match method {
-        Method::Inventory => [("app".to_owned(), Deep::of("AROA1", &found().role))].into(),
+        Method::Inventory => {
+            let deep = RolePacker::default().deep(&Deep::of("AROA1", &found().role));
+            [("app".to_owned(), deep)].into()
+        }
         _ => HashMap::new(),
     };
     Listing {
         method,
-        shallow: [("app".to_owned(), shallow(trust))].into(),
+        shallow: [("app".to_owned(), RolePacker::default().shallow(&shallow(trust)))].into(),
         deep,
     }
 }
