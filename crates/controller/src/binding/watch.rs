@@ -44,7 +44,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Heard, Trigger, WatchOfBindings, paged, run as run_controller, slim, wake_shown},
+    watch::{Decoded, Heard, Losses, Trigger, WatchOfBindings, paged, run as run_controller, slim, wake_shown},
 };
 
 /// Cleanups of bindings that went without being let go.
@@ -83,7 +83,7 @@ pub async fn run<C: Connect, L: Leadership>(
     let WatchOfBindings {
         store: bindings,
         writer,
-        went: left,
+        lost,
         federations: mut shown_federations,
     } = parts.watch;
     let (namespaces, namespaces_writer) = reflector::store();
@@ -106,9 +106,13 @@ pub async fn run<C: Connect, L: Leadership>(
     });
 
     let everything_known = async {
-        let ((), known) = futures::join!(federations_known.notified(), namespaces.wait_until_ready());
-        if let Err(error) = known {
-            warn!(%error, "the watch of namespaces has ended");
+        let ((), namespaces, bindings) = futures::join!(
+            federations_known.notified(),
+            namespaces.wait_until_ready(),
+            bindings.wait_until_ready()
+        );
+        if let Err(error) = namespaces.and(bindings) {
+            warn!(%error, "a watch has ended");
         }
     };
     let mut counted = context.driver.metrics.objects.follow();
@@ -119,11 +123,11 @@ pub async fn run<C: Connect, L: Leadership>(
             remembers.driver.forget::<IamRoleBinding>(&ObjectKey::of(binding));
         }
     };
-    let shown = binding_stream(client.clone(), trigger.clone(), follow, gone, writer, left);
+    let shown = binding_stream(client.clone(), trigger.clone(), follow, gone, writer, lost);
     let controller = async {
         everything_known.await;
         tokio::select! {
-            () = run_controller(bindings, asked, Arc::clone(&context), parts.concurrency, stop) => {}
+            () = run_controller(bindings.clone(), asked, Arc::clone(&context), parts.concurrency, stop) => {}
             () = keep(&context, &trigger) => {}
         }
     };
@@ -145,7 +149,7 @@ fn binding_stream(
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
-    left: UnboundedSender<String>,
+    mut lost: Losses,
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
     watcher(Api::<Decoded<IamRoleBinding>>::all(client), paged())
@@ -172,14 +176,7 @@ fn binding_stream(
         })
         .reflect(writer)
         // After it, so that whoever waits for the last one no longer finds it there.
-        .inspect_ok(move |event| {
-            if let Event::Delete(binding) = event
-                && let Some(binding) = binding.object()
-            {
-                // Nobody listens any more only when that controller has stopped.
-                let _ = left.unbounded_send(binding.spec.federation_ref.name.clone());
-            }
-        })
+        .inspect_ok(move |event| lost.tell(event))
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),

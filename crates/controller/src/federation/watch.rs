@@ -1,6 +1,6 @@
 //! What wakes a federation: itself, the going of its last bindings, and the going of an older one with its issuer.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, future::pending, sync::Arc};
 
 use futures::{FutureExt, Stream, TryStreamExt};
 use irsa_api::OidcFederation;
@@ -66,6 +66,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let (federations, federations_writer) = reflector::store();
     let WatchOfFederations {
         bindings,
+        listed: bindings_listed,
         mut departed,
         told,
     } = parts.watch;
@@ -86,8 +87,10 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
         instances: parts.instances,
     });
     let bindings_known = async {
-        if let Err(error) = bindings.wait_until_ready().await {
-            warn!(%error, "the watch of bindings has ended");
+        if bindings_listed.await.is_err() {
+            warn!("the watch of bindings has ended");
+            // Without it every federation would look like one that nobody uses.
+            pending::<()>().await;
         }
     };
     let mut counted = context.driver.metrics.objects.follow();

@@ -12,7 +12,7 @@ pub use self::{
 };
 pub(crate) use self::{
     run::{run, wake_shown},
-    shared::Heard,
+    shared::{Heard, Losses},
     trigger::Trigger,
     trim::{paged, reference_to, slim},
 };
