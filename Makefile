@@ -106,7 +106,7 @@ SIZES ?= 1 200 1000 5000
 STATIC ?= $(shell uname -m)-unknown-linux-musl
 FLEETS ?= 200 1000
 .PHONY: bench
-bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 20 minutes)
+bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)
 	@command -v musl-gcc >/dev/null || { echo "bench: a C compiler for musl is missing (Debian: apt-get install musl-tools)" >&2; exit 1; }
 	rustup target add $(STATIC)
 	$(CARGO) build --release --locked --package irsa-operator --target $(STATIC)

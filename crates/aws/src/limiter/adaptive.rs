@@ -14,13 +14,13 @@
 //!   the rate falls by a factor, and what comes after a pause is measured.
 //!
 //! Attempts that did not have to wait say nothing about what AWS would bear and raise nothing. After a quiet while it begins
-//! at the start again, up to the share that was learnt, which is forgotten later: others have come and gone.
+//! near what is used again, up to the share that was learnt, which is forgotten later: others have come and gone.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::rate::Rate;
+use super::{cubic::Cubic, random::Random, rate::Rate};
 
 /// Never slower than this, in attempts per second: one probe every two seconds finds out when AWS relents.
 pub(super) const SLOWEST: f64 = 0.5;
@@ -60,9 +60,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The longest pause.
 const LONGEST_PAUSE: f64 = 5.0;
 /// With a known share, so many seconds' worth of attempts go at once when none went before.
-const BURST_SECONDS: f64 = 0.25;
-/// So long without an attempt that had to wait is a quiet while.
+const BURST_SECONDS: f64 = 0.1;
+/// So long without an attempt that had to wait is a quiet while. The rate is not more than so many times what is used then.
 const QUIET: Duration = Duration::from_secs(10);
+const ROOM: f64 = 2.0;
 /// So long after the last refusal a quiet while forgets the share.
 const FORGET: Duration = Duration::from_mins(10);
 
@@ -72,6 +73,9 @@ pub(super) struct AdaptiveRate {
     most: Rate,
     per_second: f64,
     tokens: f64,
+    /// Tokens that must be there for the next attempt, which takes one.
+    needed: f64,
+    random: Random,
     updated: Instant,
     growth: Growth,
     /// What AWS was found to bear, in attempts per second.
@@ -82,6 +86,8 @@ pub(super) struct AdaptiveRate {
     events: u64,
     last_event: Instant,
     last_waited: Instant,
+    /// Attempts since then that did not have to wait.
+    taken: f64,
     cushion: f64,
     /// Refused attempts of one event, on average.
     refused_at_once: f64,
@@ -94,21 +100,6 @@ pub(super) struct AdaptiveRate {
 enum Growth {
     Rising,
     Around(Cubic),
-}
-
-#[derive(Debug)]
-struct Cubic {
-    share: f64,
-    depth: f64,
-    attempts: f64,
-    span: f64,
-}
-
-impl Cubic {
-    fn per_second(&self) -> f64 {
-        let way = (self.attempts - self.span) / self.span;
-        self.share * (1.0 + self.depth * way.powi(3))
-    }
 }
 
 /// What happened since the last event, at which the bucket was empty.
@@ -141,6 +132,8 @@ impl AdaptiveRate {
             most,
             per_second: most.per_second.min(START),
             tokens: most.burst,
+            needed: 1.0,
+            random: Random::default(),
             updated: now,
             growth: Growth::Rising,
             share: None,
@@ -149,6 +142,7 @@ impl AdaptiveRate {
             events: 0,
             last_event: now,
             last_waited: now,
+            taken: 0.0,
             cushion: CUSHION.0,
             refused_at_once: 1.0,
             round_trip: 0.0,
@@ -176,12 +170,15 @@ impl AdaptiveRate {
     /// How long until there is one.
     pub(super) fn try_take(&mut self, now: Instant) -> Result<(), Duration> {
         self.refill(now);
-        if self.tokens >= 1.0 {
+        if self.tokens >= self.needed {
             self.tokens -= 1.0;
+            self.taken += 1.0;
+            self.needed = self.next_needed();
             return Ok(());
         }
         self.last_waited = now;
-        let seconds = (1.0 - self.tokens) / self.per_second;
+        self.taken = 0.0;
+        let seconds = (self.needed - self.tokens) / self.per_second;
         Err(Duration::from_secs_f64(seconds))
     }
 
@@ -214,8 +211,7 @@ impl AdaptiveRate {
                 }
             }
             Growth::Around(cubic) => {
-                cubic.attempts += 1.0;
-                self.per_second = cubic.per_second();
+                self.per_second = cubic.after_another();
             }
         }
         if self.per_second >= self.most.per_second {
@@ -261,6 +257,7 @@ impl AdaptiveRate {
         self.measured = finding.measured;
         self.share = Some(finding.share);
         self.follow(finding.share, finding.depth, finding.span);
+        self.needed = 1.0;
         self.tokens = 1.0 - finding.pause.min(LONGEST_PAUSE) * self.per_second;
     }
 
@@ -330,12 +327,7 @@ impl AdaptiveRate {
 
     /// Begins a cubic.
     fn follow(&mut self, share: f64, depth: f64, span: f64) {
-        let cubic = Cubic {
-            share,
-            depth,
-            attempts: 0.0,
-            span,
-        };
+        let cubic = Cubic::new(share, depth, span);
         self.per_second = cubic.per_second().clamp(SLOWEST, self.most.per_second);
         self.growth = Growth::Around(cubic);
     }
@@ -344,7 +336,16 @@ impl AdaptiveRate {
         if self.share.is_none() {
             return self.most.burst;
         }
-        (BURST_SECONDS * self.per_second).clamp(1.0, self.most.burst)
+        (BURST_SECONDS * self.per_second).max(2.0).min(self.most.burst)
+    }
+
+    /// Near the limit attempts go at uneven times, at the same rate. Two callers with even ones keep step, and then the bucket
+    /// is empty whenever it is the same one's turn: he is refused all the time, and the other never hears of it.
+    fn next_needed(&mut self) -> f64 {
+        if self.share.is_none() {
+            return 1.0;
+        }
+        self.random.next().mul_add((self.burst() - 1.0).min(1.0), 1.0)
     }
 
     fn refill(&mut self, now: Instant) {
@@ -370,13 +371,15 @@ impl AdaptiveRate {
             self.cushion = CUSHION.0;
             self.refused_at_once = 1.0;
         }
+        let quiet = now.saturating_duration_since(self.last_waited).as_secs_f64();
+        let enough = START.max(ROOM * self.taken / quiet).min(self.per_second);
         match self.share {
-            Some(share) if share * (1.0 - DEPTH) <= self.per_second.min(START) => {
+            Some(share) if share * (1.0 - DEPTH) <= enough => {
                 self.follow(share, DEPTH, self.span(share));
             }
             _ => {
                 self.growth = Growth::Rising;
-                self.per_second = self.per_second.min(START);
+                self.per_second = enough;
             }
         }
     }

@@ -7,7 +7,9 @@
 mod accounts;
 mod adaptive;
 mod admission;
+mod cubic;
 mod queue;
+mod random;
 mod rate;
 #[cfg(test)]
 mod simulation;

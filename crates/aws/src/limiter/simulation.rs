@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use super::{Limiter, Priority, Rate};
+use super::{Limiter, Priority, Rate, random::Random};
 
 /// Attempts under way at a time: as many as a busy operator has.
 const WORKERS: usize = 40;
@@ -73,7 +73,7 @@ struct World {
     tokens: f64,
     updated: Instant,
     start: Instant,
-    random: u64,
+    random: Random,
     /// Moments since the start, and whether the bucket had a token.
     we: Vec<(Duration, bool)>,
     they: Vec<(Duration, bool)>,
@@ -94,13 +94,7 @@ impl World {
 
     /// This long, more or less.
     fn about(&mut self, time: Duration) -> Duration {
-        self.random = self
-            .random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        #[allow(clippy::cast_precision_loss, reason = "a random number")]
-        let random = (self.random >> 33) as f64 / (1_u64 << 31) as f64;
-        time.mul_f64(1.0 + self.scene.jitter * (2.0 * random - 1.0))
+        time.mul_f64(1.0 + self.scene.jitter * (2.0 * self.random.next() - 1.0))
     }
 }
 
@@ -167,7 +161,7 @@ fn play(scene: Scene) -> Record {
             tokens: scene.size.burst,
             updated: start,
             start,
-            random: scene.seed,
+            random: Random::from(scene.seed),
             we: Vec::new(),
             they: Vec::new(),
         }));
@@ -318,5 +312,25 @@ proptest! {
         let (before, after) = (record.used(at, back), record.used(back, scene.lasts));
         prop_assert!(before >= 0.5, "{before:.3} of our share used until {back:?}");
         prop_assert!(after >= 0.9, "{after:.3} of our share used after {back:?}");
+    }
+}
+
+#[test]
+fn somebody_who_calls_like_clockwork_is_not_starved() {
+    for per_second in [5.0, 10.0, 20.0, 60.0] {
+        for at in 40..44 {
+            let change = Some((Duration::from_secs(at), Change::Size(0.5)));
+            let scene = Scene::of(size(per_second, 2.0 * per_second), Duration::from_millis(20));
+            let record = play(Scene {
+                jitter: 0.0,
+                change,
+                ..scene
+            });
+            let refused = 100.0 * record.other_throttled();
+            assert!(
+                refused <= 7.0,
+                "{refused:.1} % refused of {per_second}/s that change after {at} s"
+            );
+        }
     }
 }

@@ -183,6 +183,20 @@ async fn attempts_that_were_under_way_together_are_one_event() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn into_a_bucket_that_is_known_to_be_small_no_burst_goes() {
+    let limiter = Limiter::new(Rate::default());
+    for _ in 0..3 {
+        limiter.admit(Priority::Write).await.throttled();
+    }
+    sleep(Duration::from_secs(9)).await;
+    limiter.admit(Priority::Write).await.accepted();
+    limiter.admit(Priority::Write).await.accepted();
+    let start = Instant::now();
+    limiter.admit(Priority::Write).await.accepted();
+    assert!(start.elapsed() >= Duration::from_millis(300), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_single_refusal_is_got_over_within_seconds() {
     let limiter = Arc::new(Limiter::new(Rate::default()));
     accepted(&limiter, 300, 40, Duration::from_millis(20)).await;
@@ -230,6 +244,16 @@ async fn after_a_quiet_while_the_rate_begins_anew_and_the_share_is_kept_for_minu
     advance(Duration::from_mins(2)).await;
     accepted(&limiter, 1, 1, Duration::ZERO).await;
     assert!(close(limiter.share(), 1.0), "{}", limiter.share());
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_something_else_holds_up_does_not_lose_its_rate() {
+    let limiter = Arc::new(Limiter::new(Rate::default()));
+    accepted(&limiter, 300, 40, Duration::from_millis(20)).await;
+    let start = Instant::now();
+    // As fast as four workers are with this latency: 200 per second.
+    accepted(&limiter, 6_000, 4, Duration::from_millis(20)).await;
+    assert!(start.elapsed() < Duration::from_millis(30_300), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
 //! What it costs: calls, memory and CPU for some numbers of bindings, and whether that is within the targets. Run it with
-//! `make bench`; other sizes: `make bench SIZES="1 100"`.
+//! `make bench`; other sizes: `make bench SIZES="1 100"`; only against buckets that throttle: `make bench SIZES=`.
 //!
 //! Counts are exact and the same on every machine. Memory and CPU are the operator's own; they are judged only for a
 //! release build.
@@ -10,13 +10,11 @@ mod fleet;
 mod population;
 mod process;
 mod targets;
+mod throttled;
 
 use std::{env, process::ExitCode, time::Duration};
 
-use irsa_testkit::{
-    aws::{Service, Throttle},
-    controlplane::SigningKey,
-};
+use irsa_testkit::controlplane::SigningKey;
 use irsa_tests::world::{Problem, World, objects::says};
 use tokio::time::sleep;
 
@@ -38,8 +36,8 @@ const WATCHED: u32 = 2;
 const AFTER_INVENTORY: Duration = Duration::from_secs(10);
 /// Roles of the account that are not ours.
 const OTHERS: usize = 100;
-/// What the limiter is set to where pace is not what is measured.
-const UNHURRIED: &str = "--aws-calls-per-second=200";
+/// From so many bindings on it is a run for which there is time.
+const AT_LEISURE: usize = 1_000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -85,7 +83,8 @@ async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
     Baseline::kept()?.print_beside(&now, targets::memory);
     now.write()?;
     println!();
-    throttled(sizes.iter().copied().max().unwrap_or(1).min(100)).await?;
+    let at_leisure = sizes.is_empty() || sizes.iter().any(|size| *size >= AT_LEISURE);
+    missed.extend(throttled::measure(at_leisure).await?);
     Ok(missed)
 }
 
@@ -94,7 +93,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
     let population = Population::of(size);
     population.prepare(&world, WHILE_MAKING, OTHERS).await?;
-    world.start_operator_with(&[UNHURRIED]).await?;
+    world.start_operator().await?;
     world.federation_ready("default").await?;
     sleep(Duration::from_secs(5)).await;
     let idle = Usage::of(&world)?;
@@ -116,7 +115,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     world.federation_ready("default").await?;
     world.stop_operator().await?;
     let mark = world.mark().await?;
-    world.start_operator_with(&[UNHURRIED]).await?;
+    world.start_operator().await?;
     population.until_looked_at(&world).await?;
     let restart = Cost::of(&world.counts_since(&mark).await?);
     let restarted = Usage::of(&world)?;
@@ -155,47 +154,6 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
         steady,
         deleted,
     })
-}
-
-/// The same with AWS-like latency and token buckets, at the pace that is shipped.
-async fn throttled(size: usize) -> Result<(), Problem> {
-    // AWS publishes no numbers; these are a guess on the low side.
-    let bucket = Throttle {
-        per_second: 20.0,
-        burst: 40.0,
-    };
-    let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
-    let population = Population::of(size);
-    population.prepare(&world, WHILE_MAKING, OTHERS).await?;
-    world.aws.set_latency(Service::Iam, Duration::from_millis(20));
-    world.aws.set_throttle(Service::Iam, Some(bucket));
-    world.start_operator().await?;
-    world.federation_ready("default").await?;
-    let started = tokio::time::Instant::now();
-    let mark = world.aws.mark();
-    population.create(&world).await?;
-    population.until_ready(&world).await?;
-    let calls = world
-        .aws
-        .since(mark)
-        .iter()
-        .filter(|call| call.operation.starts_with("iam:"))
-        .count();
-    let refused = world
-        .aws
-        .since(mark)
-        .iter()
-        .filter(|call| call.error.as_deref() == Some("Throttling"))
-        .count();
-    let offered = bucket.burst + bucket.per_second * started.elapsed().as_secs_f64();
-    #[allow(clippy::cast_precision_loss, reason = "a share")]
-    let share = calls as f64 / offered * 100.0;
-    println!(
-        "{size} bindings made with 20 ms of latency and a bucket of {} + {}/s: {calls} calls, {refused} throttled, {share:.0} % of \
-         what the bucket offered meanwhile.",
-        bucket.burst, bucket.per_second
-    );
-    Ok(())
 }
 
 fn row(size: usize, phase: &str, cost: &Cost, usage: Option<Usage>, cpu: Option<Duration>) {

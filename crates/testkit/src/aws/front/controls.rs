@@ -160,11 +160,13 @@ impl Controls {
 
     pub(crate) fn set_throttle(&self, service: Service, throttle: Option<Throttle>) {
         let mut inner = self.inner();
-        inner.buckets.retain(|(of, _), _| *of != service);
-        match throttle {
-            Some(throttle) => inner.throttles.insert(service, throttle),
-            None => inner.throttles.remove(&service),
-        };
+        if let Some(throttle) = throttle {
+            // A bucket that is there keeps what is in it, as far as it holds that.
+            inner.throttles.insert(service, throttle);
+        } else {
+            inner.buckets.retain(|(of, _), _| *of != service);
+            inner.throttles.remove(&service);
+        }
     }
 
     /// Takes one token of the account's bucket; false when there is none.
@@ -243,6 +245,25 @@ mod tests {
         );
         assert!(controls.admit(Service::Iam, "a", later), "half a second refills one");
         assert!(!controls.admit(Service::Iam, "a", later));
+    }
+
+    #[test]
+    fn a_bucket_whose_size_changes_keeps_what_is_in_it_and_one_that_is_lifted_does_not() {
+        let controls = Controls::default();
+        let size = |burst| Throttle { per_second: 1.0, burst };
+        let taken = |controls: &Controls| {
+            let at_once = (0..9).filter(|_| controls.admit(Service::Iam, "a", Timestamp::UNIX_EPOCH));
+            at_once.count()
+        };
+        controls.set_throttle(Service::Iam, Some(size(5.0)));
+        assert!(controls.admit(Service::Iam, "a", Timestamp::UNIX_EPOCH));
+        controls.set_throttle(Service::Iam, Some(size(8.0)));
+        assert_eq!(taken(&controls), 4);
+        controls.set_throttle(Service::Iam, None);
+        controls.set_throttle(Service::Iam, Some(size(3.0)));
+        assert_eq!(taken(&controls), 3);
+        controls.set_throttle(Service::Iam, Some(size(2.0)));
+        assert_eq!(taken(&controls), 0);
     }
 
     #[test]
