@@ -44,8 +44,13 @@ pub(super) fn wake_contenders_of_earlier(trigger: &Trigger<IamRoleBinding>, bind
     }
 }
 
-/// Wakes those that a new binding goes before: one made in the same second may come later and still be first in line.
-pub(super) fn wake_overtaken(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
+/// Wakes those that a new binding goes before: one made in the same second may come later and still be first in line. Those of
+/// its namespace are concerned where it has more bindings of the federation than that gives roles to, which `most_roles` says.
+pub(super) fn wake_overtaken(
+    trigger: &Trigger<IamRoleBinding>,
+    binding: &Decoded<IamRoleBinding>,
+    most_roles: impl Fn(&str) -> Option<u32>,
+) {
     let Some(now) = binding
         .object()
         .filter(|now| trigger.store().get(&reference_to(*now)).is_none())
@@ -53,9 +58,17 @@ pub(super) fn wake_overtaken(trigger: &Trigger<IamRoleBinding>, binding: &Decode
         return;
     };
     let first = claim(now);
-    trigger.wake_where(|other| {
-        claim(other) > first && (other.namespace() == now.namespace() || competes_with(now, other))
-    });
+    let federation = &now.spec.federation_ref;
+    let beside =
+        |other: &IamRoleBinding| other.namespace() == now.namespace() && other.spec.federation_ref == *federation;
+    let all = trigger.store().state();
+    let others = all
+        .iter()
+        .filter_map(|decoded| decoded.object())
+        .filter(|other| beside(other));
+    let (others, most) = (others.count(), most_roles(&federation.name));
+    let displaces = most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| others >= most));
+    trigger.wake_where(|other| claim(other) > first && (displaces && beside(other) || competes_with(now, other)));
 }
 
 /// Wakes the one that gets the place of a binding that goes, where its namespace has no more than it may have.

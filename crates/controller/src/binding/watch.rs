@@ -123,7 +123,12 @@ pub async fn run<C: Connect, L: Leadership>(
             remembers.driver.forget::<IamRoleBinding>(&ObjectKey::of(binding));
         }
     };
-    let shown = binding_stream(client.clone(), trigger.clone(), follow, gone, writer, lost);
+    let knows = Arc::clone(&context);
+    let most_roles = move |federation: &str| {
+        let view = knows.federations.get(federation)?;
+        Some(view.usage.guardrails.max_roles_per_namespace)
+    };
+    let shown = binding_stream(client.clone(), trigger.clone(), follow, most_roles, gone, writer, lost);
     let controller = async {
         everything_known.await;
         tokio::select! {
@@ -147,11 +152,13 @@ fn binding_stream(
     client: Client,
     trigger: Trigger<IamRoleBinding>,
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
+    most_roles: impl Fn(&str) -> Option<u32> + Send + 'static,
     gone: UnboundedSender<IamRoleBinding>,
     writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
     mut lost: Losses,
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
+    let listing = trigger.clone();
     watcher(Api::<Decoded<IamRoleBinding>>::all(client), paged())
         .default_backoff()
         .modify(|binding| slim(binding.meta_mut()))
@@ -161,7 +168,7 @@ fn binding_stream(
             match event {
                 Event::Apply(binding) => {
                     wake_contenders_of_earlier(&trigger, binding);
-                    wake_overtaken(&trigger, binding);
+                    wake_overtaken(&trigger, binding, &most_roles);
                 }
                 Event::Delete(binding) => {
                     wake_contenders(&trigger, binding);
@@ -176,7 +183,10 @@ fn binding_stream(
         })
         .reflect(writer)
         // After it, so that whoever waits for the last one no longer finds it there.
-        .inspect_ok(move |event| lost.tell(event))
+        .inspect_ok(move |event| {
+            lost.tell(event);
+            listing.follow(event);
+        })
         .applied_objects()
         .predicate_filter(
             predicates::generation.combine(predicates::annotations),

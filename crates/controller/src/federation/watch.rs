@@ -140,6 +140,7 @@ fn federation_stream(
         // After the store was updated, so that the younger ones no longer find it there.
         .inspect_ok(move |event| {
             follow(event);
+            trigger.follow(event);
             match event {
                 Event::Delete(federation) => wake_duplicates(&trigger, federation),
                 Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),

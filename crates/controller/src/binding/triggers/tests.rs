@@ -85,13 +85,25 @@ fn a_binding_that_goes_or_lets_go_wakes_those_that_wait_for_what_it_had() {
 #[test]
 fn a_new_binding_that_goes_before_others_wakes_them_and_one_that_comes_last_wakes_nobody() {
     let all = [binding("m", "x", "sa", 1), binding("n", "x", "sb", 1)];
-    let (trigger, woken) = self::trigger(&all);
-    wake_overtaken(&trigger, &binding("a", "x", "sc", 1));
-    assert_eq!(names(woken), ["m", "n"], "made in the same second, and first by name");
-    let (trigger, woken) = self::trigger(&all);
-    wake_overtaken(&trigger, &binding("z", "x", "sc", 1));
-    wake_overtaken(&trigger, &all[0]);
-    assert_eq!(names(woken), Vec::<String>::new(), "last, and known before");
+    for most_roles in [None, Some(0), Some(2)] {
+        let (trigger, woken) = self::trigger(&all);
+        wake_overtaken(&trigger, &binding("a", "x", "sc", 1), |_| most_roles);
+        assert_eq!(names(woken), ["m", "n"], "made in the same second, and first by name");
+        let (trigger, woken) = self::trigger(&all);
+        wake_overtaken(&trigger, &binding("z", "x", "sc", 1), |_| most_roles);
+        wake_overtaken(&trigger, &all[0], |_| most_roles);
+        assert_eq!(names(woken), Vec::<String>::new(), "last, and known before");
+    }
+}
+
+#[test]
+fn where_all_have_a_place_a_new_binding_wakes_only_those_that_want_the_same() {
+    let all = [binding("m", "x", "sa", 1), binding("n", "x", "sb", 1)];
+    for (account, overtaken) in [("sc", vec![]), ("sb", vec!["n"])] {
+        let (trigger, woken) = self::trigger(&all);
+        wake_overtaken(&trigger, &binding("a", "x", account, 1), |_| Some(3));
+        assert_eq!(names(woken), overtaken);
+    }
 }
 
 #[test]
