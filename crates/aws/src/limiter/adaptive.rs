@@ -22,8 +22,8 @@ use tokio::time::Instant;
 
 use super::{cubic::Cubic, random::Random, rate::Rate};
 
-/// Never slower than this, in attempts per second: one probe every two seconds finds out when AWS relents.
-pub(super) const SLOWEST: f64 = 0.5;
+/// Never slower than this, in attempts per second: one each second finds out when AWS relents, and is no burden to it.
+pub(super) const SLOWEST: f64 = 1.0;
 /// The first rate, in attempts per second.
 const START: f64 = 10.0;
 /// What one accepted attempt adds to a rising rate, in attempts per second: e-fold in a quarter of a second.
@@ -42,8 +42,8 @@ const CUT: f64 = 0.7;
 const ENOUGH: f64 = 8.0;
 /// Attempts from a measured share's event to the share: with those beyond, about twice as many go for each refused one.
 const SPAN: f64 = 45.0;
-/// The same as a time, which counts where it is more attempts.
-const SPAN_SECONDS: f64 = 3.0;
+/// The same as a time: at least, and at most. One refused attempt in half a minute harms nobody, however few others go.
+const SPAN_SECONDS: (f64, f64) = (3.0, 12.0);
 /// The same at the first refusal.
 const SPAN_SECONDS_AT_FIRST: f64 = 0.5;
 /// The same after a guess, in attempts, and as a time, which counts where it is fewer.
@@ -322,7 +322,8 @@ impl AdaptiveRate {
 
     /// Attempts from an event to a measured share.
     const fn span(&self, share: f64) -> f64 {
-        (SPAN * self.refused_at_once).max(SPAN_SECONDS * share)
+        let (least, most) = SPAN_SECONDS;
+        (SPAN * self.refused_at_once).clamp(least * share, most * share)
     }
 
     /// Begins a cubic.

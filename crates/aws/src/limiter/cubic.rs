@@ -1,6 +1,12 @@
 //! The curve by which a rate returns to a share and looks beyond it.
 
-/// A cubic of the attempts since an event: from below the share up to it, flat near it, and steeper and steeper beyond.
+/// So many spans beyond the share: nobody who knows the share right comes here.
+const FAR: f64 = 1.3;
+/// How much the rate grows there in each span.
+const GROWTH: f64 = 4.0;
+
+/// A cubic of the attempts since an event: from below the share up to it, flat near it, and steeper and steeper beyond; and where
+/// AWS still refuses nothing, the share is no longer it, and the rate grows by a factor.
 #[derive(Debug)]
 pub(super) struct Cubic {
     share: f64,
@@ -23,7 +29,8 @@ impl Cubic {
     /// Attempts per second.
     pub(super) fn per_second(&self) -> f64 {
         let way = (self.attempts - self.span) / self.span;
-        self.share * (1.0 + self.depth * way.powi(3))
+        let near = self.share * (1.0 + self.depth * way.min(FAR).powi(3));
+        near * GROWTH.powf((way - FAR).max(0.0))
     }
 
     /// The same after another attempt.

@@ -225,6 +225,22 @@ async fn after_minutes_in_which_nothing_was_let_through_it_takes_seconds() {
     assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
 
+/// One operation of AWS's may have a limit of its own, however slowly all calls go.
+#[tokio::test(start_paused = true)]
+async fn refusals_that_are_not_about_the_rate_do_not_slow_it_for_a_minute() {
+    let limiter = Arc::new(Limiter::new(Rate::default()));
+    for _ in 0..40 {
+        accepted(&limiter, 9, 10, Duration::from_millis(20)).await;
+        limiter.admit(Priority::Write).await.throttled();
+    }
+    assert!(per_second(&limiter) < 5.0, "{}", per_second(&limiter));
+    let start = Instant::now();
+    while per_second(&limiter) < START {
+        accepted(&limiter, 10, 10, Duration::from_millis(20)).await;
+    }
+    assert!(start.elapsed() < Duration::from_secs(40), "{:?}", start.elapsed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_a_quiet_while_the_rate_begins_anew_and_the_share_is_kept_for_minutes() {
     let limiter = Arc::new(Limiter::new(Rate::default()));
