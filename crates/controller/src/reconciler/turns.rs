@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::memory::Locked;
 
-/// So many passes may always be under way: an AWS that answers slowly holds up few others.
+/// So many passes may always be under way.
 const AT_LEAST: usize = 8;
 /// Passes under way for each call per second, where calls wait for their turn. A new binding takes about four calls, so each waits
 /// for some seconds.
@@ -30,8 +30,8 @@ pub(super) type AskLoad = Arc<dyn Fn() -> Load + Send + Sync>;
 /// The passes under way.
 ///
 /// # Guarantees
-/// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace. A
-/// pass that ends, or is cancelled, makes room. Once closed, no pass begins any more, not even one that waits already.
+/// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace,
+/// besides those whose call AWS is about to answer: one that hangs holds up no others. A pass that ends, or is cancelled, makes room. Once closed, no pass begins any more, not even one that waits already.
 pub(super) struct Turns {
     under_way: Locked<usize>,
     closed: AtomicBool,
@@ -104,7 +104,7 @@ impl Turns {
             reason = "a small number that is not negative"
         )]
         let served = (load.per_second * FOR_EACH_CALL).max(0.0) as usize;
-        served.max(AT_LEAST)
+        served.max(AT_LEAST).saturating_add(load.under_way)
     }
 }
 
@@ -151,7 +151,13 @@ mod tests {
         begun.truncate(8);
         assert!(turns.begin().now_or_never().is_none());
         begun.pop();
-        assert!(turns.begin().now_or_never().is_some(), "a few always may");
+        begun.push(turns.begin().now_or_never().expect("a few always may"));
+        assert!(turns.begin().now_or_never().is_none());
+        load.lock().unwrap().under_way = 2;
+        assert!(
+            turns.begin().now_or_never().is_some(),
+            "what AWS is about to answer waits for nothing of ours"
+        );
     }
 
     #[tokio::test(start_paused = true)]
