@@ -82,7 +82,7 @@ async fn servers_do_not_outlive_a_killed_process() {
 
     child.kill().unwrap();
     child.wait().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(15);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while pids.iter().any(|pid| is_alive(*pid)) {
         assert!(Instant::now() < deadline, "still alive: {pids:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
