@@ -63,7 +63,11 @@ async fn stop_at(scene: &mut Scene, point: &Point, when: When) -> bool {
 
 async fn every_stop(act: Act, fewest: usize) {
     let mut scene = Scene::start(act).await;
-    let (usual, expected) = record(&scene).await;
+    let (mut usual, expected) = record(&scene).await;
+    // What only a slow run does, or one in which an interval ends, cannot be met again.
+    scene.prepare().await;
+    let (again, _) = record(&scene).await;
+    usual.points.retain(|point| again.points.contains(point));
     assert!(
         usual.points.len() >= fewest,
         "only {} calls: {:#?}",
