@@ -1,7 +1,7 @@
 //! Which bindings are concerned by what has changed around them.
 
 use irsa_api::IamRoleBinding;
-use irsa_core::vocabulary::Reason;
+use irsa_core::vocabulary::{ConditionType, Reason};
 use irsa_pipeline::{
     binding::validate::conflicts::{claim, competes_with},
     object::Managed,
@@ -68,7 +68,7 @@ pub(super) fn wake_overtaken(
         .filter(|other| beside(other));
     let (others, most) = (others.count(), most_roles(&federation.name));
     let displaces = most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| others >= most));
-    trigger.wake_where(|other| claim(other) > first && (displaces && beside(other) || competes_with(now, other)));
+    trigger.wake_where(|other| (displaces && beside(other) || competes_with(now, other)) && claim(other) > first);
 }
 
 /// Wakes the one that gets the place of a binding that goes, where its namespace has no more than it may have.
@@ -90,7 +90,10 @@ fn waits_for_place(binding: &IamRoleBinding) -> bool {
     binding
         .conditions()
         .iter()
-        .any(|condition| condition.reason == Reason::QuotaExceeded.as_str())
+        // AWS has quotas too.
+        .any(|condition| {
+            condition.type_ == ConditionType::Admitted.as_str() && condition.reason == Reason::QuotaExceeded.as_str()
+        })
 }
 
 #[cfg(test)]

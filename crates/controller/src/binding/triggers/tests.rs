@@ -108,14 +108,16 @@ fn where_all_have_a_place_a_new_binding_wakes_only_those_that_want_the_same() {
 
 #[test]
 fn a_place_that_becomes_free_goes_to_the_first_that_waits_for_one() {
-    let waiting = |name: &str| {
+    let refused = |name: &str, aspect: &str| {
         let mut waiting = binding(name, "x", name, 1);
-        let status = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "QuotaExceeded",
+        let status = json!({"conditions": [{"type": aspect, "status": "False", "reason": "QuotaExceeded",
             "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
         waiting.object_mut().unwrap().status = Some(serde_json::from_value(status).unwrap());
         waiting
     };
-    let all = [waiting("c"), waiting("b"), binding("a", "x", "a", 1)];
+    let waiting = |name: &str| refused(name, "Admitted");
+    let by_aws = refused("aa", "PoliciesSynced");
+    let all = [waiting("c"), by_aws, waiting("b"), binding("a", "x", "a", 1)];
     let (trigger, woken) = self::trigger(&all);
     wake_first_in_line(&trigger, &binding("gone", "x", "gone", 1));
     assert_eq!(names(woken), ["b"]);
