@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,10 +26,12 @@ pub struct AccountLimiters {
 
 impl AccountLimiters {
     fn new(most: Rate) -> Self {
+        // The standard library seeds each `RandomState` anew.
+        let limiter = || Limiter::with_seed(most, RandomState::new().hash_one(0_u8));
         Self {
-            iam: Limiter::new(most),
-            s3: Limiter::new(most),
-            sts: Limiter::new(most),
+            iam: limiter(),
+            s3: limiter(),
+            sts: limiter(),
         }
     }
 
@@ -78,16 +81,18 @@ impl Limiters {
         shares.fold(1.0, f64::min)
     }
 
-    /// The load of the limiter for which most attempts wait; of several, of the one with most under way.
+    /// The load of the limiter for which most attempts wait, with what is under way at all of them.
     ///
     /// It is for whoever decides how much work to begin. While `waiting` is more than a few, more work at a time only makes the
     /// queue longer; while it is zero, the pace holds nothing up. Cheap: it costs a lock for each account.
     pub fn load(&self) -> Load {
         let limiters = self.by_account();
-        let loads = limiters.values().flat_map(|account| account.all().map(Limiter::load));
-        loads
-            .max_by_key(|load| (load.waiting, load.under_way))
-            .unwrap_or_default()
+        let loads = || limiters.values().flat_map(|account| account.all().map(Limiter::load));
+        let busiest = loads().max_by_key(|load| load.waiting).unwrap_or_default();
+        Load {
+            under_way: loads().map(|load| load.under_way).sum(),
+            ..busiest
+        }
     }
 
     fn by_account(&self) -> MutexGuard<'_, HashMap<String, Arc<AccountLimiters>>> {

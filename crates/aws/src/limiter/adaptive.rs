@@ -149,6 +149,14 @@ impl AdaptiveRate {
         }
     }
 
+    /// The same with other random numbers.
+    pub(super) fn with_seed(self, seed: u64) -> Self {
+        Self {
+            random: Random::from(seed),
+            ..self
+        }
+    }
+
     /// Attempts per second, now.
     pub(super) const fn per_second(&self) -> f64 {
         self.per_second

@@ -42,8 +42,14 @@ struct State {
 impl Limiter {
     /// One that knows nothing of AWS yet.
     pub fn new(most: Rate) -> Self {
+        Self::with_seed(most, 0)
+    }
+
+    /// One whose attempts come at other times than those of a limiter with another seed, near a limit that both have found: two
+    /// clusters of one account must not keep step.
+    pub fn with_seed(most: Rate, seed: u64) -> Self {
         Self(Mutex::new(State {
-            rate: AdaptiveRate::new(most, Instant::now()),
+            rate: AdaptiveRate::new(most, Instant::now()).with_seed(seed),
             queue: Queue::default(),
             under_way: 0,
         }))

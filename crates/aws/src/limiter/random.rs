@@ -1,6 +1,6 @@
 //! Random numbers good enough to put times apart.
 
-/// A linear congruential generator with Knuth's constants: the same numbers each time, as nobody is to be surprised by them.
+/// A linear congruential generator with Knuth's constants: the same numbers for the same seed.
 #[derive(Debug, Default)]
 pub(super) struct Random(u64);
 
@@ -17,7 +17,6 @@ impl Random {
     }
 }
 
-#[cfg(test)]
 impl From<u64> for Random {
     fn from(seed: u64) -> Self {
         Self(seed)

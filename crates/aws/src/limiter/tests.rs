@@ -309,4 +309,8 @@ async fn the_load_is_that_of_the_limiter_for_which_most_wait() {
     let load = limiters.clone().load();
     assert_eq!((load.waiting, load.under_way), (1, 2));
     assert!(close(load.per_second, 4.0));
+    let other = limiters.of("222222222222");
+    let _hangs = other.of(Operation::AssumeRole).admit(Priority::Write).await;
+    let load = limiters.load();
+    assert_eq!((load.waiting, load.under_way), (1, 3), "wherever it hangs");
 }
