@@ -1,7 +1,7 @@
 //! The curve by which a rate returns to a share and looks beyond it.
 
 /// So many spans beyond the share: nobody who knows the share right comes here.
-const FAR: f64 = 1.3;
+const FAR: f64 = 1.5;
 /// How much the rate grows there in each span.
 const GROWTH: f64 = 4.0;
 

@@ -82,9 +82,11 @@ async fn run(sizes: &[usize]) -> Result<Vec<String>, Problem> {
     }
     Baseline::kept()?.print_beside(&now, targets::memory);
     now.write()?;
-    println!();
-    let at_leisure = sizes.is_empty() || sizes.iter().any(|size| *size >= AT_LEISURE);
-    missed.extend(throttled::measure(at_leisure).await?);
+    // A pace can be judged only on a machine that has nothing else to do. Elsewhere the simulation judges it, in virtual time.
+    if sizes.is_empty() || sizes.iter().any(|size| *size >= AT_LEISURE) {
+        println!();
+        missed.extend(throttled::measure().await?);
+    }
     Ok(missed)
 }
 
