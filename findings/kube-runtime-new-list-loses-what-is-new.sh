@@ -7,25 +7,12 @@
 # store", and never again: it waits for its next change. An object that was changed meanwhile is reconciled as it was before. A page is 500
 # objects, and between two of them is a round trip.
 #
-# Needs cargo; builds kube-runtime from the registry into a temporary folder. The events are those of a watcher, told by hand. Exit 0:
+# Builds kube-runtime (lib/kube-runtime.bash). The events are those of a watcher, told by hand. Exit 0:
 # behaves as described. Exit 1: it does not any more, and says what it saw.
 set -euo pipefail
-kube=5.0.0 openapi=0.29.0
-there=$(mktemp -d)
-trap 'rm -rf "$there"' EXIT
-mkdir "$there/src"
-cat >"$there/Cargo.toml" <<TOML
-[package]
-name = "relist"
-version = "0.0.0"
-edition = "2024"
-[dependencies]
-kube = { version = "=$kube", default-features = false, features = ["runtime", "unstable-runtime"] }
-k8s-openapi = { version = "=$openapi", features = ["v1_33"] }
-tokio = { version = "1", features = ["macros", "rt", "time"] }
-futures = "0.3"
-TOML
-cat >"$there/src/main.rs" <<'RUST'
+. "$(dirname "$0")/lib/kube-runtime.bash"
+
+run_rust >"$directory/seen" <<'RUST'
 use std::{collections::BTreeSet, convert::Infallible, sync::{Arc, Mutex}, time::Duration};
 
 use futures::{StreamExt, stream};
@@ -87,7 +74,7 @@ async fn main() {
     );
 }
 RUST
-seen=$(cargo run --quiet --manifest-path "$there/Cargo.toml" --target-dir "$there/target")
+seen=$(cat "$directory/seen")
 echo "kube-runtime $kube, a second list with one more object on the first of two pages; $seen"
 if [ "$seen" = "in the store: 2; reconciled: old; not found: 1" ]; then
   echo "as described: the object is in the store, and was never reconciled"

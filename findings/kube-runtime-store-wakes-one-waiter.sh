@@ -6,24 +6,12 @@
 # nothing, not even later. Two controllers that wait for a store they share before they start are the obvious use; one of them never
 # starts, without an error, and it is chance which. Waiters of one task (`join!`) hide it, because that task polls them all.
 #
-# Needs cargo; builds kube-runtime from the registry into a temporary folder. Exit 0: behaves as described. Exit 1: it does not any
+# Builds kube-runtime (lib/kube-runtime.bash). Exit 0: behaves as described. Exit 1: it does not any
 # more, and says what it saw.
 set -euo pipefail
-kube=5.0.0 openapi=0.29.0
-there=$(mktemp -d)
-trap 'rm -rf "$there"' EXIT
-mkdir "$there/src"
-cat >"$there/Cargo.toml" <<TOML
-[package]
-name = "waiters"
-version = "0.0.0"
-edition = "2024"
-[dependencies]
-kube = { version = "=$kube", default-features = false, features = ["runtime"] }
-k8s-openapi = { version = "=$openapi", features = ["v1_33"] }
-tokio = { version = "1", features = ["macros", "rt", "time"] }
-TOML
-cat >"$there/src/main.rs" <<'RUST'
+. "$(dirname "$0")/lib/kube-runtime.bash"
+
+run_rust >"$directory/seen" <<'RUST'
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -48,7 +36,7 @@ async fn main() {
     println!("woken: {woken:?}; who asks later need not wait: {later}");
 }
 RUST
-seen=$(cargo run --quiet --manifest-path "$there/Cargo.toml" --target-dir "$there/target")
+seen=$(cat "$directory/seen")
 echo "kube-runtime $kube, three tasks wait for one store, which then becomes ready; $seen"
 if [ "$seen" = "woken: [false, false, true]; who asks later need not wait: true" ]; then
   echo "as described: only the one that asked last is woken"
