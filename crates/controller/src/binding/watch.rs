@@ -128,7 +128,8 @@ pub async fn run<C: Connect, L: Leadership>(
         let view = knows.federations.get(federation)?;
         Some(view.usage.guardrails.max_roles_per_namespace)
     };
-    let shown = binding_stream(client.clone(), trigger.clone(), follow, most_roles, gone, writer, lost);
+    let events = watcher(Api::<Decoded<IamRoleBinding>>::all(client.clone()), paged()).default_backoff();
+    let shown = binding_stream(events, trigger.clone(), follow, most_roles, gone, writer, lost);
     let controller = async {
         everything_known.await;
         tokio::select! {
@@ -149,7 +150,7 @@ pub async fn run<C: Connect, L: Leadership>(
 /// The bindings themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a new
 /// generation.
 fn binding_stream(
-    client: Client,
+    events: impl Stream<Item = watcher::Result<Event<Decoded<IamRoleBinding>>>> + Send + 'static,
     trigger: Trigger<IamRoleBinding>,
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     most_roles: impl Fn(&str) -> Option<u32> + Send + 'static,
@@ -159,8 +160,7 @@ fn binding_stream(
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
     let listing = trigger.clone();
-    watcher(Api::<Decoded<IamRoleBinding>>::all(client), paged())
-        .default_backoff()
+    events
         .modify(|binding| slim(binding.meta_mut()))
         // Before the store is updated, so that it still has what the binding was.
         .inspect_ok(move |event| {
@@ -329,45 +329,4 @@ fn account_in(
 }
 
 #[cfg(test)]
-mod tests {
-    use irsa_core::plan::binding::AccountFields;
-    use serde_json::json;
-
-    use super::*;
-
-    fn account(name: &str, uid: &str) -> PartialObjectMeta<ServiceAccount> {
-        let account = json!({"metadata": {"name": name, "namespace": "ns", "uid": uid}});
-        serde_json::from_value(account).unwrap()
-    }
-
-    #[test]
-    fn a_service_account_that_is_gone_is_forgotten_also_when_only_a_new_list_lacks_it() {
-        let memory = BindingMemory::default();
-        let mut listed = HashSet::new();
-        for uid in ["a", "b", "c"] {
-            memory.may_take_over(uid);
-            memory.note_undone(&account_of(&account(uid, uid)), AccountFields::default());
-        }
-        let mut tells = |event| {
-            let told = account_in(event, &memory, &mut listed);
-            told.map(|(account, exists)| (account.name_any(), exists))
-        };
-        assert_eq!(tells(Event::Apply(account("a", "a"))), Some(("a".to_owned(), true)));
-        assert_eq!(memory.len(), 3);
-        assert_eq!(tells(Event::Delete(account("a", "a"))), Some(("a".to_owned(), false)));
-        assert_eq!(memory.len(), 2);
-        // "c" is another one by now, and "d" is one of whom nothing is remembered.
-        assert_eq!(tells(Event::Init), None);
-        for (name, uid) in [("b", "b"), ("c", "c2"), ("d", "d")] {
-            let listed = Event::InitApply(account(name, uid));
-            assert_eq!(tells(listed), Some((name.to_owned(), true)));
-        }
-        assert_eq!(tells(Event::InitDone), None);
-        assert!(memory.knows_account("b"));
-        assert_eq!(memory.len(), 1);
-        for event in [Event::Init, Event::InitDone] {
-            tells(event);
-        }
-        assert_eq!(memory.len(), 0);
-    }
-}
+mod tests;

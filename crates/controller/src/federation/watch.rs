@@ -10,7 +10,7 @@ use irsa_pipeline::{
     object::{Managed, ObjectKey},
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Api, Resource, ResourceExt,
     runtime::{
         Predicate, PredicateConfig, WatchStreamExt, predicates,
         reflector::{self},
@@ -115,7 +115,8 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
             Event::InitDone => remembers.memory.keep_only(&std::mem::take(&mut listed)),
         }
     };
-    let shown = federation_stream(client, trigger.clone(), follow, federations_writer);
+    let events = watcher(Api::<Decoded<OidcFederation>>::all(client), paged()).default_backoff();
+    let shown = federation_stream(events, trigger.clone(), follow, federations_writer);
     let controller =
         bindings_known.then(|()| run_controller(federations, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
@@ -128,13 +129,12 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
 /// The federations themselves. Their status and our finalizer change by our own hand and wake nobody; a deletion is a
 /// new generation.
 fn federation_stream(
-    client: Client,
+    events: impl Stream<Item = watcher::Result<Event<Decoded<OidcFederation>>>> + Send + 'static,
     trigger: Trigger<OidcFederation>,
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    watcher(Api::<Decoded<OidcFederation>>::all(client), paged())
-        .default_backoff()
+    events
         .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
         // After the store was updated, so that the younger ones no longer find it there.
@@ -176,6 +176,9 @@ fn wake_duplicates(trigger: &Trigger<OidcFederation>, gone: &Decoded<OidcFederat
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures::{channel::mpsc::unbounded, poll};
     use serde_json::json;
 
     use super::*;
@@ -219,5 +222,26 @@ mod tests {
             federation("c", "y", false),
         ];
         assert_eq!(woken(&all, |trigger| wake_duplicates(trigger, &all[0])), ["b"]);
+    }
+
+    #[tokio::test]
+    async fn a_federation_that_a_list_shows_is_asked_for_when_the_store_has_the_list() {
+        let (told, events) = unbounded();
+        let (reader, writer) = reflector::store();
+        let (trigger, mut asked) = Trigger::over(reader);
+        let shown = federation_stream(events, trigger.clone(), |_| {}, writer);
+        let mut waking = pin!(wake_shown(shown, &trigger));
+        let mut after = async |event| {
+            told.unbounded_send(Ok(event)).unwrap();
+            assert!(poll!(waking.as_mut()).is_pending());
+            let asked = std::iter::from_fn(|| asked.try_recv().ok());
+            asked.map(|reference| reference.name).collect::<Vec<_>>()
+        };
+        let none: [&str; 0] = [];
+        for name in ["old", "new"] {
+            assert_eq!(after(Event::Init).await, none);
+            assert_eq!(after(Event::InitApply(federation(name, "x", false))).await, none);
+            assert_eq!(after(Event::InitDone).await, [name]);
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use futures::channel::mpsc::unbounded;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Load;
 use irsa_core::{outcome::Outcome, vocabulary::Reason};
@@ -17,10 +18,13 @@ use kube::runtime::{
     watcher::Event,
 };
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{Driver, Reconciler, reconcile, recorder::Recorder};
-use crate::{leadership::OnlyReplica, watch::Decoded};
+use crate::{
+    leadership::OnlyReplica,
+    watch::{Decoded, reference_to, run},
+};
 
 const STATUS: &str = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
 
@@ -183,4 +187,31 @@ async fn a_pass_that_has_waited_for_its_turn_makes_true_what_is_wanted_by_then()
     ended.unwrap();
     assert_eq!(bench.applied(), [] as [i64; 0], "it is gone");
     assert_eq!(bench.statuses(), [] as [Value; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_next() {
+    let load = Arc::new(Mutex::new(Load {
+        per_second: 1.0,
+        waiting: 1,
+        under_way: 0,
+    }));
+    let mut bench = Bench::new(Duration::ZERO, &load);
+    for event in [Event::Init, Event::InitApply(binding(&object(1))), Event::InitDone] {
+        bench.writer.apply_watcher_event(&event);
+    }
+    let reconciler = Arc::clone(&bench.reconciler);
+    let _under_way = futures::future::join_all((0..8).map(|_| reconciler.driver.turns.begin())).await;
+    let (asked, passes) = unbounded();
+    asked.unbounded_send(reference_to(&binding(&object(1)))).unwrap();
+    let running = run(
+        bench.reconciler.store.clone(),
+        passes,
+        Arc::clone(&bench.reconciler),
+        4,
+        sleep(Duration::from_secs(3)),
+    );
+    let ended = timeout(Duration::from_secs(30), running).await;
+    ended.expect("it waits for a turn that never comes");
+    assert_eq!(bench.applied(), [] as [i64; 0]);
 }

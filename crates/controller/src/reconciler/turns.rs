@@ -31,7 +31,8 @@ pub(super) type AskLoad = Arc<dyn Fn() -> Load + Send + Sync>;
 ///
 /// # Guarantees
 /// While calls to AWS wait for each other, no pass begins that makes more than [`AT_LEAST`] or [`FOR_EACH_CALL`] times the pace,
-/// besides those whose call AWS is about to answer: one that hangs holds up no others. A pass that ends, or is cancelled, makes room. Once closed, no pass begins any more, not even one that waits already.
+/// besides those whose call AWS is about to answer: one that hangs holds up no others. A pass that ends, or is cancelled, makes
+/// room. Once closed, no pass begins any more, not even one that waits already.
 pub(super) struct Turns {
     under_way: Locked<usize>,
     closed: AtomicBool,

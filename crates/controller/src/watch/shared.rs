@@ -51,7 +51,7 @@ pub struct WatchOfFederations {
     /// Says when the store has all of them. The store itself can be waited for by one task only: of several, kube wakes the
     /// one that asked last.
     pub(crate) listed: oneshot::Receiver<()>,
-    /// The federation of each binding that the store has lost.
+    /// The federation of each binding that the watch showed to be deleted. Of those that only a new list lacks nothing is told.
     pub(crate) departed: Heard<String>,
     /// Where each event is told. Whoever has stopped listening is about to end.
     pub(crate) told: UnboundedSender<Event<Decoded<OidcFederation>>>,
