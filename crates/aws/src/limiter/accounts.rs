@@ -81,14 +81,16 @@ impl Limiters {
         shares.fold(1.0, f64::min)
     }
 
-    /// The load of the limiter for which most attempts wait, with what is under way at all of them.
+    /// The load of the limiter for which most attempts wait, of several that with most under way; and what is under way at all.
     ///
     /// It is for whoever decides how much work to begin. While `waiting` is more than a few, more work at a time only makes the
     /// queue longer; while it is zero, the pace holds nothing up. Cheap: it costs a lock for each account.
     pub fn load(&self) -> Load {
         let limiters = self.by_account();
         let loads = || limiters.values().flat_map(|account| account.all().map(Limiter::load));
-        let busiest = loads().max_by_key(|load| load.waiting).unwrap_or_default();
+        let busiest = loads()
+            .max_by_key(|load| (load.waiting, load.under_way))
+            .unwrap_or_default();
         Load {
             under_way: loads().map(|load| load.under_way).sum(),
             ..busiest

@@ -41,7 +41,7 @@ const CUT: f64 = 0.7;
 /// So many accepted attempts between two events make a measurement.
 const ENOUGH: f64 = 8.0;
 /// Attempts from a measured share's event to the share: with those beyond, about twice as many go for each refused one.
-const SPAN: f64 = 47.0;
+const SPAN: f64 = 52.0;
 /// The same as a time: at least, and at most. One refused attempt in half a minute harms nobody, however few others go.
 const SPAN_SECONDS: (f64, f64) = (3.0, 12.0);
 /// The same at the first refusal.

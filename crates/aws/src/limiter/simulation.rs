@@ -165,7 +165,7 @@ fn play(scene: Scene) -> Record {
             we: Vec::new(),
             they: Vec::new(),
         }));
-        let limiter = Rc::new(Limiter::with_seed(Rate::default(), scene.seed));
+        let limiter = Rc::new(Limiter::with_seed(Rate::default(), !scene.seed));
         let mut tasks = vec![tokio::task::spawn_local(other(Rc::clone(&world)))];
         for worker in 0..WORKERS {
             let priority = if worker % 4 == 0 {
