@@ -14,7 +14,7 @@ const ORDER: &[&[&str]] = &[
     &["binding/observe/", "federation/observe/"],
     &["binding/validate/", "federation/validate/"],
     &[
-        "binding/plan",
+        "binding/plan/",
         "federation/plan",
         "federation/keys",
         "federation/tampering",

@@ -3,7 +3,7 @@
 use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{
-    plan::binding::BindingStep,
+    plan::binding::RoleStep,
     vocabulary::{ConditionType, FORCE_DELETE, Reason},
 };
 use irsa_pipeline::step_error::StepError;
@@ -15,9 +15,9 @@ use crate::leadership::Leadership;
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// A role that is there may be another instance's: a copy of this cluster has the same bindings. A new one is nobody's;
     /// but one that is made again was there when the copy was made.
-    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[BindingStep]) -> Result<(), StepError> {
+    pub(super) async fn check_alone(&self, binding: &IamRoleBinding, steps: &[RoleStep]) -> Result<(), StepError> {
         let had_role = binding.status.as_ref().is_some_and(|status| status.role_id.is_some());
-        if !had_role && matches!(steps.first(), Some(BindingStep::CreateRole { .. })) {
+        if !had_role && matches!(steps.first(), Some(RoleStep::CreateRole { .. })) {
             return Ok(());
         }
         self.check_instance(binding).await.map_err(|mut failure| {

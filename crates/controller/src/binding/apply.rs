@@ -1,7 +1,9 @@
 //! Making a binding true.
 
+use futures::future::join;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
-use irsa_aws::Connect;
+use irsa_aws::{Aws, Connect};
+use irsa_core::vocabulary::{ConditionType, Reason};
 use irsa_pipeline::{
     binding::{
         conclude::{Unfinished, conclusion},
@@ -35,18 +37,22 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         draft.status.role_name = Some(validated.role.name.to_string());
 
         let looking = self.connect_and_observe(binding, &context, &provider, &validated);
-        let (aws, found) = Stage::Observe.run(looking).await?;
+        let (looked, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
+        let (aws, found) = looked?;
         if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
             return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
         }
-        let plan = Stage::Plan.of(|| self.plan(binding, &validated, found.as_ref()))?;
-        let working = self.execute_plan(binding, &aws, &context, &validated, plan, found, draft);
+        let arn = role_arn(&aws, &validated, found.as_ref());
+        let (plan, accounts) = Stage::Plan.of(|| {
+            let plan = self.plan_role(binding, &validated, found.as_ref())?;
+            let (accounts, plans) = self.plan_accounts(binding, &context.federation.usage, &arn, accounts)?;
+            Ok((plan.with_accounts(plans), accounts))
+        })?;
+        let working = self.execute_role(binding, &aws, &context, &validated, &plan, found, draft);
         let unfinished = Stage::Execute.run(Box::pin(working)).await?;
-        if let (None, Some(Unfinished { failure, .. })) = (&draft.status.role_arn, &unfinished) {
-            return Err(failure.clone());
-        }
+        check_made(&arn, unfinished.as_ref(), draft)?;
         let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
-        let syncing = self.sync_accounts(binding, &context.federation.usage, subjects, draft);
+        let syncing = self.sync_accounts(binding, &accounts, &plan.accounts, subjects, draft);
         let synced = Stage::Execute.run(syncing).await;
         if let Some(Unfinished { failure, .. }) = unfinished {
             if let Err(trouble) = synced {
@@ -69,4 +75,29 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let found = self.observe_role(binding, &aws, context, validated).await?;
         Ok((aws, found))
     }
+}
+
+/// The ARN that the role has, or will have once it is made: ServiceAccounts are planned with it before anything is written.
+fn role_arn(aws: &impl Aws, validated: &ValidatedBinding, found: Option<&IamRole>) -> String {
+    let (caller, role) = (aws.caller(), &validated.role);
+    let made = || role.name.arn(&caller.partition, &caller.account, &role.path);
+    found.map_or_else(made, |found| found.arn.clone())
+}
+
+/// Whether ServiceAccounts can be given the role that they were planned with.
+fn check_made(
+    planned: &str,
+    unfinished: Option<&Unfinished>,
+    draft: &mut Draft<IamRoleBindingStatus>,
+) -> Result<(), StepError> {
+    if let (None, Some(Unfinished { failure, .. })) = (&draft.status.role_arn, unfinished) {
+        return Err(failure.clone());
+    }
+    let made = draft.status.role_arn.get_or_insert_with(|| planned.to_owned());
+    if made != planned {
+        let message =
+            format!("AWS calls the role {made}, and {planned} was expected; the ServiceAccounts get it next.");
+        return Err(StepError::new(ConditionType::RoleSynced, Reason::Progressing, message));
+    }
+    Ok(())
 }

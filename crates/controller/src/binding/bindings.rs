@@ -1,8 +1,8 @@
 //! What a pass over a binding is made with: connections, memory, and what the watches show.
 
 use irsa_api::IamRoleBinding;
-use irsa_core::{admission::Labels, vocabulary::ConditionType};
-use irsa_pipeline::{binding::validate::Limits, step_error::StepError};
+use irsa_core::admission::Labels;
+use irsa_pipeline::binding::validate::Limits;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     ResourceExt,
@@ -15,13 +15,7 @@ use super::{
     inventory::Inventories,
     memory::{BindingMemory, BindingRecord},
 };
-use crate::{
-    instances::Instances,
-    leadership::{Leadership, Permit},
-    memory::Propagation,
-    reconciler::Driver,
-    watch::Decoded,
-};
+use crate::{instances::Instances, leadership::Leadership, memory::Propagation, reconciler::Driver, watch::Decoded};
 
 /// Makes bindings true.
 pub struct Bindings<C, L> {
@@ -41,13 +35,6 @@ pub struct Bindings<C, L> {
 }
 
 impl<C, L: Leadership> Bindings<C, L> {
-    /// The right to make one write to a ServiceAccount.
-    pub(super) fn permit(&self) -> Result<Permit, StepError> {
-        self.driver
-            .permit()
-            .map_err(|error| StepError::not_leader(ConditionType::ServiceAccountsSynced, error))
-    }
-
     /// The labels of a namespace, where the watch has seen it.
     pub(super) fn namespace_labels(&self, namespace: &str) -> Option<Labels> {
         let namespace = self.namespaces.get(&ObjectRef::new(namespace))?;

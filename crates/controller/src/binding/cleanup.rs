@@ -1,13 +1,11 @@
 //! Removing what a binding made: from the tags in AWS, whatever has become of its spec and its status.
 
-use std::collections::BTreeSet;
-
 use irsa_api::{DeletionPolicy, IamRoleBinding, IamRoleBindingStatus, OidcFederation};
 use irsa_aws::{CallerIdentity, Connect};
 use irsa_core::{
     naming::RoleName,
     outcome::Outcome,
-    plan::binding::{Order, Plan},
+    plan::binding::BindingPlan,
     vocabulary::{ConditionType, EventReason, FORCE_DELETE, Reason},
 };
 use irsa_pipeline::{
@@ -21,12 +19,12 @@ use irsa_pipeline::{
     report::Cleanup,
     spec::{
         federation_view::FederationView,
-        identity::{bound_before, owner, roles_in_place},
+        identity::{owner, roles_in_place},
     },
     step_error::{Draft, StepError},
 };
-use k8s_openapi::api::core::v1::{ObjectReference, ServiceAccount};
-use kube::{Api, Resource, ResourceExt};
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{Resource, ResourceExt};
 use tracing::warn;
 
 use super::bindings::Bindings;
@@ -97,15 +95,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 // Neither is proof: a role that was just made is not there yet, one that was just taken over not ours yet.
                 RoleInPlace::Missing | RoleInPlace::NotOurs => unseen = Some(name),
                 RoleInPlace::Ours(found) => {
-                    let steps = Plan::remove(&owner, &found.role);
-                    let order = Order::of_removal(&steps, &found.role);
+                    let plan = BindingPlan::remove(&owner, &found.role);
                     let work = RoleWork {
-                        steps: &steps,
-                        order: &order,
+                        steps: &plan.role.steps,
+                        order: &plan.order,
                         put_off: &[],
                     };
                     let removing = self.write_role(binding, &known.usage, &aws, name, work, |_| ());
-                    removing.await?.result(&steps)?;
+                    removing.await?.result(&plan.role.steps)?;
                 }
             }
         }
@@ -126,20 +123,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             "IAM may not show yet what was last made of the role {role}; it is looked for again before the binding goes."
         );
         Err(StepError::new(ConditionType::RoleSynced, Reason::Propagating, message))
-    }
-
-    async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
-        let Some(role_arn) = binding.status.as_ref().and_then(|status| status.role_arn.clone()) else {
-            return Ok(());
-        };
-        let api: Api<ServiceAccount> =
-            Api::namespaced(self.driver.client.clone(), &binding.namespace().unwrap_or_default());
-        let in_spec = binding.spec.service_accounts.iter().map(|account| account.name.clone());
-        let names: BTreeSet<String> = bound_before(binding).into_iter().chain(in_spec).collect();
-        for name in names {
-            self.unbind_account(binding, &api, &name, &role_arn, false).await?;
-        }
-        Ok(())
     }
 
     /// Gives up on request. Recorded on the federation, also on one that is gone: a namespace on its way out takes no

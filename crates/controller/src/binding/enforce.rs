@@ -16,7 +16,7 @@ use irsa_pipeline::{
         aws_errors::step_error,
         execute::role::RoleWork,
         observe::{context::Context, role::role_in_place},
-        plan::{Enforcement, JudgedRole, depth},
+        plan::role::{Enforcement, JudgedRole, depth},
         validate::account::check_role_account,
     },
     object::{Managed, ObjectKey},

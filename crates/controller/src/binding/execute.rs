@@ -7,8 +7,8 @@ use irsa_aws::{Aws, Connect, Role};
 use irsa_core::{
     naming::RoleName,
     plan::{
-        Cause,
-        binding::{BindingStep, Plan, subjects_after},
+        Cause, Step,
+        binding::{BindingPlan, RoleStep, subjects_after},
     },
     vocabulary::{ConditionType, EventReason, Reason},
 };
@@ -33,14 +33,15 @@ use super::{
 use crate::leadership::Leadership;
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Does to the role what the plan has for it.
     #[allow(clippy::too_many_arguments, reason = "everything that a pass has found")]
-    pub(super) async fn execute_plan(
+    pub(super) async fn execute_role(
         &self,
         binding: &IamRoleBinding,
         aws: &C::Aws,
         context: &Context,
         validated: &ValidatedBinding,
-        plan: Plan,
+        plan: &BindingPlan,
         found: Option<IamRole>,
         draft: &mut Draft<IamRoleBindingStatus>,
     ) -> Result<Option<Unfinished>, StepError> {
@@ -48,15 +49,19 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let settling = self
             .memory
             .settles_in(&key)
-            .filter(|_| plan.cause == Cause::Drift && !plan.steps.is_empty());
+            .filter(|_| plan.role.cause == Cause::Drift && !plan.role.steps.is_empty());
         draft.look_again = settling;
-        let steps = if settling.is_some() { &[] } else { plan.steps.as_slice() };
+        let steps = if settling.is_some() {
+            &[]
+        } else {
+            plan.role.steps.as_slice()
+        };
         let trust = found.as_ref().map(|found| found.role.trust.clone());
         if let Some(IamRole { arn, id, .. }) = found {
             draft.status.role_arn = Some(arn);
             draft.status.role_id = Some(id);
         }
-        let contest = self.contest(&key, &plan, steps);
+        let contest = self.contest(&key, plan, steps);
         let status = &mut draft.status;
         let work = RoleWork {
             steps,
@@ -76,11 +81,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         );
         let executed = self.propagation.during(&key, !steps.is_empty(), writing).await?;
         let done = executed.done(steps);
-        self.announce(binding, plan.cause, &done).await;
-        if plan.cause == Cause::Drift && !done.is_empty() {
+        self.announce(binding, plan.role.cause, &done).await;
+        if plan.role.cause == Cause::Drift && !done.is_empty() {
             self.note_round(binding, &done, context.federation.interval).await;
         }
-        let taken = names_taken(validated, &plan);
+        let taken = names_taken(validated, plan);
         let ended = executed.result(steps).and_then(|()| contest.result(steps));
         let ended = ended.and_then(|()| taken.clone().map_or(Ok(()), Err));
         if let (Err(failure), Some(left)) = (&ended, contest.left)
@@ -145,7 +150,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Ok(execute(aws, self.driver.leadership.as_ref(), name, work, created).await)
     }
 
-    async fn announce(&self, binding: &IamRoleBinding, cause: Cause, steps: &[&BindingStep]) {
+    async fn announce(&self, binding: &IamRoleBinding, cause: Cause, steps: &[&RoleStep]) {
         if steps.is_empty() {
             return;
         }
@@ -170,11 +175,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     /// What of the plan is put off, because somebody keeps changing it back.
-    fn contest(&self, key: &ObjectKey, plan: &Plan, steps: &[BindingStep]) -> Contested {
+    fn contest(&self, key: &ObjectKey, plan: &BindingPlan, steps: &[RoleStep]) -> Contested {
         if steps.is_empty() {
             return Contested::default();
         }
-        if plan.cause == Cause::Spec {
+        if plan.role.cause == Cause::Spec {
             self.memory.contests(key, Contests::clear);
             return Contested::default();
         }
@@ -190,7 +195,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     /// These were put back once more.
-    async fn note_round(&self, binding: &IamRoleBinding, done: &[&BindingStep], interval: Duration) {
+    async fn note_round(&self, binding: &IamRoleBinding, done: &[&RoleStep], interval: Duration) {
         let what = done.iter().map(|step| named(step)).collect();
         let key = ObjectKey::of(binding);
         let too_often = self.memory.contests(&key, |contests| contests.repaired(what, interval));
@@ -215,7 +220,7 @@ struct Contested {
 }
 
 impl Contested {
-    fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
+    fn result(&self, steps: &[RoleStep]) -> Result<(), StepError> {
         let left = self.put_off.iter().filter_map(|place| steps.get(*place));
         match left.clone().next() {
             None => Ok(()),
@@ -228,6 +233,6 @@ impl Contested {
     }
 }
 
-fn named(step: &BindingStep) -> What {
+fn named(step: &RoleStep) -> What {
     (step.aspect(), step.to_string())
 }

@@ -1,5 +1,6 @@
 //! Using a role that somebody else makes and keeps: looked at, never written.
 
+use futures::future::join;
 use irsa_api::{ExistingRole, IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Connect;
 use irsa_core::{
@@ -36,8 +37,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let aws = self.connect(context, &provider).await?;
             existing_role(&aws, existing).await
         };
-        let role = Stage::Observe.run(looking).await?;
+        let (role, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
+        let role = role?;
         Stage::Validate.of(|| check_trust(&role, &trust))?;
+        let usage = &context.federation.usage;
+        let (accounts, plans) = Stage::Plan.of(|| self.plan_accounts(binding, usage, &role.arn, accounts))?;
         draft.status.role_arn = Some(role.arn);
         draft.status.role_id = Some(role.id);
         draft.status.audiences = trust.audiences.iter().map(Audience::to_string).collect();
@@ -48,7 +52,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         );
         draft.holds(ConditionType::PoliciesSynced, format!("{kept} and its policies."));
         let subjects: Vec<String> = trust.subjects.iter().map(Subject::to_string).collect();
-        let syncing = self.sync_accounts(binding, &context.federation.usage, &subjects, draft);
+        let syncing = self.sync_accounts(binding, &accounts, &plans, &subjects, draft);
         Stage::Execute.run(syncing).await?;
         Ok(conclusion(binding, &existing.arn))
     }

@@ -8,9 +8,9 @@ use std::{
 
 use irsa_core::plan::{
     Fingerprint,
-    binding::{AccountField, AccountFields, AccountPlan, DesiredAccount, ObservedAccount},
+    binding::{AccountChange, AccountField, AccountFields, DesiredAccount, ObservedAccount},
 };
-use irsa_pipeline::object::ObjectKey;
+use irsa_pipeline::{binding::plan::accounts::AccountHistory, object::ObjectKey};
 
 use super::contest::Contests;
 use crate::memory::{Applied, Locked, PerObject, propagation::LastChange};
@@ -147,32 +147,17 @@ impl BindingMemory {
         self.released.lock().remove(binding);
     }
 
-    /// Whether a ServiceAccount may be taken over once more; counts it. Who puts back what was there each time wants it so.
-    pub(crate) fn may_take_over(&self, uid: &str) -> bool {
+    /// A ServiceAccount was taken over once more.
+    pub(crate) fn count_takeover(&self, uid: &str) {
         let mut accounts = self.accounts.lock();
         let account = accounts.entry(uid.to_owned()).or_default();
-        let may = account.taken_over < MAX_TAKEOVERS;
         account.taken_over = account.taken_over.saturating_add(1);
-        may
     }
 
     /// These fields were applied, and the ServiceAccount was this afterwards: something between us and the store has changed them.
     pub(crate) fn note_undone(&self, account: &ObservedAccount, fields: AccountFields) {
         let state = (account.resource_version.clone(), fields);
         self.accounts.lock().entry(account.uid.clone()).or_default().undone = Some(state);
-    }
-
-    /// The first field that an apply of these would not change, because it did not the last time and the ServiceAccount is as
-    /// it was after that.
-    pub(crate) fn was_undone(&self, account: &ObservedAccount, fields: &AccountFields) -> Option<AccountField> {
-        let mut accounts = self.accounts.lock();
-        let record = accounts.get_mut(&account.uid)?;
-        let (version, applied) = record.undone.as_ref()?;
-        if *version == account.resource_version && applied == fields {
-            return fields.differing(account).into_iter().next();
-        }
-        record.undone = None;
-        None
     }
 
     /// Whether anything is remembered of the ServiceAccount with this UID.
@@ -213,7 +198,7 @@ impl BindingMemory {
     pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&ObservedAccount>) -> bool {
         let expected = self.expected.lock();
         let desired = expected.get(&(namespace.to_owned(), name.to_owned()));
-        desired.is_some_and(|desired| desired.plan(observed) != AccountPlan::Nothing)
+        desired.is_some_and(|desired| desired.change(observed) != AccountChange::Nothing)
     }
 
     /// How many entries there are, in all maps.
@@ -221,5 +206,25 @@ impl BindingMemory {
     pub(crate) fn len(&self) -> usize {
         let by_key = self.records.len() + self.released.lock().len();
         by_key + self.expected.lock().len() + self.accounts.lock().len()
+    }
+}
+
+impl AccountHistory for BindingMemory {
+    fn undone(&self, account: &ObservedAccount, fields: &AccountFields) -> Option<AccountField> {
+        let mut accounts = self.accounts.lock();
+        let record = accounts.get_mut(&account.uid)?;
+        let (version, applied) = record.undone.as_ref()?;
+        if *version == account.resource_version && applied == fields {
+            return fields.differing(account).into_iter().next();
+        }
+        record.undone = None;
+        None
+    }
+
+    fn is_put_back(&self, uid: &str) -> bool {
+        let accounts = self.accounts.lock();
+        accounts
+            .get(uid)
+            .is_some_and(|account| account.taken_over >= MAX_TAKEOVERS)
     }
 }

@@ -8,9 +8,9 @@
 //! listings once per interval (`inventory`); one that is looked at by itself costs 3 + inline reads. None of these
 //! depends on how many bindings there are.
 
+mod accounts;
 mod alone;
 mod apply;
-mod bind;
 mod bindings;
 mod cleanup;
 mod connect;
@@ -27,7 +27,6 @@ mod memory;
 mod reconcile;
 mod role;
 mod triggers;
-mod unbind;
 mod watch;
 
 pub use self::{

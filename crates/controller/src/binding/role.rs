@@ -2,7 +2,7 @@
 
 use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
-use irsa_core::{plan::binding::Plan, vocabulary::ConditionType};
+use irsa_core::{plan::binding::BindingPlan, vocabulary::ConditionType};
 use irsa_pipeline::{
     binding::{
         aws_errors::step_error,
@@ -10,7 +10,7 @@ use irsa_pipeline::{
             context::Context,
             role::{self, Depth, IamRole},
         },
-        plan,
+        plan::role as planning,
         validate::ValidatedBinding,
     },
     object::{Managed, ObjectKey},
@@ -36,8 +36,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let interval = context.federation.interval;
             let listed = self.look_up(aws, usage, &desired.name, interval, None).await;
             let good = |found: &IamRole| {
-                self.plan(binding, validated, Some(found))
-                    .is_ok_and(|plan| plan.steps.is_empty())
+                self.plan_role(binding, validated, Some(found))
+                    .is_ok_and(|plan| plan.role.steps.is_empty())
             };
             if let Some(found) = listed.filter(good) {
                 return Ok(Some(found));
@@ -63,13 +63,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         !requested && !self.memory.owes_a_look(&ObjectKey::of(binding))
     }
 
-    pub(super) fn plan(
+    /// What has to be done to the role.
+    pub(super) fn plan_role(
         &self,
         binding: &IamRoleBinding,
         validated: &ValidatedBinding,
         found: Option<&IamRole>,
-    ) -> Result<Plan, StepError> {
+    ) -> Result<BindingPlan, StepError> {
         let applied = self.memory.applied(&ObjectKey::of(binding));
-        plan::make(binding, validated, found, applied)
+        planning::make(binding, validated, found, applied)
     }
 }

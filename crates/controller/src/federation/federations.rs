@@ -6,7 +6,7 @@ use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::{Connect, PublicReader};
 use irsa_core::{
     plan::{
-        Cause,
+        Cause, Step,
         federation::{FederationPlan, FederationStep},
     },
     vocabulary::ConditionType,

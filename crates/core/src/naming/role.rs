@@ -59,6 +59,11 @@ impl RoleName {
         Ok(Self(name))
     }
 
+    /// The ARN of a role of this name; `path` has both slashes (IAM User Guide, "IAM identifiers").
+    pub fn arn(&self, partition: &str, account: &str, path: &str) -> String {
+        format!("arn:{partition}:iam::{account}:role{path}{self}")
+    }
+
     /// The name of a binding's role: `<prefix><namespace>.<binding>`.
     ///
     /// A namespace has no dot, so the first dot after the prefix ends it and no two bindings share a name. Beyond 64

@@ -5,6 +5,8 @@ pub mod binding;
 mod cause;
 pub mod federation;
 mod fingerprint;
+mod step;
 
 pub use cause::Cause;
 pub use fingerprint::Fingerprint;
+pub use step::{Plan, Step};

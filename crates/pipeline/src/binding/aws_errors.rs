@@ -3,7 +3,7 @@
 use irsa_aws::{AwsError, Kind};
 use irsa_core::{
     naming::RoleName,
-    plan::binding::BindingStep,
+    plan::{Step, binding::RoleStep},
     refusal::ApiRequest,
     vocabulary::{ConditionType, Reason},
 };
@@ -18,10 +18,10 @@ use crate::{
 const TRUST_QUOTA: &str = "ACLSizePerRole";
 
 /// Whether the quota that a step met is the trust policy's: a creation may meet the account's number of roles, too.
-fn is_of_trust(step: &BindingStep, error: &AwsError) -> bool {
+fn is_of_trust(step: &RoleStep, error: &AwsError) -> bool {
     match step {
-        BindingStep::UpdateTrust { .. } => true,
-        BindingStep::CreateRole { .. } => error.message.contains(TRUST_QUOTA),
+        RoleStep::UpdateTrust { .. } => true,
+        RoleStep::CreateRole { .. } => error.message.contains(TRUST_QUOTA),
         _ => false,
     }
 }
@@ -38,22 +38,22 @@ pub fn step_error(aspect: ConditionType, error: &AwsError) -> StepError {
 }
 
 /// A step that AWS refused: what it was about says more than the error alone.
-pub fn refused(role: &RoleName, step: &BindingStep, error: &AwsError) -> StepError {
+pub fn refused(role: &RoleName, step: &RoleStep, error: &AwsError) -> StepError {
     explained(role, step, error).unwrap_or_else(|| step_error(step.aspect(), error))
 }
 
-fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<StepError> {
+fn explained(role: &RoleName, step: &RoleStep, error: &AwsError) -> Option<StepError> {
     let (reason, message) = match (error.kind(), step) {
-        (Kind::AlreadyExists, BindingStep::CreateRole { .. }) => {
+        (Kind::AlreadyExists, RoleStep::CreateRole { .. }) => {
             let message = format!("The role {role} exists, and IAM does not show it everywhere yet.");
             (Reason::Propagating, message)
         }
         (
             Kind::NotFound,
-            BindingStep::CreateRole {
+            RoleStep::CreateRole {
                 boundary: Some(arn), ..
             }
-            | BindingStep::PutBoundary { arn },
+            | RoleStep::PutBoundary { arn },
         ) => {
             let message = format!(
                 "The permissions boundary {arn} does not exist; whoever owns the federation must create it or correct \
@@ -61,7 +61,7 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<St
             );
             (Reason::FederationNotReady, message)
         }
-        (Kind::NotFound, BindingStep::Attach { arn }) if error.message.contains(arn.as_str()) => {
+        (Kind::NotFound, RoleStep::Attach { arn }) if error.message.contains(arn.as_str()) => {
             let message = format!("spec.policies.managed: the policy {arn} does not exist; correct it or create it.");
             (Reason::InvalidSpec, message)
         }
@@ -69,7 +69,7 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<St
             let message = format!("IAM does not show the role {role} everywhere yet, or somebody has just deleted it.");
             (Reason::Propagating, message)
         }
-        (Kind::MalformedPolicy, BindingStep::PutInline { name, .. }) => (
+        (Kind::MalformedPolicy, RoleStep::PutInline { name, .. }) => (
             Reason::MalformedPolicy,
             format!("spec.policies.inline: AWS refuses the policy {name}: {error}."),
         ),
@@ -84,7 +84,7 @@ fn explained(role: &RoleName, step: &BindingStep, error: &AwsError) -> Option<St
             );
             (Reason::TrustPolicyTooLarge, message)
         }
-        (Kind::DeleteConflict, BindingStep::DeleteRole) => {
+        (Kind::DeleteConflict, RoleStep::DeleteRole) => {
             let message = format!(
                 "AWS does not delete the role {role} while something else uses it, an instance profile for example; \
                  remove it from there: {error}."
@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
 
-    fn refusal(kind: Kind, message: &str, step: &BindingStep) -> StepError {
+    fn refusal(kind: Kind, message: &str, step: &RoleStep) -> StepError {
         let error = AwsError {
             operation: "iam:Call",
             resource: "p-ns.app".to_owned(),
@@ -130,8 +130,8 @@ mod tests {
         refused(&RoleName::new("p-ns.app").unwrap(), step, &error)
     }
 
-    fn attach() -> BindingStep {
-        BindingStep::Attach {
+    fn attach() -> RoleStep {
+        RoleStep::Attach {
             arn: PolicyArn::observed("arn:aws:iam::aws:policy/X"),
         }
     }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_missing_boundary_is_the_federations_fault() {
-        let step = BindingStep::PutBoundary {
+        let step = RoleStep::PutBoundary {
             arn: "arn:b".to_owned(),
         };
         let failure = refusal(Kind::NotFound, "", &step);
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_creation_tells_the_quota_of_its_trust_policy_from_that_of_roles() {
-        let create = BindingStep::CreateRole {
+        let create = RoleStep::CreateRole {
             path: String::new(),
             trust: String::new(),
             tags: Tags::new(),
@@ -188,11 +188,11 @@ mod tests {
 
     #[test]
     fn documents_that_aws_refuses_are_told_apart() {
-        let inline = BindingStep::PutInline {
+        let inline = RoleStep::PutInline {
             name: "p".to_owned(),
             document: String::new(),
         };
-        let trust = BindingStep::UpdateTrust { trust: String::new() };
+        let trust = RoleStep::UpdateTrust { trust: String::new() };
         assert_eq!(
             refusal(Kind::MalformedPolicy, "", &inline).reason,
             Reason::MalformedPolicy
@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_awss_is_the_endpoints_trouble() {
         let message = "the endpoint answered 405 with text/html, which is no answer of IAM's";
-        for step in [attach(), BindingStep::UpdateTrust { trust: String::new() }] {
+        for step in [attach(), RoleStep::UpdateTrust { trust: String::new() }] {
             let failure = refusal(Kind::NotAws, message, &step);
             assert_eq!(failure.reason, Reason::AwsUnavailable);
             assert!(failure.message.contains("AWS_ENDPOINT_URL"), "{}", failure.message);

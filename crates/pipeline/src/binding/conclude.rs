@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use irsa_api::IamRoleBinding;
 use irsa_core::{
-    plan::binding::{AccountField, BindingStep, Kept, Plan},
+    plan::binding::{AccountRefusal, BindingPlan, Kept, RoleStep},
     text::counted,
-    vocabulary::{ConditionType, Reason},
+    vocabulary::{ConditionType, EKS_ROLE_ARN, Reason},
 };
 
-use super::validate::ValidatedBinding;
+use super::{execute::accounts::AccountTrouble, plan::accounts::Accounts, validate::ValidatedBinding};
 use crate::step_error::StepError;
 
 /// What is true of a binding that is as it must be.
@@ -24,7 +24,7 @@ pub fn conclusion(binding: &IamRoleBinding, role: &str) -> String {
 }
 
 /// Inline policies that the role cannot have, because it has denials of these names.
-pub fn names_taken(validated: &ValidatedBinding, plan: &Plan) -> Option<StepError> {
+pub fn names_taken(validated: &ValidatedBinding, plan: &BindingPlan) -> Option<StepError> {
     let message = format!(
         "The role {} has inline policies that only deny under names of spec.policies.inline ({}), and they are not overwritten; \
          choose other names there, or have the Deny taken off in AWS. Everything else is as asked for.",
@@ -36,7 +36,7 @@ pub fn names_taken(validated: &ValidatedBinding, plan: &Plan) -> Option<StepErro
 }
 
 /// That somebody keeps changing these back, and that they were put right so many times.
-pub fn contested_in_words<'a>(steps: impl Iterator<Item = &'a BindingStep>, rounds: u32) -> String {
+pub fn contested_in_words<'a>(steps: impl Iterator<Item = &'a RoleStep>, rounds: u32) -> String {
     let what: Vec<String> = steps.map(ToString::to_string).collect();
     format!(
         "Somebody keeps changing this back on the role in AWS; it was put right {rounds} times and is put right less and less \
@@ -82,7 +82,26 @@ pub struct ShutOut<'a> {
     pub waiting: Vec<&'a str>,
 }
 
-impl ShutOut<'_> {
+impl<'a> ShutOut<'a> {
+    /// Of those whose subjects are not among these.
+    ///
+    /// # Errors
+    /// One of them could not be read.
+    pub fn of(accounts: &'a Accounts, let_in: &'a BTreeSet<&str>) -> Result<Self, StepError> {
+        let mut shut_out = Self::default();
+        for name in accounts.shut_out(let_in) {
+            let observed = accounts.observed.get(name)?;
+            let present = observed.and_then(|account| account.annotations.get(EKS_ROLE_ARN));
+            let list = if present.is_some() && present == accounts.desired.get(name).map(|desired| &desired.role_arn) {
+                &mut shut_out.annotated
+            } else {
+                &mut shut_out.waiting
+            };
+            list.push(name);
+        }
+        Ok(shut_out)
+    }
+
     /// `None` when there are none.
     pub fn in_words(&self) -> Option<String> {
         let of = |what: &str, names: &[&str]| (!names.is_empty()).then(|| format!("{what}: {}.", names.join(", ")));
@@ -100,37 +119,49 @@ impl ShutOut<'_> {
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 }
-/// Somebody keeps another value of a field.
-pub fn conflict(name: &str, field: &AccountField, manager: &str) -> StepError {
-    let message = format!(
-        "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
-         overwritten."
-    );
-    StepError::new(
-        ConditionType::ServiceAccountsSynced,
-        Reason::AnnotationConflict,
-        message,
-    )
+
+/// Why a ServiceAccount is not as wanted, and what to do about it.
+pub fn account_trouble(name: &str, trouble: &AccountTrouble) -> StepError {
+    let refusal = match trouble {
+        AccountTrouble::Failed(failure) => return failure.clone(),
+        AccountTrouble::Refused(refusal) => refusal,
+    };
+    let message = match refusal {
+        AccountRefusal::Missing => {
+            format!("The ServiceAccount {name} does not exist; create it, or set spec.serviceAccountMode: Create.")
+        }
+        AccountRefusal::Conflict { field, manager } => format!(
+            "The field manager {manager} keeps another value of {field} on ServiceAccount {name}; remove it there. It is not \
+             overwritten."
+        ),
+        AccountRefusal::Undone(field) => format!(
+            "The cluster's admission (a webhook or a MutatingAdmissionPolicy) does not let {field} on ServiceAccount {name} be what was \
+             written; have it leave that field alone, or ask for what it sets. It is not written again until the ServiceAccount changes."
+        ),
+        AccountRefusal::PutBack => format!(
+            "Somebody puts {EKS_ROLE_ARN} of a restored ServiceAccount back each time, on {name}; take it out of \
+             what is applied there. It is not overwritten any more."
+        ),
+    };
+    let reason = match refusal {
+        AccountRefusal::Missing => Reason::ServiceAccountNotFound,
+        AccountRefusal::Conflict { .. } | AccountRefusal::Undone(_) | AccountRefusal::PutBack => {
+            Reason::AnnotationConflict
+        }
+    };
+    StepError::new(ConditionType::ServiceAccountsSynced, reason, message)
 }
 
-/// What was applied came back as something else, though nobody owns it.
-pub fn undone(name: &str, field: &AccountField) -> StepError {
-    let message = format!(
-        "The cluster's admission (a webhook or a MutatingAdmissionPolicy) does not let {field} on ServiceAccount {name} be what was \
-         written; have it leave that field alone, or ask for what it sets. It is not written again until the ServiceAccount changes."
-    );
-    StepError::new(
-        ConditionType::ServiceAccountsSynced,
-        Reason::AnnotationConflict,
-        message,
-    )
+/// That a ServiceAccount of another cluster has been taken over.
+pub fn taken_over(name: &str, role: &str) -> String {
+    format!("ServiceAccount {name} was restored with the role {role} of another cluster; it has this binding's now.")
 }
 
 /// What is true of ServiceAccounts that are as they must be.
-pub fn accounts_in_words(bound: &BTreeSet<String>) -> String {
+pub fn accounts_in_words(accounts: &Accounts) -> String {
+    let bound: Vec<&str> = accounts.desired.keys().map(String::as_str).collect();
     if bound.is_empty() {
         return "ServiceAccounts are left alone (spec.serviceAccountMode: None).".to_owned();
     }
-    let names = bound.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    format!("Annotated: {names}.")
+    format!("Annotated: {}.", bound.join(", "))
 }

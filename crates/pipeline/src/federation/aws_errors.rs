@@ -3,7 +3,7 @@
 use irsa_aws::{AwsError, Kind};
 use irsa_core::{
     denial::Denial,
-    plan::federation::FederationStep,
+    plan::{Step, federation::FederationStep},
     vocabulary::{ConditionType, Reason},
 };
 

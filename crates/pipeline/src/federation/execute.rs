@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition, PublicAccessBlock};
 use irsa_core::{
-    plan::federation::{DocumentKind, FederationStep},
+    plan::{
+        Step,
+        federation::{DocumentKind, FederationStep},
+    },
     vocabulary::ConditionType,
 };
 

@@ -32,6 +32,8 @@ struct World {
     /// Roles of the account that nobody looks at.
     others: usize,
     hung: bool,
+    /// Where roles are made, whatever path is asked for.
+    path: Option<&'static str>,
     latency: Duration,
 }
 
@@ -77,6 +79,11 @@ impl FakeAws {
     /// The account has so many more roles.
     pub(super) fn crowd(&self, others: usize) {
         self.world.lock().unwrap().others = others;
+    }
+
+    /// From now on roles are made under this path, whatever is asked for.
+    pub(super) fn move_roles_to(&self, path: &'static str) {
+        self.world.lock().unwrap().path = Some(path);
     }
 
     /// From now on nothing is answered.
@@ -207,9 +214,10 @@ impl Roles for FakeAws {
             if world.roles.contains_key(&new.name) {
                 return Err(error("CreateRole", Kind::AlreadyExists));
             }
+            let path = world.path.unwrap_or(&new.path);
             let role = Role {
                 name: new.name.clone(),
-                arn: format!("arn:aws:iam::{ACCOUNT}:role{}{}", new.path, new.name),
+                arn: format!("arn:aws:iam::{ACCOUNT}:role{path}{}", new.name),
                 id: format!("AROA{}", world.roles.len() + 1),
                 path: new.path.clone(),
                 trust_policy: rewritten(&new.trust_policy),

@@ -16,9 +16,14 @@ const MANAGER: &str = "irsa-anywhere-serviceaccount";
 struct World {
     accounts: BTreeMap<String, Value>,
     writes: Vec<String>,
+    reads: Vec<String>,
     events: Vec<(String, String, String)>,
     version: u64,
     down: bool,
+    /// The ServiceAccount that cannot be read.
+    hidden: Option<&'static str>,
+    /// The ServiceAccount that somebody makes once it was looked for.
+    appearing: Option<&'static str>,
     /// What writes of ServiceAccounts are refused with.
     refusal: Option<(u16, &'static str, &'static str)>,
     /// A label that admission sets on every ServiceAccount.
@@ -53,12 +58,26 @@ impl FakeKubernetes {
 
     /// Somebody makes a ServiceAccount.
     pub(super) fn put_account(&self, name: &str) {
-        let uid = format!("uid-{name}");
-        let account = json!({
-            "apiVersion": "v1", "kind": "ServiceAccount",
-            "metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1"},
-        });
-        self.world.lock().unwrap().accounts.insert(name.to_owned(), account);
+        self.world
+            .lock()
+            .unwrap()
+            .accounts
+            .insert(name.to_owned(), made_by_hand(name));
+    }
+
+    /// Somebody makes it right after the next look for it.
+    pub(super) fn appears_after_a_look(&self, name: &'static str) {
+        self.world.lock().unwrap().appearing = Some(name);
+    }
+
+    /// From now on this one cannot be read.
+    pub(super) fn hide(&self, name: Option<&'static str>) {
+        self.world.lock().unwrap().hidden = name;
+    }
+
+    /// The ServiceAccounts that were looked for since the last time.
+    pub(super) fn take_reads(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().reads)
     }
 
     /// From now on requests about ServiceAccounts fail, or no more.
@@ -121,6 +140,14 @@ impl FakeKubernetes {
     }
 }
 
+fn made_by_hand(name: &str) -> Value {
+    let uid = format!("uid-{name}");
+    json!({
+        "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": {"name": name, "namespace": "ns", "uid": uid, "resourceVersion": "1"},
+    })
+}
+
 fn response((status, body): (StatusCode, Value)) -> Response<Body> {
     Response::builder()
         .status(status)
@@ -152,7 +179,14 @@ impl World {
             return failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
         }
         if *method == Method::GET {
+            self.reads.push(name.to_owned());
+            if self.hidden == Some(name) {
+                return failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError");
+            }
             let found = self.accounts.get(name).cloned();
+            if self.appearing.take_if(|appearing| *appearing == name).is_some() {
+                self.accounts.insert(name.to_owned(), made_by_hand(name));
+            }
             return found.map_or_else(
                 || failure(StatusCode::NOT_FOUND, "NotFound"),
                 |found| (StatusCode::OK, found),

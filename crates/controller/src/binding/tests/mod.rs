@@ -1,6 +1,7 @@
 //! Bindings against IAM and Kubernetes in memory: every wait, every refusal, drift, deletion, and what each costs.
 
 mod above;
+mod accounts;
 mod coexistence;
 mod contest;
 mod copies;

@@ -15,7 +15,7 @@ fn a_service_account_that_is_gone_is_forgotten_also_when_only_a_new_list_lacks_i
     let memory = BindingMemory::default();
     let mut listed = HashSet::new();
     for uid in ["a", "b", "c"] {
-        memory.may_take_over(uid);
+        memory.count_takeover(uid);
         memory.note_undone(&account_of(&account(uid, uid)), AccountFields::default());
     }
     let mut tells = |event| {

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{AccountField, AccountFields, AccountTemplate, ObservedAccount, PodSettings};
+use super::{AccountField, AccountFields, AccountStep, AccountTemplate, ObservedAccount, PodSettings};
 use crate::vocabulary::{
     CONFIRMED_FOR, EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, OWNER_LABEL, POD_SETTINGS, RESTORED,
     RESTORED_VALUE,
@@ -36,9 +36,9 @@ pub struct DesiredAccount {
     pub federations: BTreeSet<String>,
 }
 
-/// What to do about one ServiceAccount.
+/// What one look at a ServiceAccount calls for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountPlan {
+pub enum AccountChange {
     /// It carries what it must.
     Nothing,
     /// It does not exist and is not ours to create.
@@ -63,28 +63,15 @@ pub enum AccountPlan {
     },
 }
 
-/// How to undo what was done to one ServiceAccount.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountRemoval {
-    /// Nothing of this binding is on it.
-    Nothing,
-    /// Give up what injection needs, by an apply of nothing but what stays: what a template gave a ServiceAccount that
-    /// others use too, and that an admission policy may demand of it.
-    Clear(AccountFields),
-    /// Remove our keys, whoever else owns them: the ServiceAccount was restored with them.
-    Strip,
-    /// Delete it: we created it, nobody else uses it, and the binding does not name it any more.
-    Delete,
-}
-
 impl DesiredAccount {
-    /// What to do about a ServiceAccount in this state. After an apply there may be more to do, or to tell.
-    pub fn plan(&self, observed: Option<&ObservedAccount>) -> AccountPlan {
+    /// What a ServiceAccount in this state calls for. After an apply there may be more to do, or to tell: all of it is an
+    /// [`AccountPlan`](super::AccountPlan).
+    pub fn change(&self, observed: Option<&ObservedAccount>) -> AccountChange {
         let Some(account) = observed else {
             return if self.create {
-                AccountPlan::Create(self.fields(true))
+                AccountChange::Create(self.fields(true))
             } else {
-                AccountPlan::Missing
+                AccountChange::Missing
             };
         };
         let mut fields = self.fields_for(account);
@@ -92,7 +79,7 @@ impl DesiredAccount {
         let wrong = fields.differing(account);
         let of_template = self.template.fields().names();
         let (of_template, wrong): (Vec<_>, Vec<_>) = wrong.into_iter().partition(|field| of_template.contains(field));
-        let conflict = |field: AccountField, manager: String| AccountPlan::Conflict { field, manager };
+        let conflict = |field: AccountField, manager: String| AccountChange::Conflict { field, manager };
         let restored = account.is_restored(&self.federations);
         let mut contested = wrong.iter().filter(|field| !restored && !account.is_nobodys(field));
         if let Some((field, manager)) = contested.find_map(|field| Some((field.clone(), held(field)?))) {
@@ -103,14 +90,14 @@ impl DesiredAccount {
         if wrong.is_empty() && missing.is_empty() && !fields.leaves_out_one_of(account) {
             let first = given_up.into_iter().next();
             let first = first.and_then(|field| Some(conflict(field.clone(), held(&field)?)));
-            return first.unwrap_or(AccountPlan::Nothing);
+            return first.unwrap_or(AccountChange::Nothing);
         }
         if wrong.iter().any(|field| held(field).is_some()) {
             let before = account.annotations.get(EKS_ROLE_ARN);
             let replaces = before.filter(|arn| !arn.is_empty() && **arn != self.role_arn).cloned();
-            return AccountPlan::TakeOver { fields, replaces };
+            return AccountChange::TakeOver { fields, replaces };
         }
-        AccountPlan::Apply(fields)
+        AccountChange::Apply(fields)
     }
 
     /// What an existing ServiceAccount must carry.
@@ -159,7 +146,7 @@ impl ObservedAccount {
     ///
     /// All bindings apply as one field manager, so the ARN tells whose fields these are: another binding that has taken
     /// over the ServiceAccount keeps them.
-    pub fn removal(&self, binding: &str, role_arn: &str, named: bool) -> AccountRemoval {
+    pub fn removal(&self, binding: &str, role_arn: &str, named: bool) -> Option<AccountStep> {
         let owned = self.owns_annotation(EKS_ROLE_ARN);
         let bound = owned
             && self
@@ -170,19 +157,19 @@ impl ObservedAccount {
         // One that was made and is bound no more was left because it was still named.
         let left_before = made && !named && !owned;
         if !bound && !left_before {
-            return AccountRemoval::Nothing;
+            return None;
         }
         if made && !named && !self.shared {
-            return AccountRemoval::Delete;
+            return Some(AccountStep::Delete);
         }
         if self.owns_annotation(RESTORED) {
-            return AccountRemoval::Strip;
+            return Some(AccountStep::Strip);
         }
         let mut left = self.left_by_template();
         if made && named {
             left.labels.insert(OWNER_LABEL.to_owned(), binding.to_owned());
         }
-        AccountRemoval::Clear(left)
+        Some(AccountStep::Clear { left })
     }
 }
 

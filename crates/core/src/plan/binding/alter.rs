@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use super::{BindingStep, DesiredRole, Effect, ObservedRole};
+use super::{DesiredRole, Effect, ObservedRole, RoleStep};
 use crate::{
     compare,
     naming::{BoundaryMark, PolicyArn, Tags},
@@ -14,7 +14,7 @@ use crate::{
     vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
 };
 
-type Planned = Vec<(BindingStep, Effect)>;
+type Planned = Vec<(RoleStep, Effect)>;
 
 /// The steps; `first` is the place of the first of them in the plan.
 pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: usize) -> Planned {
@@ -69,11 +69,11 @@ pub(super) fn granted(
     desired: &DesiredRole,
     attached: &BTreeSet<PolicyArn>,
     inline: &BTreeMap<String, String>,
-) -> Vec<BindingStep> {
+) -> Vec<RoleStep> {
     let attach = desired
         .managed
         .difference(attached)
-        .map(|arn| BindingStep::Attach { arn: arn.clone() });
+        .map(|arn| RoleStep::Attach { arn: arn.clone() });
     let differs = |name: &str, document: &str| {
         !inline
             .get(name)
@@ -82,16 +82,16 @@ pub(super) fn granted(
     let put = desired
         .placeable(inline)
         .filter(|(name, document)| differs(name, document))
-        .map(|(name, document)| BindingStep::PutInline {
+        .map(|(name, document)| RoleStep::PutInline {
             name: name.clone(),
             document: document.clone(),
         });
     attach.chain(put).collect()
 }
 
-fn effect_of_grant(step: &BindingStep, observed: &ObservedRole) -> Effect {
+fn effect_of_grant(step: &RoleStep, observed: &ObservedRole) -> Effect {
     match step {
-        BindingStep::PutInline { name, .. } if observed.inline.contains_key(name) => Effect::Replaces,
+        RoleStep::PutInline { name, .. } if observed.inline.contains_key(name) => Effect::Replaces,
         _ => Effect::Gives,
     }
 }
@@ -110,11 +110,11 @@ fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole, tags: &Taggin
 struct Trust {
     /// To those whom the old and the new one let in, before anything else: who must go does not stay because another thing that
     /// must go is refused.
-    narrowing: Option<(BindingStep, Effect)>,
+    narrowing: Option<(RoleStep, Effect)>,
     /// In one step, where rights are at most given.
-    change: Option<(BindingStep, Effect)>,
+    change: Option<(RoleStep, Effect)>,
     /// To what is wanted, after rights were taken or replaced.
-    widening: Option<(BindingStep, Effect)>,
+    widening: Option<(RoleStep, Effect)>,
 }
 
 impl Trust {
@@ -122,7 +122,7 @@ impl Trust {
         let Divided { denies, rest } = Divided::of(&observed.trust);
         let step = |trust: &str, effect| {
             let trust = denies.added_to(trust);
-            (BindingStep::UpdateTrust { trust }, effect)
+            (RoleStep::UpdateTrust { trust }, effect)
         };
         let none = Self {
             narrowing: None,
@@ -168,11 +168,11 @@ fn common(one: &str, other: &str) -> String {
 /// The mark comes before the boundary, and goes after it: whatever is cut off in between, a boundary that we set is marked.
 #[derive(Default)]
 struct Boundary {
-    mark_before: Option<BindingStep>,
-    put: Option<BindingStep>,
-    mark_after: Option<BindingStep>,
-    delete: Option<BindingStep>,
-    unmark: Option<BindingStep>,
+    mark_before: Option<RoleStep>,
+    put: Option<RoleStep>,
+    mark_after: Option<RoleStep>,
+    delete: Option<RoleStep>,
+    unmark: Option<RoleStep>,
 }
 
 impl Boundary {
@@ -188,17 +188,16 @@ impl Boundary {
 
     fn of(desired: &DesiredRole, observed: &ObservedRole) -> Self {
         let present = BoundaryMark::on(&observed.tags);
-        let mark = |mark: &BoundaryMark| BindingStep::Tag { tags: mark.tags() };
+        let mark = |mark: &BoundaryMark| RoleStep::Tag { tags: mark.tags() };
         let Some(wanted) = &desired.boundary else {
             let keys = vec![TAG_BOUNDARY.to_owned()];
             return Self {
-                delete: observed.has_boundary_of_ours().then_some(BindingStep::DeleteBoundary),
-                unmark: present.map(|_| BindingStep::Untag { keys }),
+                delete: observed.has_boundary_of_ours().then_some(RoleStep::DeleteBoundary),
+                unmark: present.map(|_| RoleStep::Untag { keys }),
                 ..Self::default()
             };
         };
-        let put =
-            (observed.boundary.as_ref() != Some(wanted)).then(|| BindingStep::PutBoundary { arn: wanted.clone() });
+        let put = (observed.boundary.as_ref() != Some(wanted)).then(|| RoleStep::PutBoundary { arn: wanted.clone() });
         let last = BoundaryMark::of(wanted);
         let replaced = observed.boundary.as_ref().filter(|_| observed.has_boundary_of_ours());
         let before = match (&put, replaced) {
@@ -215,10 +214,10 @@ impl Boundary {
 }
 
 /// Whether a step does nothing but mark, or take off the mark.
-pub(super) fn is_mark(step: &BindingStep) -> bool {
+pub(super) fn is_mark(step: &RoleStep) -> bool {
     match step {
-        BindingStep::Tag { tags } => tags.keys().all(|key| key == TAG_BOUNDARY),
-        BindingStep::Untag { keys } => keys.iter().all(|key| key == TAG_BOUNDARY),
+        RoleStep::Tag { tags } => tags.keys().all(|key| key == TAG_BOUNDARY),
+        RoleStep::Untag { keys } => keys.iter().all(|key| key == TAG_BOUNDARY),
         _ => false,
     }
 }
@@ -230,21 +229,21 @@ fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Planne
         .inline
         .iter()
         .filter(|(name, text)| !desired.inline.contains_key(*name) && !only_denies(text))
-        .map(|(name, _)| BindingStep::DeleteInline { name: name.clone() });
+        .map(|(name, _)| RoleStep::DeleteInline { name: name.clone() });
     let giving = observed.giving_attached();
     let managed = giving.difference(&desired.managed);
-    let steps = inline.chain(managed.map(|arn| BindingStep::Detach { arn: arn.clone() }));
+    let steps = inline.chain(managed.map(|arn| RoleStep::Detach { arn: arn.clone() }));
     steps.map(|step| (step, Effect::Takes)).collect()
 }
 
-fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<(BindingStep, Effect)> {
+fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<(RoleStep, Effect)> {
     let effect = match desired.max_session_seconds.cmp(&observed.max_session_seconds) {
         Ordering::Less => Effect::Takes,
         Ordering::Greater => Effect::Gives,
         Ordering::Equal if desired.description != observed.description => Effect::Settles,
         Ordering::Equal => return None,
     };
-    let step = BindingStep::UpdateRole {
+    let step = RoleStep::UpdateRole {
         description: desired.description.clone(),
         max_session_seconds: desired.max_session_seconds,
     };
@@ -283,8 +282,8 @@ impl Tagging {
         } else {
             Effect::Settles
         };
-        let untag = |keys: Vec<String>, effect| (!keys.is_empty()).then_some((BindingStep::Untag { keys }, effect));
-        let tag = (!tags.is_empty()).then_some((BindingStep::Tag { tags }, tagged));
+        let untag = |keys: Vec<String>, effect| (!keys.is_empty()).then_some((RoleStep::Untag { keys }, effect));
+        let tag = (!tags.is_empty()).then_some((RoleStep::Tag { tags }, tagged));
         // Untag first: a key that differs in case only is the same key to IAM.
         let steps = untag(strangers, Effect::Clears)
             .into_iter()

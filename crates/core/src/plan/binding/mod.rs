@@ -1,4 +1,4 @@
-//! What a binding's role must be, what it is, and the steps between.
+//! What a binding's role and its ServiceAccounts must be, what they are, and the steps between.
 //!
 //! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one a first
 //! boundary comes first, then everything that takes rights away, then a boundary in another's place, then trust, then
@@ -15,6 +15,8 @@
 //! from.
 
 mod account;
+mod account_plan;
+mod account_step;
 mod accounts;
 mod alter;
 mod fields;
@@ -25,17 +27,21 @@ mod role;
 mod step;
 mod steps;
 mod template;
+mod whole;
 
 pub use account::ObservedAccount;
-pub use accounts::{AccountPlan, AccountRemoval, DesiredAccount};
+pub use account_plan::{AccountPlan, AccountRefusal};
+pub use account_step::AccountStep;
+pub use accounts::{AccountChange, DesiredAccount};
 pub use fields::{AccountField, AccountFields};
 pub use kept::Kept;
 pub use order::{Effect, Order, subjects_after};
 pub use pods::PodSettings;
 pub use role::{DesiredRole, ObservedRole};
-pub use step::BindingStep;
-pub use steps::{Plan, RoleRefusal};
+pub use step::RoleStep;
+pub use steps::RoleRefusal;
 pub use template::{AccountTemplate, TemplateError};
+pub use whole::{BindingPlan, BindingStep};
 
 #[cfg(test)]
 mod properties;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{BindingStep, ObservedRole, kept::denies};
+use super::{ObservedRole, RoleStep, kept::denies};
 use crate::{
     policy_document::only_denies,
     trust::{Divided, TrustPolicy},
@@ -48,7 +48,7 @@ impl Order {
     }
 
     /// Of steps that close or remove this role.
-    pub fn of_removal(steps: &[BindingStep], role: &ObservedRole) -> Self {
+    pub fn of_removal(steps: &[RoleStep], role: &ObservedRole) -> Self {
         Self(steps.iter().map(|step| of_removal(step, role)).collect())
     }
 
@@ -91,24 +91,20 @@ impl Order {
     }
 }
 
-fn of_removal(step: &BindingStep, role: &ObservedRole) -> Effect {
+fn of_removal(step: &RoleStep, role: &ObservedRole) -> Effect {
     match step {
-        BindingStep::DeleteInline { name } if role.inline.get(name).is_some_and(|text| only_denies(text)) => {
-            Effect::Ends
-        }
-        BindingStep::Detach { arn } if denies(arn) => Effect::Ends,
-        BindingStep::UpdateTrust { .. } | BindingStep::DeleteInline { .. } | BindingStep::Detach { .. } => {
-            Effect::Takes
-        }
-        BindingStep::Untag { .. } => Effect::Clears,
+        RoleStep::DeleteInline { name } if role.inline.get(name).is_some_and(|text| only_denies(text)) => Effect::Ends,
+        RoleStep::Detach { arn } if denies(arn) => Effect::Ends,
+        RoleStep::UpdateTrust { .. } | RoleStep::DeleteInline { .. } | RoleStep::Detach { .. } => Effect::Takes,
+        RoleStep::Untag { .. } => Effect::Clears,
         _ => Effect::Ends,
     }
 }
 
 /// The token subjects that a role lets in once these steps are done, as far as they are of our making.
-pub fn subjects_after<'a>(before: Option<&str>, done: impl Iterator<Item = &'a BindingStep>) -> BTreeSet<String> {
+pub fn subjects_after<'a>(before: Option<&str>, done: impl Iterator<Item = &'a RoleStep>) -> BTreeSet<String> {
     let last = done.fold(before, |trust, step| match step {
-        BindingStep::CreateRole { trust, .. } | BindingStep::UpdateTrust { trust } => Some(trust.as_str()),
+        RoleStep::CreateRole { trust, .. } | RoleStep::UpdateTrust { trust } => Some(trust.as_str()),
         _ => trust,
     });
     let policy = last.and_then(|trust| TrustPolicy::read(&Divided::of(trust).rest));
@@ -152,9 +148,9 @@ mod tests {
         let founded = Order::new(vec![Effect::Founds, Effect::Takes, Effect::Settles]);
         assert!(!founded.allows(1, &[0]) && !founded.allows(2, &[0]));
         let steps = [
-            BindingStep::UpdateTrust { trust: String::new() },
-            BindingStep::DeleteInline { name: String::new() },
-            BindingStep::DeleteRole,
+            RoleStep::UpdateTrust { trust: String::new() },
+            RoleStep::DeleteInline { name: String::new() },
+            RoleStep::DeleteRole,
         ];
         let removal = Order::of_removal(&steps, &super::super::tests::observed());
         assert!(removal.allows(1, &[0]));

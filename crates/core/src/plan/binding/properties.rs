@@ -7,13 +7,14 @@ use proptest::{collection, option, prelude::*};
 use super::{tests::owner, *};
 use crate::{
     naming::{BoundaryMark, IgnoredTags, PolicyArn, RoleName, Tags, role_tags},
+    plan::Plan,
     trust::{self, Audience, Divided, NonEmptySet, Subject, TrustPolicy, TrustProvider},
     vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
 };
 
 /// Does one step to a role as IAM would, and panics where IAM would refuse.
-pub(super) fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<ObservedRole> {
-    if let BindingStep::CreateRole {
+pub(super) fn run(step: &RoleStep, role: Option<ObservedRole>) -> Option<ObservedRole> {
+    if let RoleStep::CreateRole {
         trust,
         tags,
         boundary,
@@ -35,15 +36,15 @@ pub(super) fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<Obse
     }
     let mut role = role.expect("a role to change");
     match step.clone() {
-        BindingStep::CreateRole { .. } => unreachable!(),
-        BindingStep::PutBoundary { arn } => role.boundary = Some(arn),
-        BindingStep::DeleteBoundary => role.boundary = None,
-        BindingStep::UpdateTrust { trust } => role.trust = trust,
-        BindingStep::Untag { keys } => {
+        RoleStep::CreateRole { .. } => unreachable!(),
+        RoleStep::PutBoundary { arn } => role.boundary = Some(arn),
+        RoleStep::DeleteBoundary => role.boundary = None,
+        RoleStep::UpdateTrust { trust } => role.trust = trust,
+        RoleStep::Untag { keys } => {
             role.tags
                 .retain(|present, _| !keys.iter().any(|key| key.eq_ignore_ascii_case(present)));
         }
-        BindingStep::Adopt { tags } | BindingStep::Tag { tags } => {
+        RoleStep::Adopt { tags } | RoleStep::Tag { tags } => {
             for (key, value) in tags {
                 assert!(
                     !role
@@ -54,20 +55,20 @@ pub(super) fn run(step: &BindingStep, role: Option<ObservedRole>) -> Option<Obse
                 role.tags.insert(key, value);
             }
         }
-        BindingStep::UpdateRole {
+        RoleStep::UpdateRole {
             description,
             max_session_seconds,
         } => {
             role.description = description;
             role.max_session_seconds = max_session_seconds;
         }
-        BindingStep::Attach { arn } => assert!(role.attached.insert(arn)),
-        BindingStep::Detach { arn } => assert!(role.attached.remove(&arn)),
-        BindingStep::PutInline { name, document } => {
+        RoleStep::Attach { arn } => assert!(role.attached.insert(arn)),
+        RoleStep::Detach { arn } => assert!(role.attached.remove(&arn)),
+        RoleStep::PutInline { name, document } => {
             role.inline.insert(name, document);
         }
-        BindingStep::DeleteInline { name } => assert!(role.inline.remove(&name).is_some()),
-        BindingStep::DeleteRole => {
+        RoleStep::DeleteInline { name } => assert!(role.inline.remove(&name).is_some()),
+        RoleStep::DeleteRole => {
             assert!(role.attached.is_empty() && role.inline.is_empty(), "DeleteConflict");
             return None;
         }
@@ -208,8 +209,8 @@ prop_compose! {
     }
 }
 
-fn plan(desired: &DesiredRole, role: Option<&ObservedRole>) -> Vec<BindingStep> {
-    Plan::apply(desired, role, None).unwrap().steps
+fn plan(desired: &DesiredRole, role: Option<&ObservedRole>) -> Vec<RoleStep> {
+    BindingPlan::apply(desired, role, None).unwrap().role.steps
 }
 
 proptest! {
@@ -286,16 +287,16 @@ proptest! {
         desired in desired(), before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 20),
         waits in collection::vec(prop::bool::weighted(0.3), 20),
     ) {
-        let Plan { steps, order, .. } = Plan::apply(&desired, Some(&before), None).unwrap();
+        let BindingPlan { role: Plan { steps, .. }, order, .. } = BindingPlan::apply(&desired, Some(&before), None).unwrap();
         let whole = steps.iter().try_fold(before.clone(), |role, step| run(step, Some(role))).unwrap();
         let (mut now, mut after, mut undone) = (before.clone(), whole.clone(), Vec::new());
         let mut narrowed = true;
         for (place, step) in steps.iter().enumerate() {
             let waits = waits[place] && order.may_be_put_off(place);
-            narrowed &= !(matches!(step, BindingStep::UpdateTrust { .. }) && refusals[place]);
+            narrowed &= !(matches!(step, RoleStep::UpdateTrust { .. }) && refusals[place]);
             if waits || !order.allows(place, &undone) || refusals[place] {
                 // A stranger's tag that stays was there before and will be: it is nobody's gain.
-                if let (BindingStep::Untag { keys }, true) = (step, order.allows(place, &undone)) {
+                if let (RoleStep::Untag { keys }, true) = (step, order.allows(place, &undone)) {
                     let strangers = keys.iter().filter(|key| !desired.tenant_tags.contains(key.to_lowercase().as_str()));
                     after.tags.extend(strangers.map(|key| (key.clone(), before.tags[key].clone())));
                 }
@@ -333,7 +334,7 @@ proptest! {
     #[test]
     fn removal_ends_without_a_role(before in observed()) {
         let mut role = Some(before.clone());
-        for step in Plan::remove(&owner(), &before) {
+        for step in BindingPlan::remove(&owner(), &before).role.steps {
             role = run(&step, role);
         }
         prop_assert!(role.is_none());
@@ -343,7 +344,7 @@ proptest! {
     fn whatever_is_refused_no_denial_goes_before_what_gives(
         before in observed(), refusals in collection::vec(prop::bool::weighted(0.3), 16),
     ) {
-        let steps = Plan::remove(&owner(), &before);
+        let steps = BindingPlan::remove(&owner(), &before).role.steps;
         let order = Order::of_removal(&steps, &before);
         let (mut now, mut undone) = (before.clone(), Vec::new());
         for (place, step) in steps.iter().enumerate() {

@@ -1,15 +1,16 @@
-//! [`BindingStep`]: one call to IAM about a binding's role, as data.
+//! [`RoleStep`]: one call to IAM about a binding's role, as data.
 
 use std::fmt;
 
 use crate::{
     naming::{PolicyArn, Tags},
+    plan::Step,
     vocabulary::ConditionType,
 };
 
 /// One call to IAM about the binding's role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BindingStep {
+pub enum RoleStep {
     /// Creates the role with everything but its policies.
     CreateRole {
         /// Path, with both slashes.
@@ -85,9 +86,24 @@ pub enum BindingStep {
     DeleteRole,
 }
 
-impl BindingStep {
-    /// The condition that tells whether this step succeeded.
-    pub const fn aspect(&self) -> ConditionType {
+impl Step for RoleStep {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::CreateRole { .. } => "create",
+            Self::Adopt { .. } => "take",
+            Self::PutBoundary { .. }
+            | Self::UpdateTrust { .. }
+            | Self::Tag { .. }
+            | Self::UpdateRole { .. }
+            | Self::PutInline { .. } => "set",
+            Self::Attach { .. } => "attach",
+            Self::Detach { .. } => "detach",
+            Self::Untag { .. } | Self::DeleteBoundary => "remove",
+            Self::DeleteInline { .. } | Self::DeleteRole => "delete",
+        }
+    }
+
+    fn aspect(&self) -> ConditionType {
         match self {
             Self::DeleteInline { .. } | Self::Detach { .. } | Self::Attach { .. } | Self::PutInline { .. } => {
                 ConditionType::PoliciesSynced
@@ -106,7 +122,7 @@ impl BindingStep {
 }
 
 /// What the step is about, for events and for people who read a plan: `trust policy`, `managed policy arn:…`.
-impl fmt::Display for BindingStep {
+impl fmt::Display for RoleStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::CreateRole { .. } | Self::DeleteRole => f.write_str("role"),

@@ -1,4 +1,4 @@
-//! [`Plan`] of a role: the steps from what is to what must be, to a closed trust, or to no role.
+//! The steps of a role: from what is to what must be, to a closed trust, or to no role.
 
 use std::{
     borrow::Cow,
@@ -6,33 +6,17 @@ use std::{
 };
 
 use super::{
-    BindingStep, DesiredRole, Effect, Kept, ObservedRole, Order,
+    BindingPlan, DesiredRole, Effect, ObservedRole, Order, RoleStep,
     alter::{alteration, granted, is_mark},
     kept::kept,
 };
 use crate::{
     compare,
     naming::{BoundaryMark, Owner, Ownership, RoleName},
-    plan::{Cause, Fingerprint},
+    plan::{Cause, Fingerprint, Plan},
     trust::{self, Divided},
     vocabulary::Reason,
 };
-
-/// Steps in order, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
-    /// Why.
-    pub cause: Cause,
-    /// Empty for a role that is as it must be.
-    pub steps: Vec<BindingStep>,
-    /// What each of them does to rights, and so what may go on when one is refused.
-    pub order: Order,
-    /// What somebody else put on the role and what stays there.
-    pub kept: Vec<Kept>,
-    /// Names of wanted inline policies that are not put there, because the role has one under the name that only denies and says
-    /// something else: whoever put it there must not lose it to a name.
-    pub taken_names: Vec<String>,
-}
 
 /// A role of the wanted name exists and is not ours: nothing is done to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,8 +58,12 @@ impl RoleRefusal {
     }
 }
 
-impl Plan {
-    /// The steps that make the role as desired. `applied` is what a pass of this process last made of it in full.
+impl BindingPlan {
+    /// The steps that make the role as desired; of its ServiceAccounts none yet. `applied` is what a pass of this process last
+    /// made of it in full.
+    ///
+    /// # Errors
+    /// See [`RoleRefusal`].
     pub fn apply(
         desired: &DesiredRole,
         observed: Option<&ObservedRole>,
@@ -99,52 +87,65 @@ impl Plan {
             Cause::of(applied, desired.fingerprint())
         };
         Ok(Self {
-            cause,
-            steps,
+            role: Plan { cause, steps },
             order: Order::new(effects),
             kept: observed.map(|role| kept(desired, role)).unwrap_or_default(),
             taken_names: observed
                 .map(|role| desired.taken_names(&role.inline))
                 .unwrap_or_default(),
+            ..Self::nothing()
         })
     }
 
+    /// The steps that remove the role; none for a role that is not the owner's. Of the ServiceAccounts none yet.
+    pub fn remove(owner: &Owner, observed: &ObservedRole) -> Self {
+        let steps = removal(owner, observed);
+        Self {
+            order: Order::of_removal(&steps, observed),
+            role: Plan {
+                cause: Cause::Spec,
+                steps,
+            },
+            removes: true,
+            ..Self::nothing()
+        }
+    }
+
     /// The steps that let nobody assume the role any more; none for a role that is not the owner's.
-    pub fn close(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
+    pub fn close(owner: &Owner, observed: &ObservedRole) -> Vec<RoleStep> {
         let closed = Divided::of(&observed.trust).denies.added_to(trust::closed().as_str());
         let open = !compare::equivalent(&closed, &observed.trust);
         let close = open && owner.owns(&observed.tags);
         close
-            .then_some(BindingStep::UpdateTrust { trust: closed })
+            .then_some(RoleStep::UpdateTrust { trust: closed })
             .into_iter()
             .collect()
     }
+}
 
-    /// The steps that remove the role; none for a role that is not the owner's. Its trust is closed first: whatever fails
-    /// after that leaves a role that nobody can assume. What certainly only denies goes last: it may be what ended the sessions
-    /// of somebody, who must not have the rights back that are still there.
-    pub fn remove(owner: &Owner, observed: &ObservedRole) -> Vec<BindingStep> {
-        if !owner.owns(&observed.tags) {
-            return Vec::new();
-        }
-        let inline = observed
-            .inline
-            .keys()
-            .map(|name| BindingStep::DeleteInline { name: name.clone() });
-        let managed = observed
-            .attached
-            .iter()
-            .map(|arn| BindingStep::Detach { arn: arn.clone() });
-        let policies: Vec<_> = inline.chain(managed).collect();
-        let order = Order::of_removal(&policies, observed);
-        let (denying, giving): (Vec<_>, Vec<_>) = policies
-            .into_iter()
-            .enumerate()
-            .partition(|(place, _)| order.is_last(*place));
-        let close = Self::close(owner, observed).into_iter();
-        let policies = giving.into_iter().chain(denying).map(|(_, step)| step);
-        close.chain(policies).chain([BindingStep::DeleteRole]).collect()
+/// Its trust is closed first: whatever fails after that leaves a role that nobody can assume. What certainly only denies goes
+/// last: it may be what ended the sessions of somebody, who must not have the rights back that are still there.
+fn removal(owner: &Owner, observed: &ObservedRole) -> Vec<RoleStep> {
+    if !owner.owns(&observed.tags) {
+        return Vec::new();
     }
+    let inline = observed
+        .inline
+        .keys()
+        .map(|name| RoleStep::DeleteInline { name: name.clone() });
+    let managed = observed
+        .attached
+        .iter()
+        .map(|arn| RoleStep::Detach { arn: arn.clone() });
+    let policies: Vec<_> = inline.chain(managed).collect();
+    let order = Order::of_removal(&policies, observed);
+    let (denying, giving): (Vec<_>, Vec<_>) = policies
+        .into_iter()
+        .enumerate()
+        .partition(|(place, _)| order.is_last(*place));
+    let close = BindingPlan::close(owner, observed).into_iter();
+    let policies = giving.into_iter().chain(denying).map(|(_, step)| step);
+    close.chain(policies).chain([RoleStep::DeleteRole]).collect()
 }
 
 /// The role as it is once it is ours. The tags that prove it come first and in one call: whatever fails later, the next
@@ -152,14 +153,14 @@ impl Plan {
 fn claim<'a>(
     desired: &DesiredRole,
     observed: &'a ObservedRole,
-) -> Result<(Option<BindingStep>, Cow<'a, ObservedRole>), RoleRefusal> {
+) -> Result<(Option<RoleStep>, Cow<'a, ObservedRole>), RoleRefusal> {
     match desired.owner.of(&observed.tags) {
         Ownership::Ours => Ok((None, Cow::Borrowed(observed))),
         _ if desired.may_take(&observed.tags) => {
             let tags = desired.owner.tags();
             let mut taken = observed.clone();
             taken.tags.extend(tags.clone());
-            Ok((Some(BindingStep::Adopt { tags }), Cow::Owned(taken)))
+            Ok((Some(RoleStep::Adopt { tags }), Cow::Owned(taken)))
         }
         Ownership::OtherBinding { namespace, name } => Err(RoleRefusal::Taken {
             role: desired.name.clone(),
@@ -173,9 +174,9 @@ fn claim<'a>(
     }
 }
 
-fn creation(desired: &DesiredRole) -> Vec<(BindingStep, Effect)> {
+fn creation(desired: &DesiredRole) -> Vec<(RoleStep, Effect)> {
     let mark = desired.boundary.as_deref().map(|arn| BoundaryMark::of(arn).tags());
-    let create = BindingStep::CreateRole {
+    let create = RoleStep::CreateRole {
         path: desired.path.clone(),
         trust: desired.trust.clone(),
         tags: desired

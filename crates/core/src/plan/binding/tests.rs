@@ -36,7 +36,7 @@ fn arn(name: &str) -> PolicyArn {
     PolicyArn::resolve(name, "aws").unwrap()
 }
 
-fn desired() -> DesiredRole {
+pub(super) fn desired() -> DesiredRole {
     DesiredRole {
         owner: owner(),
         name: RoleName::new("irsa-x-payments.app").unwrap(),
@@ -79,8 +79,8 @@ fn marked(mut tags: Tags, boundary: &str) -> Tags {
     tags
 }
 
-fn steps(desired: &DesiredRole, observed: &ObservedRole) -> Vec<BindingStep> {
-    Plan::apply(desired, Some(observed), None).unwrap().steps
+fn steps(desired: &DesiredRole, observed: &ObservedRole) -> Vec<RoleStep> {
+    BindingPlan::apply(desired, Some(observed), None).unwrap().role.steps
 }
 
 #[test]
@@ -90,13 +90,13 @@ fn a_role_that_is_as_it_must_be_needs_nothing() {
 
 #[test]
 fn a_missing_role_is_created_whole_before_it_gets_policies() {
-    let plan = Plan::apply(&desired(), None, None).unwrap();
-    assert_eq!(plan.cause, Cause::Spec);
+    let plan = BindingPlan::apply(&desired(), None, None).unwrap();
+    assert_eq!(plan.role.cause, Cause::Spec);
     let role = desired();
     assert_eq!(
-        plan.steps,
+        plan.role.steps,
         [
-            BindingStep::CreateRole {
+            RoleStep::CreateRole {
                 path: role.path,
                 trust: role.trust,
                 tags: marked(role.tags, "boundary"),
@@ -104,8 +104,8 @@ fn a_missing_role_is_created_whole_before_it_gets_policies() {
                 description: "d".to_owned(),
                 max_session_seconds: 3600,
             },
-            BindingStep::Attach { arn: arn("A") },
-            BindingStep::PutInline {
+            RoleStep::Attach { arn: arn("A") },
+            RoleStep::PutInline {
                 name: "p".to_owned(),
                 document: policy("s3:GetObject")
             },
@@ -133,30 +133,30 @@ fn everything_that_differs_is_changed_in_an_order_that_never_widens() {
     assert_eq!(
         steps(&desired(), &before),
         [
-            BindingStep::UpdateTrust {
+            RoleStep::UpdateTrust {
                 trust: trust::closed().as_str().to_owned()
             },
-            BindingStep::PutBoundary {
+            RoleStep::PutBoundary {
                 arn: "boundary".to_owned()
             },
-            BindingStep::DeleteInline { name: "q".to_owned() },
-            BindingStep::Detach { arn: arn("B") },
-            BindingStep::UpdateRole {
+            RoleStep::DeleteInline { name: "q".to_owned() },
+            RoleStep::Detach { arn: arn("B") },
+            RoleStep::UpdateRole {
                 description: "d".to_owned(),
                 max_session_seconds: 3600
             },
-            BindingStep::Untag {
+            RoleStep::Untag {
                 keys: vec!["Team".to_owned()]
             },
-            BindingStep::Tag {
+            RoleStep::Tag {
                 tags: Tags::from([("team".to_owned(), "p".to_owned())])
             },
-            BindingStep::Attach { arn: arn("A") },
-            BindingStep::PutInline {
+            RoleStep::Attach { arn: arn("A") },
+            RoleStep::PutInline {
                 name: "p".to_owned(),
                 document: policy("s3:GetObject")
             },
-            BindingStep::UpdateTrust { trust: trust_of("a") },
+            RoleStep::UpdateTrust { trust: trust_of("a") },
         ]
     );
 }
@@ -171,12 +171,12 @@ fn who_must_go_goes_first_where_something_else_must_go_too() {
     assert_eq!(
         steps(&desired(), &before),
         [
-            BindingStep::UpdateTrust {
+            RoleStep::UpdateTrust {
                 trust: trust::closed().as_str().to_owned()
             },
-            BindingStep::Detach { arn: arn("B") },
-            BindingStep::Attach { arn: arn("A") },
-            BindingStep::UpdateTrust { trust: trust_of("a") },
+            RoleStep::Detach { arn: arn("B") },
+            RoleStep::Attach { arn: arn("A") },
+            RoleStep::UpdateTrust { trust: trust_of("a") },
         ]
     );
     let before = ObservedRole {
@@ -186,8 +186,8 @@ fn who_must_go_goes_first_where_something_else_must_go_too() {
     assert_eq!(
         steps(&desired(), &before),
         [
-            BindingStep::UpdateTrust { trust: trust_of("a") },
-            BindingStep::Attach { arn: arn("A") },
+            RoleStep::UpdateTrust { trust: trust_of("a") },
+            RoleStep::Attach { arn: arn("A") },
         ],
         "one change is enough where rights are only given"
     );
@@ -216,13 +216,13 @@ fn who_stays_keeps_his_access_while_rights_are_replaced() {
     assert_eq!(planned.len(), 3);
     assert_eq!(
         planned[0],
-        BindingStep::UpdateTrust {
+        RoleStep::UpdateTrust {
             trust: trust_of(&["b"])
         }
     );
     assert_eq!(
         planned[2],
-        BindingStep::UpdateTrust {
+        RoleStep::UpdateTrust {
             trust: trust_of(&["b", "c"])
         }
     );
@@ -230,10 +230,10 @@ fn who_stays_keeps_his_access_while_rights_are_replaced() {
 
 #[test]
 fn what_must_go_goes_before_another_boundary_lets_it_through() {
-    let boundary = || BindingStep::PutBoundary {
+    let boundary = || RoleStep::PutBoundary {
         arn: "boundary".to_owned(),
     };
-    let detach = || BindingStep::Detach { arn: arn("B") };
+    let detach = || RoleStep::Detach { arn: arn("B") };
     let mut before = observed();
     before.attached.insert(arn("B"));
     before.boundary = Some("tight".to_owned());
@@ -256,9 +256,9 @@ fn a_boundary_that_is_no_longer_wanted_goes_last() {
     assert_eq!(
         steps(&role, &observed()),
         [
-            BindingStep::Attach { arn: arn("B") },
-            BindingStep::DeleteBoundary,
-            BindingStep::Untag {
+            RoleStep::Attach { arn: arn("B") },
+            RoleStep::DeleteBoundary,
+            RoleStep::Untag {
                 keys: vec![TAG_BOUNDARY.to_owned()]
             }
         ]
@@ -297,18 +297,18 @@ fn what_iam_rewrote_is_no_difference() {
 fn a_foreign_role_is_left_alone_and_another_bindings_is_named() {
     let mut foreign = observed();
     foreign.tags.insert(TAG_CLUSTER.to_owned(), "other".to_owned());
-    let refusal = Plan::apply(&desired(), Some(&foreign), None).unwrap_err();
+    let refusal = BindingPlan::apply(&desired(), Some(&foreign), None).unwrap_err();
     assert_eq!(refusal.reason(), Reason::ForeignRole);
     assert!(refusal.to_string().contains("irsa-x-payments.app"), "{refusal}");
-    assert_eq!(Plan::remove(&owner(), &foreign), []);
-    assert_eq!(Plan::close(&owner(), &foreign), []);
+    assert_eq!(BindingPlan::remove(&owner(), &foreign).role.steps, []);
+    assert_eq!(BindingPlan::close(&owner(), &foreign), []);
 
     let mut taken = observed();
     taken.tags.insert(TAG_NAME.to_owned(), "other".to_owned());
-    let refusal = Plan::apply(&desired(), Some(&taken), None).unwrap_err();
+    let refusal = BindingPlan::apply(&desired(), Some(&taken), None).unwrap_err();
     assert_eq!(refusal.reason(), Reason::RoleNameTaken);
     assert!(refusal.to_string().contains("payments/other"), "{refusal}");
-    assert_eq!(Plan::remove(&owner(), &taken), []);
+    assert_eq!(BindingPlan::remove(&owner(), &taken).role.steps, []);
 }
 
 #[test]
@@ -321,8 +321,8 @@ fn a_half_made_role_is_ours_and_is_finished() {
     assert_eq!(
         steps(&desired(), &half),
         [
-            BindingStep::Attach { arn: arn("A") },
-            BindingStep::PutInline {
+            RoleStep::Attach { arn: arn("A") },
+            RoleStep::PutInline {
                 name: "p".to_owned(),
                 document: policy("s3:GetObject")
             },
@@ -336,7 +336,12 @@ fn repair_is_told_from_a_changed_spec() {
         description: "hand-made".to_owned(),
         ..observed()
     };
-    let cause = |applied: Option<Fingerprint>| Plan::apply(&desired(), Some(&drifted), applied).unwrap().cause;
+    let cause = |applied: Option<Fingerprint>| {
+        BindingPlan::apply(&desired(), Some(&drifted), applied)
+            .unwrap()
+            .role
+            .cause
+    };
     assert_eq!(cause(Some(desired().fingerprint())), Cause::Drift);
     let older = DesiredRole {
         description: "older".to_owned(),
@@ -351,10 +356,10 @@ fn repair_is_told_from_a_changed_spec() {
 
 #[test]
 fn closing_replaces_an_open_trust_once() {
-    let closing = Plan::close(&owner(), &observed());
+    let closing = BindingPlan::close(&owner(), &observed());
     assert_eq!(
         closing,
-        [BindingStep::UpdateTrust {
+        [RoleStep::UpdateTrust {
             trust: trust::closed().as_str().to_owned()
         }]
     );
@@ -362,10 +367,10 @@ fn closing_replaces_an_open_trust_once() {
         trust: trust::closed().as_str().to_owned(),
         ..observed()
     };
-    assert_eq!(Plan::close(&owner(), &closed), []);
+    assert_eq!(BindingPlan::close(&owner(), &closed), []);
     assert_eq!(
         steps(&desired(), &closed),
-        [BindingStep::UpdateTrust { trust: trust_of("a") }]
+        [RoleStep::UpdateTrust { trust: trust_of("a") }]
     );
 }
 
@@ -374,15 +379,15 @@ fn removal_takes_every_policy_off_first_listed_or_not() {
     let mut before = observed();
     before.attached.insert(arn("B"));
     assert_eq!(
-        Plan::remove(&owner(), &before),
+        BindingPlan::remove(&owner(), &before).role.steps,
         [
-            BindingStep::UpdateTrust {
+            RoleStep::UpdateTrust {
                 trust: trust::closed().as_str().to_owned()
             },
-            BindingStep::DeleteInline { name: "p".to_owned() },
-            BindingStep::Detach { arn: arn("A") },
-            BindingStep::Detach { arn: arn("B") },
-            BindingStep::DeleteRole,
+            RoleStep::DeleteInline { name: "p".to_owned() },
+            RoleStep::Detach { arn: arn("A") },
+            RoleStep::Detach { arn: arn("B") },
+            RoleStep::DeleteRole,
         ]
     );
 }

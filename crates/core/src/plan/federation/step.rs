@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{DesiredDocument, DocumentKind};
-use crate::{naming::Tags, vocabulary::ConditionType};
+use crate::{naming::Tags, plan::Step, vocabulary::ConditionType};
 
 /// One call to Kubernetes, S3 or IAM.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +88,22 @@ pub enum FederationStep {
     },
 }
 
-impl FederationStep {
-    /// The condition that tells whether this step succeeded.
-    pub const fn aspect(&self) -> ConditionType {
+impl Step for FederationStep {
+    fn action(&self) -> &'static str {
+        match self {
+            Self::SaveRecord { .. } => "save",
+            Self::CreateBucket | Self::CreateProvider { .. } => "create",
+            Self::OpenBucket => "open",
+            Self::PutDocument { .. } | Self::PutBucketPolicy { .. } => "put",
+            Self::AdoptProvider { .. } => "take",
+            Self::TagProvider { .. } | Self::SetThumbprints { .. } => "set",
+            Self::AddClientId { .. } => "add",
+            Self::UntagProvider { .. } | Self::RemoveClientId { .. } | Self::DeleteBucketPolicy => "remove",
+            Self::DeleteProvider | Self::DeleteBucket | Self::DeleteDocument { .. } => "delete",
+        }
+    }
+
+    fn aspect(&self) -> ConditionType {
         match self {
             Self::SaveRecord { .. } => ConditionType::KeysObserved,
             Self::CreateBucket | Self::DeleteBucket | Self::PutDocument { .. } | Self::DeleteDocument { .. } => {

@@ -1,4 +1,4 @@
-//! [`FederationPlan`]: the steps from what is to what must be, or to nothing that is ours.
+//! The steps of a federation: from what is to what must be, or to nothing that is ours.
 
 use super::{
     DesiredFederation, DocumentKind, FederationStep, ForeignDocuments, Management, ObservedBucket, ObservedFederation,
@@ -6,18 +6,12 @@ use super::{
     provider::{is_ours, registration},
 };
 use crate::{
-    plan::{Cause, Fingerprint},
+    plan::{Cause, Fingerprint, Plan, Step},
     vocabulary::{ConditionType, Reason},
 };
 
-/// Steps in order, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FederationPlan {
-    /// Why.
-    pub cause: Cause,
-    /// Empty for a federation that is as it must be.
-    pub steps: Vec<FederationStep>,
-}
+/// What is to be done for a federation.
+pub type FederationPlan = Plan<FederationStep>;
 
 /// Why nothing of a plan may be done: something there is somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -114,7 +114,7 @@ fn a_federation_that_is_as_it_must_be_needs_nothing() {
 #[test]
 fn a_new_federation_is_recorded_published_opened_and_registered_in_this_order() {
     let plan = FederationPlan::apply(&desired(), &ObservedFederation::default(), None).unwrap();
-    let aspects: Vec<ConditionType> = plan.steps.iter().map(FederationStep::aspect).collect();
+    let aspects: Vec<ConditionType> = plan.steps.iter().map(crate::plan::Step::aspect).collect();
     assert_eq!(
         aspects,
         [

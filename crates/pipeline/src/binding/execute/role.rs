@@ -4,7 +4,10 @@ use futures::future::join_all;
 use irsa_aws::{NewRole, Role, Roles};
 use irsa_core::{
     naming::RoleName,
-    plan::binding::{BindingStep, Order},
+    plan::{
+        Step,
+        binding::{Order, RoleStep},
+    },
     vocabulary::ConditionType,
 };
 
@@ -14,7 +17,7 @@ use crate::{binding::aws_errors::refused, permit::Leadership, stage::changed, st
 #[derive(Debug, Clone, Copy)]
 pub struct RoleWork<'a> {
     /// The steps, in order.
-    pub steps: &'a [BindingStep],
+    pub steps: &'a [RoleStep],
     /// What may go on when one is refused.
     pub order: &'a Order,
     /// Places of steps that are not done this time.
@@ -81,7 +84,7 @@ pub async fn execute<A: Roles>(
 
 impl RoleWork<'_> {
     /// Whether a step need not wait for the one before it: both are about policies, and the order lets them go together.
-    fn goes_with(&self, before: Option<&(usize, &BindingStep)>, (next, step): (usize, &BindingStep)) -> bool {
+    fn goes_with(&self, before: Option<&(usize, &RoleStep)>, (next, step): (usize, &RoleStep)) -> bool {
         let policies = ConditionType::PoliciesSynced;
         before.is_some_and(|(place, before)| {
             before.aspect() == policies && step.aspect() == policies && self.order.are_independent(*place, next)
@@ -98,12 +101,12 @@ impl Executed {
     }
 
     /// The steps that were done.
-    pub fn done<'a>(&self, steps: &'a [BindingStep]) -> Vec<&'a BindingStep> {
+    pub fn done<'a>(&self, steps: &'a [RoleStep]) -> Vec<&'a RoleStep> {
         self.done.iter().filter_map(|place| steps.get(*place)).collect()
     }
 
     /// Whether no step of this aspect is left.
-    pub fn has_finished(&self, steps: &[BindingStep], aspect: ConditionType) -> bool {
+    pub fn has_finished(&self, steps: &[RoleStep], aspect: ConditionType) -> bool {
         let left = |place: usize| !self.done.contains(&place);
         !steps
             .iter()
@@ -115,7 +118,7 @@ impl Executed {
     ///
     /// # Errors
     /// As said, unless all was done.
-    pub fn result(&self, steps: &[BindingStep]) -> Result<(), StepError> {
+    pub fn result(&self, steps: &[RoleStep]) -> Result<(), StepError> {
         let Some((_, failure)) = self.refused.first() else {
             return self.stopped.clone().map_or(Ok(()), Err);
         };
@@ -142,7 +145,7 @@ async fn attempt<A: Roles>(
     aws: &A,
     leadership: &impl Leadership,
     role: &RoleName,
-    step: &BindingStep,
+    step: &RoleStep,
 ) -> Result<Option<Role>, StepError> {
     let _permit = leadership
         .permit()
@@ -150,10 +153,10 @@ async fn attempt<A: Roles>(
     call(aws, role, step).await
 }
 
-async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<Option<Role>, StepError> {
+async fn call<A: Roles>(aws: &A, role: &RoleName, step: &RoleStep) -> Result<Option<Role>, StepError> {
     let name = role.as_str();
     let done = match step {
-        BindingStep::CreateRole {
+        RoleStep::CreateRole {
             path,
             trust,
             tags,
@@ -176,20 +179,20 @@ async fn call<A: Roles>(aws: &A, role: &RoleName, step: &BindingStep) -> Result<
                 .map(Some)
                 .map_err(|error| refused(role, step, &error));
         }
-        BindingStep::PutBoundary { arn } => aws.put_permissions_boundary(name, arn).await,
-        BindingStep::DeleteInline { name: policy } => aws.delete_inline_policy(name, policy).await,
-        BindingStep::Detach { arn } => aws.detach_policy(name, arn.as_str()).await,
-        BindingStep::UpdateTrust { trust } => aws.update_trust_policy(name, trust).await,
-        BindingStep::Untag { keys } => aws.untag_role(name, keys).await,
-        BindingStep::Adopt { tags } | BindingStep::Tag { tags } => aws.tag_role(name, tags).await,
-        BindingStep::UpdateRole {
+        RoleStep::PutBoundary { arn } => aws.put_permissions_boundary(name, arn).await,
+        RoleStep::DeleteInline { name: policy } => aws.delete_inline_policy(name, policy).await,
+        RoleStep::Detach { arn } => aws.detach_policy(name, arn.as_str()).await,
+        RoleStep::UpdateTrust { trust } => aws.update_trust_policy(name, trust).await,
+        RoleStep::Untag { keys } => aws.untag_role(name, keys).await,
+        RoleStep::Adopt { tags } | RoleStep::Tag { tags } => aws.tag_role(name, tags).await,
+        RoleStep::UpdateRole {
             description,
             max_session_seconds,
         } => aws.update_role(name, description, *max_session_seconds).await,
-        BindingStep::Attach { arn } => aws.attach_policy(name, arn.as_str()).await,
-        BindingStep::PutInline { name: policy, document } => aws.put_inline_policy(name, policy, document).await,
-        BindingStep::DeleteBoundary => aws.delete_permissions_boundary(name).await,
-        BindingStep::DeleteRole => aws.delete_role(name).await,
+        RoleStep::Attach { arn } => aws.attach_policy(name, arn.as_str()).await,
+        RoleStep::PutInline { name: policy, document } => aws.put_inline_policy(name, policy, document).await,
+        RoleStep::DeleteBoundary => aws.delete_permissions_boundary(name).await,
+        RoleStep::DeleteRole => aws.delete_role(name).await,
     };
     done.map(|()| None).map_err(|error| refused(role, step, &error))
 }

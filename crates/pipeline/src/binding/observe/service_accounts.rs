@@ -1,7 +1,8 @@
 //! A ServiceAccount as the API server shows it, with who owns which field.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures::{StreamExt, stream};
 use irsa_core::{
     plan::binding::{AccountField, ObservedAccount},
     vocabulary::SERVICE_ACCOUNT_FIELD_MANAGER,
@@ -9,6 +10,11 @@ use irsa_core::{
 use k8s_openapi::{api::core::v1::ServiceAccount, apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry};
 use kube::{Api, Resource};
 use serde_json::{Map, Value};
+
+use crate::{binding::aws_errors::kubernetes_error, step_error::StepError};
+
+/// Reads of one binding that are under way at a time.
+const AT_A_TIME: usize = 8;
 
 /// A ServiceAccount in `irsa-core`'s terms.
 pub fn whole_account_of(object: &ServiceAccount) -> ObservedAccount {
@@ -74,6 +80,39 @@ fn owns_anything(entry: &ManagedFieldsEntry) -> bool {
 /// Reads one, `None` when there is none.
 pub async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<ObservedAccount>> {
     Ok(api.get_opt(name).await?.as_ref().map(whole_account_of))
+}
+
+/// ServiceAccounts as they were read, by name.
+#[derive(Debug, Default)]
+pub struct ObservedAccounts(BTreeMap<String, Result<Option<ObservedAccount>, StepError>>);
+
+impl ObservedAccounts {
+    /// Reads them beside each other. That one cannot be read is no reason not to know the others.
+    pub async fn read(api: &Api<ServiceAccount>, names: BTreeSet<String>) -> Self {
+        let reading = stream::iter(names).map(async |name| {
+            let observed = read(api, &name).await;
+            let observed = observed.map_err(|error| kubernetes_error("read", &name, error));
+            (name, observed)
+        });
+        Self(reading.buffer_unordered(AT_A_TIME).collect().await)
+    }
+
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    /// One of them, `None` when there is none of the name.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub fn get(&self, name: &str) -> Result<Option<&ObservedAccount>, StepError> {
+        match self.0.get(name) {
+            Some(Ok(observed)) => Ok(observed.as_ref()),
+            Some(Err(failure)) => Err(failure.clone()),
+            None => Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

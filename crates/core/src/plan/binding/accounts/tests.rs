@@ -54,18 +54,18 @@ fn bare() -> ObservedAccount {
 }
 
 fn applied() -> ObservedAccount {
-    let AccountPlan::Apply(keys) = desired(false).plan(Some(&bare())) else {
+    let AccountChange::Apply(keys) = desired(false).change(Some(&bare())) else {
         panic!("not applied")
     };
     after(keys)
 }
 
 fn created() -> ObservedAccount {
-    let AccountPlan::Create(keys) = desired(true).plan(None) else {
+    let AccountChange::Create(keys) = desired(true).change(None) else {
         panic!("not created")
     };
     let created = after(keys);
-    let AccountPlan::Apply(keys) = desired(true).plan(Some(&created)) else {
+    let AccountChange::Apply(keys) = desired(true).change(Some(&created)) else {
         panic!("not confirmed")
     };
     after(keys)
@@ -85,15 +85,17 @@ fn restored(annotations: &[(&str, &str)]) -> ObservedAccount {
     account
 }
 
-fn clear() -> AccountRemoval {
-    AccountRemoval::Clear(AccountFields::default())
+fn clear() -> AccountStep {
+    AccountStep::Clear {
+        left: AccountFields::default(),
+    }
 }
 
 const THEIRS: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
 
 fn taken(account: &ObservedAccount) -> (AccountFields, Option<String>) {
-    match desired(false).plan(Some(account)) {
-        AccountPlan::TakeOver { fields, replaces } => (fields, replaces),
+    match desired(false).change(Some(account)) {
+        AccountChange::TakeOver { fields, replaces } => (fields, replaces),
         other => panic!("not taken over: {other:?}"),
     }
 }
@@ -114,13 +116,13 @@ fn what_was_restored_with_another_clusters_role_is_taken_over_and_confirmed_once
         assert_eq!(keys.annotations[EKS_ROLE_ARN], ARN);
         assert_eq!(keys.annotations[CONFIRMED_FOR], "u");
         let taken = after(keys);
-        assert_eq!(desired(false).plan(Some(&taken)), AccountPlan::Nothing);
+        assert_eq!(desired(false).change(Some(&taken)), AccountChange::Nothing);
         let shared = ObservedAccount {
             theirs: BTreeMap::from([(field(EKS_AUDIENCE), "velero-server".to_owned())]),
             shared: true,
             ..taken
         };
-        assert_eq!(shared.removal("app", ARN, false), AccountRemoval::Strip);
+        assert_eq!(shared.removal("app", ARN, false), Some(AccountStep::Strip));
     }
 }
 
@@ -134,11 +136,11 @@ fn what_pods_got_elsewhere_goes_with_the_role_that_they_had_there() {
     let (keys, _) = taken(&account);
     assert_eq!(keys.annotations[POD_REGION], "eu-central-1");
     assert_eq!(keys.annotations[POD_STS_REGIONAL_ENDPOINTS], "");
-    let AccountPlan::Apply(keys) = desired(false).plan(Some(&after(keys))) else {
+    let AccountChange::Apply(keys) = desired(false).change(Some(&after(keys))) else {
         panic!("left there")
     };
     assert!(!keys.annotations.contains_key(POD_STS_REGIONAL_ENDPOINTS));
-    assert_eq!(desired(false).plan(Some(&after(keys))), AccountPlan::Nothing);
+    assert_eq!(desired(false).change(Some(&after(keys))), AccountChange::Nothing);
 }
 
 #[test]
@@ -172,8 +174,8 @@ fn what_a_person_set_by_hand_is_never_taken_over() {
         confirmed,
     ];
     for account in accounts {
-        let plan = desired(false).plan(Some(&account));
-        assert!(matches!(plan, AccountPlan::Conflict { .. }), "{plan:?}");
+        let plan = desired(false).change(Some(&account));
+        assert!(matches!(plan, AccountChange::Conflict { .. }), "{plan:?}");
     }
 }
 
@@ -184,8 +186,8 @@ fn a_role_that_is_put_back_after_it_was_confirmed_is_a_conflict() {
     account.annotations.insert(EKS_ROLE_ARN.to_owned(), THEIRS.to_owned());
     account.ours.remove(&field(EKS_ROLE_ARN));
     account.theirs = BTreeMap::from([(field(EKS_ROLE_ARN), "argocd-controller".to_owned())]);
-    let plan = desired(false).plan(Some(&account));
-    assert!(matches!(plan, AccountPlan::Conflict { .. }), "{plan:?}");
+    let plan = desired(false).change(Some(&account));
+    assert!(matches!(plan, AccountChange::Conflict { .. }), "{plan:?}");
 }
 
 #[test]
@@ -197,16 +199,16 @@ fn an_empty_role_is_nobodys_opinion_and_another_audience_is_still_somebodys() {
     assert_eq!((keys.annotations.contains_key(RESTORED), replaces), (false, None));
     account.theirs.clear();
     assert!(
-        matches!(desired(false).plan(Some(&account)), AccountPlan::TakeOver { .. }),
+        matches!(desired(false).change(Some(&account)), AccountChange::TakeOver { .. }),
         "not tracked"
     );
     account.annotations.insert(EKS_AUDIENCE.to_owned(), "other".to_owned());
     account.theirs.insert(field(EKS_AUDIENCE), "helm".to_owned());
-    let conflict = AccountPlan::Conflict {
+    let conflict = AccountChange::Conflict {
         field: field(EKS_AUDIENCE),
         manager: "helm".to_owned(),
     };
-    assert_eq!(desired(false).plan(Some(&account)), conflict);
+    assert_eq!(desired(false).change(Some(&account)), conflict);
 }
 
 #[test]
@@ -233,17 +235,17 @@ fn an_existing_account_gets_our_annotations_and_the_label_once() {
         account.labels,
         BTreeMap::from([(INJECT_LABEL.to_owned(), "true".to_owned())])
     );
-    assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
-    assert_eq!(desired(true).plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(desired(false).change(Some(&account)), AccountChange::Nothing);
+    assert_eq!(desired(true).change(Some(&account)), AccountChange::Nothing);
 }
 
 #[test]
 fn a_missing_account_is_created_only_when_asked() {
-    assert_eq!(desired(false).plan(None), AccountPlan::Missing);
+    assert_eq!(desired(false).change(None), AccountChange::Missing);
     let account = created();
     assert_eq!(account.labels[OWNER_LABEL], "app");
     assert_eq!(account.annotations[CONFIRMED_FOR], "u");
-    assert_eq!(desired(true).plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(desired(true).change(Some(&account)), AccountChange::Nothing);
 }
 
 #[test]
@@ -253,7 +255,7 @@ fn a_removed_key_is_put_back_and_the_owner_label_is_not_dropped() {
         account.annotations.remove(key);
         account.labels.remove(key);
         account.ours.remove(&field(key));
-        let AccountPlan::Apply(keys) = desired(true).plan(Some(&account)) else {
+        let AccountChange::Apply(keys) = desired(true).change(Some(&account)) else {
             panic!("{key} not put back")
         };
         assert_eq!(keys.labels[OWNER_LABEL], "app");
@@ -265,13 +267,13 @@ fn a_removed_key_is_put_back_and_the_owner_label_is_not_dropped() {
 fn another_value_that_nobody_is_on_record_for_is_a_conflict_too() {
     let mut account = applied();
     account.ours.clear();
-    assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(desired(false).change(Some(&account)), AccountChange::Nothing);
     account.annotations.insert(EKS_ROLE_ARN.to_owned(), "other".to_owned());
-    let conflict = AccountPlan::Conflict {
+    let conflict = AccountChange::Conflict {
         field: field(EKS_ROLE_ARN),
         manager: "before-first-apply".to_owned(),
     };
-    assert_eq!(desired(false).plan(Some(&account)), conflict);
+    assert_eq!(desired(false).change(Some(&account)), conflict);
 }
 
 #[test]
@@ -279,17 +281,17 @@ fn another_managers_other_value_is_a_conflict_and_its_equal_value_is_fine() {
     let mut account = applied();
     account.ours.clear();
     account.theirs = BTreeMap::from([(field(EKS_ROLE_ARN), "helm".to_owned())]);
-    assert_eq!(desired(false).plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(desired(false).change(Some(&account)), AccountChange::Nothing);
     account
         .annotations
         .insert(EKS_ROLE_ARN.to_owned(), "arn:aws:iam::1:role/other".to_owned());
-    let conflict = AccountPlan::Conflict {
+    let conflict = AccountChange::Conflict {
         field: field(EKS_ROLE_ARN),
         manager: "helm".to_owned(),
     };
-    assert_eq!(desired(false).plan(Some(&account)), conflict);
+    assert_eq!(desired(false).change(Some(&account)), conflict);
     account.annotations.remove(EKS_AUDIENCE);
-    assert_eq!(desired(false).plan(Some(&account)), conflict);
+    assert_eq!(desired(false).change(Some(&account)), conflict);
 }
 
 #[test]
@@ -298,7 +300,7 @@ fn our_own_old_value_is_replaced() {
         role_arn: format!("{ARN}2"),
         ..desired(false)
     };
-    let AccountPlan::Apply(keys) = moved.plan(Some(&applied())) else {
+    let AccountChange::Apply(keys) = moved.change(Some(&applied())) else {
         panic!("not applied")
     };
     assert_eq!(keys.annotations[EKS_ROLE_ARN], format!("{ARN}2"));
@@ -310,22 +312,22 @@ fn a_setting_that_is_wanted_no_more_is_taken_off_once_and_somebody_elses_is_left
         pods: PodSettings::default(),
         ..desired(false)
     };
-    let AccountPlan::Apply(keys) = without.plan(Some(&applied())) else {
+    let AccountChange::Apply(keys) = without.change(Some(&applied())) else {
         panic!("it stays")
     };
     assert!(!keys.annotations.contains_key(POD_REGION));
-    assert_eq!(without.plan(Some(&after(keys))), AccountPlan::Nothing);
+    assert_eq!(without.change(Some(&after(keys))), AccountChange::Nothing);
     let mut by_hand = applied();
     by_hand.ours.remove(&field(POD_REGION));
     by_hand.theirs = BTreeMap::from([(field(POD_REGION), "kubectl".to_owned())]);
-    assert_eq!(without.plan(Some(&by_hand)), AccountPlan::Nothing);
+    assert_eq!(without.change(Some(&by_hand)), AccountChange::Nothing);
     let other_region = "us-east-1".to_owned();
     by_hand.annotations.insert(POD_REGION.to_owned(), other_region);
-    let conflict = AccountPlan::Conflict {
+    let conflict = AccountChange::Conflict {
         field: field(POD_REGION),
         manager: "kubectl".to_owned(),
     };
-    assert_eq!(desired(false).plan(Some(&by_hand)), conflict);
+    assert_eq!(desired(false).change(Some(&by_hand)), conflict);
 }
 
 fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount {
@@ -340,10 +342,10 @@ fn templated(labels: &[(&str, &str)], automount: Option<bool>) -> DesiredAccount
 
 /// What `desired` makes, and confirms.
 fn made(desired: &DesiredAccount) -> ObservedAccount {
-    let AccountPlan::Create(fields) = desired.plan(None) else {
+    let AccountChange::Create(fields) = desired.change(None) else {
         panic!("not created")
     };
-    let AccountPlan::Apply(fields) = desired.plan(Some(&after(fields))) else {
+    let AccountChange::Apply(fields) = desired.change(Some(&after(fields))) else {
         panic!("not confirmed")
     };
     after(fields)

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn plan(desired: &DesiredRole, observed: &ObservedRole) -> Plan {
-    Plan::apply(desired, Some(observed), Some(desired.fingerprint())).unwrap()
+fn plan(desired: &DesiredRole, observed: &ObservedRole) -> BindingPlan {
+    BindingPlan::apply(desired, Some(observed), Some(desired.fingerprint())).unwrap()
 }
 
 fn without_boundary() -> DesiredRole {
@@ -24,14 +24,14 @@ fn unmarked() -> ObservedRole {
 #[test]
 fn a_boundary_that_we_did_not_set_stays_and_is_told() {
     let theirs = plan(&without_boundary(), &unmarked());
-    assert_eq!(theirs.steps, []);
+    assert_eq!(theirs.role.steps, []);
     assert_eq!(theirs.kept, [Kept::Boundary("boundary".to_owned())]);
     let mut swapped = observed();
     swapped.boundary = Some("theirs".to_owned());
-    let unmarking = BindingStep::Untag {
+    let unmarking = RoleStep::Untag {
         keys: vec![TAG_BOUNDARY.to_owned()],
     };
-    assert_eq!(plan(&without_boundary(), &swapped).steps, [unmarking]);
+    assert_eq!(plan(&without_boundary(), &swapped).role.steps, [unmarking]);
 }
 
 #[test]
@@ -42,8 +42,8 @@ fn without_a_boundary_another_trust_is_one_step_where_nothing_is_taken() {
         trust: trust_of("b"),
         ..without_boundary()
     };
-    let change = BindingStep::UpdateTrust { trust: trust_of("b") };
-    assert_eq!(plan(&other, &role).steps, [change]);
+    let change = RoleStep::UpdateTrust { trust: trust_of("b") };
+    assert_eq!(plan(&other, &role).role.steps, [change]);
 }
 
 #[test]
@@ -74,10 +74,10 @@ fn what_stays_is_told_in_words() {
 fn a_boundary_of_ours_goes_with_its_mark_when_the_federation_drops_it() {
     let dropped = plan(&without_boundary(), &observed());
     assert_eq!(
-        dropped.steps,
+        dropped.role.steps,
         [
-            BindingStep::DeleteBoundary,
-            BindingStep::Untag {
+            RoleStep::DeleteBoundary,
+            RoleStep::Untag {
                 keys: vec![TAG_BOUNDARY.to_owned()]
             }
         ]
@@ -90,8 +90,8 @@ fn a_boundary_of_ours_goes_with_its_mark_when_the_federation_drops_it() {
 fn a_role_from_before_the_mark_is_marked_and_nobody_is_blamed() {
     let marking = plan(&desired(), &unmarked());
     let tags = BoundaryMark::of("boundary").tags();
-    assert_eq!(marking.steps, [BindingStep::Tag { tags }]);
-    assert_eq!(marking.cause, Cause::Spec);
+    assert_eq!(marking.role.steps, [RoleStep::Tag { tags }]);
+    assert_eq!(marking.role.cause, Cause::Spec);
 }
 
 #[test]
@@ -100,17 +100,17 @@ fn from_one_boundary_of_ours_to_another_both_are_marked_on_the_way() {
         boundary: Some("other".to_owned()),
         ..desired()
     };
-    let steps = plan(&other, &observed()).steps;
+    let steps = plan(&other, &observed()).role.steps;
     assert_eq!(
         steps,
         [
-            BindingStep::Tag {
+            RoleStep::Tag {
                 tags: BoundaryMark::between("boundary", "other").tags()
             },
-            BindingStep::PutBoundary {
+            RoleStep::PutBoundary {
                 arn: "other".to_owned()
             },
-            BindingStep::Tag {
+            RoleStep::Tag {
                 tags: BoundaryMark::of("other").tags()
             },
         ]
@@ -119,7 +119,10 @@ fn from_one_boundary_of_ours_to_another_both_are_marked_on_the_way() {
     for step in &steps {
         role = super::super::properties::run(step, role);
         let now = plan(&without_boundary(), role.as_ref().unwrap());
-        assert!(now.steps.contains(&BindingStep::DeleteBoundary), "ours after any step");
+        assert!(
+            now.role.steps.contains(&RoleStep::DeleteBoundary),
+            "ours after any step"
+        );
     }
 }
 
@@ -134,12 +137,12 @@ fn what_certainly_only_denies_stays_and_everything_else_that_is_not_listed_goes(
         .insert(PolicyArn::observed("arn:aws:iam::123456789012:policy/AWSDenyAll"));
     let plan = plan(&desired(), &role);
     assert_eq!(
-        plan.steps,
+        plan.role.steps,
         [
-            BindingStep::DeleteInline {
+            RoleStep::DeleteInline {
                 name: "more".to_owned()
             },
-            BindingStep::Detach {
+            RoleStep::Detach {
                 arn: PolicyArn::observed("arn:aws:iam::123456789012:policy/AWSDenyAll")
             }
         ]
@@ -167,26 +170,26 @@ fn a_deny_in_the_trust_policy_outlives_every_change_of_ours() {
         ..observed()
     };
     let untouched = plan(&desired(), &locked);
-    assert_eq!((untouched.steps, untouched.kept), (vec![], vec![Kept::Trust(1)]));
+    assert_eq!((untouched.role.steps, untouched.kept), (vec![], vec![Kept::Trust(1)]));
 
     let other = DesiredRole {
         trust: trust_of("b"),
         ..desired()
     };
-    let [BindingStep::UpdateTrust { trust }] = &plan(&other, &locked).steps[..] else {
+    let [RoleStep::UpdateTrust { trust }] = &plan(&other, &locked).role.steps[..] else {
         panic!("one change of trust");
     };
     assert!(crate::compare::equivalent(trust, &with_deny(&trust_of("b"))), "{trust}");
 
-    let [BindingStep::UpdateTrust { trust }] = &Plan::close(&owner(), &locked)[..] else {
+    let [RoleStep::UpdateTrust { trust }] = &BindingPlan::close(&owner(), &locked)[..] else {
         panic!("one change of trust");
     };
     let closed = ObservedRole {
         trust: trust.clone(),
         ..locked
     };
-    assert_eq!(Plan::close(&owner(), &closed), []);
-    let [BindingStep::UpdateTrust { trust }] = &plan(&desired(), &closed).steps[..] else {
+    assert_eq!(BindingPlan::close(&owner(), &closed), []);
+    let [RoleStep::UpdateTrust { trust }] = &plan(&desired(), &closed).role.steps[..] else {
         panic!("one change of trust");
     };
     assert!(crate::compare::equivalent(trust, &with_deny(&trust_of("a"))), "{trust}");
@@ -201,9 +204,9 @@ fn ignored_tags_are_neither_removed_nor_drift_nor_set() {
         ignored_tags: IgnoredTags::new(&["cost-centre".to_owned(), "acme:*".to_owned()]),
         ..desired()
     };
-    assert_eq!(plan(&wanted, &role).steps, []);
+    assert_eq!(plan(&wanted, &role).role.steps, []);
     wanted.tags.insert("acme:team".to_owned(), "mine".to_owned());
-    assert_eq!(plan(&wanted, &role).steps, []);
+    assert_eq!(plan(&wanted, &role).role.steps, []);
     assert_eq!(steps(&desired(), &role).len(), 1, "without the patterns they go");
 }
 
@@ -229,15 +232,15 @@ fn a_strangers_tag_that_cannot_be_removed_holds_up_nothing() {
         ..desired()
     };
     let planned = plan(&wanted, &role);
-    let untag = BindingStep::Untag {
+    let untag = RoleStep::Untag {
         keys: vec!["cost-centre".to_owned()],
     };
-    let widen = BindingStep::UpdateTrust {
+    let widen = RoleStep::UpdateTrust {
         trust: wanted.trust.clone(),
     };
-    assert_eq!(planned.steps, [untag, BindingStep::Attach { arn: arn("B") }, widen]);
+    assert_eq!(planned.role.steps, [untag, RoleStep::Attach { arn: arn("B") }, widen]);
     assert!(planned.order.allows(1, &[0]) && planned.order.allows(2, &[0]));
-    let done = planned.steps.iter().skip(1);
+    let done = planned.role.steps.iter().skip(1);
     let subjects = subjects_after(Some(&role.trust), done);
     assert_eq!(subjects.len(), 2, "{subjects:?}");
 
@@ -259,7 +262,7 @@ fn what_must_go_and_stays_holds_up_what_would_come() {
     role.attached = BTreeSet::from([arn("Admin")]);
     role.description = "other".to_owned();
     let planned = plan(&desired(), &role);
-    assert_eq!(planned.steps.len(), 3);
+    assert_eq!(planned.role.steps.len(), 3);
     assert!(
         !planned.order.allows(2, &[0]),
         "nothing is attached beside what should be gone"
@@ -273,12 +276,12 @@ fn what_denies_goes_from_a_role_that_is_removed_after_all_that_gives_was_taken()
     let mut role = observed();
     role.inline.insert("AWSRevokeOlderSessions".to_owned(), deny.to_owned());
     role.attached.insert(arn("AWSDenyAll"));
-    let steps = Plan::remove(&owner(), &role);
-    let revocation = BindingStep::DeleteInline {
+    let steps = BindingPlan::remove(&owner(), &role).role.steps;
+    let revocation = RoleStep::DeleteInline {
         name: "AWSRevokeOlderSessions".to_owned(),
     };
-    let deny_all = BindingStep::Detach { arn: arn("AWSDenyAll") };
-    assert_eq!(steps[3..], [revocation, deny_all, BindingStep::DeleteRole]);
+    let deny_all = RoleStep::Detach { arn: arn("AWSDenyAll") };
+    assert_eq!(steps[3..], [revocation, deny_all, RoleStep::DeleteRole]);
     let order = Order::of_removal(&steps, &role);
     for refused in 0..3 {
         assert!((1..3).all(|place| order.allows(place, &[refused])));

@@ -15,7 +15,7 @@ fn offered() -> ObservedRole {
 
 #[test]
 fn an_offered_role_is_taken_only_where_that_is_asked_for_and_known_after_every_step() {
-    let refused = Plan::apply(&desired(), Some(&offered()), None).unwrap_err();
+    let refused = BindingPlan::apply(&desired(), Some(&offered()), None).unwrap_err();
     assert_eq!(refused.reason(), Reason::ForeignRole);
     assert!(
         refused
@@ -32,13 +32,16 @@ fn an_offered_role_is_taken_only_where_that_is_asked_for_and_known_after_every_s
         desired().fingerprint(),
         "how it became ours makes no difference later"
     );
-    let steps = Plan::apply(&adopting, Some(&offered()), None).unwrap().steps;
-    assert_eq!(steps[0], BindingStep::Adopt { tags: owner().tags() });
+    let steps = BindingPlan::apply(&adopting, Some(&offered()), None)
+        .unwrap()
+        .role
+        .steps;
+    assert_eq!(steps[0], RoleStep::Adopt { tags: owner().tags() });
     let mut role = Some(offered());
     for step in &steps {
         role = super::super::properties::run(step, role);
         assert!(
-            Plan::apply(&desired(), role.as_ref(), None).is_ok(),
+            BindingPlan::apply(&desired(), role.as_ref(), None).is_ok(),
             "ours after any step"
         );
     }
@@ -47,7 +50,10 @@ fn an_offered_role_is_taken_only_where_that_is_asked_for_and_known_after_every_s
         marked(desired().tags, "boundary"),
         "the offer is gone too"
     );
-    assert_eq!(Plan::apply(&desired(), role.as_ref(), None).unwrap().steps, []);
+    assert_eq!(
+        BindingPlan::apply(&desired(), role.as_ref(), None).unwrap().role.steps,
+        []
+    );
 }
 
 #[test]
@@ -72,13 +78,13 @@ fn an_offer_to_somebody_else_is_no_offer() {
     ] {
         let mut role = offered();
         role.tags.insert(TAG_ADOPT.to_owned(), value.clone());
-        assert!(Plan::apply(&adopting, Some(&role), None).is_err(), "{value}");
+        assert!(BindingPlan::apply(&adopting, Some(&role), None).is_err(), "{value}");
         assert!(!adopting.may_take(&role.tags));
     }
     assert_eq!(
-        Plan::close(&owner(), &offered()),
+        BindingPlan::close(&owner(), &offered()),
         [],
         "what is only offered is not closed"
     );
-    assert_eq!(Plan::remove(&owner(), &offered()), [], "nor removed");
+    assert_eq!(BindingPlan::remove(&owner(), &offered()).role.steps, [], "nor removed");
 }

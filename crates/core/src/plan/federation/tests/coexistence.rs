@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     documents,
     jwks::{self, KeySet, samples},
+    plan::Step,
     vocabulary::{OBJECT_METADATA_ADOPT, TAG_ADOPT},
 };
 
@@ -94,7 +95,7 @@ fn where_somebody_else_publishes_nothing_is_published() {
     external.documents = None;
     let nothing = ObservedFederation::default();
     let plan = FederationPlan::apply(&external, &nothing, None).unwrap();
-    let made: Vec<ConditionType> = plan.steps.iter().map(FederationStep::aspect).collect();
+    let made: Vec<ConditionType> = plan.steps.iter().map(Step::aspect).collect();
     assert_eq!(made, [ConditionType::KeysObserved, ConditionType::ProviderRegistered]);
     let held = plan.without_registration().steps;
     assert_eq!(
@@ -208,7 +209,7 @@ fn what_is_taken_over_is_readable_first_then_replaced_and_ours_after_every_step(
     let one = [samples::numbered(1)];
     let (wanted, mut world) = (adopting(&one), by_hand(&one, &BOTH));
     let steps = FederationPlan::apply(&wanted, &world, None).unwrap().steps;
-    let aspects: Vec<ConditionType> = steps.iter().map(FederationStep::aspect).collect();
+    let aspects: Vec<ConditionType> = steps.iter().map(Step::aspect).collect();
     assert_eq!(
         aspects,
         [

@@ -9,17 +9,17 @@ fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
     assert_eq!(account.labels["team"], "payments");
     assert_eq!(account.annotations["example.com/owner"], "team");
     assert_eq!(account.automount, Some(false));
-    assert_eq!(desired.plan(Some(&account)), AccountPlan::Nothing);
+    assert_eq!(desired.change(Some(&account)), AccountChange::Nothing);
     assert_eq!(
-        desired.plan(Some(&applied())),
-        AccountPlan::Nothing,
+        desired.change(Some(&applied())),
+        AccountChange::Nothing,
         "of somebody else's making"
     );
     let of_another_binding = DesiredAccount {
         binding: "other".to_owned(),
         ..desired
     };
-    let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&account)) else {
+    let AccountChange::Apply(fields) = of_another_binding.change(Some(&account)) else {
         panic!("the other one made it")
     };
     assert!(!fields.labels.contains_key(OWNER_LABEL));
@@ -28,14 +28,18 @@ fn what_a_binding_creates_carries_its_template_and_what_was_there_does_not() {
         ("payments", Some(false))
     );
     let taken = after(fields);
-    assert_eq!(of_another_binding.plan(Some(&taken)), AccountPlan::Nothing);
+    assert_eq!(of_another_binding.change(Some(&taken)), AccountChange::Nothing);
     let disowned = ObservedAccount {
         labels: taken.labels.clone(),
         ours: taken.ours.clone(),
         ..account
     };
-    let plan = templated(&[("team", "billing")], None).plan(Some(&disowned));
-    assert_eq!(plan, AccountPlan::Nothing, "without our label it is nobody's to change");
+    let plan = templated(&[("team", "billing")], None).change(Some(&disowned));
+    assert_eq!(
+        plan,
+        AccountChange::Nothing,
+        "without our label it is nobody's to change"
+    );
 }
 
 #[test]
@@ -54,20 +58,20 @@ fn a_field_of_the_template_that_is_gone_is_put_back_and_one_that_is_asked_for_no
             AccountField::Label(key) => drop(account.labels.remove(key)),
             AccountField::Automount => account.automount = None,
         }
-        let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+        let AccountChange::Apply(fields) = desired.change(Some(&account)) else {
             panic!("{field} not put back")
         };
         assert_eq!(after(fields), whole);
     }
     let less = templated(&[], None);
-    let AccountPlan::Apply(fields) = less.plan(Some(&whole)) else {
+    let AccountChange::Apply(fields) = less.change(Some(&whole)) else {
         panic!("kept")
     };
     assert!(!fields.labels.contains_key("team"));
     assert_eq!(fields.automount, None);
-    assert_eq!(less.plan(Some(&after(fields))), AccountPlan::Nothing);
+    assert_eq!(less.change(Some(&after(fields))), AccountChange::Nothing);
     let more = templated(&[("team", "payments")], Some(true));
-    let AccountPlan::Apply(fields) = more.plan(Some(&whole)) else {
+    let AccountChange::Apply(fields) = more.change(Some(&whole)) else {
         panic!("still false")
     };
     assert_eq!(fields.automount, Some(true));
@@ -86,23 +90,23 @@ fn where_only_the_metadata_are_known_owning_the_field_is_enough() {
     let desired = templated(&[], Some(false));
     let mut seen = made(&desired);
     seen.automount = None;
-    assert_eq!(desired.plan(Some(&seen)), AccountPlan::Nothing);
+    assert_eq!(desired.change(Some(&seen)), AccountChange::Nothing);
     seen.ours.remove(&AccountField::Automount);
-    assert!(matches!(desired.plan(Some(&seen)), AccountPlan::Apply(_)));
+    assert!(matches!(desired.change(Some(&seen)), AccountChange::Apply(_)));
     // Nor does one that another binding made wake this one with everything that happens to it.
     let of_another_binding = DesiredAccount {
         binding: "other".to_owned(),
         template: AccountTemplate::default(),
         ..desired.clone()
     };
-    let AccountPlan::Apply(fields) = of_another_binding.plan(Some(&made(&desired))) else {
+    let AccountChange::Apply(fields) = of_another_binding.change(Some(&made(&desired))) else {
         panic!("the other one made it")
     };
     let seen = ObservedAccount {
         automount: None,
         ..after(fields)
     };
-    assert_eq!(of_another_binding.plan(Some(&seen)), AccountPlan::Nothing);
+    assert_eq!(of_another_binding.change(Some(&seen)), AccountChange::Nothing);
 }
 
 #[test]
@@ -115,7 +119,7 @@ fn who_keeps_another_value_of_the_template_keeps_it_and_nothing_else_waits_for_h
     account.theirs.insert(team.clone(), "kubectl-label".to_owned());
     account.annotations.remove(EKS_AUDIENCE);
     account.ours.remove(&field(EKS_AUDIENCE));
-    let AccountPlan::Apply(fields) = desired.plan(Some(&account)) else {
+    let AccountChange::Apply(fields) = desired.change(Some(&account)) else {
         panic!("waits")
     };
     assert!(fields.annotations.contains_key(EKS_AUDIENCE));
@@ -125,15 +129,15 @@ fn who_keeps_another_value_of_the_template_keeps_it_and_nothing_else_waits_for_h
         .annotations
         .insert(EKS_AUDIENCE.to_owned(), "sts.amazonaws.com".to_owned());
     account.ours.insert(field(EKS_AUDIENCE));
-    let conflict = AccountPlan::Conflict {
+    let conflict = AccountChange::Conflict {
         field: team,
         manager: "kubectl-label".to_owned(),
     };
-    assert_eq!(desired.plan(Some(&account)), conflict);
+    assert_eq!(desired.change(Some(&account)), conflict);
     account.automount = Some(true);
     account.ours.remove(&AccountField::Automount);
     account.labels.insert("team".to_owned(), "payments".to_owned());
-    let AccountPlan::Conflict { field, manager } = desired.plan(Some(&account)) else {
+    let AccountChange::Conflict { field, manager } = desired.change(Some(&account)) else {
         panic!("overwritten")
     };
     assert_eq!(

@@ -6,19 +6,22 @@ use irsa_core::{
     naming::{Owner, RoleName},
     plan::{
         Fingerprint,
-        binding::{BindingStep, Plan},
+        binding::{BindingPlan, RoleStep},
     },
     vocabulary::ConditionType,
 };
 
-use super::{
-    observe::{
-        context::Context,
-        role::{Depth, IamRole},
+use crate::{
+    binding::{
+        observe::{
+            context::Context,
+            role::{Depth, IamRole},
+        },
+        validate::ValidatedBinding,
     },
-    validate::ValidatedBinding,
+    object::Managed,
+    step_error::StepError,
 };
-use crate::{object::Managed, step_error::StepError};
 
 /// Why tags go although the role goes on.
 const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
@@ -32,10 +35,10 @@ pub fn make(
     validated: &ValidatedBinding,
     found: Option<&IamRole>,
     applied: Option<Fingerprint>,
-) -> Result<Plan, StepError> {
+) -> Result<BindingPlan, StepError> {
     // A binding that was ready before this process started has been made what its spec says by an earlier one.
     let made_before = binding.is_ready().then(|| validated.role.fingerprint());
-    Plan::apply(&validated.role, found.map(|found| &found.role), applied.or(made_before))
+    BindingPlan::apply(&validated.role, found.map(|found| &found.role), applied.or(made_before))
         .map_err(|refusal| StepError::new(ConditionType::RoleSynced, refusal.reason(), refusal.to_string()))
 }
 
@@ -64,7 +67,7 @@ pub struct JudgedRole {
     /// It is closed already.
     already: bool,
     /// What takes from it what it may not have.
-    pub steps: Vec<BindingStep>,
+    pub steps: Vec<RoleStep>,
 }
 
 impl JudgedRole {
@@ -89,10 +92,10 @@ impl JudgedRole {
             older_roles: context.older_roles,
         };
         let refusal = usage.guardrails.admit_in_place(&place).err();
-        let closing = Plan::close(owner, &found.role);
+        let closing = BindingPlan::close(owner, &found.role);
         let already = closing.is_empty();
         let keys = place.unlisted_tags(&usage.guardrails);
-        let untag = (!keys.is_empty()).then_some(BindingStep::Untag { keys });
+        let untag = (!keys.is_empty()).then_some(RoleStep::Untag { keys });
         let steps = closing.into_iter().filter(|_| refusal.is_some()).chain(untag).collect();
         Some(Self {
             refusal,
@@ -112,7 +115,7 @@ impl JudgedRole {
 
     /// What is taken, and why, for an event.
     pub fn in_words(&self, role: &RoleName) -> String {
-        let what: Vec<String> = self.steps.iter().map(BindingStep::to_string).collect();
+        let what: Vec<String> = self.steps.iter().map(RoleStep::to_string).collect();
         let because = self.refusal.as_ref().map(AdmissionRefusal::to_string);
         format!(
             "Taken from role {role}: {}. {}",

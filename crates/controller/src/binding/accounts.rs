@@ -1,0 +1,224 @@
+//! The ServiceAccounts of a binding: observed and planned with its role, written after it is made and before it is removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus, ServiceAccountMode};
+use irsa_aws::Connect;
+use irsa_core::{
+    plan::binding::AccountPlan,
+    vocabulary::{ConditionType, EventReason, Reason},
+};
+use irsa_pipeline::{
+    binding::{
+        conclude::{ShutOut, account_trouble, accounts_in_words, taken_over},
+        execute::accounts::{AccountDone, AccountExecutor, AccountWork},
+        observe::service_accounts::ObservedAccounts,
+        plan::accounts::Accounts,
+        validate::{self, conflicts::Conflicts},
+    },
+    object::Managed,
+    spec::{
+        federation_view::Usage,
+        identity::{bound_before, service_account_of, subjects_before},
+    },
+    step_error::{Draft, StepError, first_of},
+};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, Resource, ResourceExt};
+
+use super::bindings::Bindings;
+use crate::leadership::Leadership;
+
+impl<C: Connect, L: Leadership> Bindings<C, L> {
+    /// Those that the binding binds, or may have bound.
+    pub(super) async fn observe_accounts(&self, binding: &IamRoleBinding) -> ObservedAccounts {
+        let binds = binding.is_deleted() || binding.spec.service_account_mode != ServiceAccountMode::None;
+        let named = binding.spec.service_accounts.iter().filter(|_| binds);
+        let named = named.map(|account| account.name.clone());
+        let names = bound_before(binding).into_iter().chain(named).collect();
+        ObservedAccounts::read(&self.accounts_api(binding), names).await
+    }
+
+    /// As they must be once the role has this ARN, and what has to be done for it.
+    pub(super) fn plan_accounts(
+        &self,
+        binding: &IamRoleBinding,
+        usage: &Usage,
+        role_arn: &str,
+        observed: ObservedAccounts,
+    ) -> Result<(Accounts, Vec<AccountPlan>), StepError> {
+        let status = binding.status.as_ref();
+        // What they were annotated with, which a change of spec.existingRole has left behind.
+        let annotated_with = status.and_then(|status| status.role_arn.as_deref());
+        let accounts = Accounts {
+            desired: validate::accounts(binding, role_arn, usage, self.federations.ids())?,
+            observed,
+            annotated_with: annotated_with.unwrap_or(role_arn).to_owned(),
+            removes: false,
+        };
+        let plans = self.plans_of(binding, &accounts);
+        Ok((accounts, plans))
+    }
+
+    fn plans_of(&self, binding: &IamRoleBinding, accounts: &Accounts) -> Vec<AccountPlan> {
+        let is_anothers =
+            |name: &str| self.conflicts(binding, |all| all.has_another_with(name, &accounts.annotated_with));
+        accounts.plan(binding, is_anothers, &self.memory)
+    }
+
+    /// Annotates the ServiceAccounts whose `subjects` the role lets in, and undoes those that are no longer bound; one that is to
+    /// be bound and is not let in yet waits. Goes through all of them and
+    /// stops afterwards at the first trouble, so that one bad ServiceAccount does not keep the others waiting.
+    pub(super) async fn sync_accounts(
+        &self,
+        binding: &IamRoleBinding,
+        accounts: &Accounts,
+        plans: &[AccountPlan],
+        subjects: &[String],
+        draft: &mut Draft<IamRoleBindingStatus>,
+    ) -> Result<(), StepError> {
+        let let_in: BTreeSet<&str> = subjects
+            .iter()
+            .filter_map(|subject| service_account_of(subject))
+            .collect();
+        let troubles = self.write_accounts(binding, accounts, plans, &let_in).await;
+        // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
+        let left = subjects_before(binding).into_iter().filter(|subject| {
+            let is_stuck = |name: &str| troubles.iter().any(|(account, _)| account == name);
+            service_account_of(subject).is_some_and(|name| accounts.desired.contains_key(name) || is_stuck(name))
+        });
+        let subjects: BTreeSet<String> = subjects.iter().cloned().chain(left).collect();
+        draft.status.subjects = subjects.into_iter().collect();
+        if let Some(failure) = first(troubles) {
+            if failure.reason == Reason::AnnotationConflict {
+                self.announce_conflict(binding, &failure.message).await;
+            }
+            return Err(failure);
+        }
+        match ShutOut::of(accounts, &let_in)?.in_words() {
+            None => draft.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(accounts)),
+            Some(message) => draft.note(&StepError::new(
+                ConditionType::ServiceAccountsSynced,
+                Reason::Progressing,
+                message,
+            )),
+        }
+        Ok(())
+    }
+
+    /// Takes what this binding did off all its ServiceAccounts; those that it made go.
+    pub(super) async fn unbind_accounts(&self, binding: &IamRoleBinding) -> Result<(), StepError> {
+        let Some(role_arn) = binding.status.as_ref().and_then(|status| status.role_arn.clone()) else {
+            return Ok(());
+        };
+        let accounts = Accounts {
+            desired: BTreeMap::new(),
+            observed: self.observe_accounts(binding).await,
+            annotated_with: role_arn,
+            removes: true,
+        };
+        let plans = self.plans_of(binding, &accounts);
+        let troubles = self.write_accounts(binding, &accounts, &plans, &BTreeSet::new()).await;
+        first(troubles).map_or(Ok(()), Err)
+    }
+
+    /// Does what is planned to those that are let in and to those that are bound no more. Returns the troubles, with the
+    /// ServiceAccounts that they concern: of those that are bound, and then of the others.
+    async fn write_accounts(
+        &self,
+        binding: &IamRoleBinding,
+        accounts: &Accounts,
+        plans: &[AccountPlan],
+        let_in: &BTreeSet<&str>,
+    ) -> Vec<(String, StepError)> {
+        self.expect_accounts(binding, accounts, let_in);
+        let may_be_written = |name: &str| !accounts.desired.contains_key(name) || let_in.contains(name);
+        let work = plans.iter().filter(|plan| may_be_written(&plan.account));
+        let work: Vec<AccountWork<'_>> = work
+            .map(|plan| AccountWork {
+                plan,
+                desired: accounts.desired.get(&plan.account),
+                observed: accounts.observed.get(&plan.account).ok().flatten(),
+            })
+            .collect();
+        let executor = AccountExecutor {
+            api: &self.accounts_api(binding),
+            leadership: self.driver.leadership.as_ref(),
+        };
+        let mut troubles = Vec::new();
+        for done in executor.execute(work).await {
+            self.note_account(binding, &done).await;
+            if let Err(trouble) = &done.ended {
+                troubles.push((done.account.to_owned(), account_trouble(done.account, trouble)));
+            }
+        }
+        let unread = accounts.observed.names().filter(|name| may_be_written(name));
+        troubles.extend(unread.filter_map(|name| Some((name.to_owned(), accounts.observed.get(name).err()?))));
+        troubles.sort_by_key(|(name, _)| (!accounts.desired.contains_key(name), name.clone()));
+        troubles
+    }
+
+    /// What the watch of ServiceAccounts compares with from now on.
+    fn expect_accounts(&self, binding: &IamRoleBinding, accounts: &Accounts, let_in: &BTreeSet<&str>) {
+        let namespace = binding.namespace().unwrap_or_default();
+        for (name, desired) in accounts
+            .desired
+            .iter()
+            .filter(|(name, _)| let_in.contains(name.as_str()))
+        {
+            self.memory.expect_account(&namespace, name, desired.clone());
+        }
+        for name in accounts.former() {
+            if !self.conflicts(binding, |all| all.is_bound_by_another(name)) {
+                self.memory.release_account(&namespace, name);
+            }
+        }
+    }
+
+    async fn note_account(&self, binding: &IamRoleBinding, done: &AccountDone<'_>) {
+        if let Some((account, fields)) = &done.undone {
+            self.memory.note_undone(account, fields.clone());
+        }
+        let Some(taken) = &done.taken_over else { return };
+        self.memory.count_takeover(&taken.uid);
+        if let (Some(role), Ok(())) = (taken.replaces, &done.ended) {
+            let about = binding.object_ref(&());
+            let note = taken_over(done.account, role);
+            self.driver.events.normal(&about, EventReason::TakenOver, &note).await;
+        }
+    }
+
+    /// Says so once: when the condition does not say so yet. What no condition says, because of another ServiceAccount's
+    /// trouble, is not announced either, or it would be by every pass.
+    async fn announce_conflict(&self, binding: &IamRoleBinding, message: &str) {
+        if binding
+            .conditions()
+            .iter()
+            .any(|condition| condition.message == message)
+        {
+            return;
+        }
+        self.driver
+            .events
+            .warning(&binding.object_ref(&()), EventReason::AnnotationConflict, message)
+            .await;
+    }
+
+    fn conflicts<T>(&self, binding: &IamRoleBinding, ask: impl FnOnce(&Conflicts<'_>) -> T) -> T {
+        let all = self.store.state();
+        ask(&Conflicts::of(
+            binding,
+            all.iter().filter_map(|decoded| decoded.object()),
+        ))
+    }
+
+    fn accounts_api(&self, binding: &IamRoleBinding) -> Api<ServiceAccount> {
+        Api::namespaced(self.driver.client.clone(), &binding.namespace().unwrap_or_default())
+    }
+}
+
+/// The first is the verdict; of the others the log tells.
+fn first(troubles: Vec<(String, StepError)>) -> Option<StepError> {
+    let troubles = troubles.into_iter();
+    troubles.fold(None, |first, (_, failure)| first_of(first, Err(failure)))
+}

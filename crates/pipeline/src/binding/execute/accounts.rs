@@ -1,0 +1,185 @@
+//! Steps on ServiceAccounts become calls: those of one in order, each with the right to write asked for first; those of
+//! different ones beside each other.
+
+use futures::{StreamExt, stream};
+use irsa_core::{
+    plan::binding::{
+        AccountChange, AccountFields, AccountPlan, AccountRefusal, AccountStep, DesiredAccount, ObservedAccount,
+    },
+    vocabulary::{ConditionType, Reason},
+};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
+
+use super::service_accounts::{Target, apply, delete, strip};
+use crate::{
+    binding::{aws_errors::kubernetes_error, observe::service_accounts::read},
+    permit::Leadership,
+    step_error::StepError,
+};
+
+/// Calls of one binding that are under way at a time: the API server's fairness counts them all to one user.
+const AT_A_TIME: usize = 8;
+
+/// What is to be done to one ServiceAccount.
+#[derive(Debug, Clone, Copy)]
+pub struct AccountWork<'a> {
+    /// The steps.
+    pub plan: &'a AccountPlan,
+    /// As it must be; `None` for one that is bound no more.
+    pub desired: Option<&'a DesiredAccount>,
+    /// As it was when that was planned.
+    pub observed: Option<&'a ObservedAccount>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct AccountDone<'a> {
+    /// The ServiceAccount's name.
+    pub account: &'a str,
+    /// It was taken over.
+    pub taken_over: Option<TakenOver<'a>>,
+    /// As it was after these fields were applied, which something between us and the store has changed.
+    pub undone: Option<(ObservedAccount, AccountFields)>,
+    /// Whether it is as wanted.
+    pub ended: Result<(), AccountTrouble>,
+}
+
+/// A ServiceAccount that another cluster's operator had written.
+#[derive(Debug, Clone)]
+pub struct TakenOver<'a> {
+    /// Its UID.
+    pub uid: String,
+    /// The role that it was restored with, if that was another.
+    pub replaces: Option<&'a str>,
+}
+
+/// Why a ServiceAccount is not as wanted.
+#[derive(Debug)]
+pub enum AccountTrouble {
+    /// Somebody has to do something about it.
+    Refused(AccountRefusal),
+    /// A call failed.
+    Failed(StepError),
+}
+
+/// Where steps are done.
+#[derive(Debug)]
+pub struct AccountExecutor<'a, L> {
+    /// The binding's namespace.
+    pub api: &'a Api<ServiceAccount>,
+    /// Asked before each write.
+    pub leadership: &'a L,
+}
+
+impl<L: Leadership> AccountExecutor<'_, L> {
+    /// Does all of it, whatever becomes of one: a bad ServiceAccount does not keep the others waiting. In the order of `work`.
+    pub async fn execute<'a>(&self, work: Vec<AccountWork<'a>>) -> Vec<AccountDone<'a>> {
+        let mut runs = Vec::with_capacity(work.len());
+        for work in work {
+            runs.push(self.run(work));
+        }
+        stream::iter(runs).buffered(AT_A_TIME).collect().await
+    }
+
+    async fn run<'a>(&self, work: AccountWork<'a>) -> AccountDone<'a> {
+        let mut done = AccountDone {
+            account: &work.plan.account,
+            taken_over: None,
+            undone: None,
+            ended: Ok(()),
+        };
+        let Some(step) = work.plan.steps.first() else {
+            let refusal = work.plan.refusal.clone();
+            done.ended = refusal.map_or(Ok(()), |refusal| Err(AccountTrouble::Refused(refusal)));
+            return done;
+        };
+        let made = match self.write(done.account, step, work.observed).await {
+            Ok(made) => made,
+            Err(failure) => {
+                done.ended = Err(AccountTrouble::Failed(failure));
+                return done;
+            }
+        };
+        let (Some(made), Some(desired)) = (made, work.desired) else {
+            return done;
+        };
+        if let AccountStep::TakeOver { replaces, .. } = step {
+            done.taken_over = Some(TakenOver {
+                uid: made.uid.clone(),
+                replaces: replaces.as_deref(),
+            });
+        }
+        match desired.change(Some(&made)) {
+            AccountChange::Apply(again) if matches!(step, AccountStep::Apply { fields } if *fields == again) => {
+                let changed = again.differing(&made).into_iter().next();
+                done.undone = Some((made, again));
+                done.ended = changed.map_or(Ok(()), |field| {
+                    Err(AccountTrouble::Refused(AccountRefusal::Undone(field)))
+                });
+            }
+            // The plan's second step, with what is known only now: of one that was created, its UID.
+            AccountChange::Apply(fields) => {
+                let applied = self
+                    .write(done.account, &AccountStep::Apply { fields }, Some(&made))
+                    .await;
+                done.ended = applied.map(|_| ()).map_err(AccountTrouble::Failed);
+            }
+            AccountChange::Conflict { field, manager } => {
+                let refusal = AccountRefusal::Conflict { field, manager };
+                done.ended = Err(AccountTrouble::Refused(refusal));
+            }
+            _ => {}
+        }
+        done
+    }
+
+    /// Makes one call. Returns the ServiceAccount as it is then, where it is still bound.
+    async fn write(
+        &self,
+        name: &str,
+        step: &AccountStep,
+        observed: Option<&ObservedAccount>,
+    ) -> Result<Option<ObservedAccount>, StepError> {
+        let (api, aspect) = (self.api, ConditionType::ServiceAccountsSynced);
+        let failed = |action: &'static str| move |error| kubernetes_error(action, name, error);
+        if let AccountStep::Create { .. } = step {
+            // It was looked for before the role was made. Whoever has made it since keeps it.
+            if read(api, name).await.map_err(failed("read"))?.is_some() {
+                let message =
+                    format!("The ServiceAccount {name} was made by somebody else meanwhile; it is looked at anew.");
+                return Err(StepError::new(aspect, Reason::WriteConflict, message));
+            }
+        }
+        let permit = self.leadership.permit();
+        let _permit = permit.map_err(|error| StepError::not_leader(aspect, error))?;
+        match (step, observed) {
+            (AccountStep::Create { fields }, _) => {
+                let made = apply(api, name, Target::New, fields).await;
+                made.map(Some).map_err(failed("create"))
+            }
+            (AccountStep::Apply { fields } | AccountStep::Confirm { fields }, Some(account)) => {
+                let made = apply(api, name, Target::Existing(account), fields).await;
+                made.map(Some).map_err(failed("change"))
+            }
+            (AccountStep::TakeOver { fields, .. }, Some(account)) => {
+                let made = apply(api, name, Target::Taken(account), fields).await;
+                made.map(Some).map_err(failed("change"))
+            }
+            (AccountStep::Clear { left }, Some(account)) => {
+                let cleared = apply(api, name, Target::Existing(account), left).await;
+                cleared.map(|_| None).map_err(failed("change"))
+            }
+            (AccountStep::Strip, Some(account)) => {
+                let stripped = strip(api, name, account).await;
+                stripped.map(|()| None).map_err(failed("change"))
+            }
+            (AccountStep::Delete, Some(account)) => {
+                let deleted = delete(api, name, account).await;
+                deleted.map(|()| None).map_err(failed("delete"))
+            }
+            // Only a creation is planned for one that is not there.
+            (_, None) => Ok(None),
+        }
+    }
+}
