@@ -110,12 +110,12 @@ bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, m
 	@command -v musl-gcc >/dev/null || { echo "bench: a C compiler for musl is missing (Debian: apt-get install musl-tools)" >&2; exit 1; }
 	rustup target add $(STATIC)
 	$(CARGO) build --release --locked --package irsa-operator --target $(STATIC)
-	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/$(STATIC)/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- $(SIZES)
+	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/$(STATIC)/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench -- $(SIZES)
 
 .PHONY: bench-fleet
 bench-fleet: prerequisites control-plane ## How long a fleet takes to be made, tightened, looked at and deleted (FLEETS="200 1000")
 	$(CARGO) build --release --locked --package irsa-operator
-	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- fleet $(FLEETS)
+	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench -- fleet $(FLEETS)
 
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge

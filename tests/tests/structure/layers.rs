@@ -19,7 +19,7 @@ const ORDER: &[&[&str]] = &[
         "federation/keys",
         "federation/tampering",
     ],
-    &["binding/execute/", "federation/execute"],
+    &["binding/execute/", "federation/execute/"],
     &["federation/verify", "federation/publish/"],
     &["binding/conclude", "federation/conclude", "federation/roles"],
 ];

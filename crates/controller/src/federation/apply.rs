@@ -14,11 +14,7 @@ use irsa_pipeline::{
         conclude::{Comparison, fill_status, hold_aspects},
         execute::Done,
         keys,
-        observe::{
-            api_servers::ApiServers,
-            aws::{self, PublishFacts},
-            cluster::ObservedCluster,
-        },
+        observe::{api_servers::ApiServers, aws, cluster::ObservedCluster, facts::PublishFacts},
         plan,
         publish::external::External,
         roles,
@@ -26,6 +22,7 @@ use irsa_pipeline::{
         verify::{Expected, PublicCopy, public_in_words},
     },
     object::{Managed, ObjectKey},
+    spec::target::PublishTarget,
     stage::Stage,
     step_error::{Draft, StepError},
 };
@@ -153,7 +150,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let advance = keys::advance(federation, validated, seen, published, self.driver.now())?;
         let mut record = advance.record.clone();
         if found.bucket == ObservedBucket::Missing {
-            record.made_bucket = validated.location.s3.as_ref().map(|s3| s3.bucket.clone());
+            record.made_bucket = validated.location.target.bucket_name().map(str::to_owned);
         }
         let instance = self
             .judge_instance(federation, validated, seen.record.as_ref(), &found, &advance)
@@ -168,9 +165,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             record,
             Some(instance.instance()),
         )?;
-        let external = match validated.location.s3 {
-            Some(_) => None,
-            None => Some(External::check(&self.public, &validated.location, &advance.keys).await),
+        let external = match validated.location.target {
+            PublishTarget::S3(_) => None,
+            PublishTarget::External => Some(External::check(&self.public, &validated.location, &advance.keys).await),
         };
         Ok(Comparison {
             advance,
@@ -221,23 +218,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         draft: &mut Draft<OidcFederationStatus>,
     ) -> Result<[PublicCopy; 2], StepError> {
         let readable = ConditionType::PubliclyReadable;
-        let (Some(s3), Some(bucket)) = (&validated.location.s3, validated.location.bucket(aws.caller())) else {
-            return match &compared.external {
-                Some(Ok(external)) => {
-                    draft.holds(ConditionType::Published, external.in_words());
-                    draft.holds(readable, "Anybody can read both documents.");
-                    Ok(external.served.clone())
-                }
-                Some(Err(failure)) => {
-                    draft.note(failure);
-                    Err(failure.clone())
-                }
-                None => Err(StepError::new(
-                    readable,
-                    Reason::Progressing,
-                    "Nothing is published yet.",
-                )),
-            };
+        let target = match &validated.location.target {
+            PublishTarget::S3(target) => target,
+            PublishTarget::External => return check_external(compared, draft),
         };
         let opened = |step: &FederationStep| {
             matches!(
@@ -247,12 +230,12 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         };
         let expected = Expected {
             location: &validated.location,
-            s3,
+            target,
             desired: &compared.desired,
             known: &compared.advance.keys,
             fresh: written.steps.iter().any(opened),
         };
-        let served = expected.check(&self.public, aws, &bucket).await;
+        let served = expected.check(&self.public, aws).await;
         let served = served.inspect_err(|failure| draft.note(failure))?;
         draft.holds(readable, public_in_words());
         Ok(served)
@@ -288,5 +271,29 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         };
         self.memory.remember(&ObjectKey::of(federation), full);
         ended
+    }
+}
+
+/// What somebody else publishes was read before anything was written.
+fn check_external(
+    compared: &Comparison,
+    draft: &mut Draft<OidcFederationStatus>,
+) -> Result<[PublicCopy; 2], StepError> {
+    let readable = ConditionType::PubliclyReadable;
+    match &compared.external {
+        Some(Ok(external)) => {
+            draft.holds(ConditionType::Published, external.in_words());
+            draft.holds(readable, "Anybody can read both documents.");
+            Ok(external.served.clone())
+        }
+        Some(Err(failure)) => {
+            draft.note(failure);
+            Err(failure.clone())
+        }
+        None => Err(StepError::new(
+            readable,
+            Reason::Progressing,
+            "Nothing is published yet.",
+        )),
     }
 }

@@ -14,11 +14,7 @@ use irsa_pipeline::{
     federation::{
         aws_errors::step_error,
         execute::Done,
-        observe::{
-            api_servers::ApiServers,
-            aws::{self, PublishFacts},
-            cluster::StoredRecord,
-        },
+        observe::{api_servers::ApiServers, aws, cluster::StoredRecord, facts::PublishFacts},
     },
     kube_errors::{self, CLUSTER_ROLE},
     object::ObjectKey,
@@ -192,7 +188,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         }
         let known = PublishFacts {
             established: true,
-            made_bucket: location.made_bucket(record),
+            made_bucket: location.target.is_made_by(record),
             may_miss_bucket: true,
         };
         let mut found = aws::read(&aws, location, known).await?;

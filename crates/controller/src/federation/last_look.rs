@@ -18,7 +18,10 @@ use irsa_pipeline::{
         verify::{LastPublished, public_in_words},
     },
     object::ObjectKey,
-    spec::location::{Location, locate},
+    spec::{
+        location::{Location, locate},
+        target::PublishTarget,
+    },
     stage::Stage,
     step_error::{Draft, StepError},
 };
@@ -80,20 +83,24 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
     ) -> Option<Result<String, StepError>> {
         let location = locate(federation, &self.cluster).ok()?;
         let known = seen.and_then(|seen| self.known_keys(federation, &location, seen));
-        if let Some(s3) = &location.s3 {
-            let last = LastPublished {
-                location: &location,
-                access: s3.access,
-                published: published?,
-                known: known.as_deref(),
-            };
-            return Some(last.check(&self.public).await.map(|()| public_in_words()));
-        }
-        let external = External::check(&self.public, &location, &known?).await;
-        // Of what they say another aspect tells; this one is about whether they can be read.
-        match external.map(|_| "Anybody can read both documents.".to_owned()) {
-            Err(failure) if failure.aspect != READABLE => None,
-            found => Some(found),
+        match &location.target {
+            PublishTarget::S3(target) => {
+                let last = LastPublished {
+                    location: &location,
+                    target,
+                    published: published?,
+                    known: known.as_deref(),
+                };
+                Some(last.check(&self.public).await.map(|()| public_in_words()))
+            }
+            PublishTarget::External => {
+                let external = External::check(&self.public, &location, &known?).await;
+                // Of what they say another aspect tells; this one is about whether they can be read.
+                match external.map(|_| "Anybody can read both documents.".to_owned()) {
+                    Err(failure) if failure.aspect != READABLE => None,
+                    found => Some(found),
+                }
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use irsa_pipeline::{
         verify::is_unchanged,
     },
     object::{Managed, ObjectKey},
+    spec::target::PublishTarget,
     step_error::StepError,
 };
 
@@ -38,9 +39,9 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
             return None;
         }
         let [_, jwks] = &full.served;
-        let good = match validated.location.s3 {
-            Some(_) => documents::jwks(&advance.published) == jwks.bytes,
-            None => judge_external(&jwks.bytes, &advance.keys).is_ok(),
+        let good = match validated.location.target {
+            PublishTarget::S3(_) => documents::jwks(&advance.published) == jwks.bytes,
+            PublishTarget::External => judge_external(&jwks.bytes, &advance.keys).is_ok(),
         };
         let same_keys = good && seen.stored.text.as_ref() == Some(&advance.record.to_json());
         if !same_keys || !is_unchanged(&self.public, &full.served).await {

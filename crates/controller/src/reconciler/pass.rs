@@ -31,7 +31,7 @@ use crate::{memory::ObjectRecord, metrics::PassResult, watch::Decoded};
 const CONCLUDING: Duration = Duration::from_secs(30);
 
 /// How long an object may be without any status while the kind works on it.
-const SLOW: Duration = Duration::from_secs(1);
+const SLOW: Duration = Duration::from_secs(2);
 
 /// One pass over one object, when its turn comes and within the deadline.
 pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {

@@ -140,8 +140,11 @@ pub fn hold_aspects(
             }
         }
     }
-    if let Some(s3) = location.s3.as_ref().filter(|_| passed(ConditionType::Published)) {
-        let bucket = &s3.bucket;
+    if let Some(bucket) = location
+        .target
+        .bucket_name()
+        .filter(|_| passed(ConditionType::Published))
+    {
         draft.holds(
             ConditionType::Published,
             format!(

@@ -1,23 +1,23 @@
 //! Steps become calls: one call each, each with the right to write asked for first.
 
-use std::collections::BTreeMap;
+mod done;
+mod s3;
 
-use irsa_aws::{Aws, AwsError, Bucket, Kind, NewDocument, NewOidcProvider, Precondition, PublicAccessBlock};
-use irsa_core::{
-    plan::{
-        Step,
-        federation::{DocumentKind, FederationStep},
-    },
-    vocabulary::ConditionType,
-};
+use irsa_aws::{Aws, AwsError, NewOidcProvider};
+use irsa_core::plan::{Step, federation::FederationStep};
 
-use tracing::info;
-
+pub use self::done::Done;
 use super::{
+    aws_errors::refused,
     observe::cluster::{Records, StoredRecord},
     s3_refusals::explain,
 };
-use crate::{permit::Leadership, spec::location::Location, stage::changed, step_error::StepError};
+use crate::{
+    permit::Leadership,
+    spec::{location::Location, target::PublishTarget},
+    stage::changed,
+    step_error::StepError,
+};
 
 /// Where steps are done.
 pub struct Executor<'a, A, L> {
@@ -31,27 +31,6 @@ pub struct Executor<'a, A, L> {
     pub stored: &'a StoredRecord,
     /// Where everything is.
     pub location: &'a Location,
-}
-
-/// What has been done, whatever failed later.
-#[derive(Debug, Default)]
-pub struct Done {
-    /// Steps that succeeded.
-    pub steps: Vec<FederationStep>,
-    /// Entity tags of the documents that were written.
-    pub etags: BTreeMap<DocumentKind, String>,
-}
-
-impl Done {
-    /// The first aspect of which something is left to do after an attempt at these steps that ended like this.
-    ///
-    /// A bucket is opened before the first document is put into it: what was not done decides, not what was refused.
-    pub fn failed(&self, steps: &[FederationStep], ended: &Result<(), StepError>) -> Option<ConditionType> {
-        let undone = steps.iter().filter(|step| !self.steps.contains(step));
-        let undone = undone.map(FederationStep::aspect).min();
-        let refused = ended.as_ref().err().map(|failure| failure.aspect)?;
-        Some(undone.map_or(refused, |undone| undone.min(refused)))
-    }
 }
 
 impl<A: Aws, L: Leadership> Executor<'_, A, L> {
@@ -99,7 +78,10 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
         }
         match self.call(step, done).await {
             Ok(()) => Ok(()),
-            Err(error) => Err(explain(self.aws, self.location, step, &error).await),
+            Err(error) => Err(match &self.location.target {
+                PublishTarget::S3(s3) => explain(self.aws, s3, step, &error).await,
+                PublishTarget::External => refused(step, &error),
+            }),
         }
     }
 
@@ -136,55 +118,11 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
             | FederationStep::DeleteBucket
             | FederationStep::PutBucketPolicy { .. }
             | FederationStep::DeleteBucketPolicy
-            | FederationStep::DeleteDocument { .. } => match self.location.bucket(aws.caller()) {
-                Some(bucket) => self.call_s3(step, &bucket, done).await,
+            | FederationStep::DeleteDocument { .. } => match &self.location.target {
+                PublishTarget::S3(s3) => s3::call(aws, s3, step, done).await,
                 // A plan has such steps only for a federation that publishes.
-                None => Ok(()),
+                PublishTarget::External => Ok(()),
             },
-        }
-    }
-
-    async fn call_s3(&self, step: &FederationStep, bucket: &Bucket, done: &mut Done) -> Result<(), AwsError> {
-        let aws = self.aws;
-        match step {
-            FederationStep::PutDocument {
-                kind,
-                document,
-                replaces,
-            } => {
-                let new = NewDocument {
-                    bytes: document.bytes.clone(),
-                    content_type: document.content_type.clone(),
-                    cache_control: document.cache_control.clone(),
-                    metadata: document.metadata.clone(),
-                };
-                let precondition = replaces.clone().map_or(Precondition::IfAbsent, Precondition::IfMatch);
-                let at = self.location.object(bucket, *kind);
-                let etag = aws.put_document(&at, &new, &precondition).await?;
-                done.etags.insert(*kind, etag);
-                Ok(())
-            }
-            FederationStep::CreateBucket => aws.create_bucket(bucket).await,
-            FederationStep::OpenBucket => {
-                aws.put_public_access_block(bucket, PublicAccessBlock::POLICIES_ONLY)
-                    .await
-            }
-            FederationStep::DeleteBucket => match aws.delete_bucket(bucket).await {
-                Err(error) if error.kind() == Kind::DeleteConflict => {
-                    info!(bucket = bucket.name, "the bucket has something else in it and stays");
-                    Ok(())
-                }
-                deleted => deleted,
-            },
-            FederationStep::PutBucketPolicy { policy } => aws.put_bucket_policy(bucket, policy).await,
-            FederationStep::DeleteBucketPolicy => aws.delete_bucket_policy(bucket).await,
-            FederationStep::DeleteDocument { kind, etag, seen } => {
-                match aws.delete_document(&self.location.object(bucket, *kind), etag).await {
-                    Err(error) if error.kind() == Kind::PreconditionFailed && !seen => Ok(()),
-                    deleted => deleted,
-                }
-            }
-            _ => Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a federation must be, with these keys and this record.
 
-use irsa_api::{Adoption, OidcFederation, S3Publish};
+use irsa_api::{OidcFederation, S3Publish};
 use irsa_aws::Caller;
 use irsa_core::{
     documents::{self, CONTENT_TYPE},
@@ -13,7 +13,7 @@ use irsa_core::{
 use kube::ResourceExt;
 
 use crate::{
-    spec::location::{Location, invalid},
+    spec::{invalid::invalid, location::Location, target::PublishTarget},
     step_error::StepError,
 };
 
@@ -41,11 +41,18 @@ pub fn desired(
         handover: handover(location, federation),
         owner: location.owner.clone(),
         record,
-        documents: location.s3.as_ref().map(|s3| DesiredDocuments {
-            jwks: marked(document(location, s3, documents::jwks(keys)), &location.owner, instance),
-            discovery: document(location, s3, documents::discovery(&location.issuer, keys)),
-            public_read: location.public_read(),
-        }),
+        documents: match &location.target {
+            PublishTarget::S3(s3) => Some(DesiredDocuments {
+                jwks: marked(
+                    document(location, &s3.spec, documents::jwks(keys)),
+                    &location.owner,
+                    instance,
+                ),
+                discovery: document(location, &s3.spec, documents::discovery(&location.issuer, keys)),
+                public_read: s3.public_read(),
+            }),
+            PublishTarget::External => None,
+        },
         provider: DesiredProvider {
             management: location.management,
             arn: location.provider_arn(caller),
@@ -61,7 +68,7 @@ fn handover(location: &Location, federation: &OidcFederation) -> Handover {
     let revoked = &federation.spec.signing_keys.revoke;
     let revoked = revoked.iter().map(|key| Thumbprint::from_hex(key.thumbprint.clone()));
     Handover {
-        adopt: location.s3.as_ref().is_some_and(|s3| s3.adopt == Adoption::IfTagged),
+        adopt: location.target.adopts(),
         revoked: revoked.collect(),
     }
 }

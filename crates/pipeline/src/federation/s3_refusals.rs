@@ -8,31 +8,28 @@ use irsa_core::{
 };
 
 use super::aws_errors::{refused, step_error};
-use crate::{spec::location::Location, step_error::StepError};
+use crate::{spec::target::S3Target, step_error::StepError};
 
 /// Of what a bucket's policy may demand, what the operator sends and what it does not.
 const SENT: &str = "The operator writes the documents over TLS, encrypted with AES256 (AWS STS can read nothing under a KMS \
                     key), without object tags and without an ACL";
 
 /// Why a step was refused; reads what tells more about it.
-pub async fn explain<A: Aws>(aws: &A, location: &Location, step: &FederationStep, error: &AwsError) -> StepError {
-    let Some(bucket) = location.bucket(aws.caller()) else {
-        return refused(step, error);
-    };
+pub async fn explain<A: Aws>(aws: &A, target: &S3Target, step: &FederationStep, error: &AwsError) -> StepError {
+    let bucket = target.bucket(aws.caller());
     match (error.kind(), step) {
         (Kind::AccessDenied, FederationStep::PutBucketPolicy { policy }) => {
             let block = aws.public_access_block(&bucket).await.ok().flatten();
-            let statement = location
-                .statement()
-                .filter(|statement| policy.contains(statement.sid()));
-            match statement {
-                Some(statement) => policy_refused(error, block, &statement),
-                None => statement_stays(error, location),
+            let statement = target.statement();
+            if policy.contains(statement.sid()) {
+                policy_refused(error, block, &statement)
+            } else {
+                statement_stays(error, target)
             }
         }
-        (Kind::AccessDenied, FederationStep::DeleteBucketPolicy) => statement_stays(error, location),
+        (Kind::AccessDenied, FederationStep::DeleteBucketPolicy) => statement_stays(error, target),
         (Kind::AccessDenied, FederationStep::PutDocument { .. }) if is_by_bucket_policy(error) => {
-            let policy = match location.public_read() {
+            let policy = match target.public_read() {
                 Some(_) => aws.bucket_policy(&bucket).await.ok().flatten(),
                 // The operator need not have the right to read it.
                 None => None,
@@ -44,7 +41,7 @@ pub async fn explain<A: Aws>(aws: &A, location: &Location, step: &FederationStep
             FederationStep::PutDocument {
                 kind, replaces: None, ..
             },
-        ) => match hidden(aws, location, &bucket, *kind).await {
+        ) => match hidden(aws, target, &bucket, *kind).await {
             Some(error) => hidden_by_kms(*kind, &error),
             None => refused(step, error),
         },
@@ -114,14 +111,13 @@ pub fn policy_kept(error: &AwsError, statement: &PublicReadStatement) -> StepErr
     StepError { message, ..general }
 }
 
-fn statement_stays(error: &AwsError, location: &Location) -> StepError {
+fn statement_stays(error: &AwsError, target: &S3Target) -> StepError {
     let general = step_error(ConditionType::PubliclyReadable, error);
-    let sid = location.statement().map(|statement| statement.sid().to_owned());
     let message = format!(
         "{} Or have whoever keeps the bucket's policy remove the statement {} from it, and set spec.publish.s3.access to \
          Unmanaged.",
         general.message,
-        sid.unwrap_or_default()
+        target.statement().sid()
     );
     StepError { message, ..general }
 }
@@ -144,8 +140,8 @@ fn document_refused(error: &AwsError, policy: Option<&str>) -> StepError {
 }
 
 /// The refusal of a read that proves that the object is there, under a key of KMS: S3 asks KMS only for what exists.
-async fn hidden<A: Aws>(aws: &A, location: &Location, bucket: &Bucket, kind: DocumentKind) -> Option<AwsError> {
-    match aws.document(&location.object(bucket, kind)).await {
+async fn hidden<A: Aws>(aws: &A, target: &S3Target, bucket: &Bucket, kind: DocumentKind) -> Option<AwsError> {
+    match aws.document(&target.object(bucket, kind)).await {
         Ok(Lookup::MissingOrForbidden(error)) if error.message.contains("kms:Decrypt") => Some(error),
         _ => None,
     }

@@ -1,8 +1,8 @@
 //! The two documents as anybody gets them.
 
 use futures::future::join;
-use irsa_api::{BucketAccess, PublishedDocument, PublishedDocuments, S3Publish};
-use irsa_aws::{DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
+use irsa_api::{BucketAccess, PublishedDocument, PublishedDocuments};
+use irsa_aws::{CallerIdentity, DocumentStore, PublicAccessBlock, PublicRead, PublicReadError, PublicReader};
 use irsa_core::{
     digest::sha256_hex,
     documents,
@@ -14,7 +14,10 @@ use irsa_core::{
 };
 
 use super::keys::named;
-use crate::{spec::location::Location, step_error::StepError};
+use crate::{
+    spec::{location::Location, target::S3Target},
+    step_error::StepError,
+};
 
 /// A document as the public last got it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +52,7 @@ pub struct Expected<'a> {
     /// Where everything is.
     pub location: &'a Location,
     /// The bucket.
-    pub s3: &'a S3Publish,
+    pub target: &'a S3Target,
     /// What must be there.
     pub desired: &'a DesiredFederation,
     /// The cluster's keys.
@@ -66,8 +69,7 @@ impl Expected<'_> {
     pub async fn check<P: PublicReader>(
         &self,
         public: &P,
-        aws: &impl DocumentStore,
-        bucket: &irsa_aws::Bucket,
+        aws: &(impl DocumentStore + CallerIdentity),
     ) -> Result<[PublicCopy; 2], StepError> {
         let (discovery, jwks) = join(
             self.read(public, DocumentKind::Discovery),
@@ -78,17 +80,15 @@ impl Expected<'_> {
             (Ok(discovery), Ok(jwks)) => Ok([discovery, jwks]),
             (Err((url, trouble)), _) | (_, Err((url, trouble))) => {
                 let closed = matches!(&trouble, Trouble::Read(PublicReadError::Status(401 | 403 | 404)));
-                let block = if closed && self.s3.access == BucketAccess::BucketPolicy {
-                    aws.public_access_block(bucket).await.ok().flatten()
+                let block = if closed && self.target.spec.access == BucketAccess::BucketPolicy {
+                    aws.public_access_block(&self.target.bucket(aws.caller()))
+                        .await
+                        .ok()
+                        .flatten()
                 } else {
                     None
                 };
-                Err(step_error(
-                    &url,
-                    &trouble,
-                    self.fresh,
-                    &remedy(self.location, self.s3.access, block),
-                ))
+                Err(step_error(&url, &trouble, self.fresh, &remedy(self.target, block)))
             }
         }
     }
@@ -124,8 +124,8 @@ impl Expected<'_> {
 pub struct LastPublished<'a> {
     /// Where everything is.
     pub location: &'a Location,
-    /// Who opens the bucket.
-    pub access: BucketAccess,
+    /// The bucket.
+    pub target: &'a S3Target,
     /// What was published.
     pub published: &'a PublishedDocuments,
     /// The cluster's keys, where they are known.
@@ -167,12 +167,7 @@ impl LastPublished<'_> {
             Ok(PublicRead::NotModified) => Trouble::Older,
             Err(error) => Trouble::Read(error),
         };
-        Err(step_error(
-            url,
-            &trouble,
-            false,
-            &remedy(self.location, self.access, None),
-        ))
+        Err(step_error(url, &trouble, false, &remedy(self.target, None)))
     }
 }
 
@@ -262,14 +257,13 @@ fn step_error(url: &str, trouble: &Trouble, fresh: bool, remedy: &str) -> StepEr
 }
 
 /// Who could open the documents, and how.
-fn remedy(location: &Location, access: BucketAccess, block: Option<PublicAccessBlock>) -> String {
-    let known = match (access, block) {
+fn remedy(target: &S3Target, block: Option<PublicAccessBlock>) -> String {
+    let known = match (target.spec.access, block) {
         (BucketAccess::Unmanaged, _) => {
-            let statement = location.statement().map(|statement| statement.to_json());
             return format!(
                 "spec.publish.s3.access is Unmanaged: whoever serves the issuer must let everybody GET it; where that is the \
                  bucket itself, by this statement in its policy: {}.",
-                statement.unwrap_or_default()
+                target.statement().to_json()
             );
         }
         (BucketAccess::BucketPolicy, Some(block)) if block.restrict_public_buckets => {

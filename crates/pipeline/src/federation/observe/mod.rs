@@ -4,4 +4,6 @@ pub mod api_servers;
 pub mod audiences;
 pub mod aws;
 pub mod cluster;
+pub mod facts;
 pub mod injection;
+mod s3;

@@ -3,15 +3,14 @@
 pub mod account;
 pub mod conflicts;
 
-use irsa_api::{BucketAccess, OidcFederation, S3Publish};
+use irsa_api::OidcFederation;
 use irsa_core::{
-    issuer::bucket_host,
     jwks::{self, PublicKey},
     vocabulary::{ConditionType, Reason},
 };
 
 use crate::{
-    spec::location::{Location, invalid, locate},
+    spec::location::{Location, locate},
     step_error::StepError,
 };
 
@@ -30,16 +29,7 @@ pub struct ValidatedFederation {
 /// What the API server's schema could not refuse.
 pub fn validate(federation: &OidcFederation, cluster: &str) -> Result<ValidatedFederation, StepError> {
     let location = locate(federation, cluster)?;
-    let closed = |s3: &&S3Publish| {
-        s3.access == BucketAccess::BucketPolicy && !location.issuer.is_served_by_bucket(&s3.bucket, &s3.region)
-    };
-    if let Some(s3) = location.s3.as_ref().filter(closed) {
-        let host = bucket_host(&s3.bucket, &s3.region);
-        return Err(invalid(&format!(
-            "spec.issuer must be https://{host}, with or without a path, because spec.publish.s3.access is BucketPolicy; \
-             if something else serves this issuer from the bucket, set access: Unmanaged."
-        )));
-    }
+    location.target.check_issuer()?;
     Ok(ValidatedFederation {
         additional: announced(federation)?,
         location,
