@@ -39,7 +39,7 @@ pub(crate) struct Args {
     pub(crate) allowed_accounts: Vec<String>,
 
     /// The most calls per second to each service of one AWS account. Below it the pace follows what AWS throttles.
-    #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 500, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, env = "AWS_CALLS_PER_SECOND", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) aws_calls_per_second: u16,
 
     /// Characters that a role's trust policy may have: the IAM quota "Role trust policy length" of the accounts, if it was raised.

@@ -23,8 +23,8 @@ impl Rate {
 }
 
 impl Default for Rate {
-    /// 500 per second: a choice of ours, and more than AWS is expected to bear.
+    /// 1,000 per second: a choice of ours, and more than AWS is expected to bear.
     fn default() -> Self {
-        Self::of(500.0)
+        Self::of(1000.0)
     }
 }

@@ -1,7 +1,12 @@
 //! The ServiceAccounts of a binding: observed and planned with its role, written after it is made and before it is removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    time::Duration,
+};
 
+use futures::StreamExt;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus, ServiceAccountMode};
 use irsa_aws::Connect;
 use irsa_core::{
@@ -26,17 +31,37 @@ use irsa_pipeline::{
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::{Api, Resource, ResourceExt};
 
-use super::bindings::Bindings;
+use super::{bindings::Bindings, memory::Looks};
 use crate::leadership::Leadership;
 
+/// Longest that a pass waits for its ServiceAccounts.
+const LONGEST_LOOK: Duration = Duration::from_secs(10);
+
 impl<C: Connect, L: Leadership> Bindings<C, L> {
-    /// Those that the binding binds, or may have bound.
-    pub(super) async fn observe_accounts(&self, binding: &IamRoleBinding) -> ObservedAccounts {
+    /// Those that the binding binds, or may have bound. What the watch tells of them from now on is noted.
+    pub(super) async fn observe_accounts(&self, binding: &IamRoleBinding) -> (ObservedAccounts, Looks<'_>) {
         let binds = binding.is_deleted() || binding.spec.service_account_mode != ServiceAccountMode::None;
         let named = binding.spec.service_accounts.iter().filter(|_| binds);
         let named = named.map(|account| account.name.clone());
-        let names = bound_before(binding).into_iter().chain(named).collect();
-        ObservedAccounts::read(&self.accounts_api(binding), names).await
+        let names: BTreeSet<String> = bound_before(binding).into_iter().chain(named).collect();
+        let looks = self
+            .memory
+            .look_at(&binding.namespace().unwrap_or_default(), names.iter());
+        (self.read_accounts(binding, names).await, looks)
+    }
+
+    /// They are read beside the role, so that a read that hangs must not hold up what is to be taken from it.
+    async fn read_accounts(&self, binding: &IamRoleBinding, names: BTreeSet<String>) -> ObservedAccounts {
+        let api = self.accounts_api(binding);
+        let reading = ObservedAccounts::read(&api, names.clone());
+        tokio::time::timeout(LONGEST_LOOK, reading).await.unwrap_or_else(|_| {
+            let message = format!(
+                "The ServiceAccounts could not be read within {} s.",
+                LONGEST_LOOK.as_secs()
+            );
+            let aspect = ConditionType::ServiceAccountsSynced;
+            ObservedAccounts::unread(names, &StepError::new(aspect, Reason::ApiServerUnavailable, message))
+        })
     }
 
     /// As they must be once the role has this ARN, and what has to be done for it.
@@ -56,14 +81,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             annotated_with: annotated_with.unwrap_or(role_arn).to_owned(),
             removes: false,
         };
-        let plans = self.plans_of(binding, &accounts);
+        let plans = accounts.plan(binding, &self.memory);
         Ok((accounts, plans))
-    }
-
-    fn plans_of(&self, binding: &IamRoleBinding, accounts: &Accounts) -> Vec<AccountPlan> {
-        let is_anothers =
-            |name: &str| self.conflicts(binding, |all| all.has_another_with(name, &accounts.annotated_with));
-        accounts.plan(binding, is_anothers, &self.memory)
     }
 
     /// Annotates the ServiceAccounts whose `subjects` the role lets in, and undoes those that are no longer bound; one that is to
@@ -72,8 +91,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     pub(super) async fn sync_accounts(
         &self,
         binding: &IamRoleBinding,
-        accounts: &Accounts,
-        plans: &[AccountPlan],
+        mut accounts: Accounts,
+        plans: Vec<AccountPlan>,
+        looks: &Looks<'_>,
         subjects: &[String],
         draft: &mut Draft<IamRoleBindingStatus>,
     ) -> Result<(), StepError> {
@@ -81,7 +101,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .iter()
             .filter_map(|subject| service_account_of(subject))
             .collect();
-        let troubles = self.write_accounts(binding, accounts, plans, &let_in).await;
+        let troubles = self.write_accounts(binding, &mut accounts, plans, looks, &let_in).await;
         // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
         let left = subjects_before(binding).into_iter().filter(|subject| {
             let is_stuck = |name: &str| troubles.iter().any(|(account, _)| account == name);
@@ -95,8 +115,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             return Err(failure);
         }
-        match ShutOut::of(accounts, &let_in)?.in_words() {
-            None => draft.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(accounts)),
+        match ShutOut::of(&accounts, &let_in)?.in_words() {
+            None => draft.holds(ConditionType::ServiceAccountsSynced, accounts_in_words(&accounts)),
             Some(message) => draft.note(&StepError::new(
                 ConditionType::ServiceAccountsSynced,
                 Reason::Progressing,
@@ -111,14 +131,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let Some(role_arn) = binding.status.as_ref().and_then(|status| status.role_arn.clone()) else {
             return Ok(());
         };
-        let accounts = Accounts {
+        let (observed, looks) = self.observe_accounts(binding).await;
+        let mut accounts = Accounts {
             desired: BTreeMap::new(),
-            observed: self.observe_accounts(binding).await,
+            observed,
             annotated_with: role_arn,
             removes: true,
         };
-        let plans = self.plans_of(binding, &accounts);
-        let troubles = self.write_accounts(binding, &accounts, &plans, &BTreeSet::new()).await;
+        let plans = accounts.plan(binding, &self.memory);
+        let nobody = BTreeSet::new();
+        let troubles = self
+            .write_accounts(binding, &mut accounts, plans, &looks, &nobody)
+            .await;
         first(troubles).map_or(Ok(()), Err)
     }
 
@@ -127,12 +151,27 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     async fn write_accounts(
         &self,
         binding: &IamRoleBinding,
-        accounts: &Accounts,
-        plans: &[AccountPlan],
+        accounts: &mut Accounts,
+        mut plans: Vec<AccountPlan>,
+        looks: &Looks<'_>,
         let_in: &BTreeSet<&str>,
     ) -> Vec<(String, StepError)> {
         self.expect_accounts(binding, accounts, let_in);
-        let may_be_written = |name: &str| !accounts.desired.contains_key(name) || let_in.contains(name);
+        let namespace = binding.namespace().unwrap_or_default();
+        let is_stale = |plan: &&AccountPlan| plan.finds_none() || looks.has_changed(&namespace, &plan.account);
+        let stale: BTreeSet<String> = plans.iter().filter(is_stale).map(|plan| plan.account.clone()).collect();
+        if !stale.is_empty() {
+            accounts.observed.replace(self.read_accounts(binding, stale).await);
+            plans = accounts.plan(binding, &self.memory);
+        }
+        let accounts = &*accounts;
+        // What another binding has annotated with the same role is that one's.
+        let is_anothers =
+            |name: &str| self.conflicts(binding, |all| all.has_another_with(name, &accounts.annotated_with));
+        let may_be_written = |name: &str| match accounts.desired.get(name) {
+            Some(_) => let_in.contains(name),
+            None => !is_anothers(name),
+        };
         let work = plans.iter().filter(|plan| may_be_written(&plan.account));
         let work: Vec<AccountWork<'_>> = work
             .map(|plan| AccountWork {
@@ -146,7 +185,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             leadership: self.driver.leadership.as_ref(),
         };
         let mut troubles = Vec::new();
-        for done in executor.execute(work).await {
+        let mut executing = pin!(executor.execute(work));
+        while let Some(done) = executing.next().await {
             self.note_account(binding, &done).await;
             if let Err(trouble) = &done.ended {
                 troubles.push((done.account.to_owned(), account_trouble(done.account, trouble)));

@@ -39,6 +39,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let looking = self.connect_and_observe(binding, &context, &provider, &validated);
         let (looked, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
         let (aws, found) = looked?;
+        let (accounts, looks) = accounts;
         if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
             return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
         }
@@ -52,7 +53,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let unfinished = Stage::Execute.run(Box::pin(working)).await?;
         check_made(&arn, unfinished.as_ref(), draft)?;
         let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
-        let syncing = self.sync_accounts(binding, &accounts, &plan.accounts, subjects, draft);
+        let syncing = self.sync_accounts(binding, accounts, plan.accounts, &looks, subjects, draft);
         let synced = Stage::Execute.run(syncing).await;
         if let Some(Unfinished { failure, .. }) = unfinished {
             if let Err(trouble) = synced {
@@ -95,6 +96,10 @@ fn check_made(
     }
     let made = draft.status.role_arn.get_or_insert_with(|| planned.to_owned());
     if made != planned {
+        // Nothing was made: what an earlier pass wrote down is no reason to say anything else.
+        if let Some(Unfinished { failure, .. }) = unfinished {
+            return Err(failure.clone());
+        }
         let message =
             format!("AWS calls the role {made}, and {planned} was expected; the ServiceAccounts get it next.");
         return Err(StepError::new(ConditionType::RoleSynced, Reason::Progressing, message));

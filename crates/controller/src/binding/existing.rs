@@ -39,6 +39,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         };
         let (role, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
         let role = role?;
+        let (accounts, looks) = accounts;
         Stage::Validate.of(|| check_trust(&role, &trust))?;
         let usage = &context.federation.usage;
         let (accounts, plans) = Stage::Plan.of(|| self.plan_accounts(binding, usage, &role.arn, accounts))?;
@@ -52,7 +53,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         );
         draft.holds(ConditionType::PoliciesSynced, format!("{kept} and its policies."));
         let subjects: Vec<String> = trust.subjects.iter().map(Subject::to_string).collect();
-        let syncing = self.sync_accounts(binding, &accounts, &plans, &subjects, draft);
+        let syncing = self.sync_accounts(binding, accounts, plans, &looks, &subjects, draft);
         Stage::Execute.run(syncing).await?;
         Ok(conclusion(binding, &existing.arn))
     }

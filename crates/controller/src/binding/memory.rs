@@ -64,8 +64,50 @@ pub(crate) struct BindingMemory {
     released: Locked<HashSet<ObjectKey>>,
     /// By namespace and name, as the watch of ServiceAccounts asks.
     expected: Locked<HashMap<(String, String), DesiredAccount>>,
+    /// Those that a pass has looked at and not written yet, by namespace and name.
+    looked_at: Locked<HashMap<(String, String), LookedAt>>,
     /// By UID.
     accounts: Locked<HashMap<String, AccountRecord>>,
+}
+
+/// What is remembered of a ServiceAccount between a look at it and what is done to it.
+#[derive(Debug, Default)]
+struct LookedAt {
+    /// Passes that have looked.
+    by: usize,
+    /// Times that the watch has told of it since the first of them.
+    changes: u64,
+}
+
+/// The ServiceAccounts that a pass has looked at. What the watch tells of them meanwhile is noted, as nothing may be expected of
+/// them yet.
+#[derive(Debug)]
+pub(crate) struct Looks<'m> {
+    memory: &'m BindingMemory,
+    /// With the number of changes before.
+    accounts: HashMap<(String, String), u64>,
+}
+
+impl Looks<'_> {
+    /// Whether the watch has told of one since the look.
+    pub(crate) fn has_changed(&self, namespace: &str, name: &str) -> bool {
+        let account = (namespace.to_owned(), name.to_owned());
+        let before = self.accounts.get(&account);
+        let looked_at = self.memory.looked_at.lock();
+        before.is_some() && looked_at.get(&account).map(|looked| &looked.changes) != before
+    }
+}
+
+impl Drop for Looks<'_> {
+    fn drop(&mut self) {
+        let mut looked_at = self.memory.looked_at.lock();
+        for account in self.accounts.keys() {
+            if let Some(looked) = looked_at.get_mut(account) {
+                looked.by = looked.by.saturating_sub(1);
+            }
+        }
+        looked_at.retain(|_, looked| looked.by > 0);
+    }
 }
 
 impl BindingMemory {
@@ -175,6 +217,20 @@ impl BindingMemory {
         self.accounts.lock().retain(|uid, _| present.contains(uid));
     }
 
+    /// These are about to be looked at.
+    pub(crate) fn look_at<'n>(&self, namespace: &str, names: impl Iterator<Item = &'n String>) -> Looks<'_> {
+        let mut looked_at = self.looked_at.lock();
+        let accounts = names.map(|name| {
+            let account = (namespace.to_owned(), name.clone());
+            let looked = looked_at.entry(account.clone()).or_default();
+            looked.by = looked.by.saturating_add(1);
+            (account, looked.changes)
+        });
+        let accounts = accounts.collect();
+        drop(looked_at);
+        Looks { memory: self, accounts }
+    }
+
     /// A ServiceAccount must be like this from now on.
     pub(crate) fn expect_account(&self, namespace: &str, name: &str, desired: DesiredAccount) {
         self.expected
@@ -193,11 +249,15 @@ impl BindingMemory {
         self.expected.lock().contains_key(&account)
     }
 
-    /// Whether a ServiceAccount in this state needs a pass of its binding. One that nothing was expected of does not:
-    /// its binding has not come as far, or this process has not looked yet and will.
-    pub(crate) fn account_needs_look(&self, namespace: &str, name: &str, observed: Option<&ObservedAccount>) -> bool {
+    /// The watch tells of a ServiceAccount in this state. Whether it needs a pass of its binding: one that nothing was expected of
+    /// does not, as this process has not looked yet and will, or a pass that has looked hears of it by [`Looks`].
+    pub(crate) fn account_changed(&self, namespace: &str, name: &str, observed: Option<&ObservedAccount>) -> bool {
+        let account = (namespace.to_owned(), name.to_owned());
+        if let Some(looked) = self.looked_at.lock().get_mut(&account) {
+            looked.changes = looked.changes.saturating_add(1);
+        }
         let expected = self.expected.lock();
-        let desired = expected.get(&(namespace.to_owned(), name.to_owned()));
+        let desired = expected.get(&account);
         desired.is_some_and(|desired| desired.change(observed) != AccountChange::Nothing)
     }
 
@@ -205,7 +265,7 @@ impl BindingMemory {
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         let by_key = self.records.len() + self.released.lock().len();
-        by_key + self.expected.lock().len() + self.accounts.lock().len()
+        by_key + self.expected.lock().len() + self.looked_at.lock().len() + self.accounts.lock().len()
     }
 }
 

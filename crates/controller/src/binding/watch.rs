@@ -294,7 +294,7 @@ async fn watch_accounts(client: Client, memory: &BindingMemory, trigger: &Trigge
         };
         let (namespace, name) = (account.namespace().unwrap_or_default(), account.name_any());
         let observed = exists.then(|| account_of(&account));
-        if memory.account_needs_look(&namespace, &name, observed.as_ref()) {
+        if memory.account_changed(&namespace, &name, observed.as_ref()) {
             wake_bound(trigger, &namespace, &name);
         }
     }

@@ -1,5 +1,7 @@
 //! ServiceAccounts: all are read before anything is written, and none waits for another.
 
+use std::time::Duration;
+
 use super::*;
 
 const ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
@@ -55,22 +57,93 @@ async fn all_are_known_before_the_role_is_made() {
 }
 
 #[tokio::test]
-async fn whoever_makes_one_while_its_role_is_made_keeps_it() {
+async fn whoever_makes_one_while_its_role_is_made_keeps_it_and_it_is_bound_in_the_same_pass() {
+    for mode in ["Create", "Annotate"] {
+        let bench = Bench::new();
+        bench.kubernetes.appears_after_a_look("app");
+        let mut binding = of(&["app"], mode);
+        bench.succeed(&mut binding).await;
+        assert_eq!(bench.kubernetes.take_writes(), ["PATCH app"], "{mode}");
+        let account = bench.kubernetes.account("app").unwrap();
+        assert!(
+            account["metadata"]["labels"].get("irsa-anywhere.dev/owner").is_none(),
+            "{account}"
+        );
+        assert_eq!(bench.cleanup(&binding).await, Ok(()));
+        assert!(bench.kubernetes.account("app").is_some(), "it is not ours to delete");
+    }
+}
+
+/// A pass, and what somebody does while it waits for AWS.
+async fn pass_while(bench: &Bench, binding: &mut IamRoleBinding, somebody: impl FnOnce()) -> Outcome {
+    bench.aws.delay(Duration::from_millis(20));
+    let meanwhile = async {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        somebody();
+    };
+    let (outcome, ()) = tokio::join!(bench.pass(binding), meanwhile);
+    bench.aws.delay(Duration::ZERO);
+    outcome
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_binding_was_given_meanwhile_is_not_taken_from_it() {
+    const ANOTHERS: &str = "arn:aws:iam::123456789012:role/of-another-binding";
     let bench = Bench::new();
-    bench.kubernetes.appears_after_a_look("app");
-    let mut binding = of(&["app"], "Create");
-    bench
-        .end(&mut binding, Reason::WriteConflict, "app was made by somebody else")
-        .await;
-    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+    bench.kubernetes.put_account("a");
+    bench.kubernetes.put_account("x");
+    let mut binding = of(&["a", "x"], "Annotate");
     bench.succeed(&mut binding).await;
-    let account = bench.kubernetes.account("app").unwrap();
-    assert!(
-        account["metadata"]["labels"].get("irsa-anywhere.dev/owner").is_none(),
-        "{account}"
+    edit(&mut binding, |spec| spec["serviceAccounts"] = json!([{"name": "a"}]));
+    let outcome = pass_while(&bench, &mut binding, || bench.kubernetes.rebind("x", ANOTHERS)).await;
+    assert_eq!(outcome.reason, Reason::WriteConflict, "{}", outcome.message);
+    assert_eq!(role_of(&bench, "x"), json!(ANOTHERS));
+    assert_eq!(
+        binding.status.as_ref().unwrap().subjects.len(),
+        2,
+        "it is not forgotten"
     );
-    assert_eq!(bench.cleanup(&binding).await, Ok(()));
-    assert!(bench.kubernetes.account("app").is_some(), "it is not ours to delete");
+    bench.succeed(&mut binding).await;
+    assert_eq!(role_of(&bench, "x"), json!(ANOTHERS));
+    assert_eq!(binding.status.as_ref().unwrap().subjects.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_changes_between_the_look_and_the_write_is_looked_at_again() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    // A process that has just started expects nothing of any ServiceAccount yet, and reads a role whose status was lost.
+    let bench = bench.restarted();
+    binding.status = None;
+    bench.shown().await;
+    bench.kubernetes.take_writes();
+    let memory = &bench.controller.memory;
+    let outcome = pass_while(&bench, &mut binding, || {
+        bench.kubernetes.put_account("app");
+        assert!(!memory.account_changed("ns", "app", None), "nobody is woken");
+    })
+    .await;
+    assert_eq!(outcome.reason, Reason::Succeeded, "{}", outcome.message);
+    assert_eq!(bench.kubernetes.take_writes(), ["PATCH app"]);
+    assert!(role_of(&bench, "app").is_string());
+    assert!(!memory.look_at("ns", ["app".to_owned()].iter()).has_changed("ns", "app"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_does_not_answer_holds_up_nothing_that_is_to_be_taken_from_a_role() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    assert_eq!(bench.aws.get(ROLE).unwrap().attached.len(), 1);
+    edit(&mut binding, |spec| spec["policies"]["managed"] = json!([]));
+    bench.kubernetes.hang_reads();
+    bench
+        .end(&mut binding, Reason::ApiServerUnavailable, "within 10 s")
+        .await;
+    assert!(bench.aws.get(ROLE).unwrap().attached.is_empty());
 }
 
 #[tokio::test]

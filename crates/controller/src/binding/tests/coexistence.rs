@@ -201,7 +201,7 @@ async fn a_service_account_that_another_binding_has_with_the_same_role_is_left_t
     bench.cleanup(&looks_on).await.unwrap();
     assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
     assert!(
-        bench.controller.memory.account_needs_look("ns", "app", None),
+        bench.controller.memory.account_changed("ns", "app", None),
         "still looked after"
     );
 }

@@ -20,6 +20,8 @@ struct World {
     events: Vec<(String, String, String)>,
     version: u64,
     down: bool,
+    /// Whether reads are never answered.
+    hung: bool,
     /// The ServiceAccount that cannot be read.
     hidden: Option<&'static str>,
     /// The ServiceAccount that somebody makes once it was looked for.
@@ -43,6 +45,10 @@ impl FakeKubernetes {
             let world = Arc::clone(&world);
             async move {
                 let (parts, body) = request.into_parts();
+                let hung = world.lock().unwrap().hung && parts.method == Method::GET;
+                if hung {
+                    std::future::pending::<()>().await;
+                }
                 let force = parts.uri.query().is_some_and(|query| query.contains("force=true"));
                 let body = body.collect_bytes().await.unwrap();
                 let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
@@ -68,6 +74,21 @@ impl FakeKubernetes {
     /// Somebody makes it right after the next look for it.
     pub(super) fn appears_after_a_look(&self, name: &'static str) {
         self.world.lock().unwrap().appearing = Some(name);
+    }
+
+    /// Another binding is given a ServiceAccount: it applies another role under our name.
+    pub(super) fn rebind(&self, name: &str, role: &str) {
+        let mut world = self.world.lock().unwrap();
+        world.version += 1;
+        let version = world.version.to_string();
+        let metadata = &mut world.accounts.get_mut(name).unwrap()["metadata"];
+        metadata["annotations"]["eks.amazonaws.com/role-arn"] = json!(role);
+        metadata["resourceVersion"] = json!(version);
+    }
+
+    /// From now on reads are never answered.
+    pub(super) fn hang_reads(&self) {
+        self.world.lock().unwrap().hung = true;
     }
 
     /// From now on this one cannot be read.

@@ -20,7 +20,7 @@ async fn well_known(bench: &Bench) -> IamRoleBinding {
     bench.shown().await;
     let memory = &bench.controller.memory;
     assert!(memory.applied(&ObjectKey::of(&binding)).is_some());
-    assert!(memory.account_needs_look("ns", "app", None));
+    assert!(memory.account_changed("ns", "app", None));
     binding
 }
 
@@ -81,6 +81,6 @@ async fn what_another_binding_expects_of_a_service_account_outlives_the_one_that
     assert_eq!(bench.cleanup(&binding).await, Ok(()));
     bench.controller.clean_up_after(&binding, &Semaphore::new(1)).await;
     let memory = &bench.controller.memory;
-    assert!(memory.account_needs_look("ns", "app", None), "still looked after");
+    assert!(memory.account_changed("ns", "app", None), "still looked after");
     assert_eq!(memory.len(), 1);
 }

@@ -163,7 +163,7 @@ async fn a_missing_account_is_waited_for_with_the_role_made() {
         bench
             .controller
             .memory
-            .account_needs_look("ns", "app", Some(&ObservedAccount::default()))
+            .account_changed("ns", "app", Some(&ObservedAccount::default()))
     );
     bench.kubernetes.put_account("app");
     bench.succeed(&mut binding).await;
@@ -250,13 +250,13 @@ async fn an_account_as_we_left_it_wakes_nobody_and_a_changed_one_does() {
         irsa_pipeline::binding::observe::service_accounts::account_of(&account)
     };
     let memory = &bench.controller.memory;
-    assert!(!memory.account_needs_look("ns", "app", Some(&seen(&bench))));
-    assert!(memory.account_needs_look("ns", "app", None), "deleted");
+    assert!(!memory.account_changed("ns", "app", Some(&seen(&bench))));
+    assert!(memory.account_changed("ns", "app", None), "deleted");
     bench
         .kubernetes
         .annotate("app", "kubectl", "eks.amazonaws.com/audience", "x");
-    assert!(memory.account_needs_look("ns", "app", Some(&seen(&bench))));
-    assert!(!memory.account_needs_look("ns", "stranger", None));
+    assert!(memory.account_changed("ns", "app", Some(&seen(&bench))));
+    assert!(!memory.account_changed("ns", "stranger", None));
 }
 
 #[tokio::test]

@@ -81,6 +81,12 @@ impl AccountPlan {
         }
     }
 
+    /// Whether it rests on there being no ServiceAccount of the name: somebody may make one at any time.
+    pub fn finds_none(&self) -> bool {
+        let creates = matches!(self.steps.first(), Some(AccountStep::Create { .. }));
+        creates || self.refusal == Some(AccountRefusal::Missing)
+    }
+
     /// Nothing is done, for this reason.
     #[must_use]
     pub fn refused(self, refusal: AccountRefusal) -> Self {

@@ -1,22 +1,18 @@
 //! Steps on ServiceAccounts become calls: those of one in order, each with the right to write asked for first; those of
 //! different ones beside each other.
 
-use futures::{StreamExt, stream};
+use futures::{Stream, StreamExt, stream};
 use irsa_core::{
     plan::binding::{
         AccountChange, AccountFields, AccountPlan, AccountRefusal, AccountStep, DesiredAccount, ObservedAccount,
     },
-    vocabulary::{ConditionType, Reason},
+    vocabulary::ConditionType,
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 
 use super::service_accounts::{Target, apply, delete, strip};
-use crate::{
-    binding::{aws_errors::kubernetes_error, observe::service_accounts::read},
-    permit::Leadership,
-    step_error::StepError,
-};
+use crate::{binding::aws_errors::kubernetes_error, permit::Leadership, step_error::StepError};
 
 /// Calls of one binding that are under way at a time: the API server's fairness counts them all to one user.
 const AT_A_TIME: usize = 8;
@@ -73,13 +69,14 @@ pub struct AccountExecutor<'a, L> {
 }
 
 impl<L: Leadership> AccountExecutor<'_, L> {
-    /// Does all of it, whatever becomes of one: a bad ServiceAccount does not keep the others waiting. In the order of `work`.
-    pub async fn execute<'a>(&self, work: Vec<AccountWork<'a>>) -> Vec<AccountDone<'a>> {
+    /// Does all of it, whatever becomes of one: a bad ServiceAccount does not keep the others waiting. What came of each is told
+    /// as soon as it is known, in any order.
+    pub fn execute<'w>(&'w self, work: Vec<AccountWork<'w>>) -> impl Stream<Item = AccountDone<'w>> + Send + 'w {
         let mut runs = Vec::with_capacity(work.len());
         for work in work {
             runs.push(self.run(work));
         }
-        stream::iter(runs).buffered(AT_A_TIME).collect().await
+        stream::iter(runs).buffer_unordered(AT_A_TIME)
     }
 
     async fn run<'a>(&self, work: AccountWork<'a>) -> AccountDone<'a> {
@@ -143,14 +140,6 @@ impl<L: Leadership> AccountExecutor<'_, L> {
     ) -> Result<Option<ObservedAccount>, StepError> {
         let (api, aspect) = (self.api, ConditionType::ServiceAccountsSynced);
         let failed = |action: &'static str| move |error| kubernetes_error(action, name, error);
-        if let AccountStep::Create { .. } = step {
-            // It was looked for before the role was made. Whoever has made it since keeps it.
-            if read(api, name).await.map_err(failed("read"))?.is_some() {
-                let message =
-                    format!("The ServiceAccount {name} was made by somebody else meanwhile; it is looked at anew.");
-                return Err(StepError::new(aspect, Reason::WriteConflict, message));
-            }
-        }
         let permit = self.leadership.permit();
         let _permit = permit.map_err(|error| StepError::not_leader(aspect, error))?;
         match (step, observed) {
@@ -167,7 +156,7 @@ impl<L: Leadership> AccountExecutor<'_, L> {
                 made.map(Some).map_err(failed("change"))
             }
             (AccountStep::Clear { left }, Some(account)) => {
-                let cleared = apply(api, name, Target::Existing(account), left).await;
+                let cleared = apply(api, name, Target::Unchanged(account), left).await;
                 cleared.map(|_| None).map_err(failed("change"))
             }
             (AccountStep::Strip, Some(account)) => {

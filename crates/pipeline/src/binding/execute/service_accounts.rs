@@ -30,6 +30,8 @@ pub enum Target<'a> {
     New,
     /// This object, whatever has become of it since.
     Existing(&'a ObservedAccount),
+    /// Exactly this state of this object: another binding, which applies under the same name, may have bound it meanwhile.
+    Unchanged(&'a ObservedAccount),
     /// Exactly this state of this object, whose keys others own: by force.
     Taken(&'a ObservedAccount),
 }
@@ -48,7 +50,7 @@ pub async fn apply(
     let (uid, version) = match target {
         Target::New => (None, None),
         Target::Existing(account) => (Some(&account.uid), None),
-        Target::Taken(account) => (Some(&account.uid), Some(&account.resource_version)),
+        Target::Unchanged(account) | Target::Taken(account) => (Some(&account.uid), Some(&account.resource_version)),
     };
     // An empty map would own the map itself.
     let section = |keys: &BTreeMap<String, String>| (!keys.is_empty()).then(|| json!(keys));

@@ -97,6 +97,16 @@ impl ObservedAccounts {
         Self(reading.buffer_unordered(AT_A_TIME).collect().await)
     }
 
+    /// None of these could be read, for this reason.
+    pub fn unread(names: BTreeSet<String>, failure: &StepError) -> Self {
+        Self(names.into_iter().map(|name| (name, Err(failure.clone()))).collect())
+    }
+
+    /// What another look found counts.
+    pub fn replace(&mut self, newer: Self) {
+        self.0.extend(newer.0);
+    }
+
     /// Their names.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

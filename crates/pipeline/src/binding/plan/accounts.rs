@@ -34,14 +34,8 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// The plans of all that could be read: of those that are bound, and then of those that are no more. `is_anothers` tells
-    /// whether another binding has annotated one of this name with the same role: it is that one's.
-    pub fn plan(
-        &self,
-        binding: &IamRoleBinding,
-        is_anothers: impl Fn(&str) -> bool,
-        history: &impl AccountHistory,
-    ) -> Vec<AccountPlan> {
+    /// The plans of all that could be read: of those that are bound, and then of those that are no more.
+    pub fn plan(&self, binding: &IamRoleBinding, history: &impl AccountHistory) -> Vec<AccountPlan> {
         let bound = self.desired.iter().filter_map(|(name, desired)| {
             let observed = self.observed.get(name).ok()?;
             Some(restrained(
@@ -52,7 +46,6 @@ impl Accounts {
         });
         let former = self.former().filter_map(|name| {
             let observed = self.observed.get(name).ok()?;
-            let observed = observed.filter(|_| !is_anothers(name));
             let named = !self.removes && is_named(binding, name);
             let (binding, role_arn) = (binding.name_any(), &self.annotated_with);
             Some(AccountPlan::unbind(name, observed, &binding, role_arn, named))
