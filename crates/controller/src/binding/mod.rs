@@ -1,6 +1,6 @@
 //! `IamRoleBinding`: a namespace's ServiceAccounts may assume one IAM role.
 //!
-//! observe (the cluster, from the watches' memory) → validate → observe (the role, in IAM) → plan → execute → conclude.
+//! observe (the cluster, from the watches' memory) → validate → observe (the role, in IAM; ServiceAccounts) → plan → execute → conclude.
 //! The judgement is `irsa-core`'s: [`irsa_core::admission`], [`irsa_core::plan::binding`], [`irsa_core::trust`].
 //!
 //! # Calls to AWS
