@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, hash::Hash};
 
-use irsa_api::{KeyState, KeyStatus};
+use irsa_api::KeyStatus;
 use irsa_core::vocabulary::{ConditionType, RECONCILE_REQUESTED_AT};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -51,6 +51,11 @@ pub trait Managed:
     fn is_suspended(&self) -> bool;
     /// Repeats in the status what a printer column cannot make of the spec.
     fn echo(&self, _status: &mut Self::Status) {}
+
+    /// The signing keys that its status lists, where it publishes any.
+    fn signing_keys(_status: &Self::Status) -> &[KeyStatus] {
+        &[]
+    }
 
     /// What can be saved of an object that is not what the kind's type says; `text` is its JSON. `None` for a kind whose
     /// objects mean nothing without all of their spec.
@@ -106,26 +111,14 @@ pub trait Managed:
 pub trait StatusFields: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync {
     /// The conditions.
     fn conditions(&self) -> &[Condition];
-    /// How many signing keys are published by it; none for a kind that publishes nothing.
-    fn published_keys(&self) -> i64 {
-        let published = |key: &&KeyStatus| !matches!(key.state, KeyState::Unsupported | KeyState::Revoked);
-        i64::try_from(self.signing_keys().iter().filter(published).count()).unwrap_or(i64::MAX)
-    }
-    /// The signing keys that it lists; none for a kind that publishes nothing.
-    fn signing_keys(&self) -> &[KeyStatus];
     /// Sets what the conclusion of a pass decides: the conditions, the generation they speak of, the request that was acted on.
     fn conclude(&mut self, conditions: Vec<Condition>, generation: i64, requested_at: Option<String>);
 }
 
-/// Implements [`StatusFields`] for a status; the second argument gives the signing keys that it lists.
+/// Implements [`StatusFields`] for a status.
 macro_rules! status_fields {
-    ($status:ty, $signing_keys:expr) => {
+    ($status:ty) => {
         impl $crate::object::StatusFields for $status {
-            fn signing_keys(&self) -> &[irsa_api::KeyStatus] {
-                let keys: fn(&$status) -> &[irsa_api::KeyStatus] = $signing_keys;
-                keys(self)
-            }
-
             fn conditions(&self) -> &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition] {
                 &self.conditions
             }

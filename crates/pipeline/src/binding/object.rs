@@ -10,7 +10,7 @@ use crate::{
     spec::partial::partial,
 };
 
-status_fields!(IamRoleBindingStatus, |_| &[]);
+status_fields!(IamRoleBindingStatus);
 
 impl Managed for IamRoleBinding {
     type Status = IamRoleBindingStatus;

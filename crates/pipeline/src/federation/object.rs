@@ -1,12 +1,12 @@
 //! `OidcFederation` as an object that passes are made over.
 
-use irsa_api::{OidcFederation, OidcFederationStatus};
+use irsa_api::{KeyStatus, OidcFederation, OidcFederationStatus};
 use irsa_core::vocabulary::{ConditionType, FEDERATION_FINALIZER};
 use kube::{Api, Client};
 
 use crate::object::{Managed, ObjectKind, status_fields};
 
-status_fields!(OidcFederationStatus, |status| &status.keys);
+status_fields!(OidcFederationStatus);
 
 impl Managed for OidcFederation {
     type Status = OidcFederationStatus;
@@ -29,5 +29,9 @@ impl Managed for OidcFederation {
 
     fn is_suspended(&self) -> bool {
         self.spec.suspend
+    }
+
+    fn signing_keys(status: &Self::Status) -> &[KeyStatus] {
+        &status.keys
     }
 }

@@ -7,7 +7,7 @@ use irsa_core::{
 };
 use irsa_pipeline::{
     conditions::from_kubernetes,
-    object::{Managed, ObjectKind, StatusFields},
+    object::{Managed, ObjectKind},
 };
 use jiff::Timestamp;
 
@@ -51,6 +51,14 @@ impl Keys {
             retirement: keys.iter().filter_map(|key| Some(key.expires.as_ref()?.0)).min(),
         }
     }
+}
+
+/// How many of these are in the published documents.
+fn published(keys: &[KeyStatus]) -> i64 {
+    let published = keys
+        .iter()
+        .filter(|key| !matches!(key.state, KeyState::Unsupported | KeyState::Revoked));
+    i64::try_from(published.count()).unwrap_or(i64::MAX)
 }
 
 impl ObjectGauges {
@@ -99,7 +107,8 @@ impl ObjectGauges {
     ) {
         self.state = ObjectState::of(conditions);
         self.reason = Some(reason);
-        self.published_keys = status.published_keys();
+        let keys = K::signing_keys(status);
+        self.published_keys = published(keys);
         let fails = |kind: &ConditionType| find(conditions, *kind).is_some_and(|it| it.status == Status::False);
         self.failing = ConditionType::ADVISORY_ASPECTS.into_iter().filter(fails).collect();
         let flipped = |kind, to| {
@@ -117,7 +126,7 @@ impl ObjectGauges {
             }
         }
         if self.is_watched(object) {
-            self.keys = Keys::of(status.signing_keys());
+            self.keys = Keys::of(keys);
             let closed = flipped(ConditionType::PubliclyReadable, Status::False);
             self.public_read = self.public_read.or(closed);
         } else {
