@@ -11,7 +11,6 @@ use crate::{Adoption, schema};
 /// Where the documents are published.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[non_exhaustive]
 pub enum Publish {
     /// In an S3 bucket.
     S3(S3Publish),

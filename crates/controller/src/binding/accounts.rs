@@ -34,8 +34,8 @@ use kube::{Api, Resource, ResourceExt};
 use super::{bindings::Bindings, memory::Looks};
 use crate::leadership::Leadership;
 
-/// Longest that a pass waits for its ServiceAccounts.
-const LONGEST_LOOK: Duration = Duration::from_secs(10);
+/// Longest that one round of reads may take. A pass has two at most.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<C: Connect, L: Leadership> Bindings<C, L> {
     /// Those that the binding binds, or may have bound. What the watch tells of them from now on is noted.
@@ -50,18 +50,18 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         (self.read_accounts(binding, names).await, looks)
     }
 
-    /// They are read beside the role, so that a read that hangs must not hold up what is to be taken from it.
+    /// Runs beside the read of the role: the limit keeps an API server that does not answer from holding up what is to be taken
+    /// from the role.
     async fn read_accounts(&self, binding: &IamRoleBinding, names: BTreeSet<String>) -> ObservedAccounts {
-        let api = self.accounts_api(binding);
-        let reading = ObservedAccounts::read(&api, names.clone());
-        tokio::time::timeout(LONGEST_LOOK, reading).await.unwrap_or_else(|_| {
-            let message = format!(
-                "The ServiceAccounts could not be read within {} s.",
-                LONGEST_LOOK.as_secs()
-            );
-            let aspect = ConditionType::ServiceAccountsSynced;
-            ObservedAccounts::unread(names, &StepError::new(aspect, Reason::ApiServerUnavailable, message))
-        })
+        let seconds = READ_TIMEOUT.as_secs();
+        let message = format!("The ServiceAccounts could not be read within {seconds} s.");
+        let late = StepError::new(
+            ConditionType::ServiceAccountsSynced,
+            Reason::ApiServerUnavailable,
+            message,
+        );
+        let limit = tokio::time::sleep(READ_TIMEOUT);
+        ObservedAccounts::read(&self.accounts_api(binding), names, limit, &late).await
     }
 
     /// As they must be once the role has this ARN, and what has to be done for it.
@@ -86,8 +86,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     }
 
     /// Annotates the ServiceAccounts whose `subjects` the role lets in, and undoes those that are no longer bound; one that is to
-    /// be bound and is not let in yet waits. Goes through all of them and
-    /// stops afterwards at the first trouble, so that one bad ServiceAccount does not keep the others waiting.
+    /// be bound and is not let in yet waits. Tries all of them, and returns the first trouble afterwards: one bad ServiceAccount
+    /// does not keep the others waiting.
     pub(super) async fn sync_accounts(
         &self,
         binding: &IamRoleBinding,
@@ -102,7 +102,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .filter_map(|subject| service_account_of(subject))
             .collect();
         let troubles = self.write_accounts(binding, &mut accounts, plans, looks, &let_in).await;
-        // Whoever may carry what this binding put there is not forgotten, whether he is let in or not.
+        // The subject of every ServiceAccount that may still carry our annotations stays.
         let left = subjects_before(binding).into_iter().filter(|subject| {
             let is_stuck = |name: &str| troubles.iter().any(|(account, _)| account == name);
             service_account_of(subject).is_some_and(|name| accounts.desired.contains_key(name) || is_stuck(name))
@@ -166,11 +166,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let accounts = &*accounts;
         // What another binding has annotated with the same role is that one's.
-        let is_anothers =
-            |name: &str| self.conflicts(binding, |all| all.has_another_with(name, &accounts.annotated_with));
+        let anothers: BTreeSet<&str> = self.conflicts(binding, |all| {
+            let former = accounts.former();
+            former
+                .filter(|name| all.has_another_with(name, &accounts.annotated_with))
+                .collect()
+        });
         let may_be_written = |name: &str| match accounts.desired.get(name) {
             Some(_) => let_in.contains(name),
-            None => !is_anothers(name),
+            None => !anothers.contains(name),
         };
         let work = plans.iter().filter(|plan| may_be_written(&plan.account));
         let work: Vec<AccountWork<'_>> = work

@@ -1,4 +1,4 @@
-//! Making a binding true.
+//! A pass over a binding that is neither suspended nor on its way out: the steps, in order.
 
 use futures::future::join;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
@@ -51,7 +51,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         })?;
         let working = self.execute_role(binding, &aws, &context, &validated, &plan, found, draft);
         let unfinished = Stage::Execute.run(Box::pin(working)).await?;
-        check_made(&arn, unfinished.as_ref(), draft)?;
+        let arn = settle_arn(arn, draft.status.role_arn.as_ref(), unfinished.as_ref())?;
+        draft.status.role_arn = Some(arn);
         let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
         let syncing = self.sync_accounts(binding, accounts, plan.accounts, &looks, subjects, draft);
         let synced = Stage::Execute.run(syncing).await;
@@ -85,24 +86,19 @@ fn role_arn(aws: &impl Aws, validated: &ValidatedBinding, found: Option<&IamRole
     found.map_or_else(made, |found| found.arn.clone())
 }
 
-/// Whether ServiceAccounts can be given the role that they were planned with.
-fn check_made(
-    planned: &str,
-    unfinished: Option<&Unfinished>,
-    draft: &mut Draft<IamRoleBindingStatus>,
-) -> Result<(), StepError> {
-    if let (None, Some(Unfinished { failure, .. })) = (&draft.status.role_arn, unfinished) {
-        return Err(failure.clone());
-    }
-    let made = draft.status.role_arn.get_or_insert_with(|| planned.to_owned());
-    if made != planned {
-        // Nothing was made: what an earlier pass wrote down is no reason to say anything else.
-        if let Some(Unfinished { failure, .. }) = unfinished {
-            return Err(failure.clone());
+/// The ARN that the role has now, which must be the one that its ServiceAccounts were planned with.
+///
+/// # Errors
+/// There is no such role: nothing was made, for the reason that is left, or AWS calls it otherwise.
+fn settle_arn(planned: String, made: Option<&String>, unfinished: Option<&Unfinished>) -> Result<String, StepError> {
+    match (made, unfinished) {
+        (Some(made), _) if *made == planned => Ok(planned),
+        (_, Some(Unfinished { failure, .. })) => Err(failure.clone()),
+        (None, None) => Ok(planned),
+        (Some(made), None) => {
+            let message =
+                format!("AWS calls the role {made}, and {planned} was expected; the ServiceAccounts get it next.");
+            Err(StepError::new(ConditionType::RoleSynced, Reason::Progressing, message))
         }
-        let message =
-            format!("AWS calls the role {made}, and {planned} was expected; the ServiceAccounts get it next.");
-        return Err(StepError::new(ConditionType::RoleSynced, Reason::Progressing, message));
     }
-    Ok(())
 }

@@ -82,6 +82,7 @@ struct LookedAt {
 /// The ServiceAccounts that a pass has looked at. What the watch tells of them meanwhile is noted, as nothing may be expected of
 /// them yet.
 #[derive(Debug)]
+#[must_use = "what changes after it is dropped is not noted"]
 pub(crate) struct Looks<'m> {
     memory: &'m BindingMemory,
     /// With the number of changes before.
@@ -271,14 +272,12 @@ impl BindingMemory {
 
 impl AccountHistory for BindingMemory {
     fn undone(&self, account: &ObservedAccount, fields: &AccountFields) -> Option<AccountField> {
-        let mut accounts = self.accounts.lock();
-        let record = accounts.get_mut(&account.uid)?;
-        let (version, applied) = record.undone.as_ref()?;
-        if *version == account.resource_version && applied == fields {
-            return fields.differing(account).into_iter().next();
-        }
-        record.undone = None;
-        None
+        let accounts = self.accounts.lock();
+        let (version, applied) = accounts.get(&account.uid)?.undone.as_ref()?;
+        let is_as_before = *version == account.resource_version && applied == fields;
+        is_as_before
+            .then(|| fields.differing(account).into_iter().next())
+            .flatten()
     }
 
     fn is_put_back(&self, uid: &str) -> bool {

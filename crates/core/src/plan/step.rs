@@ -5,9 +5,9 @@ use std::fmt;
 use super::Cause;
 use crate::vocabulary::ConditionType;
 
-/// One call that writes, as data. Displayed it says what it is about: `trust policy`.
+/// One write, described and not made. Displayed it names what it is about: `trust policy`.
 pub trait Step: fmt::Display {
-    /// What it does to that, as a command: `create`.
+    /// What it does to that, as a verb: `create`.
     fn action(&self) -> &'static str;
 
     /// The condition that tells whether it succeeded.
@@ -24,7 +24,7 @@ pub struct Plan<S> {
 }
 
 impl<S> Plan<S> {
-    /// Of nothing to do.
+    /// An empty plan.
     pub const fn nothing() -> Self {
         Self {
             cause: Cause::Spec,

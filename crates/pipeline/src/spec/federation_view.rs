@@ -194,7 +194,7 @@ pub fn connection(federation: &OidcFederation) -> Connection {
     let aws = &federation.spec.aws;
     let bucket_region = match &federation.spec.publish {
         Publish::S3(s3) => Some(s3.region.clone()),
-        _ => None,
+        Publish::External(_) => None,
     };
     Connection {
         region: aws.region.clone().or(bucket_region).unwrap_or_default(),

@@ -54,7 +54,7 @@ pub fn locate(federation: &OidcFederation, cluster: &str) -> Result<Location, St
             federation: name,
         },
         connection: connection(federation),
-        target: PublishTarget::of(&spec.publish, &issuer)?,
+        target: PublishTarget::of(&spec.publish, &issuer),
         issuer,
         management,
     })

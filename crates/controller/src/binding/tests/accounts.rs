@@ -132,6 +132,38 @@ async fn what_changes_between_the_look_and_the_write_is_looked_at_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_that_hangs_keeps_no_other_account_waiting() {
+    let bench = Bench::new();
+    for name in ["a", "b"] {
+        bench.kubernetes.put_account(name);
+    }
+    bench.kubernetes.hang_reads_of("a");
+    let mut binding = of(&["a", "b"], "Annotate");
+    bench
+        .end(&mut binding, Reason::ApiServerUnavailable, "within 10 s")
+        .await;
+    assert_eq!(bench.kubernetes.take_writes(), ["PATCH b"]);
+}
+
+#[tokio::test]
+async fn what_admission_makes_of_the_last_write_is_told_in_the_same_pass() {
+    let bench = Bench::new();
+    let mut binding = of(&["app"], "Create");
+    edit(&mut binding, |spec| {
+        spec["serviceAccountTemplate"] = json!({"labels": {"team": "a"}});
+    });
+    bench.kubernetes.mutate("team", "b");
+    bench
+        .end(&mut binding, Reason::AnnotationConflict, "does not let the label team")
+        .await;
+    let writes = bench.kubernetes.take_writes();
+    bench
+        .end(&mut binding, Reason::AnnotationConflict, "does not let the label team")
+        .await;
+    assert_eq!((writes.len(), bench.kubernetes.take_writes().len()), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_api_server_that_does_not_answer_holds_up_nothing_that_is_to_be_taken_from_a_role() {
     let bench = Bench::new();
     bench.kubernetes.put_account("app");
@@ -139,7 +171,7 @@ async fn an_api_server_that_does_not_answer_holds_up_nothing_that_is_to_be_taken
     bench.succeed(&mut binding).await;
     assert_eq!(bench.aws.get(ROLE).unwrap().attached.len(), 1);
     edit(&mut binding, |spec| spec["policies"]["managed"] = json!([]));
-    bench.kubernetes.hang_reads();
+    bench.kubernetes.hang_reads_of("app");
     bench
         .end(&mut binding, Reason::ApiServerUnavailable, "within 10 s")
         .await;

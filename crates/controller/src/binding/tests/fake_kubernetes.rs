@@ -20,8 +20,8 @@ struct World {
     events: Vec<(String, String, String)>,
     version: u64,
     down: bool,
-    /// Whether reads are never answered.
-    hung: bool,
+    /// The ServiceAccount of which reads are never answered.
+    hung: Option<&'static str>,
     /// The ServiceAccount that cannot be read.
     hidden: Option<&'static str>,
     /// The ServiceAccount that somebody makes once it was looked for.
@@ -45,8 +45,9 @@ impl FakeKubernetes {
             let world = Arc::clone(&world);
             async move {
                 let (parts, body) = request.into_parts();
-                let hung = world.lock().unwrap().hung && parts.method == Method::GET;
-                if hung {
+                let hung = world.lock().unwrap().hung;
+                let is_of = |name| parts.uri.path().ends_with(&format!("/serviceaccounts/{name}"));
+                if parts.method == Method::GET && hung.is_some_and(is_of) {
                     std::future::pending::<()>().await;
                 }
                 let force = parts.uri.query().is_some_and(|query| query.contains("force=true"));
@@ -86,9 +87,9 @@ impl FakeKubernetes {
         metadata["resourceVersion"] = json!(version);
     }
 
-    /// From now on reads are never answered.
-    pub(super) fn hang_reads(&self) {
-        self.world.lock().unwrap().hung = true;
+    /// From now on reads of this one are never answered.
+    pub(super) fn hang_reads_of(&self, name: &'static str) {
+        self.world.lock().unwrap().hung = Some(name);
     }
 
     /// From now on this one cannot be read.

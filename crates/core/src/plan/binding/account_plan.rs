@@ -1,10 +1,10 @@
 //! [`AccountPlan`]: all that is to be done to one ServiceAccount.
 
-use super::{AccountChange, AccountField, AccountFields, AccountStep, DesiredAccount, ObservedAccount};
+use super::{AccountChange, AccountField, AccountStep, DesiredAccount, ObservedAccount};
 use crate::vocabulary::CONFIRMED_FOR;
 
 /// Calls that a plan makes to one ServiceAccount at most: to make it, or to take it over, and to settle what that made known.
-const MAX_CALLS: usize = 2;
+pub const MAX_CALLS: usize = 2;
 
 /// Why a ServiceAccount does not become as wanted, whatever is done to it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,25 +43,27 @@ pub struct AccountPlan {
 impl AccountPlan {
     /// What binds a ServiceAccount that was observed in this state.
     pub fn bind(account: &str, desired: &DesiredAccount, observed: Option<&ObservedAccount>) -> Self {
-        let (mut steps, mut state) = (Vec::new(), observed.cloned());
-        let refusal = loop {
-            let step = match desired.change(state.as_ref()) {
-                AccountChange::Nothing => break None,
-                AccountChange::Missing => break Some(AccountRefusal::Missing),
-                AccountChange::Conflict { field, manager } => break Some(AccountRefusal::Conflict { field, manager }),
-                _ if steps.len() == MAX_CALLS => break None,
-                AccountChange::Create(fields) => AccountStep::Create { fields },
-                AccountChange::Apply(fields) if steps.is_empty() => AccountStep::Apply { fields },
-                AccountChange::Apply(fields) => following(&steps, fields),
-                AccountChange::TakeOver { fields, replaces } => AccountStep::TakeOver { fields, replaces },
-            };
-            state = Some(state.unwrap_or_default().after(&step));
-            steps.push(step);
+        let first = match desired.change(observed) {
+            AccountChange::Nothing => Ok(None),
+            AccountChange::Missing => Err(AccountRefusal::Missing),
+            AccountChange::Conflict { field, manager } => Err(AccountRefusal::Conflict { field, manager }),
+            AccountChange::Create(fields) => Ok(Some(AccountStep::Create { fields })),
+            AccountChange::Apply(fields) => Ok(Some(AccountStep::Apply { fields })),
+            AccountChange::TakeOver { fields, replaces } => Ok(Some(AccountStep::TakeOver { fields, replaces })),
         };
+        let (mut steps, mut state, mut next) = (Vec::new(), observed.cloned().unwrap_or_default(), first);
+        while let Ok(Some(step)) = next {
+            state = state.after(&step);
+            next = step.then(desired, &state);
+            if next.is_ok() && steps.len() + 1 == MAX_CALLS {
+                next = Ok(None);
+            }
+            steps.push(as_planned(&steps, step));
+        }
         Self {
             account: account.to_owned(),
             steps,
-            refusal,
+            refusal: next.err(),
         }
     }
 
@@ -81,7 +83,7 @@ impl AccountPlan {
         }
     }
 
-    /// Whether it rests on there being no ServiceAccount of the name: somebody may make one at any time.
+    /// Whether it would create the ServiceAccount, or cannot do without: somebody may have made one since.
     pub fn finds_none(&self) -> bool {
         let creates = matches!(self.steps.first(), Some(AccountStep::Create { .. }));
         creates || self.refusal == Some(AccountRefusal::Missing)
@@ -98,27 +100,47 @@ impl AccountPlan {
     }
 }
 
-/// What is applied once the answer to an earlier step is known.
-fn following(steps: &[AccountStep], mut fields: AccountFields) -> AccountStep {
-    if let Some(AccountStep::Create { .. }) = steps.last() {
-        fields.annotations.remove(CONFIRMED_FOR);
-        return AccountStep::Confirm { fields };
+/// What follows a creation has a UID that nobody knows yet.
+fn as_planned(before: &[AccountStep], step: AccountStep) -> AccountStep {
+    match (before.last(), step) {
+        (Some(AccountStep::Create { .. }), AccountStep::Apply { mut fields }) => {
+            fields.annotations.remove(CONFIRMED_FOR);
+            AccountStep::Confirm { fields }
+        }
+        (_, step) => step,
     }
-    AccountStep::Apply { fields }
+}
+
+impl AccountStep {
+    /// What a ServiceAccount calls for once this step was answered like that: the next step, if any.
+    ///
+    /// # Errors
+    /// It does not become as wanted.
+    pub fn then(
+        &self,
+        desired: &DesiredAccount,
+        answer: &ObservedAccount,
+    ) -> Result<Option<AccountStep>, AccountRefusal> {
+        match desired.change(Some(answer)) {
+            AccountChange::Conflict { field, manager } => Err(AccountRefusal::Conflict { field, manager }),
+            // The same again would be answered the same.
+            AccountChange::Apply(again) if self.fields() == Some(&again) => {
+                let undone = again.differing(answer).into_iter().next();
+                undone.map_or(Ok(None), |field| Err(AccountRefusal::Undone(field)))
+            }
+            AccountChange::Apply(fields) => Ok(Some(AccountStep::Apply { fields })),
+            AccountChange::TakeOver { fields, replaces } => Ok(Some(AccountStep::TakeOver { fields, replaces })),
+            AccountChange::Nothing | AccountChange::Missing | AccountChange::Create(_) => Ok(None),
+        }
+    }
 }
 
 impl ObservedAccount {
     /// As the API server will show it after a step that applies fields: server-side apply's own rules, as far as they reach the
     /// fields that a binding may write. The UID of one that is created is not known.
     fn after(mut self, step: &AccountStep) -> Self {
-        let (fields, force) = match step {
-            AccountStep::Create { fields }
-            | AccountStep::Confirm { fields }
-            | AccountStep::Apply { fields }
-            | AccountStep::Clear { left: fields } => (fields, false),
-            AccountStep::TakeOver { fields, .. } => (fields, true),
-            AccountStep::Strip | AccountStep::Delete => return self,
-        };
+        let Some(fields) = step.fields() else { return self };
+        let force = matches!(step, AccountStep::TakeOver { .. });
         let names = fields.names();
         let (differing, before) = (fields.differing(&self), self.ours.clone());
         if force {

@@ -35,11 +35,23 @@ pub enum AccountStep {
     },
     /// Removes our keys, whoever else owns them: the ServiceAccount was restored with them.
     Strip,
-    /// Deletes it: we created it, nobody else uses it, and the binding does not name it any more.
+    /// Deletes it: we created it, nobody else uses it, and the binding names it no more or goes itself.
     Delete,
 }
 
 impl AccountStep {
+    /// What it applies; `None` for one that applies nothing.
+    pub const fn fields(&self) -> Option<&AccountFields> {
+        match self {
+            Self::Create { fields }
+            | Self::Confirm { fields }
+            | Self::Apply { fields }
+            | Self::TakeOver { fields, .. }
+            | Self::Clear { left: fields } => Some(fields),
+            Self::Strip | Self::Delete => None,
+        }
+    }
+
     /// What it does, as a command.
     pub(super) const fn action(&self) -> &'static str {
         match self {

@@ -1,11 +1,20 @@
 //! What a binding's role and its ServiceAccounts must be, what they are, and the steps between.
 //!
-//! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one a first
-//! boundary comes first, then everything that takes rights away, then a boundary in another's place, then trust, then
-//! everything that gives rights; a boundary of ours that is no longer wanted goes last. Where rights are replaced (another text of an inline policy, another
-//! boundary, tags, which are authority too) while the trust changes, that is not enough: the trust is first narrowed to
-//! those whom the old and the new one let in, and set as wanted at the very end. So nobody ever has more than the old or
-//! the new state gives him, and there is never a policy without the boundary that is wanted.
+//! **Order never widens.** A new role is created with trust, tags and boundary in one call. On an existing one:
+//!
+//! 1. the tags that prove it ours, where it was offered;
+//! 2. the trust, narrowed to those whom the old and the new one let in, where anything is taken or put in another's place;
+//! 3. a first boundary;
+//! 4. everything that takes rights away;
+//! 5. a boundary in another's place;
+//! 6. the trust as wanted, where it was not narrowed;
+//! 7. tags, description and session duration;
+//! 8. everything that gives rights;
+//! 9. the removal of a boundary of ours that is no longer wanted, and of its mark;
+//! 10. the trust as wanted, where it was narrowed.
+//!
+//! So nobody ever has more than the old or the new state gives him, and there is never a policy without the boundary that is
+//! wanted.
 //!
 //! **Refusals.** A step that AWS refuses holds up what its order protects, and nothing else ([`Order`]).
 //!
@@ -30,7 +39,7 @@ mod template;
 mod whole;
 
 pub use account::ObservedAccount;
-pub use account_plan::{AccountPlan, AccountRefusal};
+pub use account_plan::{AccountPlan, AccountRefusal, MAX_CALLS};
 pub use account_step::AccountStep;
 pub use accounts::{AccountChange, DesiredAccount};
 pub use fields::{AccountField, AccountFields};

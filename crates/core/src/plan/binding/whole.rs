@@ -45,7 +45,7 @@ pub enum BindingStep<'a> {
 }
 
 impl BindingPlan {
-    /// Of nothing to do.
+    /// An empty plan.
     pub fn nothing() -> Self {
         Self {
             role: Plan::nothing(),
@@ -63,7 +63,7 @@ impl BindingPlan {
         Self { accounts, ..self }
     }
 
-    /// All calls in the order in which they are made. Those of different ServiceAccounts wait for none of each other.
+    /// All calls in the order in which they are made. Those to different ServiceAccounts are independent of each other.
     pub fn steps(&self) -> impl Iterator<Item = BindingStep<'_>> {
         let role = || self.role.steps.iter().map(BindingStep::Role);
         let accounts = self.accounts.iter().flat_map(|account| {
@@ -112,7 +112,12 @@ impl fmt::Display for BindingPlan {
             .iter()
             .filter_map(|account| Some((account, account.refusal.as_ref()?)));
         for (account, refusal) in refusals {
-            writeln!(f, "leave ServiceAccount {}: {refusal}", account.account)?;
+            let what = if account.steps.is_empty() {
+                "leave"
+            } else {
+                "cannot finish"
+            };
+            writeln!(f, "{what} ServiceAccount {}: {refusal}", account.account)?;
         }
         Ok(())
     }

@@ -4,9 +4,9 @@
 use futures::{Stream, StreamExt, stream};
 use irsa_core::{
     plan::binding::{
-        AccountChange, AccountFields, AccountPlan, AccountRefusal, AccountStep, DesiredAccount, ObservedAccount,
+        AccountFields, AccountPlan, AccountRefusal, AccountStep, DesiredAccount, MAX_CALLS, ObservedAccount,
     },
-    vocabulary::ConditionType,
+    vocabulary::{ConditionType, Reason},
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
@@ -86,49 +86,49 @@ impl<L: Leadership> AccountExecutor<'_, L> {
             undone: None,
             ended: Ok(()),
         };
-        let Some(step) = work.plan.steps.first() else {
-            let refusal = work.plan.refusal.clone();
-            done.ended = refusal.map_or(Ok(()), |refusal| Err(AccountTrouble::Refused(refusal)));
-            return done;
+        done.ended = match (work.plan.steps.first(), work.plan.refusal.clone()) {
+            (Some(first), _) => self.run_from(first, work, &mut done).await,
+            (None, Some(refusal)) => Err(AccountTrouble::Refused(refusal)),
+            (None, None) => Ok(()),
         };
-        let made = match self.write(done.account, step, work.observed).await {
-            Ok(made) => made,
-            Err(failure) => {
-                done.ended = Err(AccountTrouble::Failed(failure));
-                return done;
-            }
-        };
-        let (Some(made), Some(desired)) = (made, work.desired) else {
-            return done;
-        };
-        if let AccountStep::TakeOver { replaces, .. } = step {
-            done.taken_over = Some(TakenOver {
-                uid: made.uid.clone(),
-                replaces: replaces.as_deref(),
-            });
-        }
-        match desired.change(Some(&made)) {
-            AccountChange::Apply(again) if matches!(step, AccountStep::Apply { fields } if *fields == again) => {
-                let changed = again.differing(&made).into_iter().next();
-                done.undone = Some((made, again));
-                done.ended = changed.map_or(Ok(()), |field| {
-                    Err(AccountTrouble::Refused(AccountRefusal::Undone(field)))
+        done
+    }
+
+    /// Makes the calls from the first planned one. The next one is what the answer calls for: the planned one, with what is known
+    /// only now (of a ServiceAccount that was created, its UID), unless something between us and the API server has changed
+    /// what was written.
+    async fn run_from<'a>(
+        &self,
+        first: &'a AccountStep,
+        work: AccountWork<'a>,
+        done: &mut AccountDone<'a>,
+    ) -> Result<(), AccountTrouble> {
+        let (mut step, mut observed) = (first.clone(), work.observed.cloned());
+        for _ in 0..MAX_CALLS {
+            let made = self.write(done.account, &step, observed.as_ref()).await;
+            let (Some(made), Some(desired)) = (made.map_err(AccountTrouble::Failed)?, work.desired) else {
+                return Ok(());
+            };
+            if let (AccountStep::TakeOver { .. }, AccountStep::TakeOver { replaces, .. }) = (&step, first) {
+                done.taken_over = Some(TakenOver {
+                    uid: made.uid.clone(),
+                    replaces: replaces.as_deref(),
                 });
             }
-            // The plan's second step, with what is known only now: of one that was created, its UID.
-            AccountChange::Apply(fields) => {
-                let applied = self
-                    .write(done.account, &AccountStep::Apply { fields }, Some(&made))
-                    .await;
-                done.ended = applied.map(|_| ()).map_err(AccountTrouble::Failed);
+            let next = step.then(desired, &made);
+            if let (Err(AccountRefusal::Undone(_)), Some(fields)) = (&next, step.fields()) {
+                done.undone = Some((made.clone(), fields.clone()));
             }
-            AccountChange::Conflict { field, manager } => {
-                let refusal = AccountRefusal::Conflict { field, manager };
-                done.ended = Err(AccountTrouble::Refused(refusal));
+            match next.map_err(AccountTrouble::Refused)? {
+                None => return Ok(()),
+                Some(next) => (step, observed) = (next, Some(made)),
             }
-            _ => {}
         }
-        done
+        let left = step.fields().zip(observed.as_ref());
+        let left = left.and_then(|(fields, observed)| fields.differing(observed).into_iter().next());
+        left.map_or(Ok(()), |field| {
+            Err(AccountTrouble::Refused(AccountRefusal::Undone(field)))
+        })
     }
 
     /// Makes one call. Returns the ServiceAccount as it is then, where it is still bound.
@@ -168,7 +168,10 @@ impl<L: Leadership> AccountExecutor<'_, L> {
                 deleted.map(|()| None).map_err(failed("delete"))
             }
             // Only a creation is planned for one that is not there.
-            (_, None) => Ok(None),
+            (_, None) => {
+                let message = format!("The ServiceAccount {name} is gone; it is looked at anew.");
+                Err(StepError::new(aspect, Reason::WriteConflict, message))
+            }
         }
     }
 }

@@ -87,19 +87,25 @@ pub async fn read(api: &Api<ServiceAccount>, name: &str) -> kube::Result<Option<
 pub struct ObservedAccounts(BTreeMap<String, Result<Option<ObservedAccount>, StepError>>);
 
 impl ObservedAccounts {
-    /// Reads them beside each other. That one cannot be read is no reason not to know the others.
-    pub async fn read(api: &Api<ServiceAccount>, names: BTreeSet<String>) -> Self {
+    /// Reads them beside each other, for as long as `limit` is not over. That one cannot be read is no reason not to know the
+    /// others; of those that were not read in time, `late` says so.
+    pub async fn read(
+        api: &Api<ServiceAccount>,
+        names: BTreeSet<String>,
+        limit: impl Future<Output = ()>,
+        late: &StepError,
+    ) -> Self {
+        let unread = names.iter().map(|name| (name.clone(), Err(late.clone())));
+        let mut observed: BTreeMap<_, _> = unread.collect();
         let reading = stream::iter(names).map(async |name| {
             let observed = read(api, &name).await;
             let observed = observed.map_err(|error| kubernetes_error("read", &name, error));
             (name, observed)
         });
-        Self(reading.buffer_unordered(AT_A_TIME).collect().await)
-    }
-
-    /// None of these could be read, for this reason.
-    pub fn unread(names: BTreeSet<String>, failure: &StepError) -> Self {
-        Self(names.into_iter().map(|name| (name, Err(failure.clone()))).collect())
+        let reading = reading.buffer_unordered(AT_A_TIME).take_until(limit);
+        let read: Vec<_> = reading.collect().await;
+        observed.extend(read);
+        Self(observed)
     }
 
     /// What another look found counts.

@@ -65,7 +65,7 @@ impl Accounts {
     }
 }
 
-/// With mode `None` one is named and not bound: nothing is done to it, so it is not deleted either.
+/// With mode `None` one is named and not bound: what injection needs is taken off, and it is not deleted.
 fn is_named(binding: &IamRoleBinding, account: &str) -> bool {
     let mut named = binding.spec.service_accounts.iter();
     named.any(|named| named.name == account)

@@ -6,7 +6,7 @@ use proptest::{collection::btree_map, prelude::*, sample::select};
 
 use super::*;
 use crate::{
-    plan::binding::{AccountTemplate, PodSettings},
+    plan::binding::{AccountFields, AccountTemplate, PodSettings},
     vocabulary::{
         EKS_AUDIENCE, EKS_ROLE_ARN, INJECT_LABEL, OWNER_LABEL, POD_REGION, POD_STS_REGIONAL_ENDPOINTS, RESTORED,
         RESTORED_VALUE,
