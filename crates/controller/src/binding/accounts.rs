@@ -152,44 +152,32 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         &self,
         binding: &IamRoleBinding,
         accounts: &mut Accounts,
-        mut plans: Vec<AccountPlan>,
+        plans: Vec<AccountPlan>,
         looks: &Looks<'_>,
         let_in: &BTreeSet<&str>,
     ) -> Vec<(String, StepError)> {
         self.expect_accounts(binding, accounts, let_in);
-        let namespace = binding.namespace().unwrap_or_default();
-        let is_stale = |plan: &&AccountPlan| plan.finds_none() || looks.has_changed(&namespace, &plan.account);
-        let stale: BTreeSet<String> = plans.iter().filter(is_stale).map(|plan| plan.account.clone()).collect();
-        if !stale.is_empty() {
-            accounts.observed.replace(self.read_accounts(binding, stale).await);
-            plans = accounts.plan(binding, &self.memory);
-        }
+        let plans = self.look_again(binding, accounts, plans, looks).await;
         let accounts = &*accounts;
         // What another binding has annotated with the same role is that one's.
-        let anothers: BTreeSet<&str> = self.conflicts(binding, |all| {
-            let former = accounts.former();
-            former
-                .filter(|name| all.has_another_with(name, &accounts.annotated_with))
-                .collect()
-        });
+        let has_another = |all: &Conflicts<'_>, name: &str| all.has_another_with(name, &accounts.annotated_with);
+        let anothers = self.former_that(binding, accounts, has_another);
         let may_be_written = |name: &str| match accounts.desired.get(name) {
             Some(_) => let_in.contains(name),
             None => !anothers.contains(name),
         };
         let work = plans.iter().filter(|plan| may_be_written(&plan.account));
-        let work: Vec<AccountWork<'_>> = work
-            .map(|plan| AccountWork {
-                plan,
-                desired: accounts.desired.get(&plan.account),
-                observed: accounts.observed.get(&plan.account).ok().flatten(),
-            })
-            .collect();
+        let work = work.map(|plan| AccountWork {
+            plan,
+            desired: accounts.desired.get(&plan.account),
+            observed: accounts.observed.get(&plan.account).ok().flatten(),
+        });
         let executor = AccountExecutor {
             api: &self.accounts_api(binding),
             leadership: self.driver.leadership.as_ref(),
         };
         let mut troubles = Vec::new();
-        let mut executing = pin!(executor.execute(work));
+        let mut executing = pin!(executor.execute(work.collect()));
         while let Some(done) = executing.next().await {
             self.note_account(binding, &done).await;
             if let Err(trouble) = &done.ended {
@@ -202,21 +190,57 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         troubles
     }
 
+    /// What was found missing, or has changed since it was read, is read and planned anew.
+    async fn look_again(
+        &self,
+        binding: &IamRoleBinding,
+        accounts: &mut Accounts,
+        plans: Vec<AccountPlan>,
+        looks: &Looks<'_>,
+    ) -> Vec<AccountPlan> {
+        let namespace = binding.namespace().unwrap_or_default();
+        let is_stale = |plan: &&AccountPlan| plan.finds_none() || looks.has_changed(&namespace, &plan.account);
+        let stale: BTreeSet<String> = plans.iter().filter(is_stale).map(|plan| plan.account.clone()).collect();
+        if stale.is_empty() {
+            return plans;
+        }
+        accounts.observed.replace(self.read_accounts(binding, stale).await);
+        accounts.plan(binding, &self.memory)
+    }
+
     /// What the watch of ServiceAccounts compares with from now on.
     fn expect_accounts(&self, binding: &IamRoleBinding, accounts: &Accounts, let_in: &BTreeSet<&str>) {
         let namespace = binding.namespace().unwrap_or_default();
-        for (name, desired) in accounts
+        let bound = accounts
             .desired
             .iter()
-            .filter(|(name, _)| let_in.contains(name.as_str()))
-        {
+            .filter(|(name, _)| let_in.contains(name.as_str()));
+        for (name, desired) in bound {
             self.memory.expect_account(&namespace, name, desired.clone());
         }
-        for name in accounts.former() {
-            if !self.conflicts(binding, |all| all.is_bound_by_another(name)) {
-                self.memory.release_account(&namespace, name);
-            }
+        for name in self.former_that(binding, accounts, |all, name| !all.is_bound_by_another(name)) {
+            self.memory.release_account(&namespace, &name);
         }
+    }
+
+    /// Those that were bound and are no more, and of which this holds by what the other bindings are now.
+    fn former_that(
+        &self,
+        binding: &IamRoleBinding,
+        accounts: &Accounts,
+        holds: impl Fn(&Conflicts<'_>, &str) -> bool,
+    ) -> BTreeSet<String> {
+        let mut former = accounts.former().peekable();
+        // There are seldom any, and often many bindings.
+        if former.peek().is_none() {
+            return BTreeSet::new();
+        }
+        let all = self.store.state();
+        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.object()));
+        former
+            .filter(|name| holds(&conflicts, name))
+            .map(str::to_owned)
+            .collect()
     }
 
     async fn note_account(&self, binding: &IamRoleBinding, done: &AccountDone<'_>) {
@@ -225,7 +249,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let Some(taken) = &done.taken_over else { return };
         self.memory.count_takeover(&taken.uid);
-        if let (Some(role), Ok(())) = (taken.replaces, &done.ended) {
+        if let (Some(role), Ok(())) = (&taken.replaces, &done.ended) {
             let about = binding.object_ref(&());
             let note = taken_over(done.account, role);
             self.driver.events.normal(&about, EventReason::TakenOver, &note).await;
@@ -246,14 +270,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             .events
             .warning(&binding.object_ref(&()), EventReason::AnnotationConflict, message)
             .await;
-    }
-
-    fn conflicts<T>(&self, binding: &IamRoleBinding, ask: impl FnOnce(&Conflicts<'_>) -> T) -> T {
-        let all = self.store.state();
-        ask(&Conflicts::of(
-            binding,
-            all.iter().filter_map(|decoded| decoded.object()),
-        ))
     }
 
     fn accounts_api(&self, binding: &IamRoleBinding) -> Api<ServiceAccount> {

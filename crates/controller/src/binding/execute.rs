@@ -98,21 +98,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             (ConditionType::PoliciesSynced, policies_in_words(validated)),
         ];
         for (aspect, words) in in_words {
-            let words = match self.memory.contests(&key, |contests| contests.in_words(aspect)) {
-                Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
-                None => words,
-            };
-            match (&ended, &taken) {
-                (_, Some(failure)) if failure.aspect == aspect && executed.has_finished(steps, aspect) => {
-                    draft.note(failure);
-                }
-                _ if executed.has_finished(steps, aspect) => draft.holds(aspect, words),
-                (Err(failure), _) if failure.aspect != aspect => draft.note(&StepError {
-                    aspect,
-                    ..failure.clone()
-                }),
-                _ => {}
-            }
+            let words = self.with_contests(&key, aspect, words);
+            let finished = executed.has_finished(steps, aspect);
+            note_aspect(draft, (aspect, words), finished, &ended, taken.as_ref());
         }
         if let Err(failure) = ended {
             if !failure.is_refusal() {
@@ -130,6 +118,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         self.memory
             .remember(&key, validated.role.fingerprint(), !steps.is_empty());
         Ok(None)
+    }
+
+    /// What is true of an aspect, and what of it somebody keeps changing back.
+    fn with_contests(&self, key: &ObjectKey, aspect: ConditionType, words: String) -> String {
+        match self.memory.contests(key, |contests| contests.in_words(aspect)) {
+            Some(what) => format!("{words} Somebody keeps changing this back in AWS: {what}."),
+            None => words,
+        }
     }
 
     /// Does steps to a role. What listings said of it counts no longer, however far the steps come.
@@ -208,6 +204,25 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
                 .warning(&about, EventReason::DriftContested, &note)
                 .await;
         }
+    }
+}
+
+/// What a pass found out about an aspect of the role, of which all was done (`finished`) or not.
+fn note_aspect(
+    draft: &mut Draft<IamRoleBindingStatus>,
+    (aspect, words): (ConditionType, String),
+    finished: bool,
+    ended: &Result<(), StepError>,
+    taken: Option<&StepError>,
+) {
+    match (ended, taken) {
+        (_, Some(failure)) if failure.aspect == aspect && finished => draft.note(failure),
+        _ if finished => draft.holds(aspect, words),
+        (Err(failure), _) if failure.aspect != aspect => draft.note(&StepError {
+            aspect,
+            ..failure.clone()
+        }),
+        _ => {}
     }
 }
 

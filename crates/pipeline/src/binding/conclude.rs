@@ -73,6 +73,7 @@ pub fn policies_in_words(validated: &ValidatedBinding) -> String {
     let inline = counted(inline, "inline policy", "inline policies");
     format!("The role has its {managed} managed and {inline}.")
 }
+
 /// ServiceAccounts that are bound and that the role's trust does not let in now.
 #[derive(Debug, Default)]
 pub struct ShutOut<'a> {

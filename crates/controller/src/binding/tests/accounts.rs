@@ -191,6 +191,22 @@ async fn a_role_that_aws_calls_otherwise_is_never_announced_under_the_name_that_
     assert_eq!(role_of(&bench, "app"), json!(made));
 }
 
+#[tokio::test]
+async fn what_hinders_a_role_is_told_whatever_arn_the_status_has() {
+    let bench = Bench::new();
+    bench.kubernetes.put_account("app");
+    let mut binding = binding();
+    bench.succeed(&mut binding).await;
+    bench.aws.hide(ROLE);
+    let bench = bench.restarted();
+    bench.kubernetes.take_writes();
+    let status = binding.status.as_mut().unwrap();
+    status.role_arn = Some("arn:aws:iam::123456789012:role/somebody-elses".to_owned());
+    bench.aws.fail("CreateRole", irsa_aws::Kind::AccessDenied);
+    bench.end(&mut binding, Reason::AccessDenied, "CreateRole").await;
+    assert_eq!(bench.kubernetes.take_writes(), Vec::<String>::new());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_role_that_iam_does_not_show_yet_keeps_its_arn_although_the_status_was_lost() {
     let bench = Bench::new();

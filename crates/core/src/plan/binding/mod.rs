@@ -28,6 +28,7 @@ mod account_plan;
 mod account_step;
 mod accounts;
 mod alter;
+mod binding_plan;
 mod fields;
 mod kept;
 mod order;
@@ -36,12 +37,12 @@ mod role;
 mod step;
 mod steps;
 mod template;
-mod whole;
 
 pub use account::ObservedAccount;
 pub use account_plan::{AccountPlan, AccountRefusal, MAX_CALLS};
 pub use account_step::AccountStep;
 pub use accounts::{AccountChange, DesiredAccount};
+pub use binding_plan::{BindingPlan, BindingStep};
 pub use fields::{AccountField, AccountFields};
 pub use kept::Kept;
 pub use order::{Effect, Order, subjects_after};
@@ -50,7 +51,6 @@ pub use role::{DesiredRole, ObservedRole};
 pub use step::RoleStep;
 pub use steps::RoleRefusal;
 pub use template::{AccountTemplate, TemplateError};
-pub use whole::{BindingPlan, BindingStep};
 
 #[cfg(test)]
 mod properties;

@@ -34,8 +34,8 @@ pub struct AccountDone<'a> {
     /// The ServiceAccount's name.
     pub account: &'a str,
     /// It was taken over.
-    pub taken_over: Option<TakenOver<'a>>,
-    /// As it was after these fields were applied, which something between us and the store has changed.
+    pub taken_over: Option<TakenOver>,
+    /// As it is now; to apply these fields to that is in vain, because something between us and the store changes them.
     pub undone: Option<(ObservedAccount, AccountFields)>,
     /// Whether it is as wanted.
     pub ended: Result<(), AccountTrouble>,
@@ -43,11 +43,11 @@ pub struct AccountDone<'a> {
 
 /// A ServiceAccount that another cluster's operator had written.
 #[derive(Debug, Clone)]
-pub struct TakenOver<'a> {
+pub struct TakenOver {
     /// Its UID.
     pub uid: String,
     /// The role that it was restored with, if that was another.
-    pub replaces: Option<&'a str>,
+    pub replaces: Option<String>,
 }
 
 /// Why a ServiceAccount is not as wanted.
@@ -97,11 +97,11 @@ impl<L: Leadership> AccountExecutor<'_, L> {
     /// Makes the calls from the first planned one. The next one is what the answer calls for: the planned one, with what is known
     /// only now (of a ServiceAccount that was created, its UID), unless something between us and the API server has changed
     /// what was written.
-    async fn run_from<'a>(
+    async fn run_from(
         &self,
-        first: &'a AccountStep,
-        work: AccountWork<'a>,
-        done: &mut AccountDone<'a>,
+        first: &AccountStep,
+        work: AccountWork<'_>,
+        done: &mut AccountDone<'_>,
     ) -> Result<(), AccountTrouble> {
         let (mut step, mut observed) = (first.clone(), work.observed.cloned());
         for _ in 0..MAX_CALLS {
@@ -109,10 +109,10 @@ impl<L: Leadership> AccountExecutor<'_, L> {
             let (Some(made), Some(desired)) = (made.map_err(AccountTrouble::Failed)?, work.desired) else {
                 return Ok(());
             };
-            if let (AccountStep::TakeOver { .. }, AccountStep::TakeOver { replaces, .. }) = (&step, first) {
+            if let AccountStep::TakeOver { replaces, .. } = &step {
                 done.taken_over = Some(TakenOver {
                     uid: made.uid.clone(),
-                    replaces: replaces.as_deref(),
+                    replaces: replaces.clone(),
                 });
             }
             let next = step.then(desired, &made);
@@ -124,9 +124,13 @@ impl<L: Leadership> AccountExecutor<'_, L> {
                 Some(next) => (step, observed) = (next, Some(made)),
             }
         }
-        let left = step.fields().zip(observed.as_ref());
-        let left = left.and_then(|(fields, observed)| fields.differing(observed).into_iter().next());
-        left.map_or(Ok(()), |field| {
+        // Each answer called for something else. What is left is not tried again either until the ServiceAccount changes.
+        let (Some(fields), Some(observed)) = (step.fields(), observed) else {
+            return Ok(());
+        };
+        let field = fields.differing(&observed).into_iter().next();
+        done.undone = Some((observed, fields.clone()));
+        field.map_or(Ok(()), |field| {
             Err(AccountTrouble::Refused(AccountRefusal::Undone(field)))
         })
     }
