@@ -92,7 +92,7 @@ async fn once_told(world: &World, mark: &WorldMark, events: usize) -> Counts {
     }
 }
 
-/// A status is written once for each of so many objects; and once more where the work took more than a second.
+/// A status is written once for each of so many objects; and once more where the work took more than two seconds.
 fn written_once_or_begun(call: &str, objects: usize, counts: &mut Counts) {
     let written = counts.kubernetes_writes.remove(call).unwrap_or_default();
     assert!((objects..=2 * objects).contains(&written), "{call}: {written}");

@@ -190,6 +190,72 @@ async fn a_removed_annotation_is_put_back_and_unbinding_removes_it() {
 }
 
 #[tokio::test]
+async fn an_account_that_moves_to_another_binding_is_written_once_however_late_the_first_lets_go() {
+    let world = World::with_samples(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let accounts = ["job", "other"].map(|name| {
+        json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "default"}})
+    });
+    let binding = |name: &str, accounts: &[&str]| {
+        let accounts: Vec<Value> = accounts.iter().map(|name| json!({"name": name})).collect();
+        json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": name, "namespace": "default"},
+            "spec": {"serviceAccounts": accounts, "policies": {"managed": ["AmazonS3ReadOnlyAccess"]}},
+        })
+    };
+    let apply = async |items: Vec<Value>| {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
+        world.cluster.apply_yaml(&list.to_string()).await.unwrap();
+    };
+    apply(accounts.into()).await;
+    apply(vec![binding("app", &["app", "job"]), binding("second", &["other"])]).await;
+    let role_of = async |name: &str| {
+        let ready = world.binding_ready("default", name).await.unwrap();
+        ready["status"]["roleArn"].as_str().unwrap().to_owned()
+    };
+    let (first, second) = (role_of("app").await, role_of("second").await);
+    let carries =
+        |role: String| move |account: &Value| account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"] == role;
+    let job = ("serviceaccount", "default", "job");
+    world.wait_for("the first role", job, carries(first)).await.unwrap();
+
+    // The first has looked at its ServiceAccounts when the second gets one of them.
+    let late = Fault::Delay(Duration::from_secs(3));
+    world
+        .aws
+        .add_fault(FaultRule::new("iam:UpdateAssumeRolePolicy", 1, late).on("default.app"));
+    let mark = world.mark().await.unwrap();
+    apply(vec![binding("app", &["app"]), binding("second", &["other", "job"])]).await;
+    let subjects = |count: usize| {
+        move |binding: &Value| {
+            binding["status"]["subjects"]
+                .as_array()
+                .is_some_and(|all| all.len() == count)
+        }
+    };
+    world
+        .wait_for(
+            "the second to have it",
+            ("iamrolebinding", "default", "second"),
+            subjects(2),
+        )
+        .await
+        .unwrap();
+    world
+        .wait_for("the first to let go", BINDING, subjects(1))
+        .await
+        .unwrap();
+    role_of("app").await;
+    world.wait_for("the second role", job, carries(second)).await.unwrap();
+    let counts = world.counts_since(&mark).await.unwrap();
+    assert_eq!(
+        counts.kubernetes_writes.get("patch serviceaccounts"),
+        Some(&1),
+        "{counts:#?}"
+    );
+}
+
+#[tokio::test]
 async fn any_order_converges_also_when_aws_is_down_at_first() {
     let mut world = World::start().await.unwrap();
     world
