@@ -373,3 +373,20 @@ fn a_role_that_was_made_again_after_a_cut_is_removed_with_its_binding() {
         },
     ]);
 }
+
+/// Both changed while a pass waited for AWS: the old text came within the new boundary, for one call.
+#[test]
+fn an_inline_policy_and_a_boundary_that_are_replaced_together_never_meet() {
+    lives_once_settled(vec![
+        Action::Fault {
+            calls: "iam:*",
+            skip: 0,
+            times: 1,
+            kind: FaultKind::Hang,
+        },
+        Action::EditBinding(0, BindingEdit::LongSession(true)),
+        Action::EditBinding(0, BindingEdit::Inline(2)),
+        Action::Federation(FederationEdit::Boundary(2)),
+        Action::Wait(61),
+    ]);
+}

@@ -9,7 +9,7 @@ use super::{DesiredRole, Effect, ObservedRole, RoleStep};
 use crate::{
     compare,
     naming::{BoundaryMark, PolicyArn, Tags},
-    policy_document::only_denies,
+    policy_document::{only_denies, without_allows},
     trust::{self, Divided, TrustPolicy},
     vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
 };
@@ -26,6 +26,10 @@ pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: 
     let mut taking = Planned::new();
     if desired.exclusive {
         taking.extend(removal_of_unlisted(desired, observed));
+    }
+    let mut inline = observed.inline.clone();
+    if replaces && boundary.put.is_some() {
+        taking.extend(removal_of_replaced(desired, &mut inline));
     }
     let (lowered, other_settings): (Planned, Planned) = settings(desired, observed)
         .into_iter()
@@ -46,9 +50,9 @@ pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: 
     steps.extend(trust.change);
     steps.extend(tags.steps);
     steps.extend(other_settings);
-    let grants = granted(desired, &observed.attached, &observed.inline);
+    let grants = granted(desired, &observed.attached, &inline);
     steps.extend(grants.into_iter().map(|step| {
-        let effect = effect_of_grant(&step, observed);
+        let effect = effect_of_grant(&step, &inline);
         (step, effect)
     }));
     let place = first + steps.len();
@@ -89,9 +93,9 @@ pub(super) fn granted(
     attach.chain(put).collect()
 }
 
-fn effect_of_grant(step: &RoleStep, observed: &ObservedRole) -> Effect {
+fn effect_of_grant(step: &RoleStep, inline: &BTreeMap<String, String>) -> Effect {
     match step {
-        RoleStep::PutInline { name, .. } if observed.inline.contains_key(name) => Effect::Replaces,
+        RoleStep::PutInline { name, .. } if inline.contains_key(name) => Effect::Replaces,
         _ => Effect::Gives,
     }
 }
@@ -99,11 +103,19 @@ fn effect_of_grant(step: &RoleStep, observed: &ObservedRole) -> Effect {
 /// Whether rights are replaced by others, rather than only taken away or only given.
 fn replaces_rights(desired: &DesiredRole, observed: &ObservedRole, tags: &Tagging) -> bool {
     let boundary = desired.boundary.is_some() && observed.boundary.is_some() && desired.boundary != observed.boundary;
-    let inline = desired.placeable(&observed.inline).any(|(name, document)| {
-        let present = observed.inline.get(name);
+    boundary || replaced_inline(desired, &observed.inline).next().is_some() || tags.change_authority
+}
+
+/// The names of the inline policies that are there with another text.
+fn replaced_inline<'a>(
+    desired: &'a DesiredRole,
+    inline: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a String> {
+    let replaced = desired.placeable(inline).filter(|(name, document)| {
+        let present = inline.get(*name);
         present.is_some_and(|present| !compare::equivalent(document, present))
     });
-    boundary || inline || tags.change_authority
+    replaced.map(|(name, _)| name)
 }
 
 /// How the trust policy changes.
@@ -234,6 +246,27 @@ fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Planne
     let managed = giving.difference(&desired.managed);
     let steps = inline.chain(managed.map(|arn| RoleStep::Detach { arn: arn.clone() }));
     steps.map(|step| (step, Effect::Takes)).collect()
+}
+
+/// Takes what they allow from the inline policies whose text is replaced together with the boundary: the old text was never asked
+/// for within the new boundary, nor the new one within the old, so neither may meet the other. IAM replaces one thing at a time,
+/// and sessions that run feel each, so closing the trust policy meanwhile would not help. `inline` is what there is afterwards.
+fn removal_of_replaced(desired: &DesiredRole, inline: &mut BTreeMap<String, String>) -> Planned {
+    let replaced: Vec<String> = replaced_inline(desired, inline).cloned().collect();
+    let mut steps = Planned::new();
+    for name in replaced {
+        let Some(present) = inline.remove(&name) else { continue };
+        let step = match without_allows(&present) {
+            None => Some(RoleStep::DeleteInline { name }),
+            Some(document) => {
+                inline.insert(name.clone(), document.clone());
+                let differs = !compare::equivalent(&document, &present);
+                differs.then_some(RoleStep::PutInline { name, document })
+            }
+        };
+        steps.extend(step.map(|step| (step, Effect::Takes)));
+    }
+    steps
 }
 
 fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<(RoleStep, Effect)> {

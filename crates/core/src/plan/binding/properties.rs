@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use proptest::{collection, option, prelude::*};
 
+mod judgement;
+
+use self::judgement::{gives_no_more, texts_keep_to_their_boundaries};
 use super::{tests::owner, *};
 use crate::{
     naming::{BoundaryMark, IgnoredTags, PolicyArn, RoleName, Tags, role_tags},
@@ -82,6 +85,14 @@ fn document() -> impl Strategy<Value = String> {
     })
 }
 
+/// One that allows, and perhaps denies something besides.
+fn inline_document() -> impl Strategy<Value = String> {
+    (document(), option::of("[x-z]")).prop_map(|(document, denied)| match denied {
+        None => document,
+        Some(action) => document.replace("}]", &format!(r#"}},{{"Effect":"Deny","Action":"{action}"}}]"#)),
+    })
+}
+
 /// One that only denies.
 fn denial() -> impl Strategy<Value = String> {
     document().prop_map(|document| document.replace("Allow", "Deny"))
@@ -139,23 +150,6 @@ fn ours(desired: &DesiredRole, tags: &Tags) -> Tags {
     tags
 }
 
-fn authority(tags: &Tags) -> Tags {
-    let others = tags.iter().filter(|(key, _)| !key.starts_with(TAG_PREFIX));
-    others.map(|(key, value)| (key.clone(), value.clone())).collect()
-}
-
-/// Whether one who is trusted has no right in `now` that the state `then` does not give him.
-fn gives_no_more(now: &ObservedRole, then: &ObservedRole) -> bool {
-    now.attached.is_subset(&then.attached)
-        && now
-            .inline
-            .iter()
-            .all(|(name, document)| then.inline.get(name) == Some(document))
-        && authority(&now.tags) == authority(&then.tags)
-        && (now.boundary == then.boundary || then.boundary.is_none())
-        && now.max_session_seconds <= then.max_session_seconds
-}
-
 /// Tags with keys that differ in more than case.
 fn tags() -> impl Strategy<Value = Tags> {
     collection::btree_map("[a-c]", "[a-b]", 0..3).prop_flat_map(|tags| {
@@ -174,7 +168,7 @@ prop_compose! {
     fn observed()(
         trust in trust(), uid in "[a-b]", tags in tags(), mark in mark(), boundary in option::of("[x-z]"),
         description in "[a-b]?", max_session_seconds in 3600_u32..3603, attached in arns(),
-        inline in collection::btree_map("[p-s]", document(), 0..4), denials in collection::btree_map("[q-u]", denial(), 0..3),
+        inline in collection::btree_map("[p-r]", inline_document(), 0..4), denials in collection::btree_map("[q-u]", denial(), 0..3),
     ) -> ObservedRole {
         let mut tags = role_tags(&owner(), &uid, &tags, &Tags::new()).unwrap();
         tags.extend(mark);
@@ -241,6 +235,7 @@ proptest! {
         prop_assert_eq!(ignored(&after.tags), ignored(&before.tags));
         prop_assert_eq!(Divided::of(&after.trust).denies, Divided::of(&before.trust).denies);
         let denials = before.inline.iter().filter(|(_, document)| document.contains("Deny"));
+        let denials = denials.into_iter().filter(|(_, document)| !document.contains("Allow"));
         prop_assert!(denials.into_iter().all(|(name, document)| after.inline.get(name) == Some(document)));
     }
 
@@ -269,7 +264,9 @@ proptest! {
                 match (trusted(&before.trust).contains(&name), trusted(&after.trust).contains(&name)) {
                     (true, false) => prop_assert!(gives_no_more(now, &before), "{} {:?}", name, now),
                     (false, true) => prop_assert!(gives_no_more(now, &after), "{} {:?}", name, now),
-                    (true, true) => {}
+                    (true, true) => {
+                        prop_assert!(texts_keep_to_their_boundaries(&desired, now, &before, &after), "{:?}", now);
+                    }
                     (false, false) => prop_assert!(false, "{} is let in by neither", name),
                 }
             }
@@ -313,6 +310,7 @@ proptest! {
                         let left = now.attached.difference(&after.attached).next().is_some()
                             || now.inline.keys().any(|name| !after.inline.contains_key(name));
                         prop_assert!(!left || gives_no_more(&now, &before), "{} {:?}", name, now);
+                        prop_assert!(texts_keep_to_their_boundaries(&desired, &now, &before, &whole), "{:?}", now);
                     }
                     (false, false) => prop_assert!(false, "{} is let in by neither", name),
                 }
@@ -354,8 +352,9 @@ proptest! {
             }
             let Some(role) = run(step, Some(now.clone())) else { break };
             now = role;
-            let all_denials = now.inline.iter().filter(|(_, text)| text.contains("Deny")).count()
-                == before.inline.iter().filter(|(_, text)| text.contains("Deny")).count();
+            let only_denies = |text: &String| !text.contains("Allow");
+            let denials = |role: &ObservedRole| role.inline.values().filter(|text| only_denies(text)).count();
+            let all_denials = denials(&now) == denials(&before);
             let bare = now.giving_inline().is_empty() && now.giving_attached().is_empty();
             prop_assert!(all_denials || (bare && trusted(&now.trust).is_empty()), "{:?}", now);
         }

@@ -288,3 +288,60 @@ fn what_denies_goes_from_a_role_that_is_removed_after_all_that_gives_was_taken()
         assert!((3..6).all(|place| !order.allows(place, &[refused])), "{refused}");
     }
 }
+
+fn replaced_with_the_boundary(present: &str) -> Vec<RoleStep> {
+    let mut role = observed();
+    role.inline.insert("p".to_owned(), present.to_owned());
+    let other = DesiredRole {
+        boundary: Some("other".to_owned()),
+        ..desired()
+    };
+    plan(&other, &role).role.steps
+}
+
+#[test]
+fn a_text_that_is_replaced_with_the_boundary_goes_before_it_and_the_new_one_comes_after() {
+    let steps = replaced_with_the_boundary(&policy("s3:*"));
+    let unmarked: Vec<_> = steps
+        .iter()
+        .filter(|step| !matches!(step, RoleStep::Tag { .. }))
+        .collect();
+    let name = "p".to_owned();
+    assert_eq!(
+        unmarked,
+        [
+            &RoleStep::DeleteInline { name: name.clone() },
+            &RoleStep::PutBoundary {
+                arn: "other".to_owned()
+            },
+            &RoleStep::PutInline {
+                name,
+                document: policy("s3:GetObject")
+            },
+        ]
+    );
+}
+
+#[test]
+fn what_it_denies_stays_meanwhile() {
+    let deny = r#"{"Effect":"Deny","Action":"s3:Delete*","Resource":"*"}"#;
+    let mixed =
+        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},{deny}]}}"#);
+    let steps = replaced_with_the_boundary(&mixed);
+    let Some(RoleStep::PutInline { document, .. }) = steps.iter().find(|step| !matches!(step, RoleStep::Tag { .. }))
+    else {
+        panic!("{steps:?}");
+    };
+    let nothing = r#"{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}"#;
+    let expected = format!(r#"{{"Version":"2012-10-17","Statement":[{nothing},{deny}]}}"#);
+    assert!(crate::compare::equivalent(document, &expected), "{document}");
+    let half = replaced_with_the_boundary(document);
+    assert!(
+        !half.iter().any(|step| step
+            == &RoleStep::PutInline {
+                name: "p".to_owned(),
+                document: document.clone()
+            }),
+        "a second pass does not do it again: {half:?}"
+    );
+}
