@@ -61,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub(crate) log_format: LogFormat,
 
-    /// What is logged, as a filter of tracing-subscriber: a level, or target=level,….
+    /// What is logged: a level, or target=level,….
     #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
 }

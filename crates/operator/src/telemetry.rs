@@ -2,8 +2,7 @@
 
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
-    EnvFilter,
-    filter::{ParseError, filter_fn},
+    filter::{ParseError, Targets, filter_fn},
     fmt::{self, MakeWriter},
     layer::SubscriberExt,
     registry,
@@ -37,9 +36,7 @@ where
 }
 
 fn filtered(filter: &str) -> Result<impl Subscriber + for<'a> registry::LookupSpan<'a> + Send + Sync, ParseError> {
-    Ok(registry()
-        .with(EnvFilter::try_new(filter)?)
-        .with(filter_fn(is_discreet)))
+    Ok(registry().with(filter.parse::<Targets>()?).with(filter_fn(is_discreet)))
 }
 
 /// The crates of the AWS SDK log whole requests and answers below `info`: documents, external ids, and whatever AWS echoes.
