@@ -27,21 +27,27 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     ) -> Result<String, StepError> {
         let context = Stage::Observe.of(|| self.observe(binding))?;
         if let Some(role) = &binding.spec.existing_role {
-            return self.use_existing(binding, role, &context, draft).await;
+            return Box::pin(self.use_existing(binding, role, &context, draft)).await;
         }
         let admitted = Stage::Validate.of(|| self.admitted(binding, &context, |by| by.admit(binding, draft)));
         let (provider, validated) = match admitted {
             Ok(admitted) => admitted,
-            Err(failure) => return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await),
+            Err(failure) => {
+                return Err(Stage::Execute
+                    .run(Box::pin(self.enforce(binding, &context, failure)))
+                    .await);
+            }
         };
         draft.status.role_name = Some(validated.role.name.to_string());
 
-        let looking = self.connect_and_observe(binding, &context, &provider, &validated);
+        let looking = Box::pin(self.connect_and_observe(binding, &context, &provider, &validated));
         let (looked, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
         let (aws, found) = looked?;
         let (accounts, looks) = accounts;
         if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
-            return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
+            return Err(Stage::Execute
+                .run(Box::pin(self.enforce(binding, &context, failure)))
+                .await);
         }
         let arn = role_arn(&aws, &validated, found.as_ref());
         let (plan, accounts) = Stage::Plan.of(|| {
@@ -54,7 +60,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let arn = settle_arn(arn, draft.status.role_arn.as_ref(), unfinished.as_ref())?;
         draft.status.role_arn = Some(arn);
         let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
-        let syncing = self.sync_accounts(binding, accounts, plan.accounts, &looks, subjects, draft);
+        let syncing = Box::pin(self.sync_accounts(binding, accounts, plan.accounts, &looks, subjects, draft));
         let synced = Stage::Execute.run(syncing).await;
         if let Some(Unfinished { failure, .. }) = unfinished {
             if let Err(trouble) = synced {

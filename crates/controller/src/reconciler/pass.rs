@@ -131,34 +131,41 @@ impl Ended {
 }
 
 /// `error` says why the object could not be read, if it could not.
+///
+/// What the kind does is on the heap, here and below: this future would be as large as the largest way otherwise, and there are
+/// as many of it as there are passes under way.
 async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&str>) -> Result<Ended, PassError> {
     if object.is_deleted() {
-        return delete(reconciler, object).await;
+        return Box::pin(delete(reconciler, object)).await;
     }
     if let Some(error) = error {
-        return unreadable(reconciler, object, error).await;
+        return Box::pin(unreadable(reconciler, object, error)).await;
     }
     if object.is_suspended() {
-        let deadline = reconciler.driver().deadline;
-        let work = Stage::Suspended.run(reconciler.suspended(object));
-        let report = tokio::time::timeout(deadline, work).await;
-        let report = match report {
-            Ok(report) => report.unwrap_or_else(|| suspended(object)),
-            // Nothing is known, so nothing is said: what must go on is tried again.
-            Err(_) => Report {
-                look_again: Some(deadline),
-                ..suspended(object)
-            },
-        };
-        return conclude(reconciler, object, report).await;
+        return Box::pin(suspend(reconciler, object)).await;
     }
     let driver = reconciler.driver();
     // Before the status: the patch carries the observed resourceVersion, which a status write would move.
     if let Err(error) = Stage::Finalizer.run(driver.ensure_finalizer(object)).await {
         return refused(reconciler, object, error).await;
     }
-    let (report, begun) = work(reconciler, object).await?;
+    let (report, begun) = Box::pin(work(reconciler, object)).await?;
     conclude(reconciler, begun.as_ref().unwrap_or(object), report).await
+}
+
+async fn suspend<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<Ended, PassError> {
+    let deadline = reconciler.driver().deadline;
+    let work = Stage::Suspended.run(reconciler.suspended(object));
+    let report = tokio::time::timeout(deadline, work).await;
+    let report = match report {
+        Ok(report) => report.unwrap_or_else(|| suspended(object)),
+        // Nothing is known, so nothing is said: what must go on is tried again.
+        Err(_) => Report {
+            look_again: Some(deadline),
+            ..suspended(object)
+        },
+    };
+    conclude(reconciler, object, report).await
 }
 
 /// The kind's work; and beside it the first status, where the object has none and the work takes a while.
@@ -181,9 +188,9 @@ async fn work<R: Reconciler>(
 /// What the kind itself does in a pass, within the deadline; and what it still looks at where that cut it off.
 pub(crate) async fn in_time<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Report<<R::Kind as Managed>::Status> {
     let deadline = reconciler.driver().deadline;
-    match tokio::time::timeout(deadline, reconciler.apply(object)).await {
+    match tokio::time::timeout(deadline, Box::pin(reconciler.apply(object))).await {
         Ok(report) => report,
-        Err(_) => reconciler.cut_off(object, too_slow(object, deadline)).await,
+        Err(_) => Box::pin(reconciler.cut_off(object, too_slow(object, deadline))).await,
     }
 }
 
@@ -232,7 +239,7 @@ async fn unreadable<R: Reconciler>(reconciler: &R, object: &R::Kind, error: &str
 /// endpoint must not hold a namespace for ever.
 pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanup<<R::Kind as Managed>::Status> {
     let driver = reconciler.driver();
-    let cleanup = tokio::time::timeout(driver.deadline, reconciler.cleanup(object)).await;
+    let cleanup = tokio::time::timeout(driver.deadline, Box::pin(reconciler.cleanup(object))).await;
     match cleanup.unwrap_or_else(|_| Cleanup::Unfinished(too_slow(object, driver.deadline))) {
         Cleanup::Unfinished(report) => {
             let forced = object.annotations().contains_key(FORCE_DELETE);
@@ -241,7 +248,7 @@ pub async fn clean_up<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Cleanu
                 return Cleanup::Unfinished(report);
             }
             driver.metrics.count_abandoned(R::Kind::KIND);
-            reconciler.abandon(object, &report.outcome).await;
+            Box::pin(reconciler.abandon(object, &report.outcome)).await;
             Cleanup::Finished
         }
         Cleanup::Finished => Cleanup::Finished,
