@@ -3,6 +3,7 @@
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use aws_smithy_http_client::{
@@ -20,6 +21,10 @@ use rustls::{
 };
 
 use super::settings::Proxy;
+
+/// How long a connection waits for its next request. A rush leaves as many behind as there were calls at a time, each with
+/// buffers of its own.
+const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
 /// Why no client can be made of the settings.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +105,7 @@ impl Transport {
         builder
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(self.tls.clone())
+            .pool_idle_timeout(IDLE_CONNECTION)
             .build()
     }
 }

@@ -12,7 +12,7 @@ use http::{Method, Request};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use irsa_aws::{
     WriteGate,
@@ -30,6 +30,10 @@ use super::Leadership;
 const RETRIES: u32 = 4;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 const LAST_RETRY: Duration = Duration::from_secs(5);
+
+/// How long a connection waits for its next request. A rush leaves as many behind as there were requests at a time, each with
+/// buffers of its own.
+const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
 /// Leadership as a gate that whoever sends asks.
 pub fn write_gate<L: Leadership>(leadership: Arc<L>) -> WriteGate {
@@ -56,7 +60,10 @@ pub fn gated_client(config: &Config, gate: WriteGate) -> kube::Result<Client> {
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
-    let sender = legacy::Client::builder(TokioExecutor::new()).build(connector);
+    let sender = legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE_CONNECTION)
+        .build(connector);
     let sender = ServiceBuilder::new()
         .option_layer(config.auth_layer()?)
         .layer(config.extra_headers_layer()?)
