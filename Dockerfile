@@ -8,8 +8,8 @@ RUN apk add --no-cache ca-certificates musl-dev
 WORKDIR /src
 COPY . .
 ARG SOURCE_DATE_EPOCH=0
-RUN cargo build --locked --release --package irsa-operator \
- && cp target/release/irsa-anywhere /irsa-anywhere
+RUN hack/static.sh \
+ && cp target/*-unknown-linux-musl/release/irsa-anywhere /irsa-anywhere
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt

@@ -105,17 +105,22 @@ budget: prerequisites control-plane operator ## The slow end-to-end tests of the
 SIZES ?= 1 200 1000 5000
 STATIC ?= $(shell uname -m)-unknown-linux-musl
 FLEETS ?= 200 1000
-.PHONY: bench
-bench: prerequisites control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)
-	@command -v musl-gcc >/dev/null || { echo "bench: a C compiler for musl is missing (Debian: apt-get install musl-tools)" >&2; exit 1; }
+SHIPPED = $(subst /debug/,/$(STATIC)/release/,$(OPERATOR))
+MEASURE = IRSA_ANYWHERE_OPERATOR=$(SHIPPED) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench --
+
+.PHONY: static
+static: prerequisites ## The static binary of the image
+	@command -v musl-gcc >/dev/null || { echo "static: a C compiler for musl is missing (Debian: apt-get install musl-tools)" >&2; exit 1; }
 	rustup target add $(STATIC)
-	$(CARGO) build --release --locked --package irsa-operator --target $(STATIC)
-	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/$(STATIC)/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench -- $(SIZES)
+	hack/static.sh $(STATIC)
+
+.PHONY: bench
+bench: static control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)
+	@$(MEASURE) $(SIZES)
 
 .PHONY: bench-fleet
-bench-fleet: prerequisites control-plane ## How long a fleet takes to be made, tightened, looked at and deleted (FLEETS="200 1000")
-	$(CARGO) build --release --locked --package irsa-operator
-	@IRSA_ANYWHERE_OPERATOR=$(subst /debug/,/release/,$(OPERATOR)) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench -- fleet $(FLEETS)
+bench-fleet: static control-plane ## How long a fleet takes to be made, tightened, looked at and deleted (FLEETS="200 1000")
+	@$(MEASURE) fleet $(FLEETS)
 
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge
