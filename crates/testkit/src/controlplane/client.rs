@@ -1,10 +1,15 @@
 //! The few HTTPS requests that a test makes itself, without a Kubernetes client library.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::{
     ClientConfig, RootCertStore,
@@ -18,12 +23,17 @@ use super::ControlPlaneError;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Connection = SendRequest<Full<Bytes>>;
+
 /// Talks to one API server as one user. A connection per request: tests restart servers under it.
 #[derive(Clone)]
 pub struct ApiClient {
     port: u16,
     tls: TlsConnector,
     token: Option<String>,
+    /// Connections that wait for their next request, where they are kept.
+    kept: Option<Arc<Mutex<Vec<Connection>>>>,
 }
 
 impl std::fmt::Debug for ApiClient {
@@ -81,7 +91,20 @@ impl ApiClient {
             port,
             tls: TlsConnector::from(Arc::new(config)),
             token,
+            kept: None,
         })
+    }
+
+    /// The same client, which keeps its connections as kubectl does: for who makes many requests and measures what they cost.
+    ///
+    /// # Assumptions
+    /// The server is not restarted meanwhile.
+    #[must_use]
+    pub fn keeping_connections(&self) -> Self {
+        Self {
+            kept: Some(Arc::default()),
+            ..self.clone()
+        }
     }
 
     /// The same server as another user; `None` is anonymous.
@@ -111,6 +134,18 @@ impl ApiClient {
     /// PATCH as an RFC 7396 merge.
     pub async fn merge_patch(&self, path: &str, body: &Value) -> Result<ApiReply, ControlPlaneError> {
         self.request(Method::PATCH, path, Some(body), Some("application/merge-patch+json"))
+            .await
+    }
+
+    /// PATCH as an RFC 6902 list of operations.
+    pub async fn json_patch(&self, path: &str, body: &Value) -> Result<ApiReply, ControlPlaneError> {
+        self.request(Method::PATCH, path, Some(body), Some("application/json-patch+json"))
+            .await
+    }
+
+    /// PATCH as a server-side apply; `path` names the field manager.
+    pub async fn apply(&self, path: &str, body: &Value) -> Result<ApiReply, ControlPlaneError> {
+        self.request(Method::PATCH, path, Some(body), Some("application/apply-patch+yaml"))
             .await
     }
 
@@ -154,13 +189,11 @@ impl ApiClient {
         path: &str,
         body: Option<&Value>,
         content_type: Option<&str>,
-    ) -> Result<ApiReply, Box<dyn std::error::Error + Send + Sync>> {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
-        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-        let stream = self.tls.connect(name, stream).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
-
+    ) -> Result<ApiReply, Failure> {
+        let mut sender = match self.take_kept().await {
+            Some(kept) => kept,
+            None => self.connect().await?,
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -180,9 +213,32 @@ impl ApiClient {
         let response = sender.send_request(request.body(Full::new(payload))?).await?;
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await?.to_bytes();
-        connection.abort();
+        if let Some(kept) = &self.kept {
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+        }
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Ok(ApiReply { status, body, bytes })
+    }
+
+    async fn take_kept(&self) -> Option<Connection> {
+        let kept = self.kept.as_ref()?;
+        loop {
+            let mut one = kept.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            // One that was closed meanwhile is dropped.
+            if one.ready().await.is_ok() {
+                return Some(one);
+            }
+        }
+    }
+
+    /// A connection, which lasts until it is dropped.
+    async fn connect(&self) -> Result<Connection, Failure> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+        let stream = self.tls.connect(name, stream).await?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(sender)
     }
 }

@@ -7,6 +7,7 @@
 mod baseline;
 mod cost;
 mod fleet;
+mod floor;
 mod population;
 mod process;
 mod targets;

@@ -27,7 +27,8 @@ impl Population {
         Self { size }
     }
 
-    fn places(&self) -> impl Iterator<Item = (String, String)> {
+    /// Their namespaces and names.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (String, String)> {
         (0..self.size).map(|number| (format!("team-{}", number / PER_NAMESPACE), format!("app-{number}")))
     }
 
@@ -159,7 +160,7 @@ fn passes(world: &World) -> Result<usize, Problem> {
 }
 
 /// What the API server did, or why not.
-fn done(reply: &ApiReply) -> Result<(), Problem> {
+pub(crate) fn done(reply: &ApiReply) -> Result<(), Problem> {
     if reply.is_success() {
         Ok(())
     } else {
@@ -168,8 +169,8 @@ fn done(reply: &ApiReply) -> Result<(), Problem> {
 }
 
 async fn post(world: &World, objects: Vec<(String, Value)>) -> Result<(), Problem> {
-    let client = world.cluster.client()?;
-    let client = &client;
+    // A handshake for each would be measured as the operator's time.
+    let client = &world.cluster.client()?.keeping_connections();
     stream::iter(objects)
         .map(|(path, object)| async move {
             let reply = client.post(&path, &object).await?;
@@ -198,7 +199,8 @@ fn federation(interval: Duration) -> Value {
     })
 }
 
-fn binding(name: &str) -> Value {
+/// One of them.
+pub(crate) fn binding(name: &str) -> Value {
     json!({
         "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding", "metadata": {"name": name},
         "spec": {
