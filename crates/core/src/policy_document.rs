@@ -4,9 +4,9 @@
 //! exists and without naming the field of the binding. Only what is certain is refused here; what an action or a
 //! condition may be is left to IAM.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::{compare, json::read as read_json};
+use crate::{compare, json};
 
 /// Limits on the inline policies of one role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,30 +212,13 @@ pub fn only_denies(document: &str) -> bool {
     !statements.is_empty() && statements.iter().all(denies)
 }
 
-/// What a document, URL-encoded or not, denies, and nothing that it allows; `None` where it denies nothing, as far as it can be
-/// read.
-///
-/// One statement allows `sts:GetCallerIdentity`, which everybody may do (STS API reference: no permissions are required, and not
-/// even a `Deny` keeps anybody from it): without it nobody could tell this document from a denial that somebody above us put
-/// there.
-pub fn without_allows(document: &str) -> Option<String> {
-    let document = read(document)?;
-    let denied: Vec<Value> = statements(&document)
-        .iter()
-        .filter(|one| denies(one))
-        .cloned()
-        .collect();
-    if denied.is_empty() {
-        return None;
-    }
-    let nothing = json!({"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"});
-    let statements: Vec<Value> = std::iter::once(nothing).chain(denied).collect();
-    let version = document.get("Version").cloned().unwrap_or_else(|| json!("2008-10-17"));
-    Some(json!({"Version": version, "Statement": statements}).to_string())
+/// Whether a document, URL-encoded or not, may have a statement that denies: one that cannot be read may.
+pub fn may_deny(document: &str) -> bool {
+    read(document).is_none_or(|document| statements(&document).iter().any(denies))
 }
 
 fn read(document: &str) -> Option<Value> {
-    read_json(compare::decoded(document).as_bytes()).ok()
+    json::read(compare::decoded(document).as_bytes()).ok()
 }
 
 fn statements(document: &Value) -> &[Value] {

@@ -9,7 +9,7 @@ use super::{DesiredRole, Effect, ObservedRole, RoleStep};
 use crate::{
     compare,
     naming::{BoundaryMark, PolicyArn, Tags},
-    policy_document::{only_denies, without_allows},
+    policy_document::{may_deny, only_denies},
     trust::{self, Divided, TrustPolicy},
     vocabulary::{TAG_BOUNDARY, TAG_PREFIX},
 };
@@ -52,7 +52,7 @@ pub(super) fn alteration(desired: &DesiredRole, observed: &ObservedRole, first: 
     steps.extend(other_settings);
     let grants = granted(desired, &observed.attached, &inline);
     steps.extend(grants.into_iter().map(|step| {
-        let effect = effect_of_grant(&step, &inline);
+        let effect = effect_of_grant(&step, observed);
         (step, effect)
     }));
     let place = first + steps.len();
@@ -93,9 +93,11 @@ pub(super) fn granted(
     attach.chain(put).collect()
 }
 
-fn effect_of_grant(step: &RoleStep, inline: &BTreeMap<String, String>) -> Effect {
+/// A text in the place of another replaces it, also where that had to go first: it may deny what the other did not, so it is
+/// never put off.
+fn effect_of_grant(step: &RoleStep, observed: &ObservedRole) -> Effect {
     match step {
-        RoleStep::PutInline { name, .. } if inline.contains_key(name) => Effect::Replaces,
+        RoleStep::PutInline { name, .. } if observed.inline.contains_key(name) => Effect::Replaces,
         _ => Effect::Gives,
     }
 }
@@ -248,25 +250,18 @@ fn removal_of_unlisted(desired: &DesiredRole, observed: &ObservedRole) -> Planne
     steps.map(|step| (step, Effect::Takes)).collect()
 }
 
-/// Takes what they allow from the inline policies whose text is replaced together with the boundary: the old text was never asked
-/// for within the new boundary, nor the new one within the old, so neither may meet the other. IAM replaces one thing at a time,
-/// and sessions that run feel each, so closing the trust policy meanwhile would not help. `inline` is what there is afterwards.
+/// Inline policies whose text is replaced together with the boundary: the old text was never asked for within the new boundary,
+/// nor the new one within the old, so neither may meet the other. IAM replaces one thing at a time, and sessions that run feel
+/// each, so closing the trust policy meanwhile would not help. `inline` is what there is afterwards.
+///
+/// A text that denies something stays until the new one takes its place: what it holds back would be free meanwhile.
 fn removal_of_replaced(desired: &DesiredRole, inline: &mut BTreeMap<String, String>) -> Planned {
-    let replaced: Vec<String> = replaced_inline(desired, inline).cloned().collect();
-    let mut steps = Planned::new();
-    for name in replaced {
-        let Some(present) = inline.remove(&name) else { continue };
-        let step = match without_allows(&present) {
-            None => Some(RoleStep::DeleteInline { name }),
-            Some(document) => {
-                inline.insert(name.clone(), document.clone());
-                let differs = !compare::equivalent(&document, &present);
-                differs.then_some(RoleStep::PutInline { name, document })
-            }
-        };
-        steps.extend(step.map(|step| (step, Effect::Takes)));
-    }
-    steps
+    let replaced =
+        replaced_inline(desired, inline).filter(|name| !inline.get(*name).is_some_and(|text| may_deny(text)));
+    let replaced: Vec<String> = replaced.cloned().collect();
+    inline.retain(|name, _| !replaced.contains(name));
+    let steps = replaced.into_iter().map(|name| RoleStep::DeleteInline { name });
+    steps.map(|step| (step, Effect::Takes)).collect()
 }
 
 fn settings(desired: &DesiredRole, observed: &ObservedRole) -> Option<(RoleStep, Effect)> {

@@ -323,25 +323,29 @@ fn a_text_that_is_replaced_with_the_boundary_goes_before_it_and_the_new_one_come
 }
 
 #[test]
-fn what_it_denies_stays_meanwhile() {
+fn a_text_that_denies_stays_until_the_new_one_takes_its_place() {
     let deny = r#"{"Effect":"Deny","Action":"s3:Delete*","Resource":"*"}"#;
-    let mixed =
-        format!(r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":"*","Resource":"*"}},{deny}]}}"#);
-    let steps = replaced_with_the_boundary(&mixed);
-    let Some(RoleStep::PutInline { document, .. }) = steps.iter().find(|step| !matches!(step, RoleStep::Tag { .. }))
-    else {
-        panic!("{steps:?}");
+    let allow = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+    let mixed = format!(r#"{{"Version":"2012-10-17","Statement":[{allow},{deny}]}}"#);
+    for present in [mixed.as_str(), "a text that nobody can read"] {
+        let steps = replaced_with_the_boundary(present);
+        let deleted = steps.iter().any(|step| matches!(step, RoleStep::DeleteInline { .. }));
+        assert!(!deleted, "{steps:?}");
+        assert!(matches!(steps.last(), Some(RoleStep::PutInline { .. })), "{steps:?}");
+    }
+}
+
+/// Whoever puts another boundary and another text there, again and again, must not gain what the wanted text denies.
+#[test]
+fn the_new_text_is_never_put_off() {
+    let mut role = observed();
+    role.inline.insert("p".to_owned(), policy("s3:*"));
+    let other = DesiredRole {
+        boundary: Some("other".to_owned()),
+        ..desired()
     };
-    let nothing = r#"{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}"#;
-    let expected = format!(r#"{{"Version":"2012-10-17","Statement":[{nothing},{deny}]}}"#);
-    assert!(crate::compare::equivalent(document, &expected), "{document}");
-    let half = replaced_with_the_boundary(document);
-    assert!(
-        !half.iter().any(|step| step
-            == &RoleStep::PutInline {
-                name: "p".to_owned(),
-                document: document.clone()
-            }),
-        "a second pass does not do it again: {half:?}"
-    );
+    let plan = plan(&other, &role);
+    let put = |step: &RoleStep| matches!(step, RoleStep::PutInline { .. });
+    let place = plan.role.steps.iter().position(put).unwrap();
+    assert!(!plan.order.may_be_put_off(place));
 }
