@@ -8,11 +8,13 @@ set -eu
 cd "$(dirname "$0")/.."
 target=${1:-$(uname -m)-unknown-linux-musl}
 
+directory=${CARGO_TARGET_DIR:-target}
+unset CARGO_ENCODED_RUSTFLAGS
 RUSTFLAGS="-Clinker=rust-lld -Clink-arg=-zpack-relative-relocs -Clink-arg=--icf=all" \
-  cargo build --release --locked --package irsa-operator --target "$target"
+  cargo build --release --locked --package irsa-operator --target "$target" --target-dir "$directory"
 
 # A linker that does not know the option packs nothing, and says nothing.
-binary=${CARGO_TARGET_DIR:-target}/$target/release/irsa-anywhere
+binary=$directory/$target/release/irsa-anywhere
 if command -v readelf >/dev/null && ! readelf --sections --wide "$binary" | grep -q '\.relr\.dyn'; then
   echo "static.sh: the relocations of $binary are not packed" >&2
   exit 1
