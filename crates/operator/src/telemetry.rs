@@ -11,11 +11,22 @@ use tracing_subscriber::{
 
 use crate::args::LogFormat;
 
+/// Why a filter is none.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilterError {
+    /// A level that is none, or a piece with two `=`.
+    #[error("{0}; write a level, or target=level,…")]
+    Unreadable(#[from] ParseError),
+    /// A pattern over spans or their fields, which would otherwise be the name of a target that nobody has.
+    #[error("{0:?} speaks of spans; write a level, or target=level,…")]
+    Spans(String),
+}
+
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// When the filter cannot be understood.
-pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
+pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), FilterError> {
     match format {
         LogFormat::Json => json(filter, std::io::stderr)?.init(),
         LogFormat::Text => {
@@ -27,7 +38,7 @@ pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
 }
 
 /// One JSON object a line. The fields of a pass are those of its spans, outermost first, under `spans`.
-fn json<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, ParseError>
+fn json<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, FilterError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -35,7 +46,10 @@ where
     Ok(filtered(filter)?.with(lines))
 }
 
-fn filtered(filter: &str) -> Result<impl Subscriber + for<'a> registry::LookupSpan<'a> + Send + Sync, ParseError> {
+fn filtered(filter: &str) -> Result<impl Subscriber + for<'a> registry::LookupSpan<'a> + Send + Sync, FilterError> {
+    if filter.contains(['[', ']', '{', '}']) {
+        return Err(FilterError::Spans(filter.to_owned()));
+    }
     Ok(registry().with(filter.parse::<Targets>()?).with(filter_fn(is_discreet)))
 }
 
@@ -90,6 +104,28 @@ mod tests {
             assert!(log.contains("no credentials") || !filter.starts_with("trace"), "{log}");
         }
         assert!(logged("trace", || trace!("ours")).contains("ours"));
+    }
+
+    #[test]
+    fn a_filter_is_a_level_and_targets_with_levels_of_their_own() {
+        let log = logged("warn,irsa_aws=debug,irsa_controller=off", || {
+            tracing::debug!(target: "irsa_aws::call", "a call");
+            tracing::info!(target: "irsa_pipeline", "a step");
+            warn!(target: "irsa_pipeline", "a warning");
+            tracing::error!(target: "irsa_controller::watch", "silenced");
+        });
+        let told: Vec<bool> = ["a call", "a step", "a warning", "silenced"]
+            .map(|text| log.contains(text))
+            .into();
+        assert_eq!(told, [true, false, true, false], "{log}");
+        for (filter, fix) in [
+            ("a=b=c", "target=level"),
+            ("irsa_aws=loud", "target=level"),
+            ("[pass]=debug", "spans"),
+        ] {
+            let problem = filtered(filter).err().unwrap().to_string();
+            assert!(problem.contains(fix), "{problem}");
+        }
     }
 
     #[test]
