@@ -32,11 +32,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let admitted = Stage::Validate.of(|| self.admitted(binding, &context, |by| by.admit(binding, draft)));
         let (provider, validated) = match admitted {
             Ok(admitted) => admitted,
-            Err(failure) => {
-                return Err(Stage::Execute
-                    .run(Box::pin(self.enforce(binding, &context, failure)))
-                    .await);
-            }
+            Err(failure) => return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await),
         };
         draft.status.role_name = Some(validated.role.name.to_string());
 
@@ -45,9 +41,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let (aws, found) = looked?;
         let (accounts, looks) = accounts;
         if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
-            return Err(Stage::Execute
-                .run(Box::pin(self.enforce(binding, &context, failure)))
-                .await);
+            return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
         }
         let arn = role_arn(&aws, &validated, found.as_ref());
         let (plan, accounts) = Stage::Plan.of(|| {

@@ -41,7 +41,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return failure;
         }
         let sentence = failure.message.clone();
-        match self.close_unless_allowed(binding, context).await {
+        match Box::pin(self.close_unless_allowed(binding, context)).await {
             Ok(Enforcement::Untouched) => failure,
             Ok(Enforcement::Closed(because)) => {
                 let because = because

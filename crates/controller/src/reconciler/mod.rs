@@ -22,9 +22,9 @@ mod status;
 mod tests;
 mod turns;
 
-#[cfg(test)]
-pub(crate) use self::pass::in_time;
 pub(crate) use self::pass::suspended;
+#[cfg(test)]
+pub(crate) use self::pass::{in_time, pass};
 pub use self::{
     driver::Driver,
     error::PassError,

@@ -107,7 +107,7 @@ pub fn error_policy<R: Reconciler>(object: Arc<Decoded<R::Kind>>, _: &PassError,
 }
 
 /// How a pass ended.
-struct Ended {
+pub(crate) struct Ended {
     reason: Reason,
     message: String,
     /// The error behind it.
@@ -134,7 +134,11 @@ impl Ended {
 ///
 /// What the kind does is on the heap, here and below: this future would be as large as the largest way otherwise, and there are
 /// as many of it as there are passes under way.
-async fn pass<R: Reconciler>(reconciler: &R, object: &R::Kind, error: Option<&str>) -> Result<Ended, PassError> {
+pub(crate) async fn pass<R: Reconciler>(
+    reconciler: &R,
+    object: &R::Kind,
+    error: Option<&str>,
+) -> Result<Ended, PassError> {
     if object.is_deleted() {
         return Box::pin(delete(reconciler, object)).await;
     }

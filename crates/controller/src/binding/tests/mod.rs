@@ -15,6 +15,7 @@ mod inventory;
 mod lifecycle;
 mod refusals;
 mod restored;
+mod size;
 mod template;
 mod upkeep;
 
@@ -54,7 +55,7 @@ use crate::{
     leadership::{Leadership, NotLeader, OnlyReplica, Permit},
     memory::Propagation,
     metrics::Metrics,
-    reconciler::{Driver, Reconciler, clean_up, in_time},
+    reconciler::{Driver, Reconciler, clean_up, in_time, pass},
     watch::Decoded,
 };
 

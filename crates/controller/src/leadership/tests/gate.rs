@@ -14,14 +14,18 @@ use irsa_aws::{
     WriteGate,
     gate::{Closed, TimedBody},
 };
-use kube::client::Body;
-use tokio::{io::AsyncReadExt, net::TcpListener, time::Instant};
+use kube::{Config, client::Body};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::Instant,
+};
 use tower::{BoxError, Service, ServiceExt};
 
 use super::seconds;
 use crate::leadership::{
     Claim, OnlyReplica,
-    gate::{Gated, retried},
+    gate::{Gated, gated_client, retried},
     write_gate,
 };
 
@@ -119,6 +123,30 @@ async fn of_a_request_that_its_connection_takes_too_late_not_even_the_head_is_se
         let sent = on_the_wire(&method, body, false).await;
         assert!(sent.starts_with(method.as_str()) && sent.ends_with(body), "{sent}");
     }
+}
+
+/// A rush leaves many behind.
+#[tokio::test]
+async fn a_connection_that_nobody_uses_is_closed() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let served = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut read = vec![0; 4096];
+        assert!(stream.read(&mut read).await.unwrap() > 0);
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.read(&mut read).await.unwrap()
+    });
+    let client = gated_client(&Config::new(uri.parse().unwrap()), WriteGate::default()).unwrap();
+    client
+        .request_text(Request::get("/version").body(Vec::new()).unwrap())
+        .await
+        .unwrap();
+    // From here on time passes whenever nobody has anything to do.
+    tokio::time::pause();
+    let closed = tokio::time::timeout(seconds(60), served).await;
+    assert_eq!(closed.expect("it is still open").unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
