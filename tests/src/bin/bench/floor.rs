@@ -12,9 +12,9 @@ use futures::{StreamExt, TryStreamExt, stream};
 use irsa_testkit::controlplane::{ApiClient, SigningKey};
 use irsa_tests::world::{Problem, World};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::population::{Population, binding, done};
+use super::population::{DEADLINE, Population, binding, bindings_of, done};
 
 /// As many as the operator looks at by default.
 const AT_A_TIME: usize = 32;
@@ -53,22 +53,22 @@ async fn made_by_the_operator(interval: Duration) -> Result<Made, Problem> {
     let (namespace, name) = population.places().next().ok_or("a population of one")?;
     let client = world.cluster.client()?;
     let events = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
+    let deadline = Instant::now() + DEADLINE;
     let event = loop {
+        if Instant::now() > deadline {
+            return Err("no event tells of a binding that was made".into());
+        }
         let listed = client.get(&events).await?;
         if let Some(event) = listed.body.pointer("/items/0") {
             break event.clone();
         }
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        sleep(Duration::from_millis(200)).await;
     };
     Ok(Made {
-        binding: client.get(&binding_path(&namespace, &name)).await?.body,
+        binding: client.get(&format!("{}/{name}", bindings_of(&namespace))).await?.body,
         account: client.get(&account_path(&namespace, &name)).await?.body,
         event,
     })
-}
-
-fn binding_path(namespace: &str, name: &str) -> String {
-    format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/{namespace}/iamrolebindings/{name}")
 }
 
 fn account_path(namespace: &str, name: &str) -> String {
@@ -78,9 +78,9 @@ fn account_path(namespace: &str, name: &str) -> String {
 impl Made {
     /// All that is asked of the API server for another one.
     async fn again(&self, client: &ApiClient, namespace: &str, name: &str) -> Result<(), Problem> {
-        let of_binding = binding_path(namespace, name);
-        let bindings = of_binding.trim_end_matches(&format!("/{name}"));
-        let created = client.post(bindings, &binding(name)).await?;
+        let bindings = bindings_of(namespace);
+        let of_binding = format!("{bindings}/{name}");
+        let created = client.post(&bindings, &binding(name)).await?;
         done(&created)?;
         let uid = &created.body["metadata"]["uid"];
 

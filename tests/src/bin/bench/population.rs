@@ -79,10 +79,9 @@ impl Population {
     }
 
     pub(crate) async fn create(&self, world: &World) -> Result<(), Problem> {
-        let bindings = self.places().map(|(namespace, name)| {
-            let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/{namespace}/iamrolebindings");
-            (path, binding(&name))
-        });
+        let bindings = self
+            .places()
+            .map(|(namespace, name)| (bindings_of(&namespace), binding(&name)));
         post(world, bindings.collect()).await
     }
 
@@ -115,7 +114,7 @@ impl Population {
     pub(crate) async fn delete(&self, world: &World) -> Result<(), Problem> {
         let client = world.cluster.client()?;
         for namespace in 0..self.size.div_ceil(PER_NAMESPACE) {
-            let path = format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/team-{namespace}/iamrolebindings");
+            let path = bindings_of(&format!("team-{namespace}"));
             done(&client.delete(&path).await?)?;
         }
         let deadline = Instant::now() + DEADLINE;
@@ -197,6 +196,11 @@ fn federation(interval: Duration) -> Value {
             },
         },
     })
+}
+
+/// The path of a namespace's bindings.
+pub(crate) fn bindings_of(namespace: &str) -> String {
+    format!("/apis/irsa-anywhere.dev/v1alpha1/namespaces/{namespace}/iamrolebindings")
 }
 
 /// One of them.
