@@ -25,9 +25,9 @@ use super::{cubic::Cubic, random::Random, rate::Rate};
 /// Never slower than this, in attempts per second: one each second finds out when AWS relents, and is no burden to it.
 pub(super) const SLOWEST: f64 = 1.0;
 /// The first rate, in attempts per second.
-const START: f64 = 10.0;
-/// What one accepted attempt adds to a rising rate, in attempts per second: e-fold in a quarter of a second.
-const RISE: f64 = 4.0;
+const START: f64 = 30.0;
+/// What one accepted attempt adds to a rising rate, in attempts per second: e-fold in a fifth of a second.
+const RISE: f64 = 5.0;
 /// A rising rate grows by this share in a round trip at most, as that is how late a refusal is heard of.
 const RISE_IN_A_ROUND_TRIP: f64 = 0.1;
 /// How far the rate falls below a measured share, as a share of it.
