@@ -5,7 +5,7 @@
 //!
 //! What a pass tells is written when it is over, by a task of its own: no object waits for another one's events.
 
-use std::{cell::RefCell, mem, time::Duration};
+use std::{cell::RefCell, mem, sync::Arc, time::Duration};
 
 use irsa_core::{
     refusal::ApiRequest,
@@ -22,6 +22,7 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{Api, Client, api::PostParams};
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
@@ -34,6 +35,17 @@ const REQUEST: ApiRequest<'static> = ApiRequest {
     role: CLUSTER_ROLE,
     remedy: Some("that rule must let it"),
 };
+
+/// Passes whose events are written at a time. An API server that is busy has passes to serve first, each of which makes something
+/// true, and each event under way has a connection of its own.
+const AT_A_TIME: usize = 2;
+
+/// Passes whose events may wait to be written. What is told beyond that is lost, and the log says so: a process must not grow
+/// because an API server takes no events.
+const MOST_WAITING: usize = 5_000;
+
+/// Longest that one event may take: one that hangs must not hold up the others for long.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Longest that events are waited for when the controller stops.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,6 +62,7 @@ pub struct Events {
     controller: String,
     instance: String,
     under_way: TaskTracker,
+    turns: Arc<Semaphore>,
 }
 
 impl Events {
@@ -60,6 +73,7 @@ impl Events {
             controller: controller.to_owned(),
             instance: instance.unwrap_or_else(|| controller.to_owned()),
             under_way: TaskTracker::new(),
+            turns: Arc::new(Semaphore::new(AT_A_TIME)),
         }
     }
 
@@ -89,14 +103,36 @@ impl Events {
         };
         let (ended, told) = OF_THIS_PASS.scope(RefCell::default(), noted).await;
         if !told.is_empty() {
-            let this = self.clone();
-            self.under_way.spawn(async move {
-                for (about, announcement) in in_one(told) {
-                    this.write(&about, &announcement).await;
-                }
-            });
+            self.write_in_turn(in_one(told));
         }
         ended
+    }
+
+    /// Writes what a pass told, after what was told before.
+    fn write_in_turn(&self, told: Vec<(ObjectReference, Announcement)>) {
+        if self.under_way.len() >= MOST_WAITING {
+            let lost: Vec<_> = told
+                .iter()
+                .map(|(_, announcement)| announcement.reason.as_str())
+                .collect();
+            warn!(events = ?lost, "events are lost: {MOST_WAITING} wait for the API server to take them");
+            return;
+        }
+        let this = self.clone();
+        self.under_way.spawn(async move {
+            // Nobody closes it.
+            let _turn = this.turns.acquire().await;
+            for (about, announcement) in &told {
+                let writing = this.write(about, announcement);
+                if tokio::time::timeout(LONGEST, writing).await.is_err() {
+                    let event = announcement.reason.as_str();
+                    warn!(
+                        event,
+                        "an event is lost: the API server did not answer within {LONGEST:?}"
+                    );
+                }
+            }
+        });
     }
 
     /// Waits until what was told is written, but not for ever.
@@ -252,6 +288,33 @@ mod tests {
         let begun = Instant::now();
         events.written().await;
         assert_eq!(begun.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_passes_a_few_write_at_a_time_in_order() {
+        let (events, notes) = slow(Some(Duration::from_secs(1)));
+        let told: Vec<String> = (0..6).map(|number| number.to_string()).collect();
+        for note in &told {
+            pass(&events, note).await;
+        }
+        for second in 0..3 {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            assert_eq!(*notes.lock().unwrap(), told[..(second + 1) * AT_A_TIME]);
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_hangs_is_given_up_and_a_flood_is_cut_off() {
+        let (events, notes) = slow(None);
+        for number in 0..MOST_WAITING + 100 {
+            pass(&events, &number.to_string()).await;
+        }
+        assert_eq!(events.under_way.len(), MOST_WAITING);
+        tokio::time::sleep(LONGEST / 2).await;
+        assert_eq!(notes.lock().unwrap().len(), AT_A_TIME);
+        tokio::time::sleep(LONGEST).await;
+        assert_eq!(notes.lock().unwrap().len(), 2 * AT_A_TIME);
     }
 
     #[test]
