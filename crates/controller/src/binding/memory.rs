@@ -13,7 +13,7 @@ use irsa_core::plan::{
 use irsa_pipeline::{binding::plan::accounts::AccountHistory, object::ObjectKey};
 
 use super::contest::Contests;
-use crate::memory::{Applied, Locked, PerObject, propagation::LastChange};
+use crate::memory::{Applied, Locked, PerObject, SpareRoom, propagation::LastChange};
 
 /// Times that one ServiceAccount is taken over by a process.
 const MAX_TAKEOVERS: u8 = 3;
@@ -108,6 +108,7 @@ impl Drop for Looks<'_> {
             }
         }
         looked_at.retain(|_, looked| looked.by > 0);
+        looked_at.give_back();
     }
 }
 
@@ -187,7 +188,9 @@ impl BindingMemory {
     /// Forgets a binding that is gone.
     pub(crate) fn forget(&self, binding: &ObjectKey) {
         self.records.remove(binding);
-        self.released.lock().remove(binding);
+        let mut released = self.released.lock();
+        released.remove(binding);
+        released.give_back();
     }
 
     /// A ServiceAccount was taken over once more.
@@ -210,12 +213,16 @@ impl BindingMemory {
 
     /// Forgets a ServiceAccount that is gone. One that is made anew under its name has another UID.
     pub(super) fn account_gone(&self, uid: &str) {
-        self.accounts.lock().remove(uid);
+        let mut accounts = self.accounts.lock();
+        accounts.remove(uid);
+        accounts.give_back();
     }
 
     /// Forgets all ServiceAccounts but these.
     pub(super) fn keep_accounts(&self, present: &HashSet<String>) {
-        self.accounts.lock().retain(|uid, _| present.contains(uid));
+        let mut accounts = self.accounts.lock();
+        accounts.retain(|uid, _| present.contains(uid));
+        accounts.give_back();
     }
 
     /// These are about to be looked at.
@@ -241,7 +248,9 @@ impl BindingMemory {
 
     /// A ServiceAccount may be anything from now on.
     pub(crate) fn release_account(&self, namespace: &str, name: &str) {
-        self.expected.lock().remove(&(namespace.to_owned(), name.to_owned()));
+        let mut expected = self.expected.lock();
+        expected.remove(&(namespace.to_owned(), name.to_owned()));
+        expected.give_back();
     }
 
     /// Whether anything is expected of a ServiceAccount.
@@ -260,6 +269,13 @@ impl BindingMemory {
         let expected = self.expected.lock();
         let desired = expected.get(&account);
         desired.is_some_and(|desired| desired.change(observed) != AccountChange::Nothing)
+    }
+
+    /// For how many entries there is room, in all maps.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        let by_key = self.records.room() + self.released.lock().capacity();
+        by_key + self.expected.lock().capacity() + self.looked_at.lock().capacity() + self.accounts.lock().capacity()
     }
 
     /// How many entries there are, in all maps.

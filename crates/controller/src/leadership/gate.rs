@@ -35,6 +35,10 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// buffers of its own.
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
+/// The buffer that a connection reads into grows with what comes, and never becomes smaller: what a watch keeps would be as large
+/// as the list that once came over its connection. A record of TLS has no more than this.
+const READ_AT_A_TIME: usize = 16 * 1024;
+
 /// Leadership as a gate that whoever sends asks.
 pub fn write_gate<L: Leadership>(leadership: Arc<L>) -> WriteGate {
     WriteGate::new(move || match leadership.permit() {
@@ -63,6 +67,7 @@ pub fn gated_client(config: &Config, gate: WriteGate) -> kube::Result<Client> {
     let sender = legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_CONNECTION)
+        .http1_max_buf_size(READ_AT_A_TIME)
         .build(connector);
     let sender = ServiceBuilder::new()
         .option_layer(config.auth_layer()?)

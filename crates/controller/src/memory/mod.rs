@@ -13,9 +13,11 @@ mod object_record;
 mod per_object;
 pub(crate) mod propagation;
 mod rate_limit;
+mod spare_room;
 
 #[cfg(test)]
 pub(crate) use self::last_report::LastReport;
 pub(crate) use self::{
     applied::Applied, locked::Locked, object_record::ObjectRecord, per_object::PerObject, propagation::Propagation,
+    spare_room::SpareRoom,
 };

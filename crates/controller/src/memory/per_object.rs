@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use irsa_pipeline::object::ObjectKey;
 
-use super::locked::Locked;
+use super::{locked::Locked, spare_room::SpareRoom};
 
 /// A record for each object. Clones share the records.
 ///
@@ -56,12 +56,21 @@ impl<T> PerObject<T> {
 
     /// Forgets an object.
     pub(crate) fn remove(&self, key: &ObjectKey) {
-        self.0.lock().remove(key);
+        let mut records = self.0.lock();
+        records.remove(key);
+        records.give_back();
     }
 
     /// Forgets all objects that are not so.
     pub(crate) fn retain(&self, stays: impl Fn(&ObjectKey) -> bool) {
-        self.0.lock().retain(|key, _| stays(key));
+        let mut records = self.0.lock();
+        records.retain(|key, _| stays(key));
+        records.give_back();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.0.lock().capacity()
     }
 
     #[cfg(test)]
@@ -99,6 +108,25 @@ mod tests {
         assert_eq!(records.len(), 1);
         records.retain(|key| key.uid != "2");
         assert_eq!(records.len(), 0);
+    }
+
+    #[test]
+    fn the_room_of_what_is_gone_is_given_back() {
+        for removed_by in [
+            |records: &PerObject<u32>, key: &ObjectKey| records.remove(key),
+            |records: &PerObject<u32>, key: &ObjectKey| records.retain(|other| other != key),
+        ] {
+            let records = PerObject::<u32>::default();
+            let keys: Vec<_> = (0..2_000).map(|number| key("app", &number.to_string())).collect();
+            for key in &keys {
+                records.with(key, |record| *record = 1);
+            }
+            assert!(records.room() >= 2_000);
+            for key in &keys {
+                removed_by(&records, key);
+            }
+            assert!(records.len() == 0 && records.room() < 500, "{}", records.room());
+        }
     }
 
     #[test]

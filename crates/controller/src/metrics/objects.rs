@@ -31,7 +31,10 @@ use super::{
     moments::Moments,
     state::ObjectState,
 };
-use crate::{memory::Locked, watch::Decoded};
+use crate::{
+    memory::{Locked, SpareRoom},
+    watch::Decoded,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabels {
@@ -196,9 +199,12 @@ impl Objects {
         key: ObjectKey,
         after: Option<ObjectGauges>,
     ) {
-        let before = match after.clone() {
-            Some(known) => all.insert((kind, key), known),
-            None => all.remove(&(kind, key)),
+        let before = if let Some(known) = after.clone() {
+            all.insert((kind, key), known)
+        } else {
+            let before = all.remove(&(kind, key));
+            all.give_back();
+            before
         };
         self.count(kind, before.as_ref(), -1);
         self.count(kind, after.as_ref(), 1);

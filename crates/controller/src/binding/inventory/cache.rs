@@ -13,7 +13,7 @@ use irsa_pipeline::{binding::observe::role::IamRole, federation::roles::Findings
 use tokio::time::Instant;
 
 use super::listing::{Listing, key};
-use crate::memory::{Locked, propagation::LISTED_AFTER};
+use crate::memory::{Locked, SpareRoom, propagation::LISTED_AFTER};
 
 /// Between two attempts that passes ask for.
 pub(super) const RETRY: Duration = Duration::from_mins(1);
@@ -162,6 +162,9 @@ impl RoleCache {
         state.touched.retain(|_, touched| *touched + LISTED_AFTER > started);
         state.strangers = strangers;
         state.left.retain(|_, (at, ..)| *at + LISTED_AFTER > started);
+        state.deep.give_back();
+        state.touched.give_back();
+        state.left.give_back();
         let before = state.taken.replace(Taken {
             started,
             ours,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use irsa_core::plan::binding::{AccountTemplate, DesiredAccount, PodSettings};
 use irsa_pipeline::object::ObjectKey;
 use kube::runtime::watcher::Event;
 use tokio::sync::Semaphore;
@@ -83,4 +84,39 @@ async fn what_another_binding_expects_of_a_service_account_outlives_the_one_that
     let memory = &bench.controller.memory;
     assert!(memory.account_changed("ns", "app", None), "still looked after");
     assert_eq!(memory.len(), 1);
+}
+
+#[test]
+fn no_room_is_kept_for_what_is_gone() {
+    let memory = BindingMemory::default();
+    let names: Vec<String> = (0..2_000).map(|number| format!("app-{number}")).collect();
+    let key = |name: &String| ObjectKey {
+        namespace: "ns".to_owned(),
+        name: name.clone(),
+        uid: name.clone(),
+    };
+    let desired = DesiredAccount {
+        binding: "app".to_owned(),
+        role_arn: "arn:aws:iam::111111111111:role/app".to_owned(),
+        audience: "sts.amazonaws.com".to_owned(),
+        pods: PodSettings::default(),
+        create: false,
+        template: AccountTemplate::default(),
+        federations: std::collections::BTreeSet::new(),
+    };
+    let looks = memory.look_at("ns", names.iter());
+    for name in &names {
+        memory.expect_account("ns", name, desired.clone());
+        memory.count_takeover(name);
+        memory.will_look(&key(name));
+        memory.released(key(name));
+    }
+    assert!(memory.room() >= 5 * names.len());
+    drop(looks);
+    for name in &names {
+        memory.release_account("ns", name);
+        memory.account_gone(name);
+        memory.forget(&key(name));
+    }
+    assert!(memory.len() == 0 && memory.room() < names.len(), "{}", memory.room());
 }

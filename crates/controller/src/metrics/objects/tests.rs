@@ -129,6 +129,21 @@ fn an_object_is_counted_once_in_its_last_state_until_it_is_gone() {
 }
 
 #[test]
+fn of_objects_that_are_gone_no_room_is_kept() {
+    let bench = Bench::new();
+    let many: Vec<_> = (0..1_000).map(|number| ready(&number.to_string())).collect();
+    for federation in &many {
+        bench.objects.seen(&good(federation), second(0));
+    }
+    assert!(bench.objects.known.lock().capacity() >= 1_000);
+    for federation in &many {
+        bench.objects.gone(ObjectKind::Federation, &ObjectKey::of(federation));
+    }
+    let left = bench.objects.known.lock().capacity();
+    assert!(left < 500, "{left}");
+}
+
+#[test]
 fn a_new_process_is_right_before_its_first_pass() {
     let bench = Bench::new();
     bench.objects.seen(&good(&ready("ready")), second(100));
