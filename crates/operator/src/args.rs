@@ -51,7 +51,7 @@ pub(crate) struct Args {
     pub(crate) metrics_addr: SocketAddr,
 
     /// The most objects of each kind looked at at a time. Fewer are while AWS throttles.
-    #[arg(long, env = "CONCURRENCY", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=100))]
+    #[arg(long, env = "CONCURRENCY", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) concurrency: u16,
 
     #[command(flatten)]

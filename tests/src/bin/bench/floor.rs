@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::population::{DEADLINE, Population, binding, bindings_of, done};
 
 /// As many as the operator looks at by default.
-const AT_A_TIME: usize = 32;
+const AT_A_TIME: usize = 24;
 
 /// One binding as the operator leaves it, with its ServiceAccount and the event that tells of it.
 struct Made {
