@@ -122,6 +122,10 @@ bench: static control-plane ## What it costs: AWS and Kubernetes calls, memory, 
 bench-fleet: static control-plane ## How long a fleet takes to be made, tightened, looked at and deleted (FLEETS="200 1000")
 	@$(MEASURE) fleet $(FLEETS)
 
+.PHONY: bench-growth
+bench-growth: static control-plane ## Whether memory grows while nothing changes (10,000 bindings for 24 intervals: a quarter of an hour)
+	@$(MEASURE) growth 10000 24
+
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test escapes

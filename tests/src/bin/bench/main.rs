@@ -1,5 +1,6 @@
 //! What it costs: calls, memory and CPU for some numbers of bindings, and whether that is within the targets. Run it with
-//! `make bench`; other sizes: `make bench SIZES="1 100"`; only against buckets that throttle: `make bench SIZES=`.
+//! `make bench`; other sizes: `make bench SIZES="1 100"`; only against buckets that throttle: `make bench SIZES=`; whether memory
+//! grows while nothing changes: `make bench-growth`.
 //!
 //! Counts are exact and the same on every machine. Memory and CPU are the operator's own; they are judged only for a
 //! release build.
@@ -8,6 +9,7 @@ mod baseline;
 mod cost;
 mod fleet;
 mod floor;
+mod growth;
 mod population;
 mod process;
 mod targets;
@@ -33,8 +35,9 @@ const INTERVAL: Duration = Duration::from_secs(20);
 const WHILE_MAKING: Duration = Duration::from_hours(1);
 /// So many intervals of an unchanged world are watched.
 const WATCHED: u32 = 2;
-/// How long an inventory may take that is due.
-const AFTER_INVENTORY: Duration = Duration::from_secs(10);
+/// After this nothing happens that still has to do with bindings that are gone: an inventory that is due shows none of the roles, and
+/// the connections of the rush are closed, which are looked at every 15 seconds and closed after as long.
+const QUIET: Duration = Duration::from_secs(50);
 /// Roles of the account that are not ours.
 const OTHERS: usize = 100;
 /// From so many bindings on it is a run for which there is time.
@@ -44,15 +47,17 @@ const AT_LEISURE: usize = 1_000;
 async fn main() -> ExitCode {
     let mut arguments = env::args().skip(1).peekable();
     let of_a_fleet = arguments.next_if(|first| first == "fleet").is_some();
+    let of_growth = arguments.next_if(|first| first == "growth").is_some();
     let sizes: Result<Vec<usize>, _> = arguments.map(|size| size.parse()).collect();
     let Ok(sizes) = sizes else {
         eprintln!("bench: give numbers of bindings, such as 1 100 1000");
         return ExitCode::FAILURE;
     };
-    let measured = if of_a_fleet {
-        fleet::run(&sizes).await
-    } else {
-        run(&sizes).await
+    let measured = match sizes.as_slice() {
+        [size, intervals] if of_growth => growth::run(*size, u32::try_from(*intervals).unwrap_or(u32::MAX)).await,
+        _ if of_growth => Err("growth takes a number of bindings and one of intervals, such as 10000 24".into()),
+        sizes if of_a_fleet => fleet::run(sizes).await,
+        sizes => run(sizes).await,
     };
     match measured {
         Ok(missed) if missed.is_empty() => {
@@ -141,8 +146,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
 
     let mark = world.mark().await?;
     population.delete(&world).await?;
-    // The next inventory shows none of the roles.
-    sleep(INTERVAL + AFTER_INVENTORY).await;
+    sleep(QUIET).await;
     let gone = Cost::of(&world.counts_since(&mark).await?);
     let deleted = Usage::of(&world)?;
     let cpu = deleted.cpu.saturating_sub(steady.cpu);

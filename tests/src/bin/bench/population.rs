@@ -15,6 +15,8 @@ const BINDINGS: &str = "/apis/irsa-anywhere.dev/v1alpha1/iamrolebindings";
 /// Bindings of one namespace.
 const PER_NAMESPACE: usize = 100;
 const AT_A_TIME: usize = 16;
+/// How often it is looked whether something is done: short beside what is measured, and no load.
+const LOOK: Duration = Duration::from_millis(50);
 /// Longest for anything; a binding takes four calls and six writes.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(20);
 
@@ -128,7 +130,7 @@ impl Population {
             if Instant::now() > deadline {
                 return Err(format!("not all of {} bindings are gone", self.size).into());
             }
-            sleep(Duration::from_millis(200)).await;
+            sleep(LOOK).await;
         }
     }
 
@@ -143,7 +145,7 @@ impl Population {
             if Instant::now() > deadline {
                 return Err(format!("only {passes} of {} bindings were looked at", self.size).into());
             }
-            sleep(Duration::from_millis(200)).await;
+            sleep(LOOK).await;
         }
     }
 }
