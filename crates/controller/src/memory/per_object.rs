@@ -17,7 +17,8 @@ use super::{locked::Locked, spare_room::SpareRoom};
 /// # Assumptions
 /// What is done with a record is short and asks for no other of the same map.
 #[derive(Debug)]
-pub(crate) struct PerObject<T>(Arc<Locked<HashMap<ObjectKey, T>>>);
+// Each record lies by itself: of the places of a table more than half may be empty, and each is as large as a full one.
+pub(crate) struct PerObject<T>(Arc<Locked<HashMap<ObjectKey, Box<T>>>>);
 
 impl<T> Clone for PerObject<T> {
     fn clone(&self) -> Self {
@@ -46,12 +47,12 @@ impl<T> PerObject<T> {
 
     /// Something of an object's record; nothing where there is no record.
     pub(crate) fn peek<R>(&self, key: &ObjectKey, look: impl FnOnce(&T) -> Option<R>) -> Option<R> {
-        self.0.lock().get(key).and_then(look)
+        self.0.lock().get(key).and_then(|record| look(record))
     }
 
     /// Takes something out of an object's record; nothing where there is no record.
     pub(crate) fn take<R>(&self, key: &ObjectKey, take: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
-        self.0.lock().get_mut(key).and_then(take)
+        self.0.lock().get_mut(key).and_then(|record| take(record))
     }
 
     /// Forgets an object.
