@@ -151,7 +151,7 @@ impl Population {
 }
 
 /// Passes over bindings that ended well, as the operator counts them.
-fn passes(world: &World) -> Result<usize, Problem> {
+pub(crate) fn passes(world: &World) -> Result<usize, Problem> {
     let Some((200, metrics)) = http_get(world.operator()?.probes(), "/metrics") else {
         return Ok(0);
     };
