@@ -36,11 +36,14 @@ const REQUEST: ApiRequest<'static> = ApiRequest {
     remedy: Some("that rule must let it"),
 };
 
-/// Passes whose events are written at a time. An API server that is busy has passes to serve first, each of which makes something
+/// Passes of one controller whose events are written at a time. An API server that is busy has passes to serve first, each of which makes something
 /// true, and each event under way has a connection of its own.
 const AT_A_TIME: usize = 2;
 
-/// Passes whose events may wait to be written. What is told beyond that is lost, and the log says so: a process must not grow
+/// So many more when the controller stops: no pass is held up any more, and what is not written soon is lost.
+const MORE_AT_THE_END: usize = 30;
+
+/// Passes of one controller whose events may be to be written. What is told beyond that is lost, and the log says so: a process must not grow
 /// because an API server takes no events.
 const MOST_WAITING: usize = 5_000;
 
@@ -91,7 +94,7 @@ impl Events {
     pub async fn publish(&self, about: &ObjectReference, announcement: &Announcement) {
         let noted = OF_THIS_PASS.try_with(|told| told.borrow_mut().push((about.clone(), announcement.clone())));
         if noted.is_err() {
-            self.write(about, announcement).await;
+            self.write(about, announcement, Timestamp::now()).await;
         }
     }
 
@@ -108,7 +111,7 @@ impl Events {
         ended
     }
 
-    /// Writes what a pass told, after what was told before.
+    /// Writes what a pass that has just ended told, when it is its turn, as of now.
     fn write_in_turn(&self, told: Vec<(ObjectReference, Announcement)>) {
         if self.under_way.len() >= MOST_WAITING {
             let lost: Vec<_> = told
@@ -118,17 +121,18 @@ impl Events {
             warn!(events = ?lost, "events are lost: {MOST_WAITING} wait for the API server to take them");
             return;
         }
-        let this = self.clone();
+        let (this, now) = (self.clone(), Timestamp::now());
         self.under_way.spawn(async move {
             // Nobody closes it.
             let _turn = this.turns.acquire().await;
             for (about, announcement) in &told {
-                let writing = this.write(about, announcement);
+                // On the heap, so that those that wait are small.
+                let writing = Box::pin(this.write(about, announcement, now));
                 if tokio::time::timeout(LONGEST, writing).await.is_err() {
                     let event = announcement.reason.as_str();
                     warn!(
                         event,
-                        "an event is lost: the API server did not answer within {LONGEST:?}"
+                        "an event is lost: the API server did not take it within {LONGEST:?}"
                     );
                 }
             }
@@ -138,16 +142,19 @@ impl Events {
     /// Waits until what was told is written, but not for ever.
     pub(crate) async fn written(&self) {
         self.under_way.close();
+        self.turns.add_permits(MORE_AT_THE_END);
         if tokio::time::timeout(PATIENCE, self.under_way.wait()).await.is_err() {
-            warn!("events are lost: the API server does not take them in time");
+            let passes = self.under_way.len();
+            warn!(passes, "events are lost: the API server does not take them in time");
         }
         self.under_way.reopen();
     }
 
     /// An event that cannot be written is logged and otherwise ignored: it must never hide what it tells about.
-    async fn write(&self, about: &ObjectReference, announcement: &Announcement) {
+    async fn write(&self, about: &ObjectReference, announcement: &Announcement, at: Timestamp) {
         let Announcement { reason, warning, note } = announcement;
         let type_ = if *warning { "Warning" } else { "Normal" };
+        // Of two that were told at once each has a name of its own.
         let now = Timestamp::now();
         // Where events about objects without a namespace go.
         let namespace = about.namespace.clone().unwrap_or_else(|| "default".to_owned());
@@ -159,7 +166,7 @@ impl Events {
                 ..ObjectMeta::default()
             },
             action: Some("Reconcile".to_owned()),
-            event_time: Some(MicroTime(now)),
+            event_time: Some(MicroTime(at)),
             note: Some(cut(note).to_owned()),
             reason: Some(reason.as_str().to_owned()),
             regarding: Some(about.clone()),
@@ -302,6 +309,17 @@ mod tests {
             assert_eq!(*notes.lock().unwrap(), told[..(second + 1) * AT_A_TIME]);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_all_that_wait_are_written_together() {
+        let (events, notes) = slow(Some(Duration::from_secs(2)));
+        for number in 0..20 {
+            pass(&events, &number.to_string()).await;
+        }
+        events.written().await;
+        assert_eq!(notes.lock().unwrap().len(), 20);
+        assert_eq!(events.under_way.len(), 0);
     }
 
     #[tokio::test(start_paused = true)]

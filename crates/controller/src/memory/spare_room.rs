@@ -10,8 +10,8 @@ const KEPT: usize = 64;
 
 /// What grows with what is put into it, and gives nothing back by itself.
 pub(crate) trait SpareRoom {
-    /// Gives back the room for what is gone, once three quarters are. Then as much again as what is left can go or come before
-    /// anything is moved, so that on average an entry that goes costs no more than it does without.
+    /// Gives back the room for what is gone, once three quarters are. Then as much again can come, or half of what is left go, before
+    /// anything is moved: on average that costs each entry that goes a few moves.
     fn give_back(&mut self);
 }
 

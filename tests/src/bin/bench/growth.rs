@@ -24,6 +24,9 @@ const GROWN: f64 = 1.03;
 
 /// Makes so many bindings and watches them for so many intervals; what misses a target.
 pub(crate) async fn run(size: usize, intervals: u32) -> Result<Vec<String>, Problem> {
+    if usize::try_from(intervals)? < 2 * COUNTED {
+        return Err(format!("give {} intervals or more", 2 * COUNTED).into());
+    }
     let mut world = World::start_signing_with(SigningKey::generate_rsa()?).await?;
     let population = Population::of(size);
     population.prepare(&world, WHILE_MAKING, 0).await?;
@@ -74,7 +77,7 @@ pub(crate) async fn run(size: usize, intervals: u32) -> Result<Vec<String>, Prob
     }
     let least = |of: &[f64]| of.iter().copied().fold(f64::INFINITY, f64::min);
     let (Some(first), Some(last)) = (resident.first_chunk::<COUNTED>(), resident.last_chunk::<COUNTED>()) else {
-        return Err(format!("give {COUNTED} intervals or more").into());
+        return Err("fewer intervals than were asked for".into());
     };
     let (first, last) = (least(first), least(last));
     if is_release() && last > first * GROWN {
