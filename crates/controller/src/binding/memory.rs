@@ -63,7 +63,7 @@ pub(crate) struct BindingMemory {
     /// Outlives the record: it tells of a binding that is gone whether it was let go.
     released: Locked<HashSet<ObjectKey>>,
     /// By namespace and name, as the watch of ServiceAccounts asks.
-    expected: Locked<HashMap<(String, String), Box<DesiredAccount>>>,
+    expected: Locked<HashMap<(String, String), DesiredAccount>>,
     /// Those that a pass has looked at and not written yet, by namespace and name.
     looked_at: Locked<HashMap<(String, String), LookedAt>>,
     /// By UID.
@@ -243,7 +243,7 @@ impl BindingMemory {
     pub(crate) fn expect_account(&self, namespace: &str, name: &str, desired: DesiredAccount) {
         self.expected
             .lock()
-            .insert((namespace.to_owned(), name.to_owned()), Box::new(desired));
+            .insert((namespace.to_owned(), name.to_owned()), desired);
     }
 
     /// A ServiceAccount may be anything from now on.

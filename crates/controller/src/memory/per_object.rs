@@ -17,8 +17,7 @@ use super::{locked::Locked, spare_room::SpareRoom};
 /// # Assumptions
 /// What is done with a record is short and asks for no other of the same map.
 #[derive(Debug)]
-// Each record lies by itself: of the places of a table more than half may be empty, and each is as large as a full one.
-pub(crate) struct PerObject<T>(Arc<Locked<HashMap<ObjectKey, Box<T>>>>);
+pub(crate) struct PerObject<T>(Arc<Locked<HashMap<ObjectKey, T>>>);
 
 impl<T> Clone for PerObject<T> {
     fn clone(&self) -> Self {
@@ -47,12 +46,12 @@ impl<T> PerObject<T> {
 
     /// Something of an object's record; nothing where there is no record.
     pub(crate) fn peek<R>(&self, key: &ObjectKey, look: impl FnOnce(&T) -> Option<R>) -> Option<R> {
-        self.0.lock().get(key).and_then(|record| look(record))
+        self.0.lock().get(key).and_then(look)
     }
 
     /// Takes something out of an object's record; nothing where there is no record.
     pub(crate) fn take<R>(&self, key: &ObjectKey, take: impl FnOnce(&mut T) -> Option<R>) -> Option<R> {
-        self.0.lock().get_mut(key).and_then(|record| take(record))
+        self.0.lock().get_mut(key).and_then(take)
     }
 
     /// Forgets an object.

@@ -53,9 +53,6 @@ struct ConditionLabels {
     condition: &'static str,
 }
 
-/// Each known object. What is known lies by itself: most places of a table may be empty, and each is as large as a full one.
-type Known = HashMap<(ObjectKind, ObjectKey), Box<ObjectGauges>>;
-
 /// The gauges. Cheap to clone; all clones are one.
 #[derive(Debug, Clone, Default)]
 pub struct Objects {
@@ -64,7 +61,7 @@ pub struct Objects {
     published_keys: Gauge,
     failing: Family<ConditionLabels, Gauge>,
     moments: Moments,
-    known: Arc<Locked<Known>>,
+    known: Arc<Locked<HashMap<(ObjectKind, ObjectKey), ObjectGauges>>>,
 }
 
 impl Objects {
@@ -189,23 +186,29 @@ impl Objects {
 
     fn update(&self, kind: ObjectKind, key: ObjectKey, change: impl FnOnce(&mut ObjectGauges)) {
         let mut all = self.known.lock();
-        if let Some(mut known) = all.get(&(kind, key.clone())).map(|known| (**known).clone()) {
+        if let Some(mut known) = all.get(&(kind, key.clone())).cloned() {
             change(&mut known);
             self.replace(&mut all, kind, key, Some(known));
         }
     }
 
-    fn replace(&self, all: &mut Known, kind: ObjectKind, key: ObjectKey, after: Option<ObjectGauges>) {
+    fn replace(
+        &self,
+        all: &mut HashMap<(ObjectKind, ObjectKey), ObjectGauges>,
+        kind: ObjectKind,
+        key: ObjectKey,
+        after: Option<ObjectGauges>,
+    ) {
         let before = if let Some(known) = after.clone() {
-            all.insert((kind, key), Box::new(known))
+            all.insert((kind, key), known)
         } else {
             let before = all.remove(&(kind, key));
             all.give_back();
             before
         };
-        self.count(kind, before.as_deref(), -1);
+        self.count(kind, before.as_ref(), -1);
         self.count(kind, after.as_ref(), 1);
-        gauges::move_moments(&self.moments, kind, before.as_deref(), after.as_ref());
+        gauges::move_moments(&self.moments, kind, before.as_ref(), after.as_ref());
     }
 
     fn count(&self, kind: ObjectKind, known: Option<&ObjectGauges>, by: i64) {
