@@ -36,15 +36,15 @@ const REQUEST: ApiRequest<'static> = ApiRequest {
     remedy: Some("that rule must let it"),
 };
 
-/// Passes of one controller whose events are written at a time. An API server that is busy has passes to serve first, each of which makes something
-/// true, and each event under way has a connection of its own.
+/// Passes of one controller whose events are written at a time. An API server that is busy has passes to serve first, each of
+/// which makes something true, and each event under way has a connection of its own.
 const AT_A_TIME: usize = 2;
 
 /// So many more when the controller stops: no pass is held up any more, and what is not written soon is lost.
 const MORE_AT_THE_END: usize = 30;
 
-/// Passes of one controller whose events may be to be written. What is told beyond that is lost, and the log says so: a process must not grow
-/// because an API server takes no events.
+/// Passes of one controller of which events may be left to write. What is told beyond that is lost, and the log says so: a
+/// process must not grow because an API server takes no events.
 const MOST_WAITING: usize = 5_000;
 
 /// Longest that one event may take: one that hangs must not hold up the others for long.

@@ -26,8 +26,8 @@ use super::{cubic::Cubic, random::Random, rate::Rate};
 pub(super) const SLOWEST: f64 = 1.0;
 /// The first rate, in attempts per second.
 const START: f64 = 30.0;
-/// What one accepted attempt adds to a rising rate, in attempts per second: e-fold in a fifth of a second, where AWS is
-/// near.
+/// What one accepted attempt adds to a rising rate, in attempts per second: e-fold in a fifth of a second where
+/// AWS is near.
 const RISE: f64 = 5.0;
 /// A rising rate grows by this share in a round trip at most, as that is how late a refusal is heard of.
 const RISE_IN_A_ROUND_TRIP: f64 = 0.1;

@@ -36,8 +36,8 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 const IDLE_CONNECTION: Duration = Duration::from_secs(15);
 
 /// The buffer that a connection reads into grows with what comes, and never becomes smaller: what a watch keeps would be as large
-/// as the list that once came over its connection. A record of TLS has no more than
-/// this. It is also the most that the head of an answer may have, of which the API server's is a kilobyte.
+/// as the list that once came over its connection. A record of TLS has no more than this. It is also the most that the head of
+/// an answer may have.
 const READ_AT_A_TIME: usize = 16 * 1024;
 
 /// Leadership as a gate that whoever sends asks.
