@@ -18,7 +18,7 @@ mod throttled;
 use std::{env, process::ExitCode, time::Duration};
 
 use irsa_testkit::controlplane::SigningKey;
-use irsa_tests::world::{Problem, World, objects::says};
+use irsa_tests::world::{Problem, World};
 use tokio::time::sleep;
 
 use self::{
@@ -114,13 +114,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     let busy = Usage::of(&world)?;
     row(size, "made", &made, Some(busy), Some(busy.cpu.saturating_sub(idle.cpu)));
 
-    // Said once, after the first inventory; what comes after is a steady state.
-    let federation = ("oidcfederation", "default", "default");
-    world
-        .wait_for("the inventory", federation, |it| says(it, "RolesInventoried", "True"))
-        .await?;
     population.check_each(&world, INTERVAL).await?;
-    world.federation_ready("default").await?;
     world.stop_operator().await?;
     let mark = world.mark().await?;
     world.start_operator().await?;

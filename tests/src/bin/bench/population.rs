@@ -6,7 +6,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use irsa_testkit::controlplane::ApiReply;
 use irsa_tests::{
     admin,
-    world::{ACCOUNT, ISSUER, ISSUER_BUCKET, Problem, REGION, World, http_get, objects::is_ready},
+    world::{
+        ACCOUNT, ISSUER, ISSUER_BUCKET, Problem, REGION, World, http_get,
+        objects::{is_ready, says},
+    },
 };
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -67,11 +70,17 @@ impl Population {
         Ok(())
     }
 
-    /// From now on each is checked so often.
+    /// From now on each is checked so often: after the first inventory, which is told of once, so that what comes is a steady state.
     pub(crate) async fn check_each(&self, world: &World, interval: Duration) -> Result<(), Problem> {
+        let federation = ("oidcfederation", "default", "default");
+        world
+            .wait_for("the inventory", federation, |it| says(it, "RolesInventoried", "True"))
+            .await?;
         let interval = format!("{}s", interval.as_secs());
         self.patch_federation(world, &json!({"spec": {"interval": interval}}))
-            .await
+            .await?;
+        world.federation_ready("default").await?;
+        Ok(())
     }
 
     /// Edits the federation that all of them use.
