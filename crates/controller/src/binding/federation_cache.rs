@@ -65,6 +65,8 @@ impl Concerns {
 #[derive(Debug, Default)]
 pub(crate) struct FederationCache {
     known: Locked<HashMap<String, Arc<FederationView>>>,
+    /// What [`Self::ids`] said last.
+    ids: Locked<Arc<BTreeSet<String>>>,
 }
 
 impl FederationCache {
@@ -86,9 +88,14 @@ impl FederationCache {
         concerns
     }
 
-    /// The ids of all.
-    pub(crate) fn ids(&self) -> BTreeSet<String> {
-        self.known.lock().values().map(|known| known.id.clone()).collect()
+    /// The ids of all. It is one set for all who ask for as long as it stays the same: each bound ServiceAccount keeps it.
+    pub(crate) fn ids(&self) -> Arc<BTreeSet<String>> {
+        let ids = self.known.lock().values().map(|known| known.id.clone()).collect();
+        let mut shared = self.ids.lock();
+        if **shared != ids {
+            *shared = Arc::new(ids);
+        }
+        Arc::clone(&shared)
     }
 
     /// Forgets a federation; says whether it was known.

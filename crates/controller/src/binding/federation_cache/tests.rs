@@ -133,6 +133,23 @@ fn federations_that_went_unseen_are_forgotten() {
 }
 
 #[test]
+fn the_ids_are_one_set_until_they_change() {
+    let federations = FederationCache::default();
+    let none = federations.ids();
+    assert!(none.is_empty());
+    federations.observe(&federation(&status("False")));
+    let one = federations.ids();
+    assert_eq!(
+        *one,
+        BTreeSet::from([irsa_core::naming::federation_id("https://b.example/c")])
+    );
+    federations.observe(&federation(&status("True")));
+    assert!(Arc::ptr_eq(&one, &federations.ids()));
+    federations.forget("default");
+    assert_eq!(federations.ids(), none);
+}
+
+#[test]
 fn absent_guard_rails_allow_nothing_and_defaults_come_from_the_issuer() {
     let mut bare = federation(&status("True"));
     bare.spec.bindings = BindingRules::default();

@@ -102,7 +102,7 @@ fn no_room_is_kept_for_what_is_gone() {
         pods: PodSettings::default(),
         create: false,
         template: AccountTemplate::default(),
-        federations: std::collections::BTreeSet::new(),
+        federations: std::sync::Arc::default(),
     };
     let looks = memory.look_at("ns", names.iter());
     for name in &names {

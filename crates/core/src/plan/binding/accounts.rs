@@ -9,7 +9,7 @@
 //! to be equal. A restore makes a new UID, so that what was copied from another cluster, another role included, counts
 //! for nothing until the binding of this cluster has looked at it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{AccountField, AccountFields, AccountStep, AccountTemplate, ObservedAccount, PodSettings};
 use crate::vocabulary::{
@@ -32,8 +32,9 @@ pub struct DesiredAccount {
     pub create: bool,
     /// What one that was created by the binding carries beside.
     pub template: AccountTemplate,
-    /// Ids of this cluster's federations ([`crate::naming::federation_id`]): a role of theirs is no other cluster's.
-    pub federations: BTreeSet<String>,
+    /// Ids of this cluster's federations ([`crate::naming::federation_id`]): a role of theirs is no other cluster's. Shared: they are
+    /// the same for all ServiceAccounts.
+    pub federations: Arc<BTreeSet<String>>,
 }
 
 /// What one look at a ServiceAccount calls for.

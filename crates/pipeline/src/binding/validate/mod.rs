@@ -4,7 +4,10 @@ pub mod account;
 pub mod admit;
 pub mod conflicts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use irsa_api::{Adoption, DeletionPolicy, IamRoleBinding, ServiceAccountMode};
 use irsa_core::{
@@ -182,7 +185,7 @@ pub fn accounts(
     binding: &IamRoleBinding,
     role_arn: &str,
     usage: &Usage,
-    federations: BTreeSet<String>,
+    federations: Arc<BTreeSet<String>>,
 ) -> Result<BTreeMap<String, DesiredAccount>, StepError> {
     let mode = binding.spec.service_account_mode;
     let audience = binding.spec.audiences.first().unwrap_or(&usage.default_audience);

@@ -1,6 +1,9 @@
 //! Against server-side apply as Kubernetes documents it, written down anew: each field with its value and its managers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use proptest::{collection::btree_map, prelude::*, sample::select};
 
@@ -112,7 +115,7 @@ fn desired(create: bool, region: bool, template: bool) -> DesiredAccount {
         } else {
             AccountTemplate::default()
         },
-        federations: BTreeSet::from(["00000001".to_owned()]),
+        federations: Arc::new(BTreeSet::from(["00000001".to_owned()])),
     }
 }
 

@@ -20,7 +20,7 @@ fn desired(create: bool) -> DesiredAccount {
         },
         create,
         template: AccountTemplate::default(),
-        federations: BTreeSet::from(["00000001".to_owned()]),
+        federations: Arc::new(BTreeSet::from(["00000001".to_owned()])),
     }
 }
 
