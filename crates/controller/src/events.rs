@@ -3,7 +3,8 @@
 //! Each is an object of its own. The recorder of kube-runtime makes a series of all that have one reason and shows the note
 //! of the first: of two keys that are revoked a minute apart nobody would read the name of the second.
 //!
-//! What a pass tells is written when it is over, by a task of its own: no object waits for another one's events.
+//! What a pass tells is written when it is over, by a task of its own: no object waits for another one's events. And it waits a while for
+//! other passes to be over, whatever those wait for.
 
 use std::{cell::RefCell, mem, sync::Arc, time::Duration};
 
@@ -22,9 +23,12 @@ use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
 };
 use kube::{Api, Client, api::PostParams};
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// Longest note that the API server takes, in bytes.
 const MAX_NOTE: usize = 1024;
@@ -39,6 +43,13 @@ const REQUEST: ApiRequest<'static> = ApiRequest {
 /// Passes of one controller whose events are written at a time. An API server that is busy has passes to serve first, each of
 /// which makes something true, and each event under way has a connection of its own.
 const AT_A_TIME: usize = 2;
+
+/// With no more passes of one controller under way than this, its events are written. An API server that is asked for much has
+/// little to spare, and an event makes nothing true: while 200 bindings are made it is a seventh of the requests.
+const FEW: usize = 4;
+
+/// Longest that events wait for that. Who looks for them looks for them now.
+const LATEST: Duration = Duration::from_secs(10);
 
 /// So many more when the controller stops: no pass is held up any more, and what is not written soon is lost.
 const MORE_AT_THE_END: usize = 30;
@@ -66,6 +77,24 @@ pub struct Events {
     instance: String,
     under_way: TaskTracker,
     turns: Arc<Semaphore>,
+    /// How many run now.
+    passes: Arc<watch::Sender<usize>>,
+}
+
+/// One pass more, for as long as it lives.
+struct UnderWay<'a>(&'a watch::Sender<usize>);
+
+impl<'a> UnderWay<'a> {
+    fn counted(passes: &'a watch::Sender<usize>) -> Self {
+        passes.send_modify(|passes| *passes = passes.saturating_add(1));
+        Self(passes)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|passes| *passes = passes.saturating_sub(1));
+    }
 }
 
 impl Events {
@@ -77,6 +106,7 @@ impl Events {
             instance: instance.unwrap_or_else(|| controller.to_owned()),
             under_way: TaskTracker::new(),
             turns: Arc::new(Semaphore::new(AT_A_TIME)),
+            passes: Arc::new(watch::Sender::new(0)),
         }
     }
 
@@ -104,7 +134,9 @@ impl Events {
             let ended = pass.await;
             (ended, OF_THIS_PASS.with(RefCell::take))
         };
+        let under_way = UnderWay::counted(&self.passes);
         let (ended, told) = OF_THIS_PASS.scope(RefCell::default(), noted).await;
+        drop(under_way);
         if !told.is_empty() {
             self.write_in_turn(in_one(told));
         }
@@ -122,21 +154,32 @@ impl Events {
             return;
         }
         let (this, now) = (self.clone(), Timestamp::now());
+        let latest = Instant::now() + LATEST;
         self.under_way.spawn(async move {
             // Nobody closes it.
             let _turn = this.turns.acquire().await;
-            for (about, announcement) in &told {
-                // On the heap, so that those that wait are small.
-                let writing = Box::pin(this.write(about, announcement, now));
-                if tokio::time::timeout(LONGEST, writing).await.is_err() {
-                    let event = announcement.reason.as_str();
-                    warn!(
-                        event,
-                        "an event is lost: the API server did not take it within {LONGEST:?}"
-                    );
-                }
-            }
+            // On the heap, so that those that wait are small.
+            Box::pin(this.write_all(&told, now, latest)).await;
         });
+    }
+
+    /// Writes what a pass told once few are under way, and then at the latest.
+    async fn write_all(&self, told: &[(ObjectReference, Announcement)], at: Timestamp, latest: Instant) {
+        let mut passes = self.passes.subscribe();
+        let few = passes.wait_for(|passes| *passes <= FEW);
+        if tokio::time::timeout_at(latest, few).await.is_err() {
+            debug!("events are written although many passes are under way: they have waited for {LATEST:?}");
+        }
+        for (about, announcement) in told {
+            let writing = self.write(about, announcement, at);
+            if tokio::time::timeout(LONGEST, writing).await.is_err() {
+                let event = announcement.reason.as_str();
+                warn!(
+                    event,
+                    "an event is lost: the API server did not take it within {LONGEST:?}"
+                );
+            }
+        }
     }
 
     /// Waits until what was told is written, but not for ever.
@@ -309,6 +352,43 @@ mod tests {
             assert_eq!(*notes.lock().unwrap(), told[..(second + 1) * AT_A_TIME]);
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_wait_until_few_passes_are_under_way_but_not_for_long() {
+        let (events, notes) = slow(Some(Duration::ZERO));
+        let (end, _) = watch::channel(false);
+        let rush = |number: usize| {
+            let (events, mut ended) = (events.clone(), end.subscribe());
+            let pass = async move { ended.wait_for(|ended| *ended).await.is_ok() };
+            tokio::spawn(async move { (number, events.after(pass).await) })
+        };
+        let mut rushing: Vec<_> = (0..FEW).map(rush).collect();
+        pass(&events, "few").await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(*notes.lock().unwrap(), ["few"]);
+
+        rushing.push(rush(FEW));
+        tokio::task::yield_now().await;
+        let many: Vec<String> = (0..5 * AT_A_TIME).map(|number| number.to_string()).collect();
+        for note in &many {
+            pass(&events, note).await;
+        }
+        tokio::time::sleep(LATEST - Duration::from_millis(1)).await;
+        assert_eq!(*notes.lock().unwrap(), ["few"]);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert_eq!(
+            notes.lock().unwrap()[1..],
+            many,
+            "those that waited for others have waited too"
+        );
+
+        pass(&events, "after").await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(notes.lock().unwrap().len(), 1 + many.len());
+        rushing.pop().unwrap().abort();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        assert_eq!(notes.lock().unwrap().last().unwrap(), "after");
     }
 
     #[tokio::test(start_paused = true)]
