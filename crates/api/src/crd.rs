@@ -9,7 +9,9 @@ use crate::{IamRoleBinding, OidcFederation};
 /// The CRDs of both kinds, federation first.
 ///
 /// What the derive cannot say is added here: `status` defaults to `{observedGeneration: -1}`, because kstatus takes an
-/// object without any status for ready (Flux goes on before the operator has seen it).
+/// object without any status for ready (Flux goes on before the operator has seen it); and it is one value with one owner,
+/// replaced whole. Field by field the owner of a status is a third of what the API server stores of a binding, reads and
+/// writes with each change of it, and sends to who watches.
 ///
 /// # Errors
 /// Never for the types of this crate; a schema that is not one would be reported.
@@ -26,6 +28,7 @@ fn finish(crd: CustomResourceDefinition) -> Result<CustomResourceDefinition, ser
             }
             if let Some(Value::Object(status)) = version.pointer_mut("/schema/openAPIV3Schema/properties/status") {
                 status.insert("default".into(), json!({ "observedGeneration": -1 }));
+                status.insert("x-kubernetes-map-type".into(), json!("atomic"));
             }
         }
     }

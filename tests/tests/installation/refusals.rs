@@ -162,7 +162,7 @@ async fn every_write_says_who_it_is_by_user_agent_and_by_field_manager() {
     world.start_operator().await.unwrap();
     world.apply_samples().await.unwrap();
     world.binding_ready("default", "app").await.unwrap();
-    let managers = async |kind: &str, namespace: &str, name: &str| -> Vec<String> {
+    let managers = async |kind: &str, namespace: &str, name: &str| -> Vec<(String, Value)> {
         let object = [
             "get",
             kind,
@@ -177,12 +177,13 @@ async fn every_write_says_who_it_is_by_user_agent_and_by_field_manager() {
         let entries = object["metadata"]["managedFields"].as_array().unwrap();
         entries
             .iter()
-            .map(|entry| entry["manager"].as_str().unwrap().to_owned())
+            .map(|entry| (entry["manager"].as_str().unwrap().to_owned(), entry["fieldsV1"].clone()))
             .collect()
     };
     for (kind, namespace, name, manager) in [
         ("iamrolebinding", "default", "app", "irsa-anywhere"),
         ("iamrolebinding", "default", "app", "irsa-anywhere-status"),
+        ("oidcfederation", "default", "default", "irsa-anywhere-status"),
         ("serviceaccount", "default", "app", "irsa-anywhere-serviceaccount"),
         (
             "configmap",
@@ -192,8 +193,15 @@ async fn every_write_says_who_it_is_by_user_agent_and_by_field_manager() {
         ),
     ] {
         let found = managers(kind, namespace, name).await;
-        assert!(found.iter().any(|found| found == manager), "{kind}: {found:?}");
-        assert!(!found.iter().any(|found| found == "unknown"), "{kind}: {found:?}");
+        let of_manager = found.iter().find(|(found, _)| found == manager);
+        let Some((_, fields)) = of_manager else {
+            panic!("{kind}: {found:?}")
+        };
+        assert!(!found.iter().any(|(found, _)| found == "unknown"), "{kind}: {found:?}");
+        // One value: field by field its owner would be a third of what is stored of a binding.
+        if manager == "irsa-anywhere-status" {
+            assert_eq!(*fields, json!({"f:status": {}}), "{kind}");
+        }
     }
     let ours = format!("irsa-anywhere/{} (", env!("CARGO_PKG_VERSION"));
     let user = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{OPERATOR_ACCOUNT}");
