@@ -25,6 +25,7 @@ mod inventory;
 mod lost_finalizer;
 mod memory;
 mod reconcile;
+mod relabelled;
 mod role;
 mod triggers;
 mod watch;

@@ -19,7 +19,7 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     core::PartialObjectMeta,
     runtime::{
-        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        Predicate, WatchStreamExt, predicates,
         reflector::{self},
         watcher::{self, Event, watcher},
     },
@@ -34,6 +34,7 @@ use super::{
     federation_cache::FederationCache,
     inventory::keep,
     memory::BindingMemory,
+    relabelled::Relabelled,
     triggers::{
         wake_bound, wake_contenders, wake_contenders_of_earlier, wake_first_in_line, wake_namespace, wake_overtaken,
         wake_users,
@@ -44,7 +45,9 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Heard, Losses, Trigger, WatchOfBindings, paged, run as run_controller, slim, wake_shown},
+    watch::{
+        Decoded, Heard, Losses, Trigger, WatchOfBindings, changed, paged, run as run_controller, slim, wake_shown,
+    },
 };
 
 /// Cleanups of bindings that went without being let go.
@@ -160,7 +163,7 @@ fn binding_stream(
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
     let listing = trigger.clone();
-    events
+    let events = events
         .modify(|binding| slim(binding.meta_mut()))
         // Before the store is updated, so that it still has what the binding was.
         .inspect_ok(move |event| {
@@ -186,12 +189,8 @@ fn binding_stream(
         .inspect_ok(move |event| {
             lost.tell(event);
             listing.follow(event);
-        })
-        .applied_objects()
-        .predicate_filter(
-            predicates::generation.combine(predicates::annotations),
-            PredicateConfig::default(),
-        )
+        });
+    changed(events, predicates::generation.combine(predicates::annotations))
 }
 
 /// Removes what bindings made that went without being let go.
@@ -258,19 +257,21 @@ async fn watch_namespaces(
     trigger: &Trigger<IamRoleBinding>,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-    let relabelled = watcher(api, paged())
+    let namespaces = watcher(api, paged())
         .default_backoff()
         .modify(|namespace| {
             namespace.metadata.managed_fields = None;
             namespace.metadata.annotations = None;
         })
-        .reflect(writer)
-        .applied_objects()
-        .predicate_filter(predicates::labels, PredicateConfig::default());
-    let mut relabelled = pin!(relabelled);
-    while let Some(namespace) = relabelled.next().await {
-        match namespace {
-            Ok(namespace) => wake_namespace(trigger, &namespace.name_any()),
+        .reflect(writer);
+    let (mut namespaces, mut relabelled) = (pin!(namespaces), Relabelled::default());
+    while let Some(event) = namespaces.next().await {
+        match event {
+            Ok(event) => {
+                for namespace in relabelled.by(event) {
+                    wake_namespace(trigger, &namespace);
+                }
+            }
             Err(error) => debug!(error = chain(&error), "the watch of namespaces was interrupted"),
         }
     }

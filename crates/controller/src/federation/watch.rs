@@ -12,7 +12,7 @@ use irsa_pipeline::{
 use kube::{
     Api, Resource, ResourceExt,
     runtime::{
-        Predicate, PredicateConfig, WatchStreamExt, predicates,
+        Predicate, WatchStreamExt, predicates,
         reflector::{self},
         watcher::{self, Event, watcher},
     },
@@ -26,7 +26,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Heard, Trigger, WatchOfFederations, paged, run as run_controller, slim, wake_shown},
+    watch::{Decoded, Heard, Trigger, WatchOfFederations, changed, paged, run as run_controller, slim, wake_shown},
 };
 
 /// What the controller of federations is made of.
@@ -134,7 +134,7 @@ fn federation_stream(
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    events
+    let events = events
         .modify(|federation| slim(federation.meta_mut()))
         .reflect(writer)
         // After the store was updated, so that the younger ones no longer find it there.
@@ -146,12 +146,8 @@ fn federation_stream(
                 Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
                 _ => {}
             }
-        })
-        .applied_objects()
-        .predicate_filter(
-            predicates::generation.combine(predicates::annotations),
-            PredicateConfig::default(),
-        )
+        });
+    changed(events, predicates::generation.combine(predicates::annotations))
 }
 
 fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
