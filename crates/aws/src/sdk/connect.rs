@@ -55,6 +55,7 @@ impl SdkConnect {
             .connect_timeout(settings.timeouts.connect)
             .build();
         let public = SharedHttpConnector::new(transport.connector(Some(&public), None));
+        make_what_lasts();
         Ok(Self::with(settings, transport.client(), public, None))
     }
 
@@ -90,6 +91,15 @@ impl SdkConnect {
     pub fn public_reader(&self) -> SdkPublicReader {
         self.0.public.clone()
     }
+}
+
+/// Has the SDK make now what it makes with the first client of a service and keeps for ever: a table of AWS's partitions, some
+/// hundred small strings. Made while a list of objects is being received each of them would lie among those, and keep the
+/// allocator from giving back their room when they are gone.
+fn make_what_lasts() {
+    drop(aws_sdk_iam::config::endpoint::DefaultResolver::new());
+    drop(aws_sdk_s3::config::endpoint::DefaultResolver::new());
+    drop(aws_sdk_sts::config::endpoint::DefaultResolver::new());
 }
 
 impl Connect for SdkConnect {
