@@ -374,9 +374,9 @@ mod tests {
         for note in &many {
             pass(&events, note).await;
         }
-        tokio::time::sleep(LATEST - Duration::from_millis(1)).await;
+        tokio::time::sleep(LATEST.mul_f64(0.99)).await;
         assert_eq!(*notes.lock().unwrap(), ["few"]);
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(LATEST.mul_f64(0.02)).await;
         assert_eq!(
             notes.lock().unwrap()[1..],
             many,
