@@ -29,8 +29,8 @@ const MOST_EVENTS: f64 = 1.0;
 /// Longest that events are waited for: how many there are is judged then.
 const MOST_FOR_EVENTS: Duration = Duration::from_mins(1);
 
-/// How long making them, and telling of it, may take beside what the API server needs for the same requests from a client that does nothing else. The
-/// operator, IAM's stand-in and the watches share the machine with it.
+/// How long making them, and telling of it, may take beside what the API server needs for the same requests from a client that does
+/// nothing else. The operator, IAM's stand-in and the watches share the machine with it.
 const OVER_FLOOR: f64 = 2.0;
 
 /// Measures fleets of these sizes; what misses a target.
