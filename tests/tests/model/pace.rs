@@ -53,7 +53,10 @@ fn a_hung_endpoint_holds_up_nobody_but_the_object_that_called_it() {
     });
 }
 
-/// Calls to IAM about other roles than the first in the second after their bindings were edited, a moment after the first.
+/// After a first refusal nothing goes for half a second. How the calls that waited share the tokens after that is chance.
+const WHILE_ALL_WAIT: Duration = Duration::from_millis(400);
+
+/// Calls to IAM about other roles than the first, soon after their bindings were edited, a moment after the first.
 async fn calls_of_others(throttled: bool) -> usize {
     let mut world = world_with(0..SLOTS).await;
     if throttled {
@@ -68,7 +71,7 @@ async fn calls_of_others(throttled: bool) -> usize {
     for slot in 1..SLOTS {
         world.perform(&Action::EditBinding(slot, BindingEdit::Managed(6))).await;
     }
-    sleep(Duration::from_secs(1)).await;
+    sleep(WHILE_ALL_WAIT).await;
     let calls = world.aws().since(mark);
     calls
         .iter()
@@ -81,5 +84,5 @@ fn throttling_of_one_object_slows_all_of_the_account() {
     let usual = in_virtual_time(calls_of_others(false));
     let slowed = in_virtual_time(calls_of_others(true));
     assert!(usual >= 15, "{usual}");
-    assert!(slowed * 2 <= usual, "{slowed} instead of {usual}");
+    assert_eq!(slowed, 0, "instead of {usual}");
 }
