@@ -15,3 +15,4 @@ mod refusals;
 mod refused_records;
 mod rights;
 mod template;
+mod upgrades;

@@ -46,7 +46,8 @@ use crate::{
     memory::Propagation,
     reconciler::Driver,
     watch::{
-        Decoded, Heard, Losses, Trigger, WatchOfBindings, changed, paged, run as run_controller, slim, wake_shown,
+        Decoded, Heard, Losses, Trigger, WatchOfBindings, changed, paged, reflected, run as run_controller, slim,
+        wake_shown,
     },
 };
 
@@ -136,7 +137,7 @@ pub async fn run<C: Connect, L: Leadership>(
     let controller = async {
         everything_known.await;
         tokio::select! {
-            () = run_controller(bindings.clone(), asked, Arc::clone(&context), parts.concurrency, stop) => {}
+            () = run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop) => {}
             () = keep(&context, &trigger) => {}
         }
     };
@@ -163,33 +164,31 @@ fn binding_stream(
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
     let mut went = Deletions::default();
     let listing = trigger.clone();
-    let events = events
-        .modify(|binding| slim(binding.meta_mut()))
-        // Before the store is updated, so that it still has what the binding was.
-        .inspect_ok(move |event| {
-            follow(event);
-            match event {
-                Event::Apply(binding) => {
-                    wake_contenders_of_earlier(&trigger, binding);
-                    wake_overtaken(&trigger, binding, &most_roles);
-                }
-                Event::Delete(binding) => {
-                    wake_contenders(&trigger, binding);
-                    wake_first_in_line(&trigger, binding);
-                }
-                Event::Init | Event::InitApply(_) | Event::InitDone => {}
+    let slim = events.modify(|binding| slim(binding.meta_mut()));
+    // Before the store is updated, so that it still has what the binding was.
+    let before = slim.inspect_ok(move |event| {
+        follow(event);
+        match event {
+            Event::Apply(binding) => {
+                wake_contenders_of_earlier(&trigger, binding);
+                wake_overtaken(&trigger, binding, &most_roles);
             }
-            for binding in went.by(event, trigger.store()) {
-                // Nobody listens any more only when the controller has stopped.
-                let _ = gone.unbounded_send(binding);
+            Event::Delete(binding) => {
+                wake_contenders(&trigger, binding);
+                wake_first_in_line(&trigger, binding);
             }
-        })
-        .reflect(writer)
-        // After it, so that whoever waits for the last one no longer finds it there.
-        .inspect_ok(move |event| {
-            lost.tell(event);
-            listing.follow(event);
-        });
+            Event::Init | Event::InitApply(_) | Event::InitDone => {}
+        }
+        for binding in went.by(event, trigger.store()) {
+            // Nobody listens any more only when the controller has stopped.
+            let _ = gone.unbounded_send(binding);
+        }
+    });
+    // After it, so that whoever waits for the last one no longer finds it there.
+    let events = reflected(before, writer).inspect_ok(move |event| {
+        lost.tell(event);
+        listing.follow(event);
+    });
     changed(events, predicates::generation.combine(predicates::annotations))
 }
 
@@ -257,13 +256,11 @@ async fn watch_namespaces(
     trigger: &Trigger<IamRoleBinding>,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-    let namespaces = watcher(api, paged())
-        .default_backoff()
-        .modify(|namespace| {
-            namespace.metadata.managed_fields = None;
-            namespace.metadata.annotations = None;
-        })
-        .reflect(writer);
+    let slim = watcher(api, paged()).default_backoff().modify(|namespace| {
+        namespace.metadata.managed_fields = None;
+        namespace.metadata.annotations = None;
+    });
+    let namespaces = reflected(slim, writer);
     let (mut namespaces, mut relabelled) = (pin!(namespaces), Relabelled::default());
     while let Some(event) = namespaces.next().await {
         match event {

@@ -26,7 +26,9 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{Decoded, Heard, Trigger, WatchOfFederations, changed, paged, run as run_controller, slim, wake_shown},
+    watch::{
+        Decoded, Heard, Trigger, WatchOfFederations, changed, paged, reflected, run as run_controller, slim, wake_shown,
+    },
 };
 
 /// What the controller of federations is made of.
@@ -118,7 +120,7 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     let events = watcher(Api::<Decoded<OidcFederation>>::all(client), paged()).default_backoff();
     let shown = federation_stream(events, trigger.clone(), follow, federations_writer);
     let controller =
-        bindings_known.then(|()| run_controller(federations, asked, Arc::clone(&context), parts.concurrency, stop));
+        bindings_known.then(|()| run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop));
     tokio::select! {
         () = controller => {}
         () = wake_shown(shown, &trigger) => {}
@@ -134,19 +136,17 @@ fn federation_stream(
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    let events = events
-        .modify(|federation| slim(federation.meta_mut()))
-        .reflect(writer)
-        // After the store was updated, so that the younger ones no longer find it there.
-        .inspect_ok(move |event| {
-            follow(event);
-            trigger.follow(event);
-            match event {
-                Event::Delete(federation) => wake_duplicates(&trigger, federation),
-                Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
-                _ => {}
-            }
-        });
+    let slim = events.modify(|federation| slim(federation.meta_mut()));
+    // After the store was updated, so that the younger ones no longer find it there.
+    let events = reflected(slim, writer).inspect_ok(move |event| {
+        follow(event);
+        trigger.follow(event);
+        match event {
+            Event::Delete(federation) => wake_duplicates(&trigger, federation),
+            Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
+            _ => {}
+        }
+    });
     changed(events, predicates::generation.combine(predicates::annotations))
 }
 

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use futures::channel::mpsc::unbounded;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
 use irsa_aws::Load;
 use irsa_core::{outcome::Outcome, vocabulary::Reason};
@@ -23,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use super::{Driver, Reconciler, reconcile, recorder::Recorder};
 use crate::{
     leadership::OnlyReplica,
-    watch::{Decoded, reference_to, run},
+    watch::{Decoded, Trigger, run},
 };
 
 const STATUS: &str = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
@@ -202,16 +201,61 @@ async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_nex
     }
     let reconciler = Arc::clone(&bench.reconciler);
     let _under_way = futures::future::join_all((0..8).map(|_| reconciler.driver.turns.begin())).await;
-    let (asked, passes) = unbounded();
-    asked.unbounded_send(reference_to(&binding(&object(1)))).unwrap();
-    let running = run(
-        bench.reconciler.store.clone(),
-        passes,
-        Arc::clone(&bench.reconciler),
-        4,
-        sleep(Duration::from_secs(3)),
-    );
+    let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
+    trigger.wake(&binding(&object(1)));
+    let stop = sleep(Duration::from_secs(3));
+    let running = run(&trigger, asked, Arc::clone(&bench.reconciler), 4, stop);
     let ended = timeout(Duration::from_secs(30), running).await;
     ended.expect("it waits for a turn that never comes");
     assert_eq!(bench.applied(), [] as [i64; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_many_are_gone_kubes_controller_is_made_anew_and_nothing_that_comes_meanwhile_is_forgotten() {
+    let load = Arc::new(Mutex::new(Load {
+        per_second: 1_000.0,
+        waiting: 0,
+        under_way: 0,
+    }));
+    let mut bench = Bench::new(Duration::from_secs(30), &load);
+    let named = |name: &str, generation: i64| {
+        let mut object = object(generation);
+        object["metadata"]["name"] = name.into();
+        binding(&object)
+    };
+    let many: Vec<_> = (0..300).map(|number| named(&format!("app-{number}"), 1)).collect();
+    for event in [Event::Init, Event::InitDone] {
+        bench.writer.apply_watcher_event(&event);
+    }
+    for object in &many {
+        bench.writer.apply_watcher_event(&Event::Apply(object.clone()));
+    }
+    let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
+    let stop = sleep(Duration::from_mins(10));
+    let running = tokio::spawn({
+        let (trigger, reconciler) = (trigger.clone(), Arc::clone(&bench.reconciler));
+        async move { run(&trigger, asked, reconciler, 4, stop).await }
+    });
+    sleep(Duration::from_secs(100)).await;
+    bench.applied();
+    // Under way when the controller sees that all are gone.
+    trigger.wake(&many[0]);
+    sleep(Duration::from_secs(1)).await;
+    for object in &many {
+        bench.writer.apply_watcher_event(&Event::Delete(object.clone()));
+    }
+    sleep(Duration::from_secs(24)).await;
+    assert_eq!(bench.applied(), [1]);
+    // Nobody asks the new one for it: the old one may have been asked, and have ended.
+    bench.writer.apply_watcher_event(&Event::Apply(named("late", 7)));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.applied(), [] as [i64; 0], "one ends before the other begins");
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(bench.applied(), [7]);
+    bench.writer.apply_watcher_event(&Event::Apply(named("later", 8)));
+    trigger.wake(&named("later", 8));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(bench.applied(), [8]);
+    let ended = timeout(Duration::from_mins(10), running).await;
+    ended.expect("it does not stop").unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod changed;
 mod decode;
+mod reflected;
 mod run;
 mod shared;
 mod trigger;
@@ -9,6 +10,7 @@ mod trim;
 
 pub(crate) use self::{
     changed::{Shown, changed},
+    reflected::reflected,
     run::{run, wake_shown},
     shared::{Heard, Losses},
     trigger::Trigger,

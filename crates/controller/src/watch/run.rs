@@ -1,50 +1,102 @@
 //! The loop of a controller: from events and triggers to passes.
 
-use std::{pin::pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use futures::{Stream, StreamExt, channel::mpsc::UnboundedReceiver, stream};
+use futures::{FutureExt, Stream, StreamExt, channel::mpsc::UnboundedReceiver, future::select, stream};
 use irsa_pipeline::{object::Managed, stage::chain};
 use kube::runtime::{
     Controller,
     reflector::{ObjectRef, Store},
     watcher,
 };
+use tokio::time::sleep;
 use tracing::{debug, trace};
 
 use super::{decode::Decoded, trigger::Trigger};
-use crate::reconciler::{Reconciler, error_policy, reconcile};
+use crate::{
+    memory::Locked,
+    reconciler::{Reconciler, error_policy, reconcile},
+};
 
-/// Makes passes over what is asked for, `concurrency` at a time, from when `store` is filled until `stop`; those that have
+/// Between two looks at whether all objects are gone.
+const LOOK: Duration = Duration::from_mins(1);
+/// So many objects make queues that are worth getting rid of.
+const MANY: usize = 256;
+
+/// Makes passes over what is asked for, `concurrency` at a time, from when the trigger's store is filled until
+/// `stop`; those that have
 /// begun are finished, those that wait for their turn are left to the next leader, and what was told is written.
+///
+/// # Guarantees
+/// When many objects have come and all have gone, kube's controller is made anew, because its queues never become smaller. Nothing
+/// that is asked for meanwhile is lost.
 pub(crate) async fn run<R: Reconciler>(
-    store: Store<Decoded<R::Kind>>,
+    trigger: &Trigger<R::Kind>,
     asked: UnboundedReceiver<ObjectRef<Decoded<R::Kind>>>,
     reconciler: Arc<R>,
     concurrency: u16,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
-    let events = reconciler.driver().events.clone();
-    let stop = {
-        let reconciler = Arc::clone(&reconciler);
-        async move {
-            stop.await;
-            reconciler.driver().close();
+    let asked = Lent(Arc::new(Locked::new(asked)));
+    let closing = Arc::clone(&reconciler);
+    let stop = stop.map(move |()| closing.driver().close()).shared();
+    loop {
+        let all_gone = all_gone(trigger.store().clone()).shared();
+        Controller::for_stream(stream::pending(), trigger.store().clone())
+            // 0 would mean without limit.
+            .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
+            .reconcile_on(asked.clone())
+            .graceful_shutdown_on(select(stop.clone(), all_gone.clone()).map(drop))
+            .run(reconcile::<R>, error_policy, Arc::clone(&reconciler))
+            // Each pass has told of itself.
+            .for_each(|result| async move {
+                if let Err(error) = result {
+                    trace!(%error, "the controller goes on");
+                }
+            })
+            .await;
+        if stop.peek().is_some() || all_gone.peek().is_none() {
+            break;
         }
-    };
-    Controller::for_stream(stream::pending(), store)
-        // 0 would mean without limit.
-        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
-        .reconcile_on(asked)
-        .graceful_shutdown_on(stop)
-        .run(reconcile::<R>, error_policy, reconciler)
-        // Each pass has told of itself.
-        .for_each(|result| async move {
-            if let Err(error) = result {
-                trace!(%error, "the controller goes on");
-            }
-        })
-        .await;
-    events.written().await;
+        // What came since then may have been asked for of the controller that has ended.
+        trigger.wake_all();
+    }
+    reconciler.driver().events.written().await;
+}
+
+/// What is asked for, for one controller after the other.
+struct Lent<K: Managed>(Arc<Locked<UnboundedReceiver<ObjectRef<Decoded<K>>>>>);
+
+impl<K: Managed> Clone for Lent<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Managed> Stream for Lent<K> {
+    type Item = ObjectRef<Decoded<K>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.lock().poll_next_unpin(context)
+    }
+}
+
+/// Waits until none is left of what were many, as far as one look a minute tells.
+async fn all_gone<K: Managed>(store: Store<Decoded<K>>) {
+    let mut most = 0;
+    loop {
+        sleep(LOOK).await;
+        let there = store.len();
+        if there == 0 && most >= MANY {
+            return;
+        }
+        most = most.max(there);
+    }
 }
 
 /// Asks for a pass over each object that its watch shows, for ever.

@@ -76,6 +76,13 @@ impl<K: Managed> Trigger<K> {
         }
     }
 
+    /// Asks for a pass over each, readable or not.
+    pub(crate) fn wake_all(&self) {
+        for object in self.store.state() {
+            self.wake(&*object);
+        }
+    }
+
     /// Asks for a pass over each that `wanted` names.
     pub(crate) fn wake_where(&self, wanted: impl Fn(&K) -> bool) {
         for object in self.store.state() {

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// `spec.interval` of the federation while they are watched: as short as two processors bear with ten thousand of them.
-const INTERVAL: Duration = Duration::from_secs(20);
+const INTERVAL: Duration = Duration::from_secs(40);
 /// While they are made: none is checked before all are there.
 const WHILE_MAKING: Duration = Duration::from_hours(1);
 /// Intervals that count as the beginning, in which caches are filled, and as the end. The least of them counts: an inventory that
