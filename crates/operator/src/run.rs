@@ -53,6 +53,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let gate = write_gate(Arc::clone(&right));
     let client = gated_client(&config, gate.clone())?;
     let connect = SdkConnect::new(settings(&args, gate))?;
+    connect.rehearse().await;
 
     let metrics = Metrics::default();
     let registry = metrics::registry(&metrics, &connect, replica.metrics());

@@ -7,7 +7,7 @@ use std::{
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector};
 use tokio::sync::OnceCell;
 
 use super::{
@@ -16,13 +16,14 @@ use super::{
     call::{About, about},
     http::Transport,
     metered::{Meter, MeteredClient},
+    rehearsal::rehearse,
     wire::{Wire, Wired},
 };
 use crate::{
     attempts::Attempts,
     error::{AwsError, Kind},
     limiter::Limiters,
-    ports::{Caller, Connect, Connection},
+    ports::{Caller, Connect, Connection, RoleToAssume},
 };
 
 /// What the call that tells who we are is about: it has no resource.
@@ -55,7 +56,6 @@ impl SdkConnect {
             .connect_timeout(settings.timeouts.connect)
             .build();
         let public = SharedHttpConnector::new(transport.connector(Some(&public), None));
-        make_what_lasts();
         Ok(Self::with(settings, transport.client(), public, None))
     }
 
@@ -77,6 +77,13 @@ impl SdkConnect {
         }))
     }
 
+    /// Has the SDK make what it makes once and keeps, before anything else is. Nothing is called.
+    pub async fn rehearse(&self) {
+        let region = Region::new("us-east-1");
+        let config = self.0.configure(region, self.0.http.clone()).await;
+        rehearse(config, self.0.http.clone()).await;
+    }
+
     /// Every attempt of every connection, for the metrics.
     pub fn attempts(&self) -> Attempts {
         self.0.attempts.clone()
@@ -91,15 +98,6 @@ impl SdkConnect {
     pub fn public_reader(&self) -> SdkPublicReader {
         self.0.public.clone()
     }
-}
-
-/// Has the SDK make now what it makes with the first client of a service and keeps for ever: a table of AWS's partitions, some
-/// hundred small strings. Made while a list of objects is being received each of them would lie among those, and keep the
-/// allocator from giving back their room when they are gone.
-fn make_what_lasts() {
-    drop(aws_sdk_iam::config::endpoint::DefaultResolver::new());
-    drop(aws_sdk_s3::config::endpoint::DefaultResolver::new());
-    drop(aws_sdk_sts::config::endpoint::DefaultResolver::new());
 }
 
 impl Connect for SdkConnect {
@@ -129,7 +127,15 @@ impl Inner {
             self.settings.gate.clone(),
             self.settings.user_agent.clone(),
         ));
-        let config = self.configure(connection, Arc::clone(&meter)).await;
+        let client = MeteredClient {
+            inner: self.http.clone(),
+            meter: Arc::clone(&meter),
+        };
+        let config = self.configure(Region::new(connection.region.clone()), client).await;
+        let config = match &connection.assume_role {
+            Some(role) => assuming(role, config),
+            None => config,
+        };
         let caller = who_am_i(&aws_sdk_sts::Client::new(&config)).await?;
         self.guard(connection, &caller.account, &caller.arn)?;
         meter.belongs_to(self.limiters.of(&caller.account));
@@ -141,14 +147,10 @@ impl Inner {
         })
     }
 
-    async fn configure(&self, connection: &Connection, meter: Arc<Meter>) -> SdkConfig {
+    async fn configure(&self, region: Region, client: impl HttpClient + 'static) -> SdkConfig {
         let timeouts = &self.settings.timeouts;
-        let client = MeteredClient {
-            inner: self.http.clone(),
-            meter,
-        };
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(connection.region.clone()))
+            .region(region)
             .http_client(client)
             .retry_config(RetryConfig::standard())
             // The limit of an attempt is the meter's, which knows how long it waited for the limiter.
@@ -168,17 +170,7 @@ impl Inner {
         if let Some(credentials) = &self.settings.credentials {
             loader = loader.credentials_provider(credentials.0.clone());
         }
-        let base = loader.load().await;
-        let Some(role) = &connection.assume_role else {
-            return base;
-        };
-        let assumed = Assumed {
-            sts: aws_sdk_sts::Client::new(&base),
-            role: role.clone(),
-        };
-        base.into_builder()
-            .credentials_provider(SharedCredentialsProvider::new(assumed))
-            .build()
+        loader.load().await
     }
 
     /// Refuses an account that the federation or the operator's flags do not want.
@@ -198,6 +190,17 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// The same with the credentials of this role, which those of `base` assume.
+fn assuming(role: &RoleToAssume, base: SdkConfig) -> SdkConfig {
+    let assumed = Assumed {
+        sts: aws_sdk_sts::Client::new(&base),
+        role: role.clone(),
+    };
+    base.into_builder()
+        .credentials_provider(SharedCredentialsProvider::new(assumed))
+        .build()
 }
 
 async fn who_am_i(sts: &aws_sdk_sts::Client) -> Result<Caller, AwsError> {

@@ -8,6 +8,7 @@ mod listings;
 mod metered;
 mod providers;
 mod public;
+mod rehearsal;
 mod roles;
 mod s3;
 mod settings;

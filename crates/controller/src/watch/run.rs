@@ -9,11 +9,7 @@ use std::{
 
 use futures::{FutureExt, Stream, StreamExt, channel::mpsc::UnboundedReceiver, future::select, stream};
 use irsa_pipeline::{object::Managed, stage::chain};
-use kube::runtime::{
-    Controller,
-    reflector::{ObjectRef, Store},
-    watcher,
-};
+use kube::runtime::{Controller, reflector::ObjectRef, watcher};
 use tokio::time::sleep;
 use tracing::{debug, trace};
 
@@ -46,7 +42,7 @@ pub(crate) async fn run<R: Reconciler>(
     let closing = Arc::clone(&reconciler);
     let stop = stop.map(move |()| closing.driver().close()).shared();
     loop {
-        let all_gone = all_gone(trigger.store().clone()).shared();
+        let all_gone = all_gone(trigger.clone()).shared();
         Controller::for_stream(stream::pending(), trigger.store().clone())
             // 0 would mean without limit.
             .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
@@ -63,6 +59,7 @@ pub(crate) async fn run<R: Reconciler>(
         if stop.peek().is_some() || all_gone.peek().is_none() {
             break;
         }
+        debug!(kind = ?R::Kind::KIND, "all objects are gone: the controller is made anew");
         // What came since then may have been asked for of the controller that has ended.
         trigger.wake_all();
     }
@@ -86,16 +83,14 @@ impl<K: Managed> Stream for Lent<K> {
     }
 }
 
-/// Waits until none is left of what were many, as far as one look a minute tells.
-async fn all_gone<K: Managed>(store: Store<Decoded<K>>) {
-    let mut most = 0;
+/// Waits until none is left of what were many. It looks now and then: nobody is in a hurry, and what has just gone may come again.
+async fn all_gone<K: Managed>(trigger: Trigger<K>) {
     loop {
         sleep(LOOK).await;
-        let there = store.len();
-        if there == 0 && most >= MANY {
+        if trigger.store().is_empty() && trigger.most() >= MANY {
+            trigger.count_anew();
             return;
         }
-        most = most.max(there);
     }
 }
 

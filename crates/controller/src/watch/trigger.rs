@@ -1,6 +1,12 @@
 //! Asking for passes over objects that something else concerns.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use irsa_pipeline::object::Managed;
@@ -29,14 +35,21 @@ pub(crate) struct Trigger<K: Managed> {
     store: Store<Decoded<K>>,
     asked: UnboundedSender<ObjectRef<Decoded<K>>>,
     held: Arc<Locked<Held<K>>>,
+    /// The most objects that there were.
+    most: Arc<AtomicUsize>,
 }
 
 impl<K: Managed> Trigger<K> {
     /// A trigger for the objects of this store, and what it asks for.
     pub(crate) fn over(store: Store<Decoded<K>>) -> (Self, UnboundedReceiver<ObjectRef<Decoded<K>>>) {
         let (asked, passes) = unbounded();
-        let held = Arc::default();
-        (Self { store, asked, held }, passes)
+        let trigger = Self {
+            store,
+            asked,
+            held: Arc::default(),
+            most: Arc::default(),
+        };
+        (trigger, passes)
     }
 
     /// The objects that passes can be asked for.
@@ -61,8 +74,19 @@ impl<K: Managed> Trigger<K> {
         let _ = self.asked.unbounded_send(object);
     }
 
+    /// The most objects that the store had, as far as [`Self::follow`] was told, since they are counted.
+    pub(crate) fn most(&self) -> usize {
+        self.most.load(Ordering::Relaxed)
+    }
+
+    /// Counts them anew.
+    pub(crate) fn count_anew(&self) {
+        self.most.store(0, Ordering::Relaxed);
+    }
+
     /// Learns from an event of the watch, which the store has taken already, whether a list is being read.
     pub(crate) fn follow(&self, event: &Event<Decoded<K>>) {
+        self.most.fetch_max(self.store.len(), Ordering::Relaxed);
         match event {
             // A list that could not be read to its end begins again.
             Event::Init => {

@@ -1,6 +1,12 @@
 //! Calls, summed up.
 
-use irsa_tests::world::Counts;
+use std::time::Duration;
+
+use irsa_tests::world::{Counts, Problem, World, WorldMark};
+use tokio::time::{Instant, sleep};
+
+/// Longest that events are waited for: how many there are is judged then.
+const MOST_FOR_EVENTS: Duration = Duration::from_mins(1);
 
 /// What a phase cost.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,4 +46,22 @@ impl Cost {
             kubernetes_writes: sum(&counts.kubernetes_writes, &|_| true),
         }
     }
+}
+
+/// Waits until as many events are written as there are bindings; what was counted until then.
+pub(crate) async fn until_told(world: &World, mark: &WorldMark, size: usize) -> Result<Counts, Problem> {
+    let begun = Instant::now();
+    loop {
+        let counts = world.counts_since(mark).await?;
+        let events = counts.kubernetes_writes.iter().filter(|(call, _)| is_event(call));
+        if events.map(|(_, count)| *count).sum::<usize>() >= size || begun.elapsed() > MOST_FOR_EVENTS {
+            return Ok(counts);
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+}
+
+/// Whether this is the writing of an event.
+pub(crate) fn is_event(call: &str) -> bool {
+    call.ends_with(" events")
 }

@@ -6,11 +6,12 @@
 use std::time::Duration;
 
 use irsa_testkit::{aws::Service, controlplane::SigningKey};
-use irsa_tests::world::{Counts, Problem, World, WorldMark};
+use irsa_tests::world::{Counts, Problem, World};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
+    cost::{is_event, until_told},
     floor,
     population::{DEADLINE, Population},
 };
@@ -25,10 +26,6 @@ const TIGHTER: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
 const MOST_WRITES: f64 = 4.0;
 /// Events that tell of it.
 const MOST_EVENTS: f64 = 1.0;
-
-/// Longest that events are waited for: how many there are is judged then.
-const MOST_FOR_EVENTS: Duration = Duration::from_mins(1);
-
 /// How long making them, and telling of it, may take beside what the API server needs for the same requests from a client that does
 /// nothing else. The operator, IAM's stand-in and the watches share the machine with it.
 const OVER_FLOOR: f64 = 2.0;
@@ -116,23 +113,6 @@ async fn measure(size: usize) -> Result<Vec<String>, Problem> {
         ));
     }
     Ok(missed)
-}
-
-/// Waits until as many events are written as there are bindings; what was counted until then.
-pub(crate) async fn until_told(world: &World, mark: &WorldMark, size: usize) -> Result<Counts, Problem> {
-    let begun = Instant::now();
-    loop {
-        let counts = world.counts_since(mark).await?;
-        let events = counts.kubernetes_writes.iter().filter(|(call, _)| is_event(call));
-        if events.map(|(_, count)| *count).sum::<usize>() >= size || begun.elapsed() > MOST_FOR_EVENTS {
-            return Ok(counts);
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-}
-
-fn is_event(call: &str) -> bool {
-    call.ends_with(" events")
 }
 
 /// Prints a row; Kubernetes writes and events for each binding.

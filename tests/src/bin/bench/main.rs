@@ -23,7 +23,7 @@ use tokio::time::sleep;
 
 use self::{
     baseline::Baseline,
-    cost::Cost,
+    cost::{Cost, until_told},
     population::Population,
     process::{Usage, is_release},
     targets::Figures,
@@ -111,7 +111,7 @@ async fn measure(size: usize) -> Result<Figures, Problem> {
     let mark = world.mark().await?;
     population.create(&world).await?;
     population.until_ready(&world).await?;
-    let made = Cost::of(&fleet::until_told(&world, &mark, size).await?);
+    let made = Cost::of(&until_told(&world, &mark, size).await?);
     let busy = Usage::of(&world)?;
     row(size, "made", &made, Some(busy), Some(busy.cpu.saturating_sub(idle.cpu)));
 
