@@ -53,3 +53,43 @@ impl HttpConnector for Nowhere {
         HttpConnectorFuture::ready(Err(ConnectorError::user("it is only a rehearsal".into())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use aws_config::{BehaviorVersion, Region};
+
+    use super::*;
+
+    /// Counts the connectors that it makes, which must not be used.
+    #[derive(Debug, Clone, Default)]
+    struct Counting(Arc<AtomicUsize>);
+
+    impl HttpClient for Counting {
+        fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            SharedHttpConnector::new(self.clone())
+        }
+    }
+
+    impl HttpConnector for Counting {
+        fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+            panic!("{} was called", request.uri())
+        }
+    }
+
+    #[tokio::test]
+    async fn each_service_gets_as_far_as_a_connection_and_nothing_is_sent() {
+        let made = Counting::default();
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .build();
+        rehearse(config, SharedHttpClient::new(made.clone())).await;
+        assert_eq!(made.0.load(Ordering::Relaxed), 3);
+    }
+}
