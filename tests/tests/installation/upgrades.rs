@@ -34,7 +34,7 @@ async fn edited(world: &World, seconds: u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_whose_fields_had_an_owner_each_becomes_one_value_with_the_next_that_is_written() {
+async fn a_status_whose_fields_had_an_owner_each_becomes_one_value_when_it_is_written() {
     let mut world = World::start().await.unwrap();
     let remove = json!([{"op": "remove", "path": MAP_TYPE}]).to_string();
     for crd in ["iamrolebindings.irsa-anywhere.dev", "oidcfederations.irsa-anywhere.dev"] {

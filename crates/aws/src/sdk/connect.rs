@@ -16,7 +16,7 @@ use super::{
     call::{About, about},
     http::Transport,
     metered::{Meter, MeteredClient},
-    rehearsal::rehearse,
+    rehearsal::{Unsent, rehearse},
     wire::{Wire, Wired},
 };
 use crate::{
@@ -80,8 +80,8 @@ impl SdkConnect {
     /// Has the SDK make what it makes once and keeps, before anything else is. Nothing is called.
     pub async fn rehearse(&self) {
         let region = Region::new("us-east-1");
-        let config = self.0.configure(region, self.0.http.clone()).await;
-        rehearse(config, self.0.http.clone()).await;
+        let config = self.0.configure(region, Unsent(self.0.http.clone())).await;
+        rehearse(config).await;
     }
 
     /// Every attempt of every connection, for the metrics.

@@ -1,6 +1,6 @@
 //! Calls that are not sent, so that what the SDK makes with the first one and keeps for ever is made at the start.
 //!
-//! Tables of partitions and of features, trust anchors, pools: many hundred small allocations. Made while the API server's first list
+//! Tables of partitions and of features, trust anchors, connectors: many hundred small allocations. Made while the API server's first list
 //! is received each of them would lie among those objects, and keep the allocator from giving back their room when they are gone.
 
 use aws_config::SdkConfig;
@@ -14,13 +14,12 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 
-/// Calls each service once with this configuration, but for its credentials and its client: with those of nobody, and not sent.
-pub(super) async fn rehearse(config: SdkConfig, http: SharedHttpClient) {
+/// Calls each service once with this configuration, whose client is to be [`Unsent`], and with the credentials of nobody.
+pub(super) async fn rehearse(config: SdkConfig) {
     let nobody = Credentials::new("nobody", "nothing", None, None, "rehearsal");
     let config = config
         .into_builder()
         .credentials_provider(SharedCredentialsProvider::new(nobody))
-        .http_client(Unsent(http))
         .build();
     let (iam, s3, sts) = (
         aws_sdk_iam::Client::new(&config),
@@ -35,7 +34,7 @@ pub(super) async fn rehearse(config: SdkConfig, http: SharedHttpClient) {
 
 /// A client that makes connectors as the other one does, and sends nothing.
 #[derive(Debug)]
-struct Unsent(SharedHttpClient);
+pub(super) struct Unsent(pub(super) SharedHttpClient);
 
 impl HttpClient for Unsent {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
@@ -88,8 +87,9 @@ mod tests {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
+            .http_client(Unsent(SharedHttpClient::new(made.clone())))
             .build();
-        rehearse(config, SharedHttpClient::new(made.clone())).await;
+        rehearse(config).await;
         assert_eq!(made.0.load(Ordering::Relaxed), 3);
     }
 }

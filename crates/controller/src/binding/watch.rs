@@ -256,11 +256,13 @@ async fn watch_namespaces(
     trigger: &Trigger<IamRoleBinding>,
 ) {
     let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-    let slim = watcher(api, paged()).default_backoff().modify(|namespace| {
-        namespace.metadata.managed_fields = None;
-        namespace.metadata.annotations = None;
-    });
-    let namespaces = reflected(slim, writer);
+    let namespaces = watcher(api, paged())
+        .default_backoff()
+        .modify(|namespace| {
+            namespace.metadata.managed_fields = None;
+            namespace.metadata.annotations = None;
+        })
+        .reflect(writer);
     let (mut namespaces, mut relabelled) = (pin!(namespaces), Relabelled::default());
     while let Some(event) = namespaces.next().await {
         match event {

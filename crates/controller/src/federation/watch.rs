@@ -26,9 +26,7 @@ use crate::{
     leadership::Leadership,
     memory::Propagation,
     reconciler::Driver,
-    watch::{
-        Decoded, Heard, Trigger, WatchOfFederations, changed, paged, reflected, run as run_controller, slim, wake_shown,
-    },
+    watch::{Decoded, Heard, Trigger, WatchOfFederations, changed, paged, run as run_controller, slim, wake_shown},
 };
 
 /// What the controller of federations is made of.
@@ -136,17 +134,19 @@ fn federation_stream(
     mut follow: impl FnMut(&Event<Decoded<OidcFederation>>) + Send + 'static,
     writer: reflector::store::Writer<Decoded<OidcFederation>>,
 ) -> impl Stream<Item = Result<Decoded<OidcFederation>, watcher::Error>> + Send + 'static {
-    let slim = events.modify(|federation| slim(federation.meta_mut()));
-    // After the store was updated, so that the younger ones no longer find it there.
-    let events = reflected(slim, writer).inspect_ok(move |event| {
-        follow(event);
-        trigger.follow(event);
-        match event {
-            Event::Delete(federation) => wake_duplicates(&trigger, federation),
-            Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
-            _ => {}
-        }
-    });
+    let events = events
+        .modify(|federation| slim(federation.meta_mut()))
+        .reflect(writer)
+        // After the store was updated, so that the younger ones no longer find it there.
+        .inspect_ok(move |event| {
+            follow(event);
+            trigger.follow(event);
+            match event {
+                Event::Delete(federation) => wake_duplicates(&trigger, federation),
+                Event::Apply(federation) if is_deleted(federation) => wake_duplicates(&trigger, federation),
+                _ => {}
+            }
+        });
     changed(events, predicates::generation.combine(predicates::annotations))
 }
 

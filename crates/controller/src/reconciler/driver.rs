@@ -80,6 +80,11 @@ impl<L: Leadership> Driver<L> {
         self.turns.close();
     }
 
+    /// Whether no pass is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.turns.none()
+    }
+
     /// Forgets an object that is gone.
     pub(crate) fn forget<K: Managed>(&self, key: &ObjectKey) {
         self.metrics.objects.gone(K::KIND, key);

@@ -17,7 +17,10 @@ use kube::runtime::{
     watcher::Event,
 };
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+use tokio::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
 
 use super::{Driver, Reconciler, reconcile, recorder::Recorder};
 use crate::{
@@ -210,52 +213,73 @@ async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_nex
     assert_eq!(bench.applied(), [] as [i64; 0]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn when_many_are_gone_kubes_controller_is_made_anew_and_nothing_that_comes_meanwhile_is_forgotten() {
-    let load = Arc::new(Mutex::new(Load {
-        per_second: 1_000.0,
-        waiting: 0,
-        under_way: 0,
-    }));
-    let mut bench = Bench::new(Duration::from_secs(30), &load);
-    let named = |name: &str, generation: i64| {
-        let mut object = object(generation);
-        object["metadata"]["name"] = name.into();
-        binding(&object)
-    };
+/// A controller of many objects that have come, and the trigger that asks it for passes.
+fn many(bench: &mut Bench) -> (Trigger<IamRoleBinding>, Vec<Decoded<IamRoleBinding>>, JoinHandle<()>) {
     let many: Vec<_> = (0..300).map(|number| named(&format!("app-{number}"), 1)).collect();
-    for event in [Event::Init, Event::InitDone] {
-        bench.writer.apply_watcher_event(&event);
-    }
     let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
-    for event in many.iter().cloned().map(Event::Apply) {
+    for event in [Event::Init, Event::InitDone]
+        .into_iter()
+        .chain(many.iter().cloned().map(Event::Apply))
+    {
         bench.writer.apply_watcher_event(&event);
         trigger.follow(&event);
     }
-    let stop = sleep(Duration::from_mins(10));
-    let running = tokio::spawn({
-        let (trigger, reconciler) = (trigger.clone(), Arc::clone(&bench.reconciler));
-        async move { run(&trigger, asked, reconciler, 4, stop).await }
-    });
-    // All come and go between two looks. One is under way when the controller sees that.
-    sleep(Duration::from_secs(40)).await;
-    trigger.wake(&many[0]);
-    sleep(Duration::from_secs(1)).await;
-    for object in &many {
+    let (runs_for, reconciler) = (trigger.clone(), Arc::clone(&bench.reconciler));
+    let stop = sleep(Duration::from_hours(1));
+    let running = tokio::spawn(async move { run(&runs_for, asked, reconciler, 4, stop).await });
+    (trigger, many, running)
+}
+
+fn named(name: &str, generation: i64) -> Decoded<IamRoleBinding> {
+    let mut object = object(generation);
+    object["metadata"]["name"] = name.into();
+    binding(&object)
+}
+
+fn delete(bench: &mut Bench, objects: &[Decoded<IamRoleBinding>]) {
+    for object in objects {
         bench.writer.apply_watcher_event(&Event::Delete(object.clone()));
     }
-    sleep(Duration::from_secs(24)).await;
-    assert_eq!(bench.applied(), [1]);
-    // Nobody asks the new one for it: the old one may have been asked, and have ended.
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_many_are_gone_kubes_controller_is_made_anew_and_its_queues_with_it() {
+    for (gone, passes) in [(300, [].as_slice()), (299, &[1])] {
+        let mut bench = Bench::new(Duration::ZERO, &Arc::default());
+        let (trigger, many, running) = many(&mut bench);
+        sleep(Duration::from_secs(1)).await;
+        trigger.wake(&many[0]);
+        // All come and go between two looks.
+        sleep(Duration::from_secs(40)).await;
+        assert_eq!(bench.applied(), [1]);
+        delete(&mut bench, &many[..gone]);
+        sleep(Duration::from_mins(2)).await;
+        // That it is looked at again in ten minutes was in the queue.
+        bench.writer.apply_watcher_event(&Event::Apply(many[0].clone()));
+        sleep(Duration::from_mins(15)).await;
+        assert_eq!(bench.applied(), passes, "{gone} gone");
+        bench.writer.apply_watcher_event(&Event::Apply(named("later", 8)));
+        trigger.wake(&named("later", 8));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.applied(), [8], "and the new one works");
+        let ended = timeout(Duration::from_hours(2), running).await;
+        ended.expect("it does not stop").unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_pass_that_hangs_when_many_are_gone() {
+    let mut bench = Bench::new(Duration::from_secs(50), &Arc::default());
+    let (trigger, many, _running) = many(&mut bench);
+    sleep(Duration::from_secs(30)).await;
+    trigger.wake(&many[0]);
+    sleep(Duration::from_secs(1)).await;
+    delete(&mut bench, &many);
+    // After the look.
+    sleep(Duration::from_secs(34)).await;
+    assert_eq!(bench.applied(), [1], "it is under way");
     bench.writer.apply_watcher_event(&Event::Apply(named("late", 7)));
+    trigger.wake(&named("late", 7));
     sleep(Duration::from_secs(1)).await;
-    assert_eq!(bench.applied(), [] as [i64; 0], "one ends before the other begins");
-    sleep(Duration::from_secs(10)).await;
     assert_eq!(bench.applied(), [7]);
-    bench.writer.apply_watcher_event(&Event::Apply(named("later", 8)));
-    trigger.wake(&named("later", 8));
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(bench.applied(), [8]);
-    let ended = timeout(Duration::from_mins(10), running).await;
-    ended.expect("it does not stop").unwrap();
 }

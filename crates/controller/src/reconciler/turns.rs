@@ -85,6 +85,11 @@ impl Turns {
         self.freed.notify_waiters();
     }
 
+    /// Whether none is under way.
+    pub(super) fn none(&self) -> bool {
+        *self.under_way.lock() == 0
+    }
+
     fn try_begin(&self) -> Option<Turn<'_>> {
         let allowed = self.allowed();
         let mut under_way = self.under_way.lock();

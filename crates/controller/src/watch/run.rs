@@ -24,13 +24,12 @@ const LOOK: Duration = Duration::from_mins(1);
 /// So many objects make queues that are worth getting rid of.
 const MANY: usize = 256;
 
-/// Makes passes over what is asked for, `concurrency` at a time, from when the trigger's store is filled until
-/// `stop`; those that have
-/// begun are finished, those that wait for their turn are left to the next leader, and what was told is written.
+/// Makes passes over what is asked for, `concurrency` at a time, from when the trigger's store is filled until `stop`; those
+/// that have begun are finished, those that wait for their turn are left to the next leader, and what was told is written.
 ///
 /// # Guarantees
-/// When many objects have come and all have gone, kube's controller is made anew, because its queues never become smaller. Nothing
-/// that is asked for meanwhile is lost.
+/// When many objects have come and all have gone, and no pass is under way, kube's controller is made anew, because its queues
+/// never become smaller. Nothing that is asked for meanwhile is lost, and nobody waits for it.
 pub(crate) async fn run<R: Reconciler>(
     trigger: &Trigger<R::Kind>,
     asked: UnboundedReceiver<ObjectRef<Decoded<R::Kind>>>,
@@ -42,7 +41,7 @@ pub(crate) async fn run<R: Reconciler>(
     let closing = Arc::clone(&reconciler);
     let stop = stop.map(move |()| closing.driver().close()).shared();
     loop {
-        let all_gone = all_gone(trigger.clone()).shared();
+        let all_gone = all_gone(trigger.clone(), Arc::clone(&reconciler)).shared();
         Controller::for_stream(stream::pending(), trigger.store().clone())
             // 0 would mean without limit.
             .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
@@ -83,15 +82,13 @@ impl<K: Managed> Stream for Lent<K> {
     }
 }
 
-/// Waits until none is left of what were many. It looks now and then: nobody is in a hurry, and what has just gone may come again.
-async fn all_gone<K: Managed>(trigger: Trigger<K>) {
-    loop {
+/// Waits until none is left of what were many, and nothing is under way: a controller that ends begins nothing until the last of
+/// its passes is over, and one that hangs would hold up what comes anew.
+async fn all_gone<R: Reconciler>(trigger: Trigger<R::Kind>, reconciler: Arc<R>) {
+    while trigger.most() < MANY || !trigger.store().is_empty() || !reconciler.driver().is_idle() {
         sleep(LOOK).await;
-        if trigger.store().is_empty() && trigger.most() >= MANY {
-            trigger.count_anew();
-            return;
-        }
     }
+    trigger.count_anew();
 }
 
 /// Asks for a pass over each object that its watch shows, for ever.
