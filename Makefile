@@ -123,7 +123,7 @@ bench-fleet: static control-plane ## How long a fleet takes to be made, tightene
 	@$(MEASURE) fleet $(FLEETS)
 
 .PHONY: bench-growth
-bench-growth: static control-plane ## Whether memory grows while nothing changes (10,000 bindings for 24 intervals: a quarter of an hour)
+bench-growth: static control-plane ## Whether memory grows while nothing changes (10,000 bindings for 24 intervals: half an hour)
 	@$(MEASURE) growth 10000 24
 
 .PHONY: escapes
