@@ -1,7 +1,8 @@
 //! Calls that are not sent, so that what the SDK makes with the first one and keeps for ever is made at the start.
 //!
-//! Tables of partitions and of features, trust anchors, connectors: many hundred small allocations. Made while the API server's first list
-//! is received each of them would lie among those objects, and keep the allocator from giving back their room when they are gone.
+//! Tables of partitions and of features, trust anchors, connectors: many hundred small allocations. Made while the API server's
+//! first list is received each of them would lie among those objects, and keep the allocator from giving back their room when
+//! they are gone.
 
 use aws_config::SdkConfig;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};

@@ -82,7 +82,7 @@ impl<L: Leadership> Driver<L> {
 
     /// Whether no pass is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.turns.none()
+        self.turns.is_idle()
     }
 
     /// Forgets an object that is gone.

@@ -85,8 +85,8 @@ impl Turns {
         self.freed.notify_waiters();
     }
 
-    /// Whether none is under way.
-    pub(super) fn none(&self) -> bool {
+    /// Whether no pass is under way.
+    pub(super) fn is_idle(&self) -> bool {
         *self.under_way.lock() == 0
     }
 
