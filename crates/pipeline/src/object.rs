@@ -1,6 +1,6 @@
 //! What both kinds have in common, so that one driver serves both.
 
-use std::{fmt::Debug, hash::Hash};
+use std::{fmt::Debug, hash::Hash, sync::Arc};
 
 use irsa_api::KeyStatus;
 use irsa_core::vocabulary::{ConditionType, RECONCILE_REQUESTED_AT};
@@ -33,6 +33,8 @@ pub trait Managed:
 {
     /// The kind's status.
     type Status: StatusFields;
+    /// What nobody reads of an object but a pass over that very object; `()` where there is nothing to speak of.
+    type Details: Default + Serialize + DeserializeOwned;
 
     /// The kind.
     const KIND: ObjectKind;
@@ -47,6 +49,12 @@ pub trait Managed:
     fn status(&self) -> Option<&Self::Status>;
     /// Puts another status in.
     fn set_status(&mut self, status: Self::Status);
+    /// Takes the details out. What is left tells others what the object stands for, and is not to be taken for the object.
+    fn take_details(&mut self) -> Self::Details {
+        Self::Details::default()
+    }
+    /// Puts in again what [`Self::take_details`] took out.
+    fn put_details(&mut self, _details: Self::Details) {}
     /// Whether `spec.suspend` is set.
     fn is_suspended(&self) -> bool;
     /// Repeats in the status what a printer column cannot make of the spec.
@@ -140,24 +148,28 @@ macro_rules! status_fields {
 }
 pub(crate) use status_fields;
 
-/// What tells two objects of one kind apart over their lifetime, re-creation included.
+/// What tells two objects of one kind apart over their lifetime, re-creation included: namespace, name and UID.
+///
+/// One allocation, which clones share: each record of each object has a key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
-    /// Namespace; empty for a cluster-scoped object.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// UID.
-    pub uid: String,
-}
+pub struct ObjectKey(Arc<str>);
 
 impl ObjectKey {
     /// The key of an object.
     pub fn of<K: Resource>(object: &K) -> Self {
-        Self {
-            namespace: object.namespace().unwrap_or_default(),
-            name: object.name_any(),
-            uid: object.uid().unwrap_or_default(),
-        }
+        let metadata = object.meta();
+        Self::new(
+            metadata.namespace.as_deref().unwrap_or_default(),
+            metadata.name.as_deref().unwrap_or_default(),
+            metadata.uid.as_deref().unwrap_or_default(),
+        )
+    }
+
+    /// The key of the object that is called so; the namespace is empty for a cluster-scoped one.
+    ///
+    /// # Assumptions
+    /// None of them contains a slash: neither names of our kinds nor UIDs can, by the rules of the API server.
+    pub fn new(namespace: &str, name: &str, uid: &str) -> Self {
+        Self(format!("{namespace}/{name}/{uid}").into())
     }
 }

@@ -9,9 +9,10 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+use kube::ResourceExt;
 use tracing::{Instrument, Span, error_span};
 
-use crate::object::{Managed, ObjectKey};
+use crate::object::Managed;
 
 /// A step of a pass: the five of a kind's own work, and the driver's around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +69,10 @@ impl Stage {
 
 /// The span of one pass over an object.
 pub fn pass_span<K: Managed>(object: &K) -> Span {
-    let ObjectKey { namespace, name, .. } = ObjectKey::of(object);
-    let object = if namespace.is_empty() {
-        name
-    } else {
-        format!("{namespace}/{name}")
+    let name = object.name_any();
+    let object = match object.namespace() {
+        Some(namespace) => format!("{namespace}/{name}"),
+        None => name,
     };
     // The standard library seeds each `RandomState` anew: enough to tell passes apart.
     let reconcile = format!("{:016x}", RandomState::new().hash_one(0_u8));

@@ -236,7 +236,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return BTreeSet::new();
         }
         let all = self.store.state();
-        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.object()));
+        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.outline()));
         former
             .filter(|name| holds(&conflicts, name))
             .map(str::to_owned)

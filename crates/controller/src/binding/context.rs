@@ -37,7 +37,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             StepError::new(ConditionType::Admitted, Reason::ApiServerUnavailable, message)
         })?;
         let all = self.store.state();
-        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.object()));
+        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.outline()));
         Ok(Context {
             retained_roles: self.retained_roles(binding, &federation, &namespace),
             older_roles: conflicts.older_roles(|other| self.memory.is_released(&ObjectKey::of(other))),
@@ -55,7 +55,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let owner = self.store.get(&ObjectRef::new(&orphan.binding).within(namespace));
             let roles = owner
                 .as_deref()
-                .and_then(|owner| Some(roles_in_place(owner.object()?, Some(known))));
+                .and_then(|owner| Some(roles_in_place(owner.outline()?, Some(known))));
             roles.is_some_and(|roles| {
                 roles
                     .iter()
@@ -75,7 +75,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         check: impl FnOnce(&AdmissionChain<'_>) -> T,
     ) -> T {
         let all = self.store.state();
-        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.object()));
+        let conflicts = Conflicts::of(binding, all.iter().filter_map(|decoded| decoded.outline()));
         check(&AdmissionChain {
             cluster: &self.cluster,
             limits: self.limits,

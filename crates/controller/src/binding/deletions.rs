@@ -24,7 +24,7 @@ impl Deletions {
     ) -> Vec<IamRoleBinding> {
         match event {
             Event::Apply(_) => Vec::new(),
-            Event::Delete(binding) => binding.object().cloned().into_iter().collect(),
+            Event::Delete(binding) => binding.whole().into_iter().collect(),
             Event::Init => {
                 self.listed.clear();
                 Vec::new()
@@ -39,7 +39,7 @@ impl Deletions {
                 let missing = known
                     .iter()
                     .filter(|binding| !listed.contains(&ObjectKey::of(&***binding)));
-                missing.filter_map(|binding| binding.object().cloned()).collect()
+                missing.filter_map(|binding| binding.whole()).collect()
             }
         }
     }
@@ -47,7 +47,7 @@ impl Deletions {
 
 #[cfg(test)]
 mod tests {
-    use kube::ResourceExt;
+    use kube::{Resource, ResourceExt};
 
     use super::*;
     use crate::binding::triggers::tests::{binding, trigger};
@@ -69,7 +69,7 @@ mod tests {
             assert_eq!(names(Event::InitApply(all[0].clone())), none);
             // Of the same name, and another object: the one that was known is gone.
             let mut again = binding("c", "x", "sa", 1);
-            again.0.as_mut().unwrap().metadata.uid = Some("another".to_owned());
+            again.meta_mut().uid = Some("another".to_owned());
             assert_eq!(names(Event::InitApply(again)), none);
             let mut gone = names(Event::InitDone);
             gone.sort();

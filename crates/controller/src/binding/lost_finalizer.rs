@@ -52,7 +52,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         let all = self.store.state();
         // Also one that was made anew under its name.
-        let others = all.iter().filter_map(|decoded| decoded.object()).filter(|other| {
+        let others = all.iter().filter_map(|decoded| decoded.outline()).filter(|other| {
             other.uid() != binding.uid()
                 && other.namespace() == binding.namespace()
                 && other.spec.service_account_mode != ServiceAccountMode::None
@@ -109,7 +109,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let role = |binding: &IamRoleBinding| role_name(binding, prefix.as_deref()?);
         let wanted = role(gone);
         let all = self.store.state();
-        let mut others = all.iter().filter_map(|decoded| decoded.object());
+        let mut others = all.iter().filter_map(|decoded| decoded.outline());
         others.any(|other| other.uid() != gone.uid() && itself(other) == itself(gone) && role(other) == wanted)
     }
 }

@@ -27,17 +27,17 @@ pub(super) fn wake_bound(trigger: &Trigger<IamRoleBinding>, namespace: &str, acc
 
 /// Wakes those that want what this binding had.
 pub(super) fn wake_contenders(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
-    let Some(binding) = binding.object() else { return };
+    let Some(binding) = binding.outline() else { return };
     trigger.wake_where(|other| other.uid() != binding.uid() && competes_with(binding, other));
 }
 
 /// Wakes those that want what this binding had before its spec changed.
 pub(super) fn wake_contenders_of_earlier(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
-    let Some(now) = binding.object() else { return };
+    let Some(now) = binding.outline() else { return };
     let earlier = trigger.store().get(&reference_to(now));
     if let Some(earlier) = earlier
         && earlier
-            .object()
+            .outline()
             .is_some_and(|earlier| earlier.generation() != now.generation())
     {
         wake_contenders(trigger, &earlier);
@@ -52,7 +52,7 @@ pub(super) fn wake_overtaken(
     most_roles: impl Fn(&str) -> Option<u32>,
 ) {
     let Some(now) = binding
-        .object()
+        .outline()
         .filter(|now| trigger.store().get(&reference_to(*now)).is_none())
     else {
         return;
@@ -64,7 +64,7 @@ pub(super) fn wake_overtaken(
     let all = trigger.store().state();
     let others = all
         .iter()
-        .filter_map(|decoded| decoded.object())
+        .filter_map(|decoded| decoded.outline())
         .filter(|other| beside(other));
     let (others, most) = (others.count(), most_roles(&federation.name));
     let displaces = most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| others >= most));
@@ -73,15 +73,16 @@ pub(super) fn wake_overtaken(
 
 /// Wakes the one that gets the place of a binding that goes, where its namespace has no more than it may have.
 pub(super) fn wake_first_in_line(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
-    let Some(gone) = binding.object() else { return };
+    let Some(gone) = binding.outline() else { return };
     let all = trigger.store().state();
-    let waiting = all.iter().filter_map(|decoded| decoded.object()).filter(|other| {
-        other.namespace() == gone.namespace()
-            && other.spec.federation_ref == gone.spec.federation_ref
-            && waits_for_place(other)
+    let beside = all.iter().filter(|other| {
+        other.outline().is_some_and(|other| {
+            other.namespace() == gone.namespace() && other.spec.federation_ref == gone.spec.federation_ref
+        })
     });
-    if let Some(first) = waiting.min_by_key(|other| claim(other)) {
-        trigger.wake(first);
+    let waiting = beside.filter_map(|other| other.whole()).filter(waits_for_place);
+    if let Some(first) = waiting.min_by_key(claim) {
+        trigger.wake(&first);
     }
 }
 

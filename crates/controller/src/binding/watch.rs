@@ -215,14 +215,14 @@ async fn follow_federations(
     known: &Notify,
 ) {
     let mut listed = HashSet::new();
-    let note = |federation: &Decoded<OidcFederation>| match &federation.0 {
-        Ok(federation) => {
+    let note = |federation: &Decoded<OidcFederation>| match federation.outline() {
+        Some(federation) => {
             let (concerns, name) = (federations.observe(federation), federation.name_any());
             trigger.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
         }
-        Err(invalid) => warn!(
-            error = invalid.error,
-            name = invalid.metadata.name,
+        None => warn!(
+            error = federation.error(),
+            name = federation.name_any(),
             "a federation cannot be read"
         ),
     };

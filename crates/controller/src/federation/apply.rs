@@ -127,7 +127,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         let account = aws.caller().account.clone();
         check_account(federation, &account)?;
         let all = self.store.state();
-        conflicts::check(federation, &account, all.iter().filter_map(|decoded| decoded.object()))?;
+        conflicts::check(federation, &account, all.iter().filter_map(|decoded| decoded.outline()))?;
         draft.status.account_id = Some(account);
         Ok(aws)
     }

@@ -95,7 +95,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
 
     fn known_users(&self, federation: &str) -> Vec<String> {
         let bindings = self.bindings.state();
-        let readable = bindings.iter().filter_map(|decoded| decoded.object());
+        let readable = bindings.iter().filter_map(|decoded| decoded.outline());
         readable
             .filter(|binding| binding.spec.federation_ref.name == federation)
             .map(|binding| format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any()))

@@ -151,7 +151,7 @@ fn federation_stream(
 }
 
 fn is_deleted(federation: &Decoded<OidcFederation>) -> bool {
-    federation.object().is_some_and(Managed::is_deleted)
+    federation.outline().is_some_and(Managed::is_deleted)
 }
 
 async fn wake_emptied(departed: &mut Heard<String>, trigger: &Trigger<OidcFederation>) {
@@ -166,7 +166,7 @@ fn wake_deleted(trigger: &Trigger<OidcFederation>, name: &str) {
 }
 
 fn wake_duplicates(trigger: &Trigger<OidcFederation>, gone: &Decoded<OidcFederation>) {
-    let Some(gone) = gone.object() else { return };
+    let Some(gone) = gone.outline() else { return };
     trigger.wake_where(|other| other.uid() != gone.uid() && other.spec.issuer == gone.spec.issuer);
 }
 
@@ -186,7 +186,7 @@ mod tests {
             "metadata": {"name": name, "uid": name, "deletionTimestamp": deleted},
             "spec": {"issuer": issuer, "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}}},
         });
-        Decoded(Ok(serde_json::from_value(federation).unwrap()))
+        Decoded::of(serde_json::from_value(federation).unwrap())
     }
 
     fn woken(federations: &[Decoded<OidcFederation>], act: impl FnOnce(&Trigger<OidcFederation>)) -> Vec<String> {

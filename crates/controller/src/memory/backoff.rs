@@ -75,11 +75,7 @@ mod tests {
     #[test]
     fn trouble_doubles_the_delay_up_to_the_cap_for_each_object_alone() {
         let objects = PerObject::<Backoff>::default();
-        let key = |name: &str| ObjectKey {
-            namespace: "ns".to_owned(),
-            name: name.to_owned(),
-            uid: name.to_owned(),
-        };
+        let key = |name: &str| ObjectKey::new("ns", name, name);
         let next = |name| {
             let delay = objects.with(&key(name), |backoff| backoff.next(1, Class::Retry, INTERVAL, NO_SPREAD));
             delay.as_secs()

@@ -84,11 +84,7 @@ mod tests {
     use super::*;
 
     fn key(name: &str, uid: &str) -> ObjectKey {
-        ObjectKey {
-            namespace: "ns".to_owned(),
-            name: name.to_owned(),
-            uid: uid.to_owned(),
-        }
+        ObjectKey::new("ns", name, uid)
     }
 
     #[test]
@@ -106,7 +102,7 @@ mod tests {
         records.with(&anew, |record| record.0 = 1);
         records.remove(&one);
         assert_eq!(records.len(), 1);
-        records.retain(|key| key.uid != "2");
+        records.retain(|other| *other != anew);
         assert_eq!(records.len(), 0);
     }
 

@@ -139,11 +139,7 @@ mod tests {
     }
 
     fn key(name: &str) -> ObjectKey {
-        ObjectKey {
-            namespace: "ns".to_owned(),
-            name: name.to_owned(),
-            uid: name.to_owned(),
-        }
+        ObjectKey::new("ns", name, name)
     }
 
     #[tokio::test(start_paused = true)]

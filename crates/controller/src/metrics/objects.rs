@@ -126,15 +126,15 @@ impl Objects {
         let mut all = self.known.lock();
         let unknown = match all.get(&(K::KIND, key.clone())) {
             None => true,
-            Some(known) => (known.state == ObjectState::Unreadable) != object.object().is_none(),
+            Some(known) => (known.state == ObjectState::Unreadable) != object.outline().is_none(),
         };
         if !unknown {
             return;
         }
-        let found = match object.object() {
+        let found = match object.whole() {
             // Nothing of ours is left of it; it waits for somebody else's finalizer.
             Some(object) if object.is_deleted() && !object.has_finalizer() => return,
-            Some(object) => ObjectGauges::from_status(object, now),
+            Some(object) => ObjectGauges::from_status(&object, now),
             None => ObjectGauges::unreadable(),
         };
         self.replace(&mut all, K::KIND, key, Some(found));

@@ -92,8 +92,7 @@ impl<L: Leadership> Driver<L> {
     }
 
     /// The object with the status that we wrote last, where the watch does not show it yet.
-    pub(super) fn freshest<K: Managed>(&self, object: &K) -> K {
-        let mut object = object.clone();
+    pub(super) fn freshest<K: Managed>(&self, mut object: K) -> K {
         let key = ObjectKey::of(&object);
         if let Some(status) = self.records.take(&key, |record| record.last_status.newer_than(&object)) {
             object.set_status(status);

@@ -37,7 +37,7 @@ const SLOW: Duration = Duration::from_secs(2);
 pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler: Arc<R>) -> Result<Action, PassError> {
     let driver = reconciler.driver();
     let admitted = |record: &mut ObjectRecord| record.rate_limit.admit(Instant::now());
-    if let Some(object) = object.object()
+    if let Some(object) = object.outline()
         && let Err(wait) = driver.records.with(&ObjectKey::of(object), admitted)
     {
         return Ok(Action::requeue(wait));
@@ -49,8 +49,8 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
     let Some(object) = reconciler.store().get(&ObjectRef::from_obj(object.as_ref())) else {
         return Ok(Action::await_change());
     };
-    let error = object.0.as_ref().err().map(|unreadable| unreadable.error.as_str());
-    let Some(object) = object.object() else {
+    let error = object.error();
+    let Some(whole) = object.whole() else {
         warn!(
             error,
             name = object.name_any(),
@@ -58,11 +58,11 @@ pub async fn reconcile<R: Reconciler>(object: Arc<Decoded<R::Kind>>, reconciler:
         );
         return Ok(Action::await_change());
     };
-    let span = stage::pass_span(object);
-    whole_pass(object, error, reconciler.as_ref()).instrument(span).await
+    let span = stage::pass_span(&whole);
+    whole_pass(whole, error, reconciler.as_ref()).instrument(span).await
 }
 
-async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
+async fn whole_pass<R: Reconciler>(object: R::Kind, error: Option<&str>, reconciler: &R) -> Result<Action, PassError> {
     let driver = reconciler.driver();
     let objects = &driver.metrics.objects;
     let mut measurement = driver.metrics.pass(R::Kind::KIND);
@@ -96,7 +96,7 @@ async fn whole_pass<R: Reconciler>(object: &R::Kind, error: Option<&str>, reconc
 
 /// When to look again at an object whose pass could not be concluded.
 pub fn error_policy<R: Reconciler>(object: Arc<Decoded<R::Kind>>, _: &PassError, reconciler: Arc<R>) -> Action {
-    let Some(object) = object.object() else {
+    let Some(object) = object.outline() else {
         return Action::await_change();
     };
     let delay = delay(reconciler.as_ref(), object, Class::Retry);
@@ -206,7 +206,7 @@ async fn begin<R: Reconciler>(reconciler: &R, object: &R::Kind) -> Result<R::Kin
     driver
         .conclude(object, &first, current_status(object), reconciler.interval(object))
         .await?;
-    Ok(driver.freshest(object))
+    Ok(driver.freshest(object.clone()))
 }
 
 /// A write of the driver's own that the Kubernetes API refused: said in the status where somebody must do something about it.

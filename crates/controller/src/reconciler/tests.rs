@@ -82,7 +82,7 @@ fn object(generation: i64) -> Value {
 }
 
 fn binding(object: &Value) -> Decoded<IamRoleBinding> {
-    Decoded(Ok(serde_json::from_value(object.clone()).unwrap()))
+    Decoded::of(serde_json::from_value(object.clone()).unwrap())
 }
 
 /// A kind whose work takes so long, where calls to AWS have this load; with the binding that a pass is made over.

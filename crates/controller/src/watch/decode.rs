@@ -11,9 +11,13 @@ use kube::Resource;
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::value::RawValue;
 
-/// An object of a kind, or why it could not be read.
+/// An object of a kind, or why it could not be read; as it is kept in memory: its details as text. In pieces, as they are
+/// read, they would be most of what a binding takes, and what is left of their room when it goes is in between what stays.
 #[derive(Debug, Clone)]
-pub struct Decoded<K>(pub Result<K, Unreadable<K>>);
+pub struct Decoded<K> {
+    outline: Result<K, Unreadable<K>>,
+    details: Option<Box<str>>,
+}
 
 /// An object that is not what its kind's type says.
 #[derive(Debug, Clone)]
@@ -27,20 +31,45 @@ pub struct Unreadable<K> {
 }
 
 impl<K> Decoded<K> {
-    /// The object, or what could be saved of it.
-    pub fn object(&self) -> Option<&K> {
-        match &self.0 {
-            Ok(object) => Some(object),
+    /// The object without its details, or what could be saved of it: what others are judged by. A pass over it needs
+    /// [`Self::whole`].
+    pub fn outline(&self) -> Option<&K> {
+        match &self.outline {
+            Ok(outline) => Some(outline),
             Err(unreadable) => unreadable.partial.as_deref(),
         }
     }
 
-    /// The same, to change it.
-    pub fn object_mut(&mut self) -> Option<&mut K> {
-        match &mut self.0 {
-            Ok(object) => Some(object),
-            Err(unreadable) => unreadable.partial.as_deref_mut(),
+    /// Why it could not be read.
+    pub fn error(&self) -> Option<&str> {
+        let unreadable = self.outline.as_ref().err()?;
+        Some(&unreadable.error)
+    }
+}
+
+impl<K: Managed> Decoded<K> {
+    /// An object that could be read.
+    pub fn of(mut object: K) -> Self {
+        let details = object.take_details();
+        let text = serde_json::to_string(&details).ok();
+        if text.is_none() {
+            object.put_details(details);
         }
+        Self {
+            outline: Ok(object),
+            details: text.map(String::into_boxed_str),
+        }
+    }
+
+    /// The object with all that is known of it, or what could be saved of it.
+    ///
+    /// `None` also where its details can no longer be read: without them nothing may be concluded from it.
+    pub fn whole(&self) -> Option<K> {
+        let mut object = self.outline()?.clone();
+        if let Some(details) = &self.details {
+            object.put_details(serde_json::from_str(details).ok()?);
+        }
+        Some(object)
     }
 }
 
@@ -59,18 +88,22 @@ impl<'de, K: Managed> Deserialize<'de> for Decoded<K> {
             metadata: ObjectMeta,
         }
         let text = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(match serde_json::from_str(text.get()) {
-            Ok(object) => Ok(object),
+        Ok(match serde_json::from_str(text.get()) {
+            Ok(object) => Self::of(object),
             Err(error) => {
                 let MetadataOnly { metadata } = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
                 let partial = K::partial(&metadata, text.get()).map(Box::new);
-                Err(Unreadable {
+                let unreadable = Unreadable {
                     error: without_place(&error),
                     metadata,
                     partial,
-                })
+                };
+                Self {
+                    outline: Err(unreadable),
+                    details: None,
+                }
             }
-        }))
+        })
     }
 }
 
@@ -101,11 +134,11 @@ impl<K: Resource> Resource for Decoded<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.0.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
+        self.outline.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.0
+        self.outline
             .as_mut()
             .map_or_else(|unreadable| &mut unreadable.metadata, K::meta_mut)
     }
@@ -141,7 +174,7 @@ mod tests {
         let names: Vec<(String, bool)> = list
             .items
             .iter()
-            .map(|item| (item.name_any(), item.0.is_ok()))
+            .map(|item| (item.name_any(), item.error().is_none()))
             .collect();
         assert_eq!(names, [("deep".to_owned(), false), ("flat".to_owned(), true)]);
 
@@ -156,9 +189,9 @@ mod tests {
     #[test]
     fn what_decides_over_the_role_is_saved_from_an_object_that_cannot_be_read() {
         let decoded: Decoded<IamRoleBinding> = serde_json::from_str(&binding("deep", 5000)).unwrap();
-        let unreadable = decoded.0.as_ref().unwrap_err();
-        assert!(unreadable.error.contains("recursion limit"), "{}", unreadable.error);
-        let saved = decoded.object().unwrap();
+        let error = decoded.error().unwrap();
+        assert!(error.contains("recursion limit"), "{error}");
+        let saved = decoded.whole().unwrap();
         assert_eq!((saved.name_any().as_str(), saved.has_finalizer()), ("deep", true));
         assert_eq!(saved.spec.federation_ref.name, "prod");
         assert_eq!(saved.spec.role.name.as_deref(), Some("given"));
@@ -173,8 +206,8 @@ mod tests {
             "spec":{"serviceAccounts":"x","federationRef":7,"role":[],"existingRole":{"arn":5},"deletionPolicy":"Burn"},
             "status":{"roleName":{}}}"#;
         let decoded: Decoded<IamRoleBinding> = serde_json::from_str(text).unwrap();
-        assert!(decoded.0.is_err());
-        let saved = decoded.object().unwrap();
+        assert!(decoded.error().is_some());
+        let saved = decoded.outline().unwrap();
         assert_eq!(saved.spec.federation_ref.name, "default");
         assert_eq!(saved.spec.role.name, None);
         assert_eq!(saved.spec.deletion_policy, irsa_api::DeletionPolicy::Delete);

@@ -81,7 +81,7 @@ impl Losses {
         // Nobody listens any more only when that controller has stopped.
         match event {
             Event::Delete(binding) => {
-                if let Some(binding) = binding.object() {
+                if let Some(binding) = binding.outline() {
                     let _ = self.went.unbounded_send(binding.spec.federation_ref.name.clone());
                 }
             }

@@ -110,7 +110,7 @@ impl<K: Managed> Trigger<K> {
     /// Asks for a pass over each that `wanted` names.
     pub(crate) fn wake_where(&self, wanted: impl Fn(&K) -> bool) {
         for object in self.store.state() {
-            if let Some(object) = object.object().filter(|object| wanted(object)) {
+            if let Some(object) = object.outline().filter(|object| wanted(object)) {
                 self.wake(object);
             }
         }
@@ -130,7 +130,7 @@ mod tests {
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "OidcFederation", "metadata": {"name": name},
             "spec": {"issuer": "https://example.com", "publish": {"s3": {"bucket": "b", "region": "eu-central-1"}}},
         });
-        Decoded(Ok(serde_json::from_value(federation).unwrap()))
+        Decoded::of(serde_json::from_value(federation).unwrap())
     }
 
     #[test]

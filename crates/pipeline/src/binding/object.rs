@@ -1,9 +1,12 @@
 //! `IamRoleBinding` as an object that passes are made over.
 
-use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
+use std::mem::take;
+
+use irsa_api::{IamRoleBinding, IamRoleBindingStatus, RolePolicies, ServiceAccountTemplate};
 use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     object::{Managed, ObjectKind, status_fields},
@@ -12,8 +15,17 @@ use crate::{
 
 status_fields!(IamRoleBindingStatus);
 
+/// What no other binding is judged by: most of what a binding says, in many small pieces.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct BindingDetails {
+    policies: RolePolicies,
+    service_account_template: Option<ServiceAccountTemplate>,
+    conditions: Vec<Condition>,
+}
+
 impl Managed for IamRoleBinding {
     type Status = IamRoleBindingStatus;
+    type Details = BindingDetails;
 
     const KIND: ObjectKind = ObjectKind::Binding;
     const FINALIZER: &'static str = BINDING_FINALIZER;
@@ -29,6 +41,23 @@ impl Managed for IamRoleBinding {
 
     fn set_status(&mut self, status: Self::Status) {
         self.status = Some(status);
+    }
+
+    fn take_details(&mut self) -> BindingDetails {
+        let status = self.status.as_mut();
+        BindingDetails {
+            policies: take(&mut self.spec.policies),
+            service_account_template: self.spec.service_account_template.take(),
+            conditions: status.map(|status| take(&mut status.conditions)).unwrap_or_default(),
+        }
+    }
+
+    fn put_details(&mut self, details: BindingDetails) {
+        self.spec.policies = details.policies;
+        self.spec.service_account_template = details.service_account_template;
+        if let Some(status) = &mut self.status {
+            status.conditions = details.conditions;
+        }
     }
 
     fn is_suspended(&self) -> bool {

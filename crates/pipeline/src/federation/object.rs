@@ -10,6 +10,7 @@ status_fields!(OidcFederationStatus);
 
 impl Managed for OidcFederation {
     type Status = OidcFederationStatus;
+    type Details = ();
 
     const KIND: ObjectKind = ObjectKind::Federation;
     const FINALIZER: &'static str = FEDERATION_FINALIZER;

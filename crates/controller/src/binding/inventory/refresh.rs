@@ -143,7 +143,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             ..Population::default()
         };
         for binding in self.store.state() {
-            if let Some(binding) = binding.object() {
+            if let Some(binding) = binding.outline() {
                 let federation = &binding.spec.federation_ref.name;
                 if let Some(known) = federations.get(federation) {
                     let roles = roles_in_place(binding, Some(known));

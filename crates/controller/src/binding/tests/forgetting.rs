@@ -90,11 +90,7 @@ async fn what_another_binding_expects_of_a_service_account_outlives_the_one_that
 fn no_room_is_kept_for_what_is_gone() {
     let memory = BindingMemory::default();
     let names: Vec<String> = (0..2_000).map(|number| format!("app-{number}")).collect();
-    let key = |name: &String| ObjectKey {
-        namespace: "ns".to_owned(),
-        name: name.clone(),
-        uid: name.clone(),
-    };
+    let key = |name: &String| ObjectKey::new("ns", name, name);
     let desired = DesiredAccount {
         binding: "app".to_owned(),
         role_arn: "arn:aws:iam::111111111111:role/app".to_owned(),

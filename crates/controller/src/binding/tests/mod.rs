@@ -246,7 +246,7 @@ fn edit(binding: &mut IamRoleBinding, change: impl FnOnce(&mut Value)) {
 }
 
 fn decoded(binding: &IamRoleBinding) -> Decoded<IamRoleBinding> {
-    Decoded(Ok(binding.clone()))
+    Decoded::of(binding.clone())
 }
 
 /// The conditions after this outcome, as the driver writes them.

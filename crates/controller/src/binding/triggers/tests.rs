@@ -20,7 +20,7 @@ pub(in crate::binding) fn binding(
         "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": generation},
         "spec": {"serviceAccounts": [{"name": account}], "federationRef": {"name": federation}},
     });
-    Decoded(Ok(serde_json::from_value(binding).unwrap()))
+    Decoded::of(serde_json::from_value(binding).unwrap())
 }
 
 pub(in crate::binding) fn trigger(
@@ -109,11 +109,11 @@ fn where_all_have_a_place_a_new_binding_wakes_only_those_that_want_the_same() {
 #[test]
 fn a_place_that_becomes_free_goes_to_the_first_that_waits_for_one() {
     let refused = |name: &str, aspect: &str| {
-        let mut waiting = binding(name, "x", name, 1);
+        let mut waiting = binding(name, "x", name, 1).whole().unwrap();
         let status = json!({"conditions": [{"type": aspect, "status": "False", "reason": "QuotaExceeded",
             "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
-        waiting.object_mut().unwrap().status = Some(serde_json::from_value(status).unwrap());
-        waiting
+        waiting.status = Some(serde_json::from_value(status).unwrap());
+        Decoded::of(waiting)
     };
     let waiting = |name: &str| refused(name, "Admitted");
     let by_aws = refused("aa", "PoliciesSynced");

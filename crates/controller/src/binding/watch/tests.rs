@@ -47,7 +47,7 @@ fn binding(name: &str) -> Decoded<IamRoleBinding> {
         "metadata": {"name": name, "namespace": "ns", "uid": name, "generation": 1},
         "spec": {"serviceAccounts": [{"name": name}]},
     });
-    Decoded(Ok(serde_json::from_value(binding).unwrap()))
+    Decoded::of(serde_json::from_value(binding).unwrap())
 }
 
 #[tokio::test]

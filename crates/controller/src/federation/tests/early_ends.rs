@@ -251,7 +251,7 @@ fn user(bench: &mut Bench) {
         "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
         "metadata": {"name": "app", "namespace": "team"}, "spec": {"serviceAccounts": [{"name": "x"}]},
     });
-    let user = Decoded(Ok(serde_json::from_value(user).unwrap()));
+    let user = Decoded::of(serde_json::from_value(user).unwrap());
     bench.bindings.apply_watcher_event(&Event::Apply(user));
 }
 

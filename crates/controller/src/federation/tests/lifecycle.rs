@@ -165,7 +165,7 @@ async fn deletion_waits_for_its_bindings_and_names_them() {
         }))
         .unwrap()
     };
-    let stored = |name: &str, federation: &str| Decoded(Ok(binding(name, federation)));
+    let stored = |name: &str, federation: &str| Decoded::of(binding(name, federation));
     bench
         .bindings
         .apply_watcher_event(&Event::Apply(stored("app", "default")));

@@ -243,7 +243,7 @@ fn edit(federation: &mut OidcFederation, change: impl FnOnce(&mut Value)) {
 
 /// Puts it among those that the controller knows of.
 fn know(writer: &mut Writer<Decoded<OidcFederation>>, federation: &OidcFederation) {
-    writer.apply_watcher_event(&Event::Apply(Decoded(Ok(federation.clone()))));
+    writer.apply_watcher_event(&Event::Apply(Decoded::of(federation.clone())));
 }
 
 fn condition<'a>(federation: &'a OidcFederation, kind: &str) -> (&'a str, &'a str) {

@@ -146,8 +146,8 @@ async fn both_kinds_of_pass_tell_when_the_documents_could_last_be_read() {
     let mut unread = federation.clone();
     unread.status = None;
     let appear = |follow: &mut dyn FnMut(&Event<Decoded<OidcFederation>>)| {
-        follow(&Event::Delete(Decoded(Ok(unread.clone()))));
-        follow(&Event::Apply(Decoded(Ok(unread.clone()))));
+        follow(&Event::Delete(Decoded::of(unread.clone())));
+        follow(&Event::Apply(Decoded::of(unread.clone())));
     };
     appear(&mut follow);
     assert!(!read());
@@ -202,7 +202,7 @@ async fn what_exists_stays_as_it_is_while_the_federation_is_suspended_and_is_put
             .get_or_insert_default()
             .extend([request]);
         cluster.hold(&federation);
-        let object = Decoded(Ok(federation));
+        let object = Decoded::of(federation);
         watched.apply_watcher_event(&Event::Apply(object.clone()));
         reconcile(Arc::new(object), Arc::clone(&controller)).await.unwrap();
         cluster.held()

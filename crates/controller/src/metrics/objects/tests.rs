@@ -104,7 +104,7 @@ fn ready(name: &str) -> OidcFederation {
 }
 
 fn good(federation: &OidcFederation) -> Decoded<OidcFederation> {
-    Decoded(Ok(federation.clone()))
+    Decoded::of(federation.clone())
 }
 
 #[test]
