@@ -26,6 +26,26 @@ async fn another_account_than_the_one_allowed_is_refused_before_anything_is_call
 }
 
 #[tokio::test]
+async fn a_forgotten_connection_is_made_anew_and_serves_whoever_still_has_it() {
+    let bench = Bench::start().await;
+    let sdk = bench.sdk();
+    let asked_who = || {
+        let called = bench.double.requests().into_iter();
+        called.filter(|call| call.operation == "sts:GetCallerIdentity").count()
+    };
+    let held = sdk.connect(&here()).await.unwrap();
+    sdk.connect(&here()).await.unwrap();
+    assert_eq!(asked_who(), 1);
+    sdk.forget();
+    let answered = held.create_role(&role("app", &json!({}))).await;
+    assert_eq!(answered.unwrap_err().kind(), Kind::MalformedPolicy, "AWS was reached");
+    assert_eq!(asked_who(), 1);
+    let anew = sdk.connect(&here()).await.unwrap();
+    assert_eq!(asked_who(), 2);
+    assert_eq!(anew.caller(), held.caller());
+}
+
+#[tokio::test]
 async fn a_role_in_another_account_is_assumed_with_its_external_id_and_not_without() {
     let may_assume = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": format!("arn:aws:iam::{OTHER}:role/publisher")}]});

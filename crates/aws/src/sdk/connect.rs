@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -36,13 +37,42 @@ pub struct SdkConnect(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Settings,
-    http: SharedHttpClient,
-    /// Whose time it is, where it is not the machine's.
-    wire: Option<Wired>,
+    way: Way,
+    http: Mutex<SharedHttpClient>,
     public: SdkPublicReader,
     attempts: Attempts,
     limiters: Limiters,
     connections: Mutex<HashMap<Connection, Arc<OnceCell<SdkAws>>>>,
+}
+
+/// How requests get to AWS.
+#[derive(Debug)]
+enum Way {
+    /// Over the network, by the machine's time.
+    Network(Box<Transport>),
+    /// Over somebody else's wire, by its time.
+    Wire(Wired),
+}
+
+impl Way {
+    /// A client without a connection yet.
+    fn client(&self) -> SharedHttpClient {
+        match self {
+            Self::Network(transport) => transport.client(),
+            Self::Wire(wire) => wire.client(),
+        }
+    }
+
+    /// What the public reader connects by, without a connection yet.
+    fn public(&self, settings: &Settings) -> SharedHttpConnector {
+        match self {
+            Self::Network(transport) => {
+                let limits = HttpConnectorSettings::builder().connect_timeout(settings.timeouts.connect);
+                SharedHttpConnector::new(transport.connector(Some(&limits.build()), None))
+            }
+            Self::Wire(wire) => wire.connector(),
+        }
+    }
 }
 
 impl SdkConnect {
@@ -52,27 +82,22 @@ impl SdkConnect {
     /// When the CA bundle or the proxy's URL cannot be used.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let transport = Transport::new(settings.ca_bundle.as_deref(), &settings.proxy)?;
-        let public = HttpConnectorSettings::builder()
-            .connect_timeout(settings.timeouts.connect)
-            .build();
-        let public = SharedHttpConnector::new(transport.connector(Some(&public), None));
-        Ok(Self::with(settings, transport.client(), public, None))
+        Ok(Self::with(settings, Way::Network(Box::new(transport))))
     }
 
     /// The same over somebody else's [`Wire`], where neither CA bundle nor proxy is of use.
     pub fn over(settings: Settings, wire: Arc<dyn Wire>) -> Self {
-        let wired = Wired(wire);
-        Self::with(settings, wired.client(), wired.connector(), Some(wired))
+        Self::with(settings, Way::Wire(Wired(wire)))
     }
 
-    fn with(settings: Settings, http: SharedHttpClient, public: SharedHttpConnector, wire: Option<Wired>) -> Self {
+    fn with(settings: Settings, way: Way) -> Self {
         Self(Arc::new(Inner {
-            http,
-            wire,
-            public: SdkPublicReader::new(public, &settings.timeouts, settings.user_agent.clone()),
+            http: Mutex::new(way.client()),
+            public: SdkPublicReader::new(way.public(&settings), &settings.timeouts, settings.user_agent.clone()),
             attempts: Attempts::default(),
             limiters: Limiters::new(settings.rate),
             connections: Mutex::default(),
+            way,
             settings,
         }))
     }
@@ -80,7 +105,7 @@ impl SdkConnect {
     /// Has the SDK make what it makes once and keeps, before anything else is. Nothing is called.
     pub async fn rehearse(&self) {
         let region = Region::new("us-east-1");
-        let config = self.0.configure(region, Unsent(self.0.http.clone())).await;
+        let config = self.0.configure(region, Unsent(self.0.http())).await;
         rehearse(config).await;
     }
 
@@ -111,9 +136,21 @@ impl Connect for SdkConnect {
         let made = cell.get_or_try_init(|| self.0.make(connection)).await;
         made.cloned()
     }
+
+    fn forget(&self) {
+        let inner = &self.0;
+        let connections = mem::take(&mut *inner.connections.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(connections);
+        *inner.http.lock().unwrap_or_else(PoisonError::into_inner) = inner.way.client();
+        inner.public.renew(inner.way.public(&inner.settings));
+    }
 }
 
 impl Inner {
+    fn http(&self) -> SharedHttpClient {
+        self.http.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn make(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
         if let Some(role) = &connection.assume_role {
             // The role's ARN names its account: no need to become it to see that it is the wrong one.
@@ -128,7 +165,7 @@ impl Inner {
             self.settings.user_agent.clone(),
         ));
         let client = MeteredClient {
-            inner: self.http.clone(),
+            inner: self.http(),
             meter: Arc::clone(&meter),
         };
         let config = self.configure(Region::new(connection.region.clone()), client).await;
@@ -164,7 +201,7 @@ impl Inner {
         if let Ok(name) = AppName::new("irsa-anywhere") {
             loader = loader.app_name(name);
         }
-        if let Some(wire) = &self.wire {
+        if let Way::Wire(wire) = &self.way {
             loader = loader.time_source(wire.clone());
         }
         if let Some(credentials) = &self.settings.credentials {

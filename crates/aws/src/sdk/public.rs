@@ -1,6 +1,9 @@
 //! [`PublicReader`]: what the public sees, over the way out that the calls to AWS take.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use aws_smithy_runtime_api::client::{
     http::{HttpConnector as _, SharedHttpConnector},
@@ -26,7 +29,7 @@ const MAX_REFUSAL_BYTES: usize = 4096;
 /// Reads URLs anonymously. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct SdkPublicReader {
-    connector: SharedHttpConnector,
+    connector: Arc<Mutex<SharedHttpConnector>>,
     timeout: Duration,
     user_agent: String,
 }
@@ -34,7 +37,7 @@ pub struct SdkPublicReader {
 impl SdkPublicReader {
     pub(super) fn new(connector: SharedHttpConnector, timeouts: &Timeouts, user_agent: String) -> Self {
         Self {
-            connector,
+            connector: Arc::new(Mutex::new(connector)),
             timeout: timeouts.public_read,
             user_agent: if user_agent.is_empty() {
                 "irsa-anywhere".to_owned()
@@ -44,9 +47,18 @@ impl SdkPublicReader {
         }
     }
 
+    /// From now on connections are this one's.
+    pub(super) fn renew(&self, connector: SharedHttpConnector) {
+        *self.connector.lock().unwrap_or_else(PoisonError::into_inner) = connector;
+    }
+
+    fn connector(&self) -> SharedHttpConnector {
+        self.connector.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     async fn fetch(&self, request: HttpRequest) -> Result<PublicRead, PublicReadError> {
         let mut answer = self
-            .connector
+            .connector()
             .call(request)
             .await
             .map_err(|error| self.failed(&error))?;

@@ -215,16 +215,14 @@ async fn follow_federations(
     known: &Notify,
 ) {
     let mut listed = HashSet::new();
-    let note = |federation: &Decoded<OidcFederation>| match federation.outline() {
-        Some(federation) => {
-            let (concerns, name) = (federations.observe(federation), federation.name_any());
-            trigger.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
-        }
-        None => warn!(
-            error = federation.error(),
-            name = federation.name_any(),
-            "a federation cannot be read"
-        ),
+    let note = |federation: &Decoded<OidcFederation>| {
+        let name = federation.name_any();
+        let Some(federation) = federation.outline() else {
+            warn!(error = federation.error(), name, "a federation cannot be read");
+            return;
+        };
+        let concerns = federations.observe(federation);
+        trigger.wake_where(|binding| binding.spec.federation_ref.name == name && concerns.include(binding));
     };
     loop {
         match events.next().await {

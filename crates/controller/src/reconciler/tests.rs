@@ -1,7 +1,10 @@
 //! Passes over a binding by a kind that does nothing but take its time.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -37,6 +40,8 @@ struct Patient {
     takes: Duration,
     /// Generations that were worked on.
     applied: Mutex<Vec<i64>>,
+    /// How many times all were gone.
+    all_gone: AtomicUsize,
 }
 
 impl Reconciler for Patient {
@@ -49,6 +54,10 @@ impl Reconciler for Patient {
 
     fn store(&self) -> &Store<Decoded<IamRoleBinding>> {
         &self.store
+    }
+
+    fn all_gone(&self) {
+        self.all_gone.fetch_add(1, Ordering::Relaxed);
     }
 
     fn interval(&self, _: &IamRoleBinding) -> Duration {
@@ -103,6 +112,7 @@ impl Bench {
             store,
             takes,
             applied: Mutex::default(),
+            all_gone: AtomicUsize::default(),
         });
         Self {
             recorder,
@@ -258,6 +268,8 @@ async fn when_many_are_gone_kubes_controller_is_made_anew_and_its_queues_with_it
         bench.writer.apply_watcher_event(&Event::Apply(many[0].clone()));
         sleep(Duration::from_mins(15)).await;
         assert_eq!(bench.applied(), passes, "{gone} gone");
+        let told = bench.reconciler.all_gone.load(Ordering::Relaxed);
+        assert_eq!(told, usize::from(gone == 300), "once, and only of all");
         bench.writer.apply_watcher_event(&Event::Apply(named("later", 8)));
         trigger.wake(&named("later", 8));
         sleep(Duration::from_secs(1)).await;

@@ -134,7 +134,9 @@ impl<K: Resource> Resource for Decoded<K> {
     }
 
     fn meta(&self) -> &ObjectMeta {
-        self.outline.as_ref().map_or_else(|unreadable| &unreadable.metadata, K::meta)
+        self.outline
+            .as_ref()
+            .map_or_else(|unreadable| &unreadable.metadata, K::meta)
     }
 
     fn meta_mut(&mut self) -> &mut ObjectMeta {
@@ -148,6 +150,7 @@ impl<K: Resource> Resource for Decoded<K> {
 mod tests {
     use irsa_api::IamRoleBinding;
     use kube::{ResourceExt, core::ObjectList, core::WatchEvent};
+    use serde_json::json;
 
     use super::*;
 
@@ -198,6 +201,46 @@ mod tests {
         assert_eq!(saved.spec.deletion_policy, irsa_api::DeletionPolicy::Retain);
         assert_eq!(saved.spec.service_accounts[0].name, "app");
         assert_eq!(saved.status.as_ref().unwrap().role_name.as_deref(), Some("given"));
+    }
+
+    #[test]
+    fn what_is_kept_as_text_comes_back_as_it_was_and_its_outline_has_what_others_are_judged_by() {
+        let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*",
+            "Condition": {"NumericLessThan": {"a": [0.1, 1e-7, 123_456_789.123_456_78, u64::MAX, -3, 1e300]},
+                          "StringLike": {"é\"\\": ["\u{0}\n", "漢", true, null]}}}]});
+        let condition = json!({"type": "Ready", "status": "True", "reason": "Succeeded", "message": "The role is there.",
+            "observedGeneration": 3, "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let object: IamRoleBinding = serde_json::from_value(json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+            "metadata": {"name": "app", "namespace": "team", "uid": "u", "labels": {"a": "b"}},
+            "spec": {"serviceAccounts": [{"name": "app"}], "serviceAccountMode": "Create", "role": {"name": "given"},
+                "serviceAccountTemplate": {"labels": {"team": "a"}},
+                "policies": {"managed": ["ReadOnlyAccess"], "inline": [{"name": "p", "document": document}], "exclusive": false}},
+            "status": {"roleName": "given", "subjects": ["system:serviceaccount:team:app"], "conditions": [condition]},
+        }))
+        .unwrap();
+        let decoded = Decoded::of(object.clone());
+        assert_eq!(decoded.whole(), Some(object.clone()));
+
+        let outline = decoded.outline().unwrap();
+        assert_eq!(outline.metadata, object.metadata);
+        assert_eq!(outline.spec.role, object.spec.role);
+        assert_eq!(outline.spec.service_accounts, object.spec.service_accounts);
+        let (status, known) = (outline.status.as_ref().unwrap(), object.status.as_ref().unwrap());
+        assert_eq!(
+            (&status.role_name, &status.subjects),
+            (&known.role_name, &known.subjects)
+        );
+        assert!(outline.spec.policies.inline.is_empty() && status.conditions.is_empty());
+    }
+
+    #[test]
+    fn of_an_object_whose_details_cannot_be_read_again_nothing_is_concluded() {
+        let mut decoded: Decoded<IamRoleBinding> = serde_json::from_str(&binding("app", 1)).unwrap();
+        assert!(decoded.whole().is_some());
+        decoded.details = Some("{\"policies\":".into());
+        assert_eq!(decoded.whole(), None);
+        assert!(decoded.outline().is_some());
     }
 
     #[test]

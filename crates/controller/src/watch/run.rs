@@ -59,6 +59,7 @@ pub(crate) async fn run<R: Reconciler>(
             break;
         }
         debug!(kind = ?R::Kind::KIND, "all objects are gone: the controller is made anew");
+        reconciler.all_gone();
         // What came since then may have been asked for of the controller that has ended.
         trigger.wake_all();
     }

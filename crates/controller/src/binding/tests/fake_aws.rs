@@ -192,6 +192,8 @@ impl Connect for FakeAws {
             self.clone()
         })
     }
+
+    fn forget(&self) {}
 }
 
 impl CallerIdentity for FakeAws {

@@ -158,6 +158,8 @@ impl Connect for FakeAws {
             _ => Ok(self.clone()),
         }
     }
+
+    fn forget(&self) {}
 }
 
 impl CallerIdentity for FakeAws {
