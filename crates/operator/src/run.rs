@@ -2,9 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::Shared};
+use futures::{
+    FutureExt,
+    channel::oneshot,
+    future::{Shared, select},
+};
 use irsa_api::{IamRoleBinding, OidcFederation};
-use irsa_aws::{Rate, SdkConnect, Settings, WriteGate};
+use irsa_aws::{Rate, SdkConnect, SdkPublicReader, Settings, WriteGate};
 use irsa_controller::{
     binding,
     events::Events,
@@ -13,11 +17,11 @@ use irsa_controller::{
     leadership::{gated_client, write_gate},
     metrics::Metrics,
     reconciler::Driver,
-    watch,
+    watch::{self, Ended},
 };
 use irsa_pipeline::{binding::validate::Limits, stage::chain};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
-use kube::{Api, Client, Resource, api::ListParams};
+use kube::{Api, Client, Config, Resource, api::ListParams};
 use serde::de::DeserializeOwned;
 use tokio::{
     net::TcpListener,
@@ -51,8 +55,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let replica = Replica::new(&args.election, lease_client, &args.operator_namespace, pod)?;
     let right = Arc::new(replica.right());
     let gate = write_gate(Arc::clone(&right));
-    let client = gated_client(&config, gate.clone())?;
-    let connect = SdkConnect::new(settings(&args, gate))?;
+    let connect = SdkConnect::new(settings(&args, gate.clone()))?;
     connect.rehearse().await;
 
     let metrics = Metrics::default();
@@ -60,11 +63,10 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let readiness = Readiness::waiting_for([CRDS, CONTROLLERS]);
     let probes = probes::serve(listener, readiness.clone(), registry);
 
-    let servers = ControlPlane::new(config, client.clone(), args.api_server_endpoints.clone());
     let means = Means {
-        client,
+        config,
+        gate,
         connect,
-        servers,
         metrics,
         right,
     };
@@ -77,9 +79,9 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
 
 /// What the controllers are made of.
 struct Means {
-    client: Client,
+    config: Config,
+    gate: WriteGate,
     connect: SdkConnect,
-    servers: ControlPlane,
     metrics: Metrics,
     right: Arc<Right>,
 }
@@ -94,18 +96,21 @@ async fn lead_and_work(
     stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
 ) -> Result<(), Problem> {
     let elected = async {
-        let cluster = prepare(&means.client, readiness).await;
+        let client = gated_client(&means.config, means.gate.clone())?;
+        let cluster = prepare(&client, readiness).await;
         replica.lead(|| readiness.has_come(CONTROLLERS)).await;
-        cluster
+        Ok::<_, Problem>(cluster)
     };
     let cluster = tokio::select! {
-        cluster = elected => cluster,
+        cluster = elected => cluster?,
         () = stop.clone() => return Ok(()),
     };
     let work = Box::pin(controllers(args, means, cluster, readiness, stop));
     replica.while_leading(work).await
 }
 
+/// Runs the controllers until they are told to stop. When many bindings have come and all are gone both begin again, as after a
+/// restart: what was made while those bindings were there is small, lies between their room, and keeps it.
 async fn controllers(
     args: &Args,
     means: Means,
@@ -113,12 +118,57 @@ async fn controllers(
     readiness: &Readiness,
     stop: Shared<impl Future<Output = ()> + Send + Sync + 'static>,
 ) -> Result<(), Problem> {
-    info!(cluster, namespace = args.operator_namespace, "starting the controllers");
+    loop {
+        info!(cluster, namespace = args.operator_namespace, "starting the controllers");
+        let (federations, bindings) = parts(args, &means, &cluster)?;
+        let (leave, left) = oneshot::channel();
+        let left = left.map(drop).shared();
+        let federations = tokio::spawn(federation::run(
+            federations,
+            select(stop.clone(), left.clone()).map(drop),
+        ));
+        let bindings = tokio::spawn(binding::run(bindings, stop.clone()));
+        readiness.has_come(CONTROLLERS);
+        // One that ends before it was told to has failed, a panic in it included. Told to, both finish what they have begun.
+        let (ended, ()) = tokio::try_join!(
+            async {
+                let ended = bindings.await?;
+                if ended == Ended::Stopped && stop.peek().is_none() {
+                    return Err(ended_by_itself("binding"));
+                }
+                // Nobody listens any more only when that controller has ended.
+                let _ = leave.send(());
+                Ok(ended)
+            },
+            async {
+                federations.await?;
+                let told = stop.peek().or(left.peek());
+                told.copied().ok_or_else(|| ended_by_itself("federation"))
+            },
+        )?;
+        if ended == Ended::Stopped || stop.peek().is_some() {
+            return Ok(());
+        }
+        info!("all bindings are gone: the controllers begin again");
+        means.connect.forget();
+    }
+}
+
+fn ended_by_itself(controller: &str) -> Problem {
+    format!("the {controller} controller has ended by itself").into()
+}
+
+type Federations = federation::FederationParts<SdkConnect, SdkPublicReader, ControlPlane, Right>;
+type Bindings = binding::BindingParts<SdkConnect, Right>;
+
+/// What both controllers are made of, with nothing in memory yet and a client of their own.
+fn parts(args: &Args, means: &Means, cluster: &str) -> Result<(Federations, Bindings), Problem> {
+    let client = gated_client(&means.config, means.gate.clone())?;
     let driver = |controller: &str| {
-        let events = Events::new(means.client.clone(), controller, std::env::var("POD_NAME").ok());
+        let events = Events::new(client.clone(), controller, std::env::var("POD_NAME").ok());
         let connect = means.connect.clone();
         Driver::new(
-            means.client.clone(),
+            client.clone(),
             Arc::clone(&means.right),
             means.metrics.clone(),
             events,
@@ -127,14 +177,14 @@ async fn controllers(
         .with_load(move || connect.limiters().load())
     };
     let inventories = binding::Inventories::default();
-    let instances = Instances::new(means.client.clone(), args.operator_namespace.clone());
+    let instances = Instances::new(client.clone(), args.operator_namespace.clone());
     let (watch_of_federations, watch_of_bindings) = watch::shared();
     let federations = federation::FederationParts {
         driver: driver("irsa-anywhere-federation"),
         public: means.connect.public_reader(),
         connect: means.connect.clone(),
-        servers: means.servers,
-        cluster: cluster.clone(),
+        servers: ControlPlane::new(means.config.clone(), client.clone(), args.api_server_endpoints.clone()),
+        cluster: cluster.to_owned(),
         namespace: args.operator_namespace.clone(),
         concurrency: args.concurrency,
         watch: watch_of_federations,
@@ -143,8 +193,8 @@ async fn controllers(
     };
     let bindings = binding::BindingParts {
         driver: driver("irsa-anywhere-binding"),
-        connect: means.connect,
-        cluster,
+        connect: means.connect.clone(),
+        cluster: cluster.to_owned(),
         limits: Limits {
             trust_characters: args.trust_policy_quota.into(),
             ..Limits::default()
@@ -153,27 +203,9 @@ async fn controllers(
         instances,
         concurrency: args.concurrency,
         watch: watch_of_bindings,
+        others_idle: Box::new(federations.driver.idleness()),
     };
-    let federations = tokio::spawn(federation::run(federations, stop.clone()));
-    let bindings = tokio::spawn(binding::run(bindings, stop.clone()));
-    readiness.has_come(CONTROLLERS);
-    // One that ends before it was told to has failed, a panic in it included. Told to, both finish what they have begun.
-    tokio::try_join!(async { finished("federation", federations.await, &stop) }, async {
-        finished("binding", bindings.await, &stop)
-    },)?;
-    Ok(())
-}
-
-fn finished<F: Future<Output = ()>>(
-    controller: &str,
-    ended: Result<(), tokio::task::JoinError>,
-    stop: &Shared<F>,
-) -> Result<(), Problem> {
-    ended?;
-    if stop.peek().is_some() {
-        return Ok(());
-    }
-    Err(format!("the {controller} controller has ended by itself").into())
+    Ok((federations, bindings))
 }
 
 /// Waits for the CRDs and finds out which cluster this is.

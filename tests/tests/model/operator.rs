@@ -109,10 +109,12 @@ impl Operator {
             instances,
             concurrency: 4,
             watch: watch_of_bindings,
+            others_idle: Box::new(|| false),
         };
+        let bindings = binding::run(bindings, std::future::pending());
         Self(vec![
             tokio::spawn(federation::run(federations, std::future::pending())),
-            tokio::spawn(binding::run(bindings, std::future::pending())),
+            tokio::spawn(async { drop(bindings.await) }),
         ])
     }
 

@@ -59,8 +59,4 @@ pub trait Connect: Send + Sync + 'static {
     /// `account_id`, or to one outside the operator's `--allowed-accounts`, before anything else is called; otherwise
     /// why the identity could not be found out (no credentials, `AssumeRole` refused, STS unreachable).
     fn connect(&self, connection: &Connection) -> impl Future<Output = Result<Self::Aws, AwsError>> + Send;
-
-    /// Forgets the connections that were made: the next one for any settings is made anew. Calls that are under way go on over
-    /// theirs.
-    fn forget(&self);
 }

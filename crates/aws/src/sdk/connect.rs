@@ -109,6 +109,16 @@ impl SdkConnect {
         rehearse(config).await;
     }
 
+    /// Forgets the connections that were made, TLS sessions included: the next one for any settings is made anew. Calls that are under
+    /// way go on over theirs, and the pace of each account stays found.
+    pub fn forget(&self) {
+        let inner = &self.0;
+        let connections = mem::take(&mut *inner.connections.lock().unwrap_or_else(PoisonError::into_inner));
+        drop(connections);
+        *inner.http.lock().unwrap_or_else(PoisonError::into_inner) = inner.way.client();
+        inner.public.renew(inner.way.public(&inner.settings));
+    }
+
     /// Every attempt of every connection, for the metrics.
     pub fn attempts(&self) -> Attempts {
         self.0.attempts.clone()
@@ -135,14 +145,6 @@ impl Connect for SdkConnect {
         };
         let made = cell.get_or_try_init(|| self.0.make(connection)).await;
         made.cloned()
-    }
-
-    fn forget(&self) {
-        let inner = &self.0;
-        let connections = mem::take(&mut *inner.connections.lock().unwrap_or_else(PoisonError::into_inner));
-        drop(connections);
-        *inner.http.lock().unwrap_or_else(PoisonError::into_inner) = inner.way.client();
-        inner.public.renew(inner.way.public(&inner.settings));
     }
 }
 

@@ -34,10 +34,6 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
         &self.store
     }
 
-    fn all_gone(&self) {
-        self.connect.forget();
-    }
-
     fn interval(&self, binding: &IamRoleBinding) -> Duration {
         let known = self.federations.get(&binding.spec.federation_ref.name);
         known.map_or(DEFAULT_INTERVAL, |federation| federation.interval)

@@ -1,11 +1,18 @@
 //! What wakes a binding: itself, what it uses of its federation, its namespace's labels, its ServiceAccounts, and the
 //! going of an older binding that had what it wants.
 
-use std::{collections::HashSet, pin::pin, sync::Arc};
+use std::{
+    collections::HashSet,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use futures::{
     Stream, StreamExt, TryStreamExt,
-    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    channel::mpsc::{UnboundedReceiver, unbounded},
 };
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_aws::Connect;
@@ -46,8 +53,8 @@ use crate::{
     memory::Propagation,
     reconciler::Driver,
     watch::{
-        Decoded, Heard, Losses, Trigger, WatchOfBindings, changed, paged, reflected, run as run_controller, slim,
-        wake_shown,
+        Decoded, Ended, Heard, Losses, Trigger, WatchOfBindings, changed, paged, reflected, run as run_controller,
+        slim, wake_shown,
     },
 };
 
@@ -72,9 +79,12 @@ pub struct BindingParts<C, L> {
     pub concurrency: u16,
     /// What both controllers watch.
     pub watch: WatchOfBindings,
+    /// Whether the other controller has nothing under way, so that both can begin again.
+    pub others_idle: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Runs the controller until `stop`; passes that have begun are finished.
+/// Runs the controller until `stop`, or until [all of many bindings are gone](Ended::AllGone) and nothing is under way; passes that
+/// have begun are finished.
 ///
 /// # Guarantees
 /// No binding is looked at before all federations, namespaces and bindings of the cluster are known, so that nothing is
@@ -82,7 +92,7 @@ pub struct BindingParts<C, L> {
 pub async fn run<C: Connect, L: Leadership>(
     parts: BindingParts<C, L>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
+) -> Ended {
     let client = parts.driver.client.clone();
     let WatchOfBindings {
         store: bindings,
@@ -92,6 +102,13 @@ pub async fn run<C: Connect, L: Leadership>(
     } = parts.watch;
     let (namespaces, namespaces_writer) = reflector::store();
     let (gone, went) = unbounded();
+    let cleanups = Arc::new(AtomicUsize::new(0));
+    let begun = Arc::clone(&cleanups);
+    let gone = move |binding| {
+        begun.fetch_add(1, Ordering::Relaxed);
+        // Nobody listens any more only when the controller has stopped.
+        let _ = gone.unbounded_send(binding);
+    };
     let (trigger, asked) = Trigger::over(bindings.clone());
     let federations_known = Notify::new();
     let memory = BindingMemory::default();
@@ -132,22 +149,24 @@ pub async fn run<C: Connect, L: Leadership>(
         let view = knows.federations.get(federation)?;
         Some(view.usage.guardrails.max_roles_per_namespace)
     };
+    let (cleaning, others_idle) = (Arc::clone(&cleanups), parts.others_idle);
+    let quiet = move || cleaning.load(Ordering::Relaxed) == 0 && others_idle();
     let events = watcher(Api::<Decoded<IamRoleBinding>>::all(client.clone()), paged()).default_backoff();
     let shown = binding_stream(events, trigger.clone(), follow, most_roles, gone, writer, lost);
     let controller = async {
         everything_known.await;
         tokio::select! {
-            () = run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop) => {}
-            () = keep(&context, &trigger) => {}
+            ended = run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop, quiet) => ended,
+            () = keep(&context, &trigger) => Ended::Stopped,
         }
     };
     tokio::select! {
-        () = controller => {}
-        () = wake_shown(shown, &trigger) => {}
-        () = follow_federations(&mut shown_federations, &context.federations, &trigger, &federations_known) => {}
-        () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => {}
-        () = watch_accounts(client, &context.memory, &trigger) => {}
-        () = clean_up_after(went, &context, &trigger) => {}
+        ended = controller => ended,
+        () = wake_shown(shown, &trigger) => Ended::Stopped,
+        () = follow_federations(&mut shown_federations, &context.federations, &trigger, &federations_known) => Ended::Stopped,
+        () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => Ended::Stopped,
+        () = watch_accounts(client, &context.memory, &trigger) => Ended::Stopped,
+        () = clean_up_after(went, &cleanups, &context, &trigger) => Ended::Stopped,
     }
 }
 
@@ -158,7 +177,7 @@ fn binding_stream(
     trigger: Trigger<IamRoleBinding>,
     mut follow: impl FnMut(&Event<Decoded<IamRoleBinding>>) + Send + 'static,
     most_roles: impl Fn(&str) -> Option<u32> + Send + 'static,
-    gone: UnboundedSender<IamRoleBinding>,
+    gone: impl Fn(IamRoleBinding) + Send + 'static,
     writer: reflector::store::Writer<Decoded<IamRoleBinding>>,
     mut lost: Losses,
 ) -> impl Stream<Item = Result<Decoded<IamRoleBinding>, watcher::Error>> + Send + 'static {
@@ -179,10 +198,7 @@ fn binding_stream(
             }
             Event::Init | Event::InitApply(_) | Event::InitDone => {}
         }
-        for binding in went.by(event, trigger.store()) {
-            // Nobody listens any more only when the controller has stopped.
-            let _ = gone.unbounded_send(binding);
-        }
+        went.by(event, trigger.store()).into_iter().for_each(&gone);
     });
     // After it, so that whoever waits for the last one no longer finds it there.
     let events = reflected(before, writer).inspect_ok(move |event| {
@@ -195,6 +211,7 @@ fn binding_stream(
 /// Removes what bindings made that went without being let go.
 async fn clean_up_after<C: Connect, L: Leadership>(
     went: UnboundedReceiver<IamRoleBinding>,
+    under_way: &AtomicUsize,
     context: &Bindings<C, L>,
     trigger: &Trigger<IamRoleBinding>,
 ) {
@@ -204,6 +221,7 @@ async fn clean_up_after<C: Connect, L: Leadership>(
         context.clean_up_after(&binding, &at_a_time).await;
         // One that was made anew meanwhile may have lost what it had just taken up.
         trigger.wake_where(|other| other.namespace() == binding.namespace() && other.name_any() == binding.name_any());
+        under_way.fetch_sub(1, Ordering::Relaxed);
     })
     .await;
 }

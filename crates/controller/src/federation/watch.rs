@@ -117,10 +117,10 @@ pub async fn run<C: Connect, P: PublicReader, A: ApiServers, L: Leadership>(
     };
     let events = watcher(Api::<Decoded<OidcFederation>>::all(client), paged()).default_backoff();
     let shown = federation_stream(events, trigger.clone(), follow, federations_writer);
-    let controller =
-        bindings_known.then(|()| run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop));
+    let controller = bindings_known
+        .then(|()| run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop, || false));
     tokio::select! {
-        () = controller => {}
+        _ = controller => {}
         () = wake_shown(shown, &trigger) => {}
         () = wake_emptied(&mut departed, &trigger) => {}
     }

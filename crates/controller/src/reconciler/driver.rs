@@ -32,7 +32,7 @@ pub struct Driver<L> {
     /// Start of the process, before which nothing was seen.
     started: Timestamp,
     pub(super) records: PerObject<ObjectRecord>,
-    pub(super) turns: Turns,
+    pub(super) turns: Arc<Turns>,
 }
 
 impl<L: Leadership> Driver<L> {
@@ -47,7 +47,7 @@ impl<L: Leadership> Driver<L> {
             clock: Clock::default(),
             started: now,
             records: PerObject::default(),
-            turns: Turns::default(),
+            turns: Arc::default(),
         }
     }
 
@@ -65,7 +65,7 @@ impl<L: Leadership> Driver<L> {
     #[must_use]
     pub fn with_load(self, load: impl Fn() -> Load + Send + Sync + 'static) -> Self {
         Self {
-            turns: Turns::by(Arc::new(load)),
+            turns: Arc::new(Turns::by(Arc::new(load))),
             ..self
         }
     }
@@ -83,6 +83,12 @@ impl<L: Leadership> Driver<L> {
     /// Whether no pass is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.turns.is_idle()
+    }
+
+    /// The same, for whoever else wants to know.
+    pub fn idleness(&self) -> impl Fn() -> bool + Send + Sync + use<L> {
+        let turns = Arc::clone(&self.turns);
+        move || turns.is_idle()
     }
 
     /// Forgets an object that is gone.

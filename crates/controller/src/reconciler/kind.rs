@@ -25,9 +25,6 @@ pub trait Reconciler: Send + Sync + 'static {
     /// All objects of the kind, as the watch shows them.
     fn store(&self) -> &Store<Decoded<Self::Kind>>;
 
-    /// Many objects have come and all have gone: what was made on the way and can be made anew need not stay.
-    fn all_gone(&self) {}
-
     /// The object's interval between checks of an unchanged world.
     fn interval(&self, object: &Self::Kind) -> Duration;
 

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -28,7 +28,7 @@ use tokio::{
 use super::{Driver, Reconciler, reconcile, recorder::Recorder};
 use crate::{
     leadership::OnlyReplica,
-    watch::{Decoded, Trigger, run},
+    watch::{Decoded, Ended, Trigger, run},
 };
 
 const STATUS: &str = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
@@ -40,8 +40,6 @@ struct Patient {
     takes: Duration,
     /// Generations that were worked on.
     applied: Mutex<Vec<i64>>,
-    /// How many times all were gone.
-    all_gone: AtomicUsize,
 }
 
 impl Reconciler for Patient {
@@ -54,10 +52,6 @@ impl Reconciler for Patient {
 
     fn store(&self) -> &Store<Decoded<IamRoleBinding>> {
         &self.store
-    }
-
-    fn all_gone(&self) {
-        self.all_gone.fetch_add(1, Ordering::Relaxed);
     }
 
     fn interval(&self, _: &IamRoleBinding) -> Duration {
@@ -112,7 +106,6 @@ impl Bench {
             store,
             takes,
             applied: Mutex::default(),
-            all_gone: AtomicUsize::default(),
         });
         Self {
             recorder,
@@ -217,14 +210,17 @@ async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_nex
     let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
     trigger.wake(&binding(&object(1)));
     let stop = sleep(Duration::from_secs(3));
-    let running = run(&trigger, asked, Arc::clone(&bench.reconciler), 4, stop);
+    let running = run(&trigger, asked, Arc::clone(&bench.reconciler), 4, stop, || true);
     let ended = timeout(Duration::from_secs(30), running).await;
     ended.expect("it waits for a turn that never comes");
     assert_eq!(bench.applied(), [] as [i64; 0]);
 }
 
-/// A controller of many objects that have come, and the trigger that asks it for passes.
-fn many(bench: &mut Bench) -> (Trigger<IamRoleBinding>, Vec<Decoded<IamRoleBinding>>, JoinHandle<()>) {
+/// A controller of many objects that have come, which may end while it is `quiet`, and the trigger that asks it for passes.
+fn many(
+    bench: &mut Bench,
+    quiet: &Arc<AtomicBool>,
+) -> (Trigger<IamRoleBinding>, Vec<Decoded<IamRoleBinding>>, JoinHandle<Ended>) {
     let many: Vec<_> = (0..300).map(|number| named(&format!("app-{number}"), 1)).collect();
     let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
     for event in [Event::Init, Event::InitDone]
@@ -234,9 +230,10 @@ fn many(bench: &mut Bench) -> (Trigger<IamRoleBinding>, Vec<Decoded<IamRoleBindi
         bench.writer.apply_watcher_event(&event);
         trigger.follow(&event);
     }
-    let (runs_for, reconciler) = (trigger.clone(), Arc::clone(&bench.reconciler));
+    let (runs_for, reconciler, quiet) = (trigger.clone(), Arc::clone(&bench.reconciler), Arc::clone(quiet));
     let stop = sleep(Duration::from_hours(1));
-    let running = tokio::spawn(async move { run(&runs_for, asked, reconciler, 4, stop).await });
+    let quiet = move || quiet.load(Ordering::Relaxed);
+    let running = tokio::spawn(async move { run(&runs_for, asked, reconciler, 4, stop, quiet).await });
     (trigger, many, running)
 }
 
@@ -253,10 +250,10 @@ fn delete(bench: &mut Bench, objects: &[Decoded<IamRoleBinding>]) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_many_are_gone_kubes_controller_is_made_anew_and_its_queues_with_it() {
-    for (gone, passes) in [(300, [].as_slice()), (299, &[1])] {
+async fn a_controller_ends_when_all_of_many_are_gone_and_with_one_left_when_it_is_told_to() {
+    for (gone, ends) in [(300, Ended::AllGone), (299, Ended::Stopped)] {
         let mut bench = Bench::new(Duration::ZERO, &Arc::default());
-        let (trigger, many, running) = many(&mut bench);
+        let (trigger, many, running) = many(&mut bench, &Arc::new(true.into()));
         sleep(Duration::from_secs(1)).await;
         trigger.wake(&many[0]);
         // All come and go between two looks.
@@ -264,34 +261,32 @@ async fn when_many_are_gone_kubes_controller_is_made_anew_and_its_queues_with_it
         assert_eq!(bench.applied(), [1]);
         delete(&mut bench, &many[..gone]);
         sleep(Duration::from_mins(2)).await;
-        // That it is looked at again in ten minutes was in the queue.
-        bench.writer.apply_watcher_event(&Event::Apply(many[0].clone()));
-        sleep(Duration::from_mins(15)).await;
-        assert_eq!(bench.applied(), passes, "{gone} gone");
-        let told = bench.reconciler.all_gone.load(Ordering::Relaxed);
-        assert_eq!(told, usize::from(gone == 300), "once, and only of all");
-        bench.writer.apply_watcher_event(&Event::Apply(named("later", 8)));
-        trigger.wake(&named("later", 8));
-        sleep(Duration::from_secs(1)).await;
-        assert_eq!(bench.applied(), [8], "and the new one works");
+        assert_eq!(running.is_finished(), ends == Ended::AllGone, "{gone} gone");
         let ended = timeout(Duration::from_hours(2), running).await;
-        ended.expect("it does not stop").unwrap();
+        assert_eq!(ended.expect("it does not stop").unwrap(), ends);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_waits_for_a_pass_that_hangs_when_many_are_gone() {
-    let mut bench = Bench::new(Duration::from_secs(50), &Arc::default());
-    let (trigger, many, _running) = many(&mut bench);
-    sleep(Duration::from_secs(30)).await;
-    trigger.wake(&many[0]);
-    sleep(Duration::from_secs(1)).await;
-    delete(&mut bench, &many);
-    // After the look.
-    sleep(Duration::from_secs(34)).await;
-    assert_eq!(bench.applied(), [1], "it is under way");
-    bench.writer.apply_watcher_event(&Event::Apply(named("late", 7)));
-    trigger.wake(&named("late", 7));
-    sleep(Duration::from_secs(1)).await;
-    assert_eq!(bench.applied(), [7]);
+async fn nobody_waits_for_a_controller_to_end_while_others_are_at_work_or_a_pass_of_its_own_hangs() {
+    for (is_quiet, hangs) in [(false, 0), (true, 50)] {
+        let mut bench = Bench::new(Duration::from_secs(hangs), &Arc::default());
+        let quiet = Arc::new(AtomicBool::new(is_quiet));
+        let (trigger, many, running) = many(&mut bench, &quiet);
+        sleep(Duration::from_secs(30)).await;
+        trigger.wake(&many[0]);
+        sleep(Duration::from_secs(1)).await;
+        delete(&mut bench, &many);
+        // After the look.
+        sleep(Duration::from_secs(34)).await;
+        assert_eq!(bench.applied(), [1]);
+        bench.writer.apply_watcher_event(&Event::Apply(named("late", 7)));
+        trigger.wake(&named("late", 7));
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(bench.applied(), [7]);
+        delete(&mut bench, &[named("late", 7)]);
+        quiet.store(true, Ordering::Relaxed);
+        let ended = timeout(Duration::from_mins(4), running).await;
+        assert_eq!(ended.expect("it does not end").unwrap(), Ended::AllGone);
+    }
 }

@@ -18,5 +18,6 @@ pub(crate) use self::{
 };
 pub use self::{
     decode::{Decoded, Unreadable},
+    run::Ended,
     shared::{WatchOfBindings, WatchOfFederations, shared},
 };

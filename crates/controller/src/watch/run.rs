@@ -1,11 +1,6 @@
 //! The loop of a controller: from events and triggers to passes.
 
-use std::{
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures::{FutureExt, Stream, StreamExt, channel::mpsc::UnboundedReceiver, future::select, stream};
 use irsa_pipeline::{object::Managed, stage::chain};
@@ -14,82 +9,66 @@ use tokio::time::sleep;
 use tracing::{debug, trace};
 
 use super::{decode::Decoded, trigger::Trigger};
-use crate::{
-    memory::Locked,
-    reconciler::{Reconciler, error_policy, reconcile},
-};
+use crate::reconciler::{Reconciler, error_policy, reconcile};
 
 /// Between two looks at whether all objects are gone.
 const LOOK: Duration = Duration::from_mins(1);
-/// So many objects make queues that are worth getting rid of.
-const MANY: usize = 256;
+/// So many objects leave behind what is worth getting rid of.
+const MANY: usize = 128;
 
-/// Makes passes over what is asked for, `concurrency` at a time, from when the trigger's store is filled until `stop`; those
-/// that have begun are finished, those that wait for their turn are left to the next leader, and what was told is written.
+/// Why a controller has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Stopped,
+    /// Many objects have come and all have gone. What was made on the way (kube's queues never become smaller; connections
+    /// lie between the objects' room, and keep it) goes with whoever drops all there is, and begins again.
+    AllGone,
+}
+
+/// Makes passes over what is asked for, `concurrency` at a time, from when the trigger's store is filled until `stop`, or until
+/// many objects have come, all have gone and it is `quiet`; passes that have begun are finished, those that wait for their turn are left
+/// to the next leader, and what was told is written.
 ///
 /// # Guarantees
-/// When many objects have come and all have gone, and no pass is under way, kube's controller is made anew, because its queues
-/// never become smaller. Nothing that is asked for meanwhile is lost, and nobody waits for it.
+/// It ends by itself only while no pass is under way, so that nobody waits for whoever begins again.
 pub(crate) async fn run<R: Reconciler>(
     trigger: &Trigger<R::Kind>,
     asked: UnboundedReceiver<ObjectRef<Decoded<R::Kind>>>,
     reconciler: Arc<R>,
     concurrency: u16,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
-) {
-    let asked = Lent(Arc::new(Locked::new(asked)));
+    quiet: impl Fn() -> bool + Send + Sync + 'static,
+) -> Ended {
     let closing = Arc::clone(&reconciler);
     let stop = stop.map(move |()| closing.driver().close()).shared();
-    loop {
-        let all_gone = all_gone(trigger.clone(), Arc::clone(&reconciler)).shared();
-        Controller::for_stream(stream::pending(), trigger.store().clone())
-            // 0 would mean without limit.
-            .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
-            .reconcile_on(asked.clone())
-            .graceful_shutdown_on(select(stop.clone(), all_gone.clone()).map(drop))
-            .run(reconcile::<R>, error_policy, Arc::clone(&reconciler))
-            // Each pass has told of itself.
-            .for_each(|result| async move {
-                if let Err(error) = result {
-                    trace!(%error, "the controller goes on");
-                }
-            })
-            .await;
-        if stop.peek().is_some() || all_gone.peek().is_none() {
-            break;
-        }
-        debug!(kind = ?R::Kind::KIND, "all objects are gone: the controller is made anew");
-        reconciler.all_gone();
-        // What came since then may have been asked for of the controller that has ended.
-        trigger.wake_all();
-    }
+    let all_gone = all_gone(trigger.clone(), Arc::clone(&reconciler), quiet).shared();
+    Controller::for_stream(stream::pending(), trigger.store().clone())
+        // 0 would mean without limit.
+        .with_config(kube::runtime::Config::default().concurrency(concurrency.max(1)))
+        .reconcile_on(asked)
+        .graceful_shutdown_on(select(stop.clone(), all_gone.clone()).map(drop))
+        .run(reconcile::<R>, error_policy, Arc::clone(&reconciler))
+        // Each pass has told of itself.
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                trace!(%error, "the controller goes on");
+            }
+        })
+        .await;
     reconciler.driver().events.written().await;
-}
-
-/// What is asked for, for one controller after the other.
-struct Lent<K: Managed>(Arc<Locked<UnboundedReceiver<ObjectRef<Decoded<K>>>>>);
-
-impl<K: Managed> Clone for Lent<K> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<K: Managed> Stream for Lent<K> {
-    type Item = ObjectRef<Decoded<K>>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.lock().poll_next_unpin(context)
+    match all_gone.peek() {
+        Some(()) if stop.peek().is_none() => Ended::AllGone,
+        _ => Ended::Stopped,
     }
 }
 
 /// Waits until none is left of what were many, and nothing is under way: a controller that ends begins nothing until the last of
 /// its passes is over, and one that hangs would hold up what comes anew.
-async fn all_gone<R: Reconciler>(trigger: Trigger<R::Kind>, reconciler: Arc<R>) {
-    while trigger.most() < MANY || !trigger.store().is_empty() || !reconciler.driver().is_idle() {
+async fn all_gone<R: Reconciler>(trigger: Trigger<R::Kind>, reconciler: Arc<R>, quiet: impl Fn() -> bool) {
+    while trigger.most() < MANY || !trigger.store().is_empty() || !reconciler.driver().is_idle() || !quiet() {
         sleep(LOOK).await;
     }
-    trigger.count_anew();
 }
 
 /// Asks for a pass over each object that its watch shows, for ever.

@@ -74,14 +74,9 @@ impl<K: Managed> Trigger<K> {
         let _ = self.asked.unbounded_send(object);
     }
 
-    /// The most objects that the store had, as far as [`Self::follow`] was told, since they are counted.
+    /// The most objects that the store had, as far as [`Self::follow`] was told.
     pub(crate) fn most(&self) -> usize {
         self.most.load(Ordering::Relaxed)
-    }
-
-    /// Counts them anew.
-    pub(crate) fn count_anew(&self) {
-        self.most.store(0, Ordering::Relaxed);
     }
 
     /// Learns from an event of the watch, which the store has taken already, whether a list is being read.
@@ -97,13 +92,6 @@ impl<K: Managed> Trigger<K> {
                 held.into_iter().flatten().for_each(|object| self.ask(object));
             }
             Event::InitApply(_) | Event::Apply(_) | Event::Delete(_) => {}
-        }
-    }
-
-    /// Asks for a pass over each, readable or not.
-    pub(crate) fn wake_all(&self) {
-        for object in self.store.state() {
-            self.wake(&*object);
         }
     }
 

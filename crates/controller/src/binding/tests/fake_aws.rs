@@ -192,8 +192,6 @@ impl Connect for FakeAws {
             self.clone()
         })
     }
-
-    fn forget(&self) {}
 }
 
 impl CallerIdentity for FakeAws {

@@ -55,13 +55,12 @@ async fn a_binding_that_a_list_shows_is_asked_for_when_the_store_has_the_list() 
     let (told, events) = unbounded();
     let (_federations, bindings) = shared();
     let (trigger, mut asked) = Trigger::over(bindings.store.clone());
-    let (gone, _went) = unbounded();
     let shown = binding_stream(
         events,
         trigger.clone(),
         |_| {},
         |_| Some(9),
-        gone,
+        |_| {},
         bindings.writer,
         bindings.lost,
     );

@@ -158,8 +158,6 @@ impl Connect for FakeAws {
             _ => Ok(self.clone()),
         }
     }
-
-    fn forget(&self) {}
 }
 
 impl CallerIdentity for FakeAws {
