@@ -1,4 +1,5 @@
-//! Wiring of the process: clients, controllers and servers are made here, once, and run until they are told to stop.
+//! Wiring of the process: clients, controllers and servers are made here and run until they are told to stop; the controllers and their
+//! clients anew when all of many bindings are gone.
 
 use std::{sync::Arc, time::Duration};
 
@@ -146,7 +147,8 @@ async fn controllers(
                 told.copied().ok_or_else(|| ended_by_itself("federation"))
             },
         )?;
-        if ended == Ended::Stopped || stop.peek().is_some() {
+        // Asked, not peeked at: nobody may have looked for a while.
+        if ended == Ended::Stopped || stop.clone().now_or_never().is_some() {
             return Ok(());
         }
         info!("all bindings are gone: the controllers begin again");
@@ -203,7 +205,7 @@ fn parts(args: &Args, means: &Means, cluster: &str) -> Result<(Federations, Bind
         instances,
         concurrency: args.concurrency,
         watch: watch_of_bindings,
-        others_idle: Box::new(federations.driver.idleness()),
+        stop_others: Box::new(federations.driver.close_if_idle()),
     };
     Ok((federations, bindings))
 }

@@ -71,7 +71,7 @@ async fn wait_for_inventory(world: &World, status: &str, reason: &str, part: &st
 }
 
 async fn wait_until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(3);
     while !so().await {
         assert!(Instant::now() < deadline, "{what}");
         sleep(Duration::from_millis(300)).await;
@@ -241,4 +241,51 @@ async fn a_role_that_was_kept_is_named_until_its_binding_comes_back() {
         .await
         .unwrap();
     wait_until("the metric to go", async || orphans(&world).as_deref() == Some("0")).await;
+}
+
+/// More than it takes for the operator to get rid of what they leave behind.
+const MANY: usize = 140;
+
+#[tokio::test]
+async fn when_all_of_many_bindings_are_gone_the_operator_begins_again_writes_nothing_and_serves_the_next_one() {
+    let (world, _) = settled().await;
+    let limit = json!({"spec": {"bindings": {"maxRolesPerNamespace": MANY + 1}}}).to_string();
+    let patch = ["patch", "oidcfederation", "default", "--type=merge", "-p", &limit];
+    world.kubectl(&patch).await.unwrap();
+    let bindings: Vec<Value> = (0..MANY)
+        .map(|number| {
+            json!({
+                "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
+                "metadata": {"name": format!("many-{number}"), "namespace": "default"},
+                "spec": {"serviceAccounts": [{"name": format!("many-{number}")}], "serviceAccountMode": "None"},
+            })
+        })
+        .collect();
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": bindings});
+    world.cluster.apply_yaml(&list.to_string()).await.unwrap();
+    let condition = ["--for=condition=Ready", "--timeout=3m"];
+    let all = ["iamrolebinding", "--all", "-n", "default"];
+    world
+        .kubectl(&[&["wait"], &condition[..], &all].concat())
+        .await
+        .unwrap();
+    let begins_again = "the controllers begin again";
+    assert!(
+        !world.operator().unwrap().log().contains(begins_again),
+        "they are there"
+    );
+    world.kubectl(&[&["delete"], &all[..]].concat()).await.unwrap();
+    let mark = world.mark().await.unwrap();
+    let log = async || world.operator().unwrap().log().contains(begins_again);
+    wait_until("the operator to begin again", log).await;
+    // Connected anew, and looked at its federation.
+    let connected = async || {
+        let counts = world.counts_since(&mark).await.unwrap();
+        counts.aws_reads.contains_key("sts:GetCallerIdentity") && counts.aws_reads.contains_key("s3:GetObject")
+    };
+    wait_until("a look at the federation", connected).await;
+    sleep(Duration::from_secs(5)).await;
+    let counts = world.counts_since(&mark).await.unwrap();
+    assert!(counts.no_writes(), "{counts:?}");
+    world.apply_samples().await.unwrap();
 }

@@ -109,7 +109,7 @@ impl Operator {
             instances,
             concurrency: 4,
             watch: watch_of_bindings,
-            others_idle: Box::new(|| false),
+            stop_others: Box::new(|| false),
         };
         let bindings = binding::run(bindings, std::future::pending());
         Self(vec![

@@ -1,9 +1,11 @@
 //! Which bindings are concerned by what has changed around them.
 
 use irsa_api::IamRoleBinding;
-use irsa_core::vocabulary::{ConditionType, Reason};
 use irsa_pipeline::{
-    binding::validate::conflicts::{claim, competes_with},
+    binding::{
+        object::waits_for_place,
+        validate::conflicts::{claim, competes_with},
+    },
     object::Managed,
 };
 use kube::ResourceExt;
@@ -75,26 +77,14 @@ pub(super) fn wake_overtaken(
 pub(super) fn wake_first_in_line(trigger: &Trigger<IamRoleBinding>, binding: &Decoded<IamRoleBinding>) {
     let Some(gone) = binding.outline() else { return };
     let all = trigger.store().state();
-    let beside = all.iter().filter(|other| {
-        other.outline().is_some_and(|other| {
-            other.namespace() == gone.namespace() && other.spec.federation_ref == gone.spec.federation_ref
-        })
+    let waiting = all.iter().filter_map(|decoded| decoded.outline()).filter(|other| {
+        other.namespace() == gone.namespace()
+            && other.spec.federation_ref == gone.spec.federation_ref
+            && waits_for_place(other)
     });
-    let waiting = beside.filter_map(|other| other.whole()).filter(waits_for_place);
-    if let Some(first) = waiting.min_by_key(claim) {
-        trigger.wake(&first);
+    if let Some(first) = waiting.min_by_key(|other| claim(other)) {
+        trigger.wake(first);
     }
-}
-
-/// Whether a binding has been told that its namespace has as many roles as it may have.
-fn waits_for_place(binding: &IamRoleBinding) -> bool {
-    binding
-        .conditions()
-        .iter()
-        // AWS has quotas too.
-        .any(|condition| {
-            condition.type_ == ConditionType::Admitted.as_str() && condition.reason == Reason::QuotaExceeded.as_str()
-        })
 }
 
 #[cfg(test)]

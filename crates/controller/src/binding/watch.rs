@@ -53,8 +53,8 @@ use crate::{
     memory::Propagation,
     reconciler::Driver,
     watch::{
-        Decoded, Ended, Heard, Losses, Trigger, WatchOfBindings, changed, paged, reflected, run as run_controller,
-        slim, wake_shown,
+        Decoded, Ended, Heard, Losses, Trigger, WatchOfBindings, changed, paged, run as run_controller, slim,
+        wake_shown,
     },
 };
 
@@ -79,8 +79,8 @@ pub struct BindingParts<C, L> {
     pub concurrency: u16,
     /// What both controllers watch.
     pub watch: WatchOfBindings,
-    /// Whether the other controller has nothing under way, so that both can begin again.
-    pub others_idle: Box<dyn Fn() -> bool + Send + Sync>,
+    /// Stops the other controller if it has nothing under way, and says whether that is so: both begin again then.
+    pub stop_others: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Runs the controller until `stop`, or until [all of many bindings are gone](Ended::AllGone) and nothing is under way; passes that
@@ -149,8 +149,10 @@ pub async fn run<C: Connect, L: Leadership>(
         let view = knows.federations.get(federation)?;
         Some(view.usage.guardrails.max_roles_per_namespace)
     };
-    let (cleaning, others_idle) = (Arc::clone(&cleanups), parts.others_idle);
-    let quiet = move || cleaning.load(Ordering::Relaxed) == 0 && others_idle();
+    let quiet = {
+        let (cleanups, context, stop_others) = (Arc::clone(&cleanups), Arc::clone(&context), parts.stop_others);
+        move || can_begin_again(&cleanups, &context.inventories) && stop_others()
+    };
     let events = watcher(Api::<Decoded<IamRoleBinding>>::all(client.clone()), paged()).default_backoff();
     let shown = binding_stream(events, trigger.clone(), follow, most_roles, gone, writer, lost);
     let controller = async {
@@ -201,15 +203,21 @@ fn binding_stream(
         went.by(event, trigger.store()).into_iter().for_each(&gone);
     });
     // After it, so that whoever waits for the last one no longer finds it there.
-    let events = reflected(before, writer).inspect_ok(move |event| {
+    let events = before.reflect(writer).inspect_ok(move |event| {
         lost.tell(event);
         listing.follow(event);
     });
     changed(events, predicates::generation.combine(predicates::annotations))
 }
 
+/// Whether nothing is known that whoever begins again would have to find out: what still has to be removed, and the roles that have
+/// no binding any more, which take their places from the first moment on.
+pub(super) fn can_begin_again(cleanups: &AtomicUsize, inventories: &Inventories) -> bool {
+    cleanups.load(Ordering::Relaxed) == 0 && inventories.orphan_count() == 0
+}
+
 /// Removes what bindings made that went without being let go.
-async fn clean_up_after<C: Connect, L: Leadership>(
+pub(super) async fn clean_up_after<C: Connect, L: Leadership>(
     went: UnboundedReceiver<IamRoleBinding>,
     under_way: &AtomicUsize,
     context: &Bindings<C, L>,

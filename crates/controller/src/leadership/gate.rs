@@ -9,7 +9,6 @@ use std::{
 
 use futures::future::BoxFuture;
 use http::{Method, Request};
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{
     client::legacy::{self, connect::HttpConnector},
@@ -23,7 +22,6 @@ use kube::{
     Client, Config,
     client::{Body, ConfigExt, retry::RetryPolicy},
 };
-use rustls::{client::Resumption, pki_types::ServerName};
 use tower::{BoxError, Service, ServiceBuilder, retry::Retry};
 
 use super::Leadership;
@@ -61,7 +59,9 @@ pub fn write_gate<L: Leadership>(leadership: Arc<L>) -> WriteGate {
 /// # Errors
 /// When the configuration's certificates or credentials cannot be used.
 pub fn gated_client(config: &Config, gate: WriteGate) -> kube::Result<Client> {
-    let mut connector = TimeoutConnector::new(tls_connector(config)?);
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    let mut connector = TimeoutConnector::new(config.rustls_https_connector_with_connector(tcp)?);
     connector.set_connect_timeout(config.connect_timeout);
     connector.set_read_timeout(config.read_timeout);
     connector.set_write_timeout(config.write_timeout);
@@ -78,21 +78,6 @@ pub fn gated_client(config: &Config, gate: WriteGate) -> kube::Result<Client> {
         .layer(config.base_uri_layer())
         .service(retried(sender));
     Ok(Client::new(stack, config.default_namespace.clone()))
-}
-
-/// Connections as kube's own client makes them, without resumption: the sessions that are kept for it (eight, each a secret, a ticket
-/// and the server's certificates) are small, are made while objects are listed, and stay in between their room for ever.
-fn tls_connector(config: &Config) -> kube::Result<HttpsConnector<HttpConnector>> {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    let mut tls = config.rustls_client_config()?;
-    tls.resumption = Resumption::disabled();
-    let mut connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-    if let Some(name) = &config.tls_server_name {
-        let name = ServerName::try_from(name.clone()).map_err(|error| kube::Error::Service(error.into()))?;
-        connector = connector.with_server_name_resolver(FixedServerNameResolver::new(name));
-    }
-    Ok(connector.enable_http1().wrap_connector(tcp))
 }
 
 /// Retries around a sender.

@@ -29,7 +29,7 @@ pub struct Driver<L> {
     /// Longest that one pass may take.
     pub deadline: Duration,
     clock: Clock,
-    /// Start of the process, before which nothing was seen.
+    /// Start of the process, or when it began again; nothing was seen before.
     started: Timestamp,
     pub(super) records: PerObject<ObjectRecord>,
     pub(super) turns: Arc<Turns>,
@@ -85,10 +85,10 @@ impl<L: Leadership> Driver<L> {
         self.turns.is_idle()
     }
 
-    /// The same, for whoever else wants to know.
-    pub fn idleness(&self) -> impl Fn() -> bool + Send + Sync + use<L> {
+    /// Lets no pass begin from now on if none is under way, and says whether that is so: for whoever else ends only then.
+    pub fn close_if_idle(&self) -> impl Fn() -> bool + Send + Sync + use<L> {
         let turns = Arc::clone(&self.turns);
-        move || turns.is_idle()
+        move || turns.close_if_idle()
     }
 
     /// Forgets an object that is gone.

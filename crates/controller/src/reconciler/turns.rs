@@ -85,6 +85,16 @@ impl Turns {
         self.freed.notify_waiters();
     }
 
+    /// The same if no pass is under way; whether none is.
+    pub(super) fn close_if_idle(&self) -> bool {
+        let under_way = self.under_way.lock();
+        let idle = *under_way == 0;
+        if idle {
+            self.closed.store(true, Ordering::Release);
+        }
+        idle
+    }
+
     /// Whether no pass is under way.
     pub(super) fn is_idle(&self) -> bool {
         *self.under_way.lock() == 0
@@ -93,7 +103,9 @@ impl Turns {
     fn try_begin(&self) -> Option<Turn<'_>> {
         let allowed = self.allowed();
         let mut under_way = self.under_way.lock();
-        (*under_way < allowed).then(|| {
+        // Looked at under the lock, so that none begins after `close_if_idle`.
+        let open = !self.closed.load(Ordering::Acquire);
+        (open && *under_way < allowed).then(|| {
             *under_way += 1;
             Turn(self)
         })
@@ -181,6 +193,17 @@ mod tests {
         };
         let (_turn, ()) = tokio::join!(turns.begin(), relieved);
         assert_eq!(*turns.under_way.lock(), AT_LEAST + 1);
+    }
+
+    #[tokio::test]
+    async fn it_is_closed_by_whoever_asks_only_while_nothing_is_under_way() {
+        let turns = Turns::default();
+        let under_way = turns.begin().await;
+        assert!(!turns.close_if_idle());
+        drop(under_way);
+        drop(turns.begin().await.expect("it is open still"));
+        assert!(turns.close_if_idle());
+        assert!(turns.begin().await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -208,15 +208,22 @@ mod tests {
         let document = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*",
             "Condition": {"NumericLessThan": {"a": [0.1, 1e-7, 123_456_789.123_456_78, u64::MAX, -3, 1e300]},
                           "StringLike": {"é\"\\": ["\u{0}\n", "漢", true, null]}}}]});
-        let condition = json!({"type": "Ready", "status": "True", "reason": "Succeeded", "message": "The role is there.",
-            "observedGeneration": 3, "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let condition = |kind: &str, reason: &str| {
+            json!({"type": kind, "status": "False", "reason": reason, "message": "Too many.",
+                "observedGeneration": 3, "lastTransitionTime": "2026-01-01T00:00:00Z"})
+        };
+        let conditions = [
+            condition("Ready", "QuotaExceeded"),
+            condition("Admitted", "QuotaExceeded"),
+            condition("PoliciesSynced", "QuotaExceeded"),
+        ];
         let object: IamRoleBinding = serde_json::from_value(json!({
             "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding",
             "metadata": {"name": "app", "namespace": "team", "uid": "u", "labels": {"a": "b"}},
             "spec": {"serviceAccounts": [{"name": "app"}], "serviceAccountMode": "Create", "role": {"name": "given"},
                 "serviceAccountTemplate": {"labels": {"team": "a"}},
                 "policies": {"managed": ["ReadOnlyAccess"], "inline": [{"name": "p", "document": document}], "exclusive": false}},
-            "status": {"roleName": "given", "subjects": ["system:serviceaccount:team:app"], "conditions": [condition]},
+            "status": {"roleName": "given", "subjects": ["system:serviceaccount:team:app"], "conditions": conditions},
         }))
         .unwrap();
         let decoded = Decoded::of(object.clone());
@@ -231,7 +238,8 @@ mod tests {
             (&status.role_name, &status.subjects),
             (&known.role_name, &known.subjects)
         );
-        assert!(outline.spec.policies.inline.is_empty() && status.conditions.is_empty());
+        assert!(outline.spec.policies.inline.is_empty() && outline.spec.service_account_template.is_none());
+        assert_eq!(status.conditions, known.conditions[1..2], "that it waits for a place");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 mod changed;
 mod decode;
-mod reflected;
 mod run;
 mod shared;
 mod trigger;
@@ -10,7 +9,6 @@ mod trim;
 
 pub(crate) use self::{
     changed::{Shown, changed},
-    reflected::reflected,
     run::{run, wake_shown},
     shared::{Heard, Losses},
     trigger::Trigger,

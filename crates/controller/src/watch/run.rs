@@ -66,6 +66,7 @@ pub(crate) async fn run<R: Reconciler>(
 /// Waits until none is left of what were many, and nothing is under way: a controller that ends begins nothing until the last of
 /// its passes is over, and one that hangs would hold up what comes anew.
 async fn all_gone<R: Reconciler>(trigger: Trigger<R::Kind>, reconciler: Arc<R>, quiet: impl Fn() -> bool) {
+    // The last question stops others.
     while trigger.most() < MANY || !trigger.store().is_empty() || !reconciler.driver().is_idle() || !quiet() {
         sleep(LOOK).await;
     }

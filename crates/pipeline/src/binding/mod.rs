@@ -3,7 +3,7 @@
 pub mod aws_errors;
 pub mod conclude;
 pub mod execute;
-mod object;
+pub mod object;
 pub mod observe;
 pub mod plan;
 pub mod validate;

@@ -1,9 +1,9 @@
 //! `IamRoleBinding` as an object that passes are made over.
 
-use std::mem::take;
+use std::mem::{replace, take};
 
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus, RolePolicies, ServiceAccountTemplate};
-use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType};
+use irsa_core::vocabulary::{BINDING_FINALIZER, ConditionType, Reason};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::{Api, Client, ResourceExt};
 use serde::{Deserialize, Serialize};
@@ -43,12 +43,17 @@ impl Managed for IamRoleBinding {
         self.status = Some(status);
     }
 
+    /// Leaves that it waits for a place: whoever goes asks that of all others.
     fn take_details(&mut self) -> BindingDetails {
-        let status = self.status.as_mut();
+        let conditions = self.status.as_mut().map(|status| {
+            let waits = status.conditions.iter().find(|condition| tells_of_waiting(condition));
+            let waits = waits.cloned().into_iter().collect();
+            replace(&mut status.conditions, waits)
+        });
         BindingDetails {
             policies: take(&mut self.spec.policies),
             service_account_template: self.spec.service_account_template.take(),
-            conditions: status.map(|status| take(&mut status.conditions)).unwrap_or_default(),
+            conditions: conditions.unwrap_or_default(),
         }
     }
 
@@ -71,4 +76,14 @@ impl Managed for IamRoleBinding {
     fn partial(metadata: &ObjectMeta, text: &str) -> Option<Self> {
         partial(metadata, text)
     }
+}
+
+/// Whether a binding has been told that its namespace has as many roles as it may have. AWS has quotas too.
+fn tells_of_waiting(condition: &Condition) -> bool {
+    condition.type_ == ConditionType::Admitted.as_str() && condition.reason == Reason::QuotaExceeded.as_str()
+}
+
+/// Whether a binding, whole or in outline, waits for its namespace to have fewer roles.
+pub fn waits_for_place(binding: &IamRoleBinding) -> bool {
+    binding.conditions().iter().any(tells_of_waiting)
 }

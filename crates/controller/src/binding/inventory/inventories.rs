@@ -51,7 +51,7 @@ impl Inventories {
         self.0.lock().retain(|scope, _| used.contains(scope));
     }
 
-    pub(super) fn orphan_count(&self) -> usize {
+    pub(in crate::binding) fn orphan_count(&self) -> usize {
         self.0.lock().values().map(|cache| cache.orphan_count()).sum()
     }
 }

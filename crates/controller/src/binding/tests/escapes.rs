@@ -1,11 +1,20 @@
 //! Tenants who would keep, or get at, what is not theirs: forged status, a finalizer taken off, an unreadable object.
 
-use std::time::Duration;
+use std::{
+    pin::pin,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
+use futures::channel::mpsc::unbounded;
 use irsa_core::{compare, naming::Tags, trust};
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::{
+    binding::watch::{can_begin_again, clean_up_after},
+    watch::Trigger,
+};
 
 async fn bound(change: impl FnOnce(&mut Value)) -> (Bench, IamRoleBinding) {
     let bench = Bench::new();
@@ -229,6 +238,28 @@ async fn what_went_is_cleaned_up_in_turn() {
     turns.add_permits(1);
     bench.controller.clean_up_after(&binding, &turns).await;
     assert!(bench.aws.get(ROLE).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_to_be_removed_or_is_left_without_a_binding_is_not_forgotten_by_beginning_again() {
+    let (bench, binding) = bound(|_| ()).await;
+    let (cleanups, inventories) = (AtomicUsize::new(0), &bench.controller.inventories);
+    assert!(can_begin_again(&cleanups, inventories));
+    let (gone, went) = unbounded();
+    cleanups.fetch_add(1, Ordering::Relaxed);
+    gone.unbounded_send(binding.clone()).unwrap();
+    bench.aws.fail("DeleteRole", irsa_aws::Kind::AccessDenied);
+    let (trigger, _asked) = Trigger::over(bench.controller.store.clone());
+    let mut cleaning = pin!(clean_up_after(went, &cleanups, &bench.controller, &trigger));
+    let an_hour = Duration::from_hours(1);
+    assert!(tokio::time::timeout(an_hour, cleaning.as_mut()).await.is_err());
+    assert!(bench.aws.get(ROLE).is_some() && !can_begin_again(&cleanups, inventories));
+    bench.aws.recover();
+    assert!(tokio::time::timeout(an_hour, cleaning).await.is_err());
+    assert!(bench.aws.get(ROLE).is_none() && can_begin_again(&cleanups, inventories));
+
+    bench.controller.note_left(&binding);
+    assert!(!can_begin_again(&cleanups, inventories));
 }
 
 #[tokio::test]

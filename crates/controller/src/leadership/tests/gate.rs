@@ -149,28 +149,6 @@ async fn a_connection_that_nobody_uses_is_closed() {
     assert_eq!(closed.expect("it is still open").unwrap(), 0);
 }
 
-/// Behind an address that its certificate does not name.
-#[tokio::test]
-async fn the_api_server_is_asked_for_by_the_name_that_the_kubeconfig_gives() {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let uri = format!("https://{}", listener.local_addr().unwrap());
-    let mut config = Config::new(uri.parse().unwrap());
-    config.tls_server_name = Some("api.example.org".to_owned());
-    let client = gated_client(&config, WriteGate::default()).unwrap();
-    let hello = async {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        let mut hello = vec![0; 4096];
-        let length = stream.read(&mut hello).await.unwrap();
-        String::from_utf8_lossy(&hello[..length]).into_owned()
-    };
-    let version = client.request_text(Request::get("/version").body(Vec::new()).unwrap());
-    let (hello, _) = futures::join!(hello, version);
-    assert!(hello.contains("api.example.org"), "{hello:?}");
-
-    config.tls_server_name = Some("not a name".to_owned());
-    assert!(gated_client(&config, WriteGate::default()).is_err());
-}
-
 #[tokio::test(start_paused = true)]
 async fn leadership_is_the_gate() {
     assert_eq!(write_gate(Arc::new(OnlyReplica)).ask(), Ok(None));
