@@ -111,10 +111,9 @@ impl Operator {
             watch: watch_of_bindings,
             stop_others: Box::new(|| false),
         };
-        let bindings = binding::run(bindings, std::future::pending());
         Self(vec![
             tokio::spawn(federation::run(federations, std::future::pending())),
-            tokio::spawn(async { drop(bindings.await) }),
+            tokio::spawn(binding::run(bindings, std::future::pending()).map(|_| ())),
         ])
     }
 
