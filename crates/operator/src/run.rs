@@ -18,7 +18,7 @@ use irsa_controller::{
     leadership::{gated_client, write_gate},
     metrics::Metrics,
     reconciler::Driver,
-    watch::{self, Ended},
+    watch::{self, RunEnded},
 };
 use irsa_pipeline::{binding::validate::Limits, stage::chain};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
@@ -134,7 +134,7 @@ async fn controllers(
         let (ended, ()) = tokio::try_join!(
             async {
                 let ended = bindings.await?;
-                if ended == Ended::Stopped && stop.peek().is_none() {
+                if ended == RunEnded::Stopped && stop.peek().is_none() {
                     return Err(ended_by_itself("binding"));
                 }
                 // Nobody listens any more only when that controller has ended.
@@ -148,7 +148,7 @@ async fn controllers(
             },
         )?;
         // Asked, not peeked at: nobody may have looked for a while.
-        if ended == Ended::Stopped || stop.clone().now_or_never().is_some() {
+        if ended == RunEnded::Stopped || stop.clone().now_or_never().is_some() {
             return Ok(());
         }
         info!("all bindings are gone: the controllers begin again");

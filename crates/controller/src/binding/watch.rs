@@ -53,7 +53,7 @@ use crate::{
     memory::Propagation,
     reconciler::Driver,
     watch::{
-        Decoded, Ended, Heard, Losses, Trigger, WatchOfBindings, changed, paged, run as run_controller, slim,
+        Decoded, Heard, Losses, RunEnded, Trigger, WatchOfBindings, changed, paged, run as run_controller, slim,
         wake_shown,
     },
 };
@@ -83,7 +83,7 @@ pub struct BindingParts<C, L> {
     pub stop_others: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
-/// Runs the controller until `stop`, or until [all of many bindings are gone](Ended::AllGone) and nothing is under way; passes that
+/// Runs the controller until `stop`, or until [all of many bindings are gone](RunEnded::AllGone) and nothing is under way; passes that
 /// have begun are finished.
 ///
 /// # Guarantees
@@ -92,7 +92,7 @@ pub struct BindingParts<C, L> {
 pub async fn run<C: Connect, L: Leadership>(
     parts: BindingParts<C, L>,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
-) -> Ended {
+) -> RunEnded {
     let client = parts.driver.client.clone();
     let WatchOfBindings {
         store: bindings,
@@ -159,16 +159,16 @@ pub async fn run<C: Connect, L: Leadership>(
         everything_known.await;
         tokio::select! {
             ended = run_controller(&trigger, asked, Arc::clone(&context), parts.concurrency, stop, quiet) => ended,
-            () = keep(&context, &trigger) => Ended::Stopped,
+            () = keep(&context, &trigger) => RunEnded::Stopped,
         }
     };
     tokio::select! {
         ended = controller => ended,
-        () = wake_shown(shown, &trigger) => Ended::Stopped,
-        () = follow_federations(&mut shown_federations, &context.federations, &trigger, &federations_known) => Ended::Stopped,
-        () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => Ended::Stopped,
-        () = watch_accounts(client, &context.memory, &trigger) => Ended::Stopped,
-        () = clean_up_after(went, &cleanups, &context, &trigger) => Ended::Stopped,
+        () = wake_shown(shown, &trigger) => RunEnded::Stopped,
+        () = follow_federations(&mut shown_federations, &context.federations, &trigger, &federations_known) => RunEnded::Stopped,
+        () = watch_namespaces(client.clone(), namespaces_writer, &trigger) => RunEnded::Stopped,
+        () = watch_accounts(client, &context.memory, &trigger) => RunEnded::Stopped,
+        () = clean_up_after(went, &cleanups, &context, &trigger) => RunEnded::Stopped,
     }
 }
 

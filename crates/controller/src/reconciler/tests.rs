@@ -28,7 +28,7 @@ use tokio::{
 use super::{Driver, Reconciler, reconcile, recorder::Recorder};
 use crate::{
     leadership::OnlyReplica,
-    watch::{Decoded, Ended, Trigger, run},
+    watch::{Decoded, RunEnded, Trigger, run},
 };
 
 const STATUS: &str = "PATCH /apis/irsa-anywhere.dev/v1alpha1/namespaces/team/iamrolebindings/app/status";
@@ -220,7 +220,11 @@ async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_nex
 fn many(
     bench: &mut Bench,
     quiet: &Arc<AtomicBool>,
-) -> (Trigger<IamRoleBinding>, Vec<Decoded<IamRoleBinding>>, JoinHandle<Ended>) {
+) -> (
+    Trigger<IamRoleBinding>,
+    Vec<Decoded<IamRoleBinding>>,
+    JoinHandle<RunEnded>,
+) {
     let many: Vec<_> = (0..300).map(|number| named(&format!("app-{number}"), 1)).collect();
     let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
     for event in [Event::Init, Event::InitDone]
@@ -251,7 +255,7 @@ fn delete(bench: &mut Bench, objects: &[Decoded<IamRoleBinding>]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_controller_ends_when_all_of_many_are_gone_and_with_one_left_when_it_is_told_to() {
-    for (gone, ends) in [(300, Ended::AllGone), (299, Ended::Stopped)] {
+    for (gone, ends) in [(300, RunEnded::AllGone), (299, RunEnded::Stopped)] {
         let mut bench = Bench::new(Duration::ZERO, &Arc::default());
         let (trigger, many, running) = many(&mut bench, &Arc::new(true.into()));
         sleep(Duration::from_secs(1)).await;
@@ -261,7 +265,7 @@ async fn a_controller_ends_when_all_of_many_are_gone_and_with_one_left_when_it_i
         assert_eq!(bench.applied(), [1]);
         delete(&mut bench, &many[..gone]);
         sleep(Duration::from_mins(2)).await;
-        assert_eq!(running.is_finished(), ends == Ended::AllGone, "{gone} gone");
+        assert_eq!(running.is_finished(), ends == RunEnded::AllGone, "{gone} gone");
         let ended = timeout(Duration::from_hours(2), running).await;
         assert_eq!(ended.expect("it does not stop").unwrap(), ends);
     }
@@ -287,6 +291,6 @@ async fn nobody_waits_for_a_controller_to_end_while_others_are_at_work_or_a_pass
         delete(&mut bench, &[named("late", 7)]);
         quiet.store(true, Ordering::Relaxed);
         let ended = timeout(Duration::from_mins(4), running).await;
-        assert_eq!(ended.expect("it does not end").unwrap(), Ended::AllGone);
+        assert_eq!(ended.expect("it does not end").unwrap(), RunEnded::AllGone);
     }
 }

@@ -16,6 +16,6 @@ pub(crate) use self::{
 };
 pub use self::{
     decode::{Decoded, Unreadable},
-    run::Ended,
+    run::RunEnded,
     shared::{WatchOfBindings, WatchOfFederations, shared},
 };

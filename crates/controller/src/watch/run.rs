@@ -18,7 +18,7 @@ const MANY: usize = 128;
 
 /// Why a controller has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum RunEnded {
     /// It was told to.
     Stopped,
     /// Many objects have come and all have gone. What was made on the way (kube's queues never become smaller; connections
@@ -39,7 +39,7 @@ pub(crate) async fn run<R: Reconciler>(
     concurrency: u16,
     stop: impl Future<Output = ()> + Send + Sync + 'static,
     quiet: impl Fn() -> bool + Send + Sync + 'static,
-) -> Ended {
+) -> RunEnded {
     let closing = Arc::clone(&reconciler);
     let stop = stop.map(move |()| closing.driver().close()).shared();
     let all_gone = all_gone(trigger.clone(), Arc::clone(&reconciler), quiet).shared();
@@ -58,8 +58,8 @@ pub(crate) async fn run<R: Reconciler>(
         .await;
     reconciler.driver().events.written().await;
     match all_gone.peek() {
-        Some(()) if stop.peek().is_none() => Ended::AllGone,
-        _ => Ended::Stopped,
+        Some(()) if stop.peek().is_none() => RunEnded::AllGone,
+        _ => RunEnded::Stopped,
     }
 }
 

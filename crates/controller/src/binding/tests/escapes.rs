@@ -247,7 +247,10 @@ async fn what_has_to_be_removed_or_is_left_without_a_binding_is_not_forgotten_by
     assert!(can_begin_again(&cleanups, inventories));
     let (gone, went) = unbounded();
     cleanups.fetch_add(1, Ordering::Relaxed);
-    gone.unbounded_send(binding.clone()).unwrap();
+    // Of whose role no inventory is told.
+    let mut unknown = binding.clone();
+    unknown.status.as_mut().unwrap().role_id = None;
+    gone.unbounded_send(unknown).unwrap();
     bench.aws.fail("DeleteRole", irsa_aws::Kind::AccessDenied);
     let (trigger, _asked) = Trigger::over(bench.controller.store.clone());
     let mut cleaning = pin!(clean_up_after(went, &cleanups, &bench.controller, &trigger));
