@@ -70,8 +70,12 @@ async fn wait_for_inventory(world: &World, status: &str, reason: &str, part: &st
     );
 }
 
-async fn wait_until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(3);
+async fn wait_until(what: &str, so: impl AsyncFnMut() -> bool) {
+    wait_for_minutes(1, what, so).await;
+}
+
+async fn wait_for_minutes(minutes: u64, what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_mins(minutes);
     while !so().await {
         assert!(Instant::now() < deadline, "{what}");
         sleep(Duration::from_millis(300)).await;
@@ -277,7 +281,8 @@ async fn when_all_of_many_bindings_are_gone_the_operator_begins_again_writes_not
     world.kubectl(&[&["delete"], &all[..]].concat()).await.unwrap();
     let mark = world.mark().await.unwrap();
     let log = async || world.operator().unwrap().log().contains(begins_again);
-    wait_until("the operator to begin again", log).await;
+    // It looks once a minute whether all are gone.
+    wait_for_minutes(3, "the operator to begin again", log).await;
     // Connected anew, and looked at its federation.
     let connected = async || {
         let counts = world.counts_since(&mark).await.unwrap();
