@@ -216,16 +216,17 @@ async fn when_the_process_ends_a_pass_that_waits_for_its_turn_is_left_to_the_nex
     assert_eq!(bench.applied(), [] as [i64; 0]);
 }
 
-/// A controller of many objects that have come, which may end while it is `quiet`, and the trigger that asks it for passes.
+/// A controller of so many objects that have come, which may end while it is `quiet`, and the trigger that asks it for passes.
 fn many(
     bench: &mut Bench,
+    count: usize,
     quiet: &Arc<AtomicBool>,
 ) -> (
     Trigger<IamRoleBinding>,
     Vec<Decoded<IamRoleBinding>>,
     JoinHandle<RunEnded>,
 ) {
-    let many: Vec<_> = (0..300).map(|number| named(&format!("app-{number}"), 1)).collect();
+    let many: Vec<_> = (0..count).map(|number| named(&format!("app-{number}"), 1)).collect();
     let (trigger, asked) = Trigger::over(bench.reconciler.store.clone());
     for event in [Event::Init, Event::InitDone]
         .into_iter()
@@ -255,9 +256,14 @@ fn delete(bench: &mut Bench, objects: &[Decoded<IamRoleBinding>]) {
 
 #[tokio::test(start_paused = true)]
 async fn a_controller_ends_when_all_of_many_are_gone_and_with_one_left_when_it_is_told_to() {
-    for (gone, ends) in [(300, RunEnded::AllGone), (299, RunEnded::Stopped)] {
+    let cases = [
+        (128, 128, RunEnded::AllGone),
+        (128, 127, RunEnded::Stopped),
+        (127, 127, RunEnded::Stopped),
+    ];
+    for (count, gone, ends) in cases {
         let mut bench = Bench::new(Duration::ZERO, &Arc::default());
-        let (trigger, many, running) = many(&mut bench, &Arc::new(true.into()));
+        let (trigger, many, running) = many(&mut bench, count, &Arc::new(true.into()));
         sleep(Duration::from_secs(1)).await;
         trigger.wake(&many[0]);
         // All come and go between two looks.
@@ -265,7 +271,11 @@ async fn a_controller_ends_when_all_of_many_are_gone_and_with_one_left_when_it_i
         assert_eq!(bench.applied(), [1]);
         delete(&mut bench, &many[..gone]);
         sleep(Duration::from_mins(2)).await;
-        assert_eq!(running.is_finished(), ends == RunEnded::AllGone, "{gone} gone");
+        assert_eq!(
+            running.is_finished(),
+            ends == RunEnded::AllGone,
+            "{gone} of {count} gone"
+        );
         let ended = timeout(Duration::from_hours(2), running).await;
         assert_eq!(ended.expect("it does not stop").unwrap(), ends);
     }
@@ -276,7 +286,7 @@ async fn nobody_waits_for_a_controller_to_end_while_others_are_at_work_or_a_pass
     for (is_quiet, hangs) in [(false, 0), (true, 50)] {
         let mut bench = Bench::new(Duration::from_secs(hangs), &Arc::default());
         let quiet = Arc::new(AtomicBool::new(is_quiet));
-        let (trigger, many, running) = many(&mut bench, &quiet);
+        let (trigger, many, running) = many(&mut bench, 300, &quiet);
         sleep(Duration::from_secs(30)).await;
         trigger.wake(&many[0]);
         sleep(Duration::from_secs(1)).await;
