@@ -18,7 +18,9 @@ use crate::{scene, snapshot};
 
 /// More than the SDK tries by itself, so that the operator itself must try again.
 const STUBBORN: usize = 5;
-const DEADLINE: Duration = Duration::from_mins(4);
+/// So long without any object that ends. How long all of them take depends on the pace: what is throttled slows down the calls
+/// of the others, too, and one call a second is the least.
+const STANDSTILL: Duration = Duration::from_mins(3);
 
 /// What happens to a call, and how often in a row.
 fn faults() -> Vec<(&'static str, Fault, usize)> {
@@ -98,22 +100,25 @@ async fn start() -> World {
     world
 }
 
-/// Waits until all of these objects are so, and says which are not.
+/// Waits until all of these objects are so; where no more become so, says which are not.
 async fn wait_for_all(world: &World, path: impl Fn(&str) -> String, cases: &[Case], so: impl Fn(&Value) -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+    let mut progress = Instant::now();
     let mut left: Vec<&Case> = cases.iter().collect();
     loop {
         let mut waiting = Vec::new();
-        for case in left {
+        for case in &left {
             if !so(&snapshot::object(world, &path(&case.name)).await) {
-                waiting.push(case);
+                waiting.push(*case);
             }
+        }
+        if waiting.len() < left.len() {
+            progress = Instant::now();
         }
         left = waiting;
         if left.is_empty() {
             return;
         }
-        if Instant::now() > deadline {
+        if progress.elapsed() > STANDSTILL {
             let first = snapshot::object(world, &path(&left[0].name)).await;
             let what: Vec<&String> = left.iter().map(|case| &case.what).collect();
             panic!("never ended: {what:#?}\n{:#}", first["status"]["conditions"]);
