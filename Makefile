@@ -136,7 +136,7 @@ python: prerequisites ## Make the Python environment of the boto3 tests where it
 
 .PHONY: operator
 operator: prerequisites
-	$(CARGO) build --locked --package irsa-operator
+	$(CARGO) build --locked --package irsa-operator --package irsa-webhook
 
 .PHONY: demo
 demo: prerequisites control-plane python operator ## The main job, live: two resources to a pod identity that AWS accepts (KEEP=1 leaves it running)

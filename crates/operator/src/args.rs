@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use clap::{CommandFactory, Parser, ValueEnum, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use irsa_process::log::LogFormat;
 
 use crate::election::ElectionArgs;
 
@@ -64,15 +65,6 @@ pub(crate) struct Args {
     /// What is logged: a level, or target=level,….
     #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
-}
-
-/// Form of the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
 }
 
 impl Args {

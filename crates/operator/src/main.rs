@@ -1,13 +1,10 @@
-//! The operator: flags, wiring, probes, metrics, telemetry, signals. Everything else is in the libraries.
+//! The operator: flags, wiring, metrics. Everything else is in the libraries.
 
 mod args;
 mod election;
 mod error;
-mod kubernetes;
 mod metrics;
-mod probes;
 mod run;
-mod telemetry;
 
 use std::process::ExitCode;
 
@@ -19,7 +16,7 @@ async fn main() -> ExitCode {
         eprintln!("irsa-anywhere: another crypto provider is installed already");
         return ExitCode::FAILURE;
     }
-    if let Err(problem) = telemetry::start(args.log_format, &args.log_filter) {
+    if let Err(problem) = irsa_process::log::start(args.log_format, &args.log_filter) {
         eprintln!("irsa-anywhere: --log-filter: {problem}");
         return ExitCode::FAILURE;
     }

@@ -21,21 +21,22 @@ use irsa_controller::{
     watch::{self, RunEnded},
 };
 use irsa_pipeline::{binding::validate::Limits, stage::chain};
+use irsa_process::{
+    kubernetes,
+    probes::{self, Readiness},
+    signals::stopped,
+};
 use k8s_openapi::{api::core::v1::Namespace, jiff::Timestamp};
 use kube::{Api, Client, Config, Resource, api::ListParams};
 use serde::de::DeserializeOwned;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::{
     args::Args,
     election::{Replica, Right},
     error::Problem,
-    kubernetes, metrics, probes,
-    probes::Readiness,
+    metrics,
 };
 
 const CRDS: &str = "the CRDs";
@@ -52,7 +53,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let listener = TcpListener::bind(args.metrics_addr).await?;
     let config = kubernetes::config().await?;
     let pod = std::env::var("POD_NAME").ok();
-    let lease_client = kubernetes::lease_client(&config)?;
+    let lease_client = lease_client(&config)?;
     let replica = Replica::new(&args.election, lease_client, &args.operator_namespace, pod)?;
     let right = Arc::new(replica.right());
     let gate = write_gate(Arc::clone(&right));
@@ -258,16 +259,14 @@ async fn cluster_uid(client: &Client) -> String {
     }
 }
 
-/// SIGTERM or SIGINT.
-fn stopped() -> std::io::Result<impl Future<Output = ()> + Send + Sync + 'static> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => info!("SIGTERM: finishing what has begun"),
-            _ = interrupt.recv() => info!("SIGINT: finishing what has begun"),
-        }
-    })
+/// A client for the lease alone: nobody is asked before it writes, and whoever uses it retries in time by himself.
+///
+/// # Errors
+/// When the configuration's certificates cannot be used.
+fn lease_client(config: &Config) -> kube::Result<Client> {
+    let mut config = config.clone();
+    config.default_retry = false;
+    Client::try_from(config)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod operator;
 pub mod pods;
 mod policy;
 mod replica;
+mod webhook;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,6 +31,7 @@ pub use self::{
     pods::PodIdentity,
     policy::{operator_policy, operator_policy_for},
     replica::{Replica, Skew},
+    webhook::{WEBHOOK, Webhook, binary as webhook_binary},
 };
 
 use crate::admin::Sts;

@@ -152,11 +152,12 @@ pub fn http_get(address: SocketAddr, path: &str) -> Option<(u16, String)> {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> Result<SocketAddr, Problem> {
+pub(super) fn free_address() -> Result<SocketAddr, Problem> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?)
 }
 
-/// The operator's binary: the one that `IRSA_ANYWHERE_OPERATOR` names, or one that cargo builds now, once per process.
+/// The operator's binary: the one that `IRSA_ANYWHERE_OPERATOR` names, or one that cargo builds now, once per process, with the webhook
+/// beside it.
 ///
 /// # Errors
 /// When it cannot be built.
@@ -169,6 +170,19 @@ pub fn binary() -> Result<PathBuf, Problem> {
     Ok(built.clone()?)
 }
 
+/// A binary that lies beside the operator's.
+pub(super) fn operator_sibling(name: &str) -> Result<PathBuf, Problem> {
+    let path = binary()?.with_file_name(name);
+    if path.is_file() {
+        return Ok(path);
+    }
+    Err(format!(
+        "{} is missing: `make operator` builds it beside the operator",
+        path.display()
+    )
+    .into())
+}
+
 fn build() -> Result<PathBuf, Problem> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -178,21 +192,21 @@ fn build() -> Result<PathBuf, Problem> {
             "--locked",
             "--package",
             "irsa-operator",
+            "--package",
+            "irsa-webhook",
             "--message-format=json-render-diagnostics",
         ])
         .stderr(Stdio::inherit())
         .output()?;
     if !output.status.success() {
-        return Err("cargo could not build irsa-operator".into());
+        return Err("cargo could not build the operator and the webhook".into());
     }
     String::from_utf8(output.stdout)?
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .find_map(|message| {
-            message
-                .get("executable")?
-                .as_str()
-                .map(|path| Path::new(path).to_owned())
+            let path = Path::new(message.get("executable")?.as_str()?);
+            (path.file_name()? == "irsa-anywhere").then(|| path.to_owned())
         })
         .ok_or_else(|| "cargo did not say where irsa-operator is".into())
 }

@@ -1,17 +1,26 @@
+//! A control plane on which both carriers inject, each in namespaces of its own: whatever a test does is done with each, and the pods
+//! must be the same.
+
 use std::{
-    path::Path,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
+use futures::future::join_all;
 use irsa_core::vocabulary::{
     CONFIRMED_FOR, EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_VALUE, POD_INSTANCE_METADATA, POD_REGION, POD_SESSION_NAME,
     POD_STS_REGIONAL_ENDPOINTS,
 };
-use irsa_testkit::controlplane::{ApiReply, ControlPlane, SharedControlPlane};
+use irsa_testkit::controlplane::{ApiReply, ControlPlane};
+use irsa_tests::world::{OPERATOR_NAMESPACE, Webhook, repository};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::Mutex;
 
-static PLANE: SharedControlPlane = SharedControlPlane::new();
+static SHARED: Mutex<Weak<Shared>> = Mutex::const_new(Weak::new());
+
+/// Label of a namespace: who injects there.
+const CARRIER: &str = "test.irsa-anywhere.dev/carrier";
 
 pub(crate) const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/irsa/0a1b2c3d/irsa-0a1b2c3d-team.app";
 pub(crate) const VOLUME: &str = "aws-iam-token";
@@ -25,26 +34,117 @@ pub(crate) const REGION: &str = "eu-central-1";
 /// Admission learns of a changed ServiceAccount or policy by a watch.
 const WITHIN: Duration = Duration::from_secs(30);
 
-/// A namespace of its own on a control plane where `config/inject` is applied.
+/// Who injects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    Policy,
+    Webhook,
+    /// Both, one after the other.
+    Both,
+}
+
+impl Carrier {
+    const ALL: [Self; 3] = [Self::Policy, Self::Webhook, Self::Both];
+
+    /// The end of the namespace's name, and the label's value. The first has none.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Webhook => "webhook",
+            Self::Both => "both",
+        }
+    }
+
+    fn namespace(self, name: &str) -> String {
+        match self {
+            Self::Policy => name.to_owned(),
+            Self::Webhook | Self::Both => format!("{name}-{}", self.name()),
+        }
+    }
+}
+
+/// What the tests of one binary share: made for the first, stopped after the last.
+struct Shared {
+    plane: ControlPlane,
+    _webhook: Webhook,
+    _directory: TempDir,
+}
+
+impl Shared {
+    async fn get() -> Arc<Self> {
+        let mut slot = SHARED.lock().await;
+        if let Some(running) = slot.upgrade() {
+            return running;
+        }
+        let shared = Arc::new(Self::start().await);
+        *slot = Arc::downgrade(&shared);
+        shared
+    }
+
+    async fn start() -> Self {
+        let plane = ControlPlane::builder().start().await.unwrap();
+        plane.create_namespace(OPERATOR_NAMESPACE).await.unwrap();
+        plane
+            .apply_file(&repository().join("config/inject"), true)
+            .await
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let webhook = Webhook::install(&plane, directory.path()).await.unwrap();
+        let policy = "mutatingadmissionpolicies/irsa-anywhere-inject";
+        confine(&plane, policy, "/spec/matchConstraints", Carrier::Policy).await;
+        let configuration = "mutatingwebhookconfigurations/irsa-anywhere-webhook";
+        confine(&plane, configuration, "/webhooks/0", Carrier::Webhook).await;
+        Self {
+            plane,
+            _webhook: webhook,
+            _directory: directory,
+        }
+    }
+}
+
+/// Lets a carrier work in its own namespaces only.
+async fn confine(plane: &ControlPlane, object: &str, at: &str, carrier: Carrier) {
+    let path = format!("/apis/admissionregistration.k8s.io/v1/{object}");
+    let values = [carrier.name(), Carrier::Both.name()];
+    let patch = json!([{
+        "op": "add", "path": format!("{at}/namespaceSelector/matchExpressions/-"),
+        "value": {"key": CARRIER, "operator": "In", "values": values},
+    }]);
+    let reply = plane.client().unwrap().json_patch(&path, &patch).await.unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+}
+
+/// Namespaces of its own on a control plane where both carriers inject.
 pub(crate) struct Bench {
-    pub(crate) plane: Arc<ControlPlane>,
+    shared: Arc<Shared>,
+    /// The one in which the policy injects.
     pub(crate) namespace: String,
 }
 
 impl Bench {
     pub(crate) async fn new(namespace: &str) -> Self {
-        let plane = PLANE
-            .get(ControlPlane::builder, async |plane: &ControlPlane| {
-                let inject = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/inject");
-                plane.apply_file(&inject, true).await.map(drop)
-            })
-            .await
-            .unwrap();
-        plane.create_namespace(namespace).await.unwrap();
+        let shared = Shared::get().await;
+        for carrier in Carrier::ALL {
+            let name = carrier.namespace(namespace);
+            shared.plane.create_namespace(&name).await.unwrap();
+            let label = json!({"metadata": {"labels": {CARRIER: carrier.name()}}});
+            let path = format!("/api/v1/namespaces/{name}");
+            let reply = shared.plane.client().unwrap().merge_patch(&path, &label).await.unwrap();
+            assert!(reply.is_success(), "{}", reply.message());
+        }
         Self {
-            plane,
+            shared,
             namespace: namespace.to_owned(),
         }
+    }
+
+    pub(crate) fn plane(&self) -> &ControlPlane {
+        &self.shared.plane
+    }
+
+    /// The namespaces, the policy's first.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        Carrier::ALL.map(|carrier| carrier.namespace(&self.namespace)).into()
     }
 
     /// A bound ServiceAccount as the operator leaves it, with more annotations; returns once admission knows of it.
@@ -62,35 +162,55 @@ impl Bench {
             "apiVersion": "v1", "kind": "ServiceAccount",
             "metadata": {"name": name, "labels": labels, "annotations": annotations},
         });
-        let path = format!("/api/v1/namespaces/{}/serviceaccounts", self.namespace);
-        let reply = self.plane.client().unwrap().post(&path, &account).await.unwrap();
-        assert!(reply.is_success(), "{}", reply.message());
+        for namespace in self.namespaces() {
+            let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+            let reply = self.plane().client().unwrap().post(&path, &account).await.unwrap();
+            assert!(reply.is_success(), "{}", reply.message());
+        }
     }
 
     /// As the operator does once a binding has looked at the ServiceAccount.
     pub(crate) async fn confirm(&self, name: &str) {
-        let account = format!("/api/v1/namespaces/{}/serviceaccounts/{name}", self.namespace);
-        let uid = self.plane.client().unwrap().get(&account).await.unwrap().body["metadata"]["uid"].clone();
-        assert!(uid.is_string(), "{name}");
-        self.patch_service_account(name, &json!({"metadata": {"annotations": {CONFIRMED_FOR: uid}}}))
-            .await;
+        for namespace in self.namespaces() {
+            let account = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}");
+            let uid = self.plane().client().unwrap().get(&account).await.unwrap().body["metadata"]["uid"].clone();
+            assert!(uid.is_string(), "{name}");
+            let patch = json!({"metadata": {"annotations": {CONFIRMED_FOR: uid}}});
+            let reply = self
+                .plane()
+                .client()
+                .unwrap()
+                .merge_patch(&account, &patch)
+                .await
+                .unwrap();
+            assert!(reply.is_success(), "{}", reply.message());
+        }
     }
 
     pub(crate) async fn patch_service_account(&self, name: &str, patch: &Value) {
-        let account = format!("/api/v1/namespaces/{}/serviceaccounts/{name}", self.namespace);
-        let reply = self.plane.client().unwrap().merge_patch(&account, patch).await.unwrap();
-        assert!(reply.is_success(), "{}", reply.message());
+        for namespace in self.namespaces() {
+            let account = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}");
+            let reply = self
+                .plane()
+                .client()
+                .unwrap()
+                .merge_patch(&account, patch)
+                .await
+                .unwrap();
+            assert!(reply.is_success(), "{}", reply.message());
+        }
     }
 
-    /// Waits until pods of this ServiceAccount are injected, or are not any more.
+    /// Waits until pods of this ServiceAccount are injected everywhere, or are not any more.
     pub(crate) async fn until(&self, service_account: &str, injected: bool) {
         let started = Instant::now();
         loop {
-            let pod = self.admit(&simple_pod(service_account)).await;
-            if volume(&pod).is_some() == injected {
+            let replies = self.ask(&simple_pod(service_account)).await;
+            let pods: Vec<Value> = replies.into_iter().map(|reply| reply.body).collect();
+            if pods.iter().all(|pod| volume(pod).is_some() == injected) {
                 return;
             }
-            assert!(started.elapsed() < WITHIN, "injected is not {injected}: {pod:#}");
+            assert!(started.elapsed() < WITHIN, "injected is not {injected}: {pods:#?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -102,10 +222,41 @@ impl Bench {
         reply.body
     }
 
+    /// What the API server says to the pod, which must be the same whoever injects.
     pub(crate) async fn try_admit(&self, pod: &Value) -> ApiReply {
-        let path = format!("/api/v1/namespaces/{}/pods?dryRun=All", self.namespace);
-        self.plane.client().unwrap().post(&path, pod).await.unwrap()
+        let mut replies = self.ask(pod).await;
+        let first = replies.remove(0);
+        for (reply, carrier) in replies.iter().zip([Carrier::Webhook, Carrier::Both]) {
+            assert_eq!(reply.status, first.status, "{carrier:?}: {}\n{pod:#}", reply.message());
+            if first.is_success() {
+                let (policy, other) = (comparable(&first.body), comparable(&reply.body));
+                assert_eq!(other, policy, "{carrier:?} and the policy differ\n{pod:#}");
+            }
+        }
+        first
     }
+
+    /// What the API server says to the pod in each namespace, whether it is the same or not.
+    pub(crate) async fn ask(&self, pod: &Value) -> Vec<ApiReply> {
+        let asking = self.namespaces().into_iter().map(async |namespace| {
+            let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
+            self.plane().client().unwrap().post(&path, pod).await.unwrap()
+        });
+        join_all(asking).await
+    }
+}
+
+/// What of a pod does not differ from one creation to the next: its spec, without the random name of the API token's volume.
+fn comparable(pod: &Value) -> Value {
+    let mut spec = pod["spec"].clone();
+    let random = spec["volumes"].as_array().into_iter().flatten().find_map(|volume| {
+        let name = volume["name"].as_str()?;
+        name.starts_with("kube-api-access-").then(|| name.to_owned())
+    });
+    if let Some(random) = random {
+        spec = serde_json::from_str(&spec.to_string().replace(&random, "kube-api-access")).unwrap();
+    }
+    spec
 }
 
 /// Annotations of a ServiceAccount whose pods get all that there is.

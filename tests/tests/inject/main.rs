@@ -1,4 +1,5 @@
-//! Pod injection by `config/inject` on a real API server: what a pod looks like when it comes back from admission.
+//! Pod injection by `config/inject`, by `config/webhook` and by both on a real API server: what a pod looks like when it comes back from
+//! admission, which is the same.
 
 #![allow(
     clippy::unwrap_used,

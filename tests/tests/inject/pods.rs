@@ -162,7 +162,7 @@ async fn pods_as_kubectl_and_deployments_make_them_are_injected() {
     let bench = Bench::new("kubectl").await;
     bench.bind("app", &[]).await;
     let run = bench
-        .plane
+        .plane()
         .kubectl(&[
             "run",
             "app",
@@ -182,7 +182,7 @@ async fn pods_as_kubectl_and_deployments_make_them_are_injected() {
     );
 
     let deployment = bench
-        .plane
+        .plane()
         .kubectl(&[
             "create",
             "deployment",
@@ -212,7 +212,7 @@ async fn pods_as_kubectl_and_deployments_make_them_are_injected() {
 async fn an_ephemeral_container_gets_nothing_and_changes_nothing() {
     let bench = Bench::new("ephemeral").await;
     bench.bind("app", &settings()).await;
-    let client = bench.plane.client().unwrap();
+    let client = bench.plane().client().unwrap();
     let pods = "/api/v1/namespaces/ephemeral/pods";
     let made = client.post(pods, &simple_pod("app")).await.unwrap();
     assert!(made.is_success(), "{}", made.message());

@@ -2,12 +2,13 @@
 //! or nothing at all.
 
 use futures::{StreamExt, stream};
+use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL};
 use serde_json::{Value, json};
 
 use crate::{
-    bench::{Bench, REGION, ROLE_ARN, settings, variable},
+    bench::{Bench, REGION, ROLE_ARN, settings, variable, volume},
     filesystem::FileSystem,
-    random::{Dice, pod},
+    random::{Dice, annotations, pod},
 };
 
 const PODS: u64 = 160;
@@ -43,6 +44,43 @@ async fn a_valid_pod_stays_valid_and_each_container_has_an_identity_that_works_o
     for of in ends {
         assert!(total(of) >= 10, "{tallies:?}");
     }
+}
+
+const ACCOUNTS: u64 = 24;
+const PODS_OF_AN_ACCOUNT: u64 = 6;
+
+/// That the carriers agree is what each admission of the bench checks.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_service_accounts_and_pods_say_the_carriers_make_the_same_of_it() {
+    let bench = Bench::new("agreement").await;
+    let labels = json!({INJECT_LABEL: INJECT_LABEL_MANUAL});
+    for account in 0..ACCOUNTS {
+        let mut said = annotations(&mut Dice::new(account + 1_000));
+        said[EKS_ROLE_ARN] = json!(ROLE_ARN);
+        bench
+            .service_account(&format!("app-{account}"), labels.clone(), said)
+            .await;
+    }
+    // Known to admission later than all of them.
+    bench.bind("last", &[]).await;
+    let injected: Vec<bool> = stream::iter(0..ACCOUNTS * PODS_OF_AN_ACCOUNT)
+        .map(async |seed| {
+            let dice = &mut Dice::new(seed + 10_000);
+            let mut asked = pod(dice);
+            asked["spec"]["serviceAccountName"] = json!(format!("app-{}", seed % ACCOUNTS));
+            asked["metadata"]["annotations"] = annotations(dice);
+            let reply = bench.try_admit(&asked).await;
+            reply.is_success() && volume(&reply.body).is_some()
+        })
+        .buffer_unordered(4)
+        .collect()
+        .await;
+    let count = injected.iter().filter(|injected| **injected).count();
+    assert!(
+        count > injected.len() / 4,
+        "{count} of {} are worth a comparison",
+        injected.len()
+    );
 }
 
 async fn judge(bench: &Bench, seed: u64) -> Tally {

@@ -87,8 +87,10 @@ fn paths() -> Vec<String> {
 fn volume(dice: &mut Dice, name: &str) -> Value {
     let token = |audience: &str, path: &str| json!({"serviceAccountToken": {"audience": audience, "path": path}});
     let projected = |sources: Value| json!({"name": name, "projected": {"sources": sources}});
-    match dice.below(12) {
+    match dice.below(13) {
         0 => json!({"name": name, "emptyDir": {}}),
+        // What the API server then shows as null.
+        10 => json!({"name": name, "projected": {}}),
         1 => json!({"name": name, "secret": {"secretName": "x"}}),
         2 => json!({"name": name, "hostPath": {"path": "/x"}}),
         3 => projected(json!([token("vault", "token")])),
@@ -208,4 +210,86 @@ pub(crate) fn pod(dice: &mut Dice) -> Value {
         _ => json!({"generateName": "app-"}),
     };
     json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+}
+
+/// Annotations of a ServiceAccount or of a pod with values of all kinds, most of them wrong.
+pub(crate) fn annotations(dice: &mut Dice) -> Value {
+    let numbers = [
+        "",
+        "0",
+        "600",
+        "599",
+        "3607",
+        "+3607",
+        "-3607",
+        "86400",
+        "86401",
+        "999999999999999999",
+        "9999999999999999999",
+        "1e3",
+        " 700",
+        "７００",
+        "0x10",
+        "900.5",
+        "+",
+        "--1",
+        "+-1",
+    ];
+    let truths = ["1", "t", "T", "true", "TRUE", "True", "yes", "false", "", " true"];
+    let values: [(&str, &[&str]); 9] = [
+        ("eks.amazonaws.com/token-expiration", &numbers),
+        (
+            "eks.amazonaws.com/audience",
+            &["", "sts.amazonaws.com", "vault", "sts.amazonaws.com.cn", " "],
+        ),
+        ("eks.amazonaws.com/sts-regional-endpoints", &truths),
+        ("irsa-anywhere.dev/sts-regional-endpoints", &truths),
+        (
+            "irsa-anywhere.dev/region",
+            &[
+                "eu-central-1",
+                "us-iso-east-1",
+                "us-gov-west-1",
+                "ap-southeast-12",
+                "EU-central-1",
+                "eu-central",
+                "eu--central-1",
+                "e-central-1",
+                "eu-central-123",
+                "eu-central-1\n",
+                "",
+                "aaaaa-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-1",
+                "eu-a-b-c-d-1",
+                "eu-1",
+                "eu-céntral-1",
+            ],
+        ),
+        ("irsa-anywhere.dev/session-name", &["PodName", "podname", "", "Other"]),
+        (
+            "irsa-anywhere.dev/instance-metadata",
+            &["Disabled", "Keep", "disabled", ""],
+        ),
+        (
+            "eks.amazonaws.com/skip-containers",
+            &[
+                "c0",
+                "c0,i0",
+                " c0 , c1",
+                "\"c0\",\"c1\"",
+                "\u{a0}c0\u{2003}",
+                "c",
+                "",
+                ",",
+                "c0;c1",
+            ],
+        ),
+        ("other", &["value"]),
+    ];
+    let mut chosen = serde_json::Map::new();
+    for (key, values) in values {
+        if dice.once_in(2) {
+            chosen.insert(key.to_owned(), json!(dice.one_of(values)));
+        }
+    }
+    Value::Object(chosen)
 }

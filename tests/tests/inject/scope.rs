@@ -141,7 +141,7 @@ async fn an_invalid_pod_is_refused_in_the_api_servers_own_words() {
 async fn the_rendered_configuration_names_what_the_operator_writes() {
     let bench = Bench::new("rendered").await;
     let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/irsa-anywhere-inject";
-    let binding = bench.plane.client().unwrap().get(path).await.unwrap().body;
+    let binding = bench.plane().client().unwrap().get(path).await.unwrap().body;
     let param = &binding["spec"]["paramRef"];
     assert_eq!(
         param["selector"]["matchExpressions"],
@@ -154,7 +154,7 @@ async fn the_rendered_configuration_names_what_the_operator_writes() {
 async fn a_pod_that_runs_already_is_never_changed() {
     let bench = Bench::new("running").await;
     bench.service_account("app", json!({}), json!({})).await;
-    let client = bench.plane.client().unwrap();
+    let client = bench.plane().client().unwrap();
     let pods = format!("/api/v1/namespaces/{}/pods", bench.namespace);
     let reply = client.post(&pods, &simple_pod("app")).await.unwrap();
     assert!(reply.is_success(), "{}", reply.message());
@@ -179,7 +179,7 @@ async fn a_pod_that_runs_already_is_never_changed() {
 async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_because_of_us() {
     let bench = Bench::new("sidecar").await;
     let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/irsa-anywhere-inject";
-    let policy = bench.plane.client().unwrap().get(path).await.unwrap().body;
+    let policy = bench.plane().client().unwrap().get(path).await.unwrap().body;
     assert_eq!(policy["spec"]["failurePolicy"], "Ignore");
 
     bench.bind("app", &[]).await;
@@ -193,7 +193,9 @@ async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_becau
             "spec": {
                 "failurePolicy": "Fail", "reinvocationPolicy": "Never",
                 "matchConstraints": {
-                    "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": bench.namespace}},
+                    "namespaceSelector": {"matchExpressions": [
+                        {"key": "kubernetes.io/metadata.name", "operator": "In", "values": bench.namespaces()},
+                    ]},
                     "resourceRules": [
                         {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]},
                     ],
@@ -206,16 +208,20 @@ async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_becau
             "spec": {"policyName": "zz-sidecar"},
         },
     ]});
-    bench.plane.apply_yaml(&list.to_string()).await.unwrap();
+    bench.plane().apply_yaml(&list.to_string()).await.unwrap();
     let has_sidecar = |pod: &Value| pod["spec"]["containers"].as_array().is_some_and(|all| all.len() == 2);
-    let mut admitted = bench.admit(&simple_pod("app")).await;
     for _ in 0..300 {
-        if has_sidecar(&admitted) {
+        if bench
+            .ask(&simple_pod("app"))
+            .await
+            .iter()
+            .all(|reply| has_sidecar(&reply.body))
+        {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
-        admitted = bench.admit(&simple_pod("app")).await;
     }
+    let admitted = bench.admit(&simple_pod("app")).await;
     for name in ["app", "sidecar"] {
         let container = container(&admitted, name);
         assert!(

@@ -18,6 +18,8 @@ pub const SERVICE_ACCOUNT_FIELD_MANAGER: &str = "irsa-anywhere-serviceaccount";
 pub const LEASE_FIELD_MANAGER: &str = "irsa-anywhere-leader";
 /// Field manager of events.
 pub const EVENTS_FIELD_MANAGER: &str = "irsa-anywhere-events";
+/// Field manager of the webhook: its certificate, and whom API servers are to trust.
+pub const WEBHOOK_FIELD_MANAGER: &str = "irsa-anywhere-webhook";
 
 /// Finalizer of an `OidcFederation`: its provider and documents must go before the object does.
 pub const FEDERATION_FINALIZER: &str = "irsa-anywhere.dev/federation";
@@ -69,6 +71,15 @@ pub const POD_SETTINGS: [&str; 4] = [
 pub const EKS_ROLE_ARN: &str = "eks.amazonaws.com/role-arn";
 /// The AWS pod-identity webhook's annotation: the token's audience.
 pub const EKS_AUDIENCE: &str = "eks.amazonaws.com/audience";
+/// The AWS pod-identity webhook's annotation on ServiceAccounts: whether their pods ask the region's own STS.
+pub const EKS_STS_REGIONAL_ENDPOINTS: &str = "eks.amazonaws.com/sts-regional-endpoints";
+/// The AWS pod-identity webhook's annotation on ServiceAccounts and pods, of which the pod's counts first: seconds that the token
+/// lives.
+pub const EKS_TOKEN_EXPIRATION: &str = "eks.amazonaws.com/token-expiration";
+/// The AWS pod-identity webhook's annotation on pods: names of containers that get nothing.
+pub const EKS_SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
+/// The AWS pod-identity webhook's label on pods that are kept as they are, whatever its value.
+pub const EKS_SKIP_POD: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
 /// Ownership tag: UID of the namespace kube-system, which identifies a cluster.
 pub const TAG_CLUSTER: &str = "irsa-anywhere.dev/cluster";

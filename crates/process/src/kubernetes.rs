@@ -1,10 +1,10 @@
-//! The client of the Kubernetes API.
+//! How the Kubernetes API is reached.
 
 use std::time::Duration;
 
-use axum::http::{HeaderValue, header};
-use irsa_api::vocabulary::USER_AGENT;
-use kube::{Client, Config};
+use http::{HeaderValue, header};
+use irsa_core::vocabulary::USER_AGENT;
+use kube::Config;
 
 /// A request that is no watch is answered within this or given up: kube has no limit of its own.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -14,12 +14,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// When there is neither.
-pub(crate) async fn config() -> Result<Config, kube::config::InferConfigError> {
+pub async fn config() -> Result<Config, kube::config::InferConfigError> {
     Ok(introduced(bounded(Config::infer().await?)))
 }
 
-/// How the operator introduces itself, to Kubernetes and to AWS: as kubectl and the controllers of Kubernetes do.
-pub(crate) fn user_agent() -> String {
+/// How we introduce ourselves, to Kubernetes and to AWS: as kubectl and the controllers of Kubernetes do.
+pub fn user_agent() -> String {
     let (os, architecture) = (std::env::consts::OS, std::env::consts::ARCH);
     format!("{USER_AGENT} ({os}/{architecture})")
 }
@@ -30,16 +30,6 @@ fn introduced(mut config: Config) -> Config {
         config.headers.push((header::USER_AGENT, value));
     }
     config
-}
-
-/// A client for the lease alone: nobody is asked before it writes, and whoever uses it retries in time by himself.
-///
-/// # Errors
-/// When the configuration's certificates cannot be used.
-pub(crate) fn lease_client(config: &Config) -> kube::Result<Client> {
-    let mut config = config.clone();
-    config.default_retry = false;
-    Client::try_from(config)
 }
 
 /// Every request bounded in time, and none through a proxy of the environment: HTTPS_PROXY is the way to AWS, and the
@@ -58,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_request_names_the_operator_and_its_version() {
+    fn every_request_names_us_and_our_version() {
         let config = introduced(Config::new("https://10.0.0.1:6443".parse().unwrap()));
         let [(name, value)] = config.headers.as_slice() else {
             panic!("{:?}", config.headers)

@@ -15,18 +15,18 @@ use axum::{
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 
-/// What the operator still waits for; ready when there is nothing.
+/// What the process still waits for; ready when there is nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Readiness(Arc<Mutex<BTreeSet<&'static str>>>);
+pub struct Readiness(Arc<Mutex<BTreeSet<&'static str>>>);
 
 impl Readiness {
     /// Not ready before each of these has come.
-    pub(crate) fn waiting_for(what: impl IntoIterator<Item = &'static str>) -> Self {
+    pub fn waiting_for(what: impl IntoIterator<Item = &'static str>) -> Self {
         Self(Arc::new(Mutex::new(what.into_iter().collect())))
     }
 
     /// One of them has come.
-    pub(crate) fn has_come(&self, what: &'static str) {
+    pub fn has_come(&self, what: &'static str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
     }
 
@@ -50,7 +50,7 @@ struct Served {
 ///
 /// # Errors
 /// When the listener breaks.
-pub(crate) async fn serve(listener: TcpListener, readiness: Readiness, registry: Registry) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, readiness: Readiness, registry: Registry) -> std::io::Result<()> {
     let served = Served {
         readiness,
         registry: Arc::new(registry),

@@ -1,5 +1,6 @@
 //! The log: its format and its filter.
 
+use clap::ValueEnum;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     filter::{ParseError, Targets, filter_fn},
@@ -9,11 +10,18 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::args::LogFormat;
+/// Form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
 
 /// Why a filter is none.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FilterError {
+pub enum FilterError {
     /// A level that is none, or a piece with two `=`.
     #[error("{0}; write a level, or target=level,…")]
     Unreadable(#[from] ParseError),
@@ -26,7 +34,7 @@ pub(crate) enum FilterError {
 ///
 /// # Errors
 /// When the filter cannot be understood.
-pub(crate) fn start(format: LogFormat, filter: &str) -> Result<(), FilterError> {
+pub fn start(format: LogFormat, filter: &str) -> Result<(), FilterError> {
     match format {
         LogFormat::Json => json(filter, std::io::stderr)?.init(),
         LogFormat::Text => {

@@ -1,0 +1,102 @@
+//! What one container has of an identity, and what it can be given.
+
+use super::{
+    filesystem::{Put, puts, spelled},
+    pod::{ContainerView, TokenVolume},
+};
+
+/// Where the token is mounted, as the AWS webhook does.
+const USUAL_PLACE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
+/// Where it is mounted when something of the pod's own is in the way there.
+const PLACE_BESIDE: &str = "/irsa-anywhere.dev/serviceaccount";
+/// The token's file in our volume.
+pub(super) const TOKEN: &str = "token";
+
+/// A container that gets something.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) container: &'a ContainerView,
+    /// Where our volume is to be mounted.
+    pub(super) mount: Option<&'static str>,
+    /// The file that holds a token then; `None` for one that has its own idea of who it is.
+    pub(super) token_file: Option<String>,
+}
+
+/// What the container is to be given; `None` for nothing at all. `has_volume`: whether the pod can have our volume.
+pub(super) fn target<'a>(
+    container: &'a ContainerView,
+    tokens: &[TokenVolume<'_>],
+    has_volume: bool,
+    is_windows: bool,
+) -> Option<Target<'a>> {
+    let puts = puts(container);
+    let file = token_file(&puts, tokens, is_windows);
+    let free = [USUAL_PLACE, PLACE_BESIDE]
+        .into_iter()
+        .find(|place| has_volume && file.is_none() && is_free(&puts, place));
+    if container.sets("AWS_ROLE_ARN") || container.sets("AWS_WEB_IDENTITY_TOKEN_FILE") {
+        return Some(Target {
+            container,
+            // As the AWS webhook, the usual place is taken also in one that has its own idea.
+            mount: free.filter(|place| *place == USUAL_PLACE),
+            token_file: None,
+        });
+    }
+    let token_file = file.or_else(|| free.map(|place| format!("{place}/{TOKEN}")))?;
+    Some(Target {
+        container,
+        mount: free,
+        token_file: Some(token_file),
+    })
+}
+
+/// The token file that the container has already. It counts if nothing is put over it and its whole volume is mounted.
+fn token_file(puts: &[Put<'_>], tokens: &[TokenVolume<'_>], is_windows: bool) -> Option<String> {
+    puts.iter().find_map(|put| {
+        let token = tokens.iter().find(|token| Some(token.name) == put.volume)?;
+        let is_usable = !put.is_part
+            && is_absolute(put.path, is_windows)
+            && !put.at.is_empty()
+            && puts
+                .iter()
+                .filter(|other| other.at.is_empty() || other.at.starts_with(&put.at))
+                .count()
+                == 1;
+        let separator = if put.path.ends_with('/') { "" } else { "/" };
+        let file = format!("{}{separator}{}", put.path, token.path);
+        // A variable in it means another file to who reads it.
+        (is_usable && !file.contains('$')).then_some(file)
+    })
+}
+
+/// Whether nothing is at, above or below the place.
+fn is_free(puts: &[Put<'_>], place: &str) -> bool {
+    let place = spelled(place);
+    !puts
+        .iter()
+        .any(|put| put.at.starts_with(&place) || place.starts_with(&put.at))
+}
+
+fn is_absolute(path: &str, is_windows: bool) -> bool {
+    let without_drive = match path.as_bytes() {
+        [letter, b':', ..] if is_windows && letter.is_ascii_alphabetic() => path.get(2..).unwrap_or_default(),
+        _ => path,
+    };
+    without_drive.starts_with('/') || is_windows && without_drive.starts_with('\\')
+}
+
+impl ContainerView {
+    /// Whether the container sets the variable itself, by value or by reference.
+    pub(super) fn sets(&self, name: &str) -> bool {
+        self.env.iter().flatten().any(|variable| variable.name == name)
+    }
+
+    /// Whether the container may have a region of its own. What a ConfigMap or Secret sets by `envFrom` cannot be seen, and a variable of
+    /// ours would override it.
+    pub(super) fn may_have_region(&self) -> bool {
+        let regions = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+        let mut unseen = self.env_from.iter().flatten();
+        regions.iter().any(|name| self.sets(name))
+            || unseen.any(|source| regions.iter().any(|name| name.starts_with(&source.prefix)))
+    }
+}

@@ -1,0 +1,140 @@
+//! What is added to a pod.
+
+use serde_json::{Value, json};
+
+use super::{
+    container::{TOKEN, Target, target},
+    patch::{PatchOperation, append},
+    pod::{ContainerView, PodView},
+    settings::InjectionSettings,
+};
+
+/// Names of our volume: the AWS webhook's, and another where a pod has something else of that name.
+const VOLUME_NAMES: [&str; 2] = ["aws-iam-token", "irsa-anywhere-token"];
+/// Characters that a session name may have (STS `AssumeRoleWithWebIdentity`).
+const SESSION_NAME: std::ops::RangeInclusive<usize> = 2..=64;
+
+/// What is added to a pod of a ServiceAccount with these settings, when the pod is created.
+///
+/// **Guarantees.** A valid pod stays valid, and nothing in it changes. Each container has an identity that works, or gets neither
+/// role nor token file. A pod that was given everything gets nothing more.
+pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation> {
+    let mut patch = Vec::new();
+    if pod.is_skipped() {
+        return patch;
+    }
+    let tokens = pod.token_volumes(settings.audience());
+    // The first name that no other volume has, or that a volume has which is as ours would be.
+    let volume = VOLUME_NAMES.into_iter().find(|name| {
+        !pod.volumes().iter().any(|volume| volume.name == *name)
+            || tokens.iter().any(|token| token.name == *name && token.path == TOKEN)
+    });
+    let skipped = pod.skipped_containers();
+    let lists = [
+        ("containers", &pod.spec.containers),
+        ("initContainers", &pod.spec.init_containers),
+    ];
+    let targets: Vec<(String, Target<'_>)> = lists
+        .into_iter()
+        .flat_map(|(list, containers)| {
+            let numbered = containers.iter().flatten().enumerate();
+            numbered.map(move |(index, container)| (list, index, container))
+        })
+        .filter(|(_, _, container)| !skipped.contains(&container.name))
+        .filter_map(|(list, index, container)| {
+            let target = target(container, &tokens, volume.is_some(), pod.is_windows())?;
+            Some((format!("/spec/{list}/{index}"), target))
+        })
+        .collect();
+    if let Some(name) = volume
+        && targets.iter().any(|(_, target)| target.mount.is_some())
+        && !pod.volumes().iter().any(|volume| volume.name == name)
+    {
+        add_volume(pod, name, settings, &mut patch);
+    }
+    for (path, target) in &targets {
+        let mount = target
+            .mount
+            .zip(volume)
+            .map(|(place, volume)| json!({"name": volume, "readOnly": true, "mountPath": place}));
+        let has_mounts = target.container.volume_mounts.is_some();
+        append(
+            &format!("{path}/volumeMounts"),
+            has_mounts,
+            mount.into_iter().collect(),
+            &mut patch,
+        );
+        let variables = variables(pod, target, settings);
+        append(
+            &format!("{path}/env"),
+            target.container.env.is_some(),
+            variables,
+            &mut patch,
+        );
+    }
+    patch
+}
+
+/// First in the list, as the AWS webhook does.
+fn add_volume(pod: &PodView, name: &str, settings: &InjectionSettings, patch: &mut Vec<PatchOperation>) {
+    let volume = json!({"name": name, "projected": {"sources": [{"serviceAccountToken": {
+        "audience": settings.audience(),
+        "expirationSeconds": settings.expiration(pod.wanted_expiration()),
+        "path": TOKEN,
+    }}]}});
+    patch.push(match &pod.spec.volumes {
+        Some(_) => PatchOperation::add("/spec/volumes/0".to_owned(), volume),
+        None => PatchOperation::add("/spec/volumes".to_owned(), json!([volume])),
+    });
+}
+
+/// At the end of the container's list, so that no `$(NAME)` in its own variables changes its meaning; what it sets itself wins.
+fn variables(pod: &PodView, target: &Target<'_>, settings: &InjectionSettings) -> Vec<Value> {
+    let container: &ContainerView = target.container;
+    let mut variables = Vec::new();
+    let mut set = |name: &str, value: &str| {
+        if !container.sets(name) {
+            variables.push(json!({"name": name, "value": value}));
+        }
+    };
+    if settings.regional_sts {
+        set("AWS_STS_REGIONAL_ENDPOINTS", "regional");
+    }
+    if let Some(region) = settings.region.as_deref().filter(|_| !container.may_have_region()) {
+        set("AWS_DEFAULT_REGION", region);
+        set("AWS_REGION", region);
+    }
+    if let Some(file) = &target.token_file {
+        set("AWS_ROLE_ARN", &settings.role_arn);
+        if pod.is_windows() {
+            set("AWS_WEB_IDENTITY_TOKEN_FILE", &windows_path(file));
+        } else {
+            set("AWS_WEB_IDENTITY_TOKEN_FILE", file);
+        }
+        let session = "AWS_ROLE_SESSION_NAME";
+        if settings.session_of_pod && !container.sets(session) {
+            let field = session_field(pod);
+            variables.push(json!({"name": session, "valueFrom": {"fieldRef": {"fieldPath": field}}}));
+        }
+    }
+    let no_metadata = "AWS_EC2_METADATA_DISABLED";
+    if settings.no_instance_metadata && !container.sets(no_metadata) {
+        variables.push(json!({"name": no_metadata, "value": "true"}));
+    }
+    variables
+}
+
+/// A name that the API server makes of `generateName` is not known yet, and has 6 to 63 characters; the UID has 36.
+fn session_field(pod: &PodView) -> &'static str {
+    match pod.metadata.name.as_deref() {
+        None | Some("") => "metadata.name",
+        Some(name) if SESSION_NAME.contains(&name.chars().count()) => "metadata.name",
+        Some(_) => "metadata.uid",
+    }
+}
+
+/// As Windows writes it.
+fn windows_path(file: &str) -> String {
+    let drive = if file.starts_with(['/', '\\']) { "C:" } else { "" };
+    format!("{drive}{}", file.replace('/', "\\"))
+}

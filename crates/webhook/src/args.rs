@@ -1,0 +1,131 @@
+//! Flags and the environment variables that say the same.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Parser;
+use irsa_process::log::LogFormat;
+use jiff::SignedDuration;
+
+use crate::certificate::Names;
+
+/// Gives pods of bound ServiceAccounts what AWS SDKs look for, as an admission webhook.
+///
+/// It has no AWS credentials. The Kubernetes API is reached by the pod's ServiceAccount, or by KUBECONFIG.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "irsa-anywhere-webhook", version)]
+pub(crate) struct Args {
+    /// The webhook's own namespace.
+    #[arg(
+        long,
+        env = "POD_NAMESPACE",
+        default_value = "irsa-anywhere-system",
+        value_name = "NAMESPACE"
+    )]
+    pub(crate) webhook_namespace: String,
+
+    /// The Service by which API servers reach the webhook; the certificate is for its name.
+    #[arg(
+        long,
+        env = "SERVICE_NAME",
+        default_value = "irsa-anywhere-webhook",
+        value_name = "NAME"
+    )]
+    pub(crate) service_name: String,
+
+    /// The Secret in which the certificate is kept. It is filled and never made.
+    #[arg(
+        long,
+        env = "CERTIFICATE_SECRET",
+        default_value = "irsa-anywhere-webhook-certificate",
+        value_name = "NAME"
+    )]
+    pub(crate) certificate_secret: String,
+
+    /// The MutatingWebhookConfiguration whose caBundle is kept.
+    #[arg(
+        long,
+        env = "WEBHOOK_CONFIGURATION",
+        default_value = "irsa-anywhere-webhook",
+        value_name = "NAME"
+    )]
+    pub(crate) webhook_configuration: String,
+
+    /// Use tls.crt and tls.key of this directory, as cert-manager makes them, and neither Secret nor caBundle.
+    #[arg(long, env = "CERTIFICATE_DIRECTORY", value_name = "DIRECTORY")]
+    pub(crate) certificate_directory: Option<PathBuf>,
+
+    /// How long API servers and replicas may take to learn of a new certificate authority before its certificate is shown.
+    #[arg(long, env = "CERTIFICATE_OVERLAP", default_value = "2m", value_name = "DURATION", value_parser = overlap)]
+    pub(crate) certificate_overlap: SignedDuration,
+
+    /// Where reviews are served, over TLS.
+    #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8443", value_name = "HOST:PORT")]
+    pub(crate) listen_addr: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
+    pub(crate) metrics_addr: SocketAddr,
+
+    /// Form of the log.
+    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    pub(crate) log_format: LogFormat,
+
+    /// What is logged: a level, or target=level,….
+    #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
+    pub(crate) log_filter: String,
+}
+
+impl Args {
+    /// Names of what belongs to the webhook.
+    pub(crate) fn names(&self) -> Names {
+        Names {
+            namespace: self.webhook_namespace.clone(),
+            service: self.service_name.clone(),
+            secret: self.certificate_secret.clone(),
+            configuration: self.webhook_configuration.clone(),
+        }
+    }
+}
+
+fn overlap(text: &str) -> Result<SignedDuration, String> {
+    let hour = SignedDuration::from_hours(1);
+    match text.parse::<SignedDuration>() {
+        Ok(time) if time >= SignedDuration::ZERO && time <= hour => Ok(time),
+        Ok(_) => Err("write a time of 0s to 1h, such as 2m".to_owned()),
+        Err(error) => Err(format!("{error}; write a time of 0s to 1h, such as 2m")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent_and_each_has_a_variable() {
+        let command = Args::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_help().is_some(), "{} has no help", argument.get_id());
+            let known = argument.get_env().is_some() || ["help", "version"].contains(&argument.get_id().as_str());
+            assert!(known, "{} has no variable", argument.get_id());
+        }
+    }
+
+    #[test]
+    fn a_wrong_overlap_is_refused_with_the_fix() {
+        let parse = |value: &str| {
+            let flag = format!("--certificate-overlap={value}");
+            Args::try_parse_from(["webhook", &flag]).map_err(|error| error.to_string())
+        };
+        assert_eq!(parse("90s").unwrap().certificate_overlap, SignedDuration::from_secs(90));
+        for value in ["2h", "-1s", "2", "soon"] {
+            let problem = parse(value).unwrap_err();
+            assert!(
+                problem.contains("such as 2m") && problem.contains("--certificate-overlap"),
+                "{problem}"
+            );
+        }
+    }
+}

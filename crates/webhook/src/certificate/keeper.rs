@@ -1,0 +1,228 @@
+//! Keeps the certificate: shows what is held, replaces it in time, and sees to it that API servers trust it.
+
+use std::{fmt::Debug, pin::pin, time::Duration};
+
+use futures::{Stream, StreamExt};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::{admissionregistration::v1::MutatingWebhookConfiguration, core::v1::Secret};
+use kube::{
+    Api, Client, Resource,
+    runtime::{WatchStreamExt, watcher::watch_object},
+};
+use serde::de::DeserializeOwned;
+use tracing::{debug, info, warn};
+
+use super::{
+    held::Held,
+    issue,
+    rotation::{Turn, turn},
+    store::{self, Change},
+};
+use crate::{metrics::CertificateMetrics, server::ShownCertificate};
+
+/// Between two looks at the clock.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Names of what belongs to the webhook.
+#[derive(Debug, Clone)]
+pub(crate) struct Names {
+    pub(crate) namespace: String,
+    pub(crate) service: String,
+    pub(crate) secret: String,
+    pub(crate) configuration: String,
+}
+
+impl Names {
+    /// The name by which API servers call the Service.
+    fn server(&self) -> String {
+        format!("{}.{}.svc", self.service, self.namespace)
+    }
+
+    /// All names of the Service in the cluster.
+    fn dns(&self) -> [String; 2] {
+        [self.server(), format!("{}.cluster.local", self.server())]
+    }
+}
+
+/// The keeper of one replica. Replicas agree by the Secret: each writes only to the version that it has read.
+pub(crate) struct Keeper {
+    pub(crate) client: Client,
+    pub(crate) names: Names,
+    /// How long API servers and other replicas may take to learn of a change.
+    pub(crate) overlap: SignedDuration,
+    pub(crate) shown: ShownCertificate,
+    pub(crate) metrics: CertificateMetrics,
+}
+
+/// What the watches show, and since when it fits together.
+#[derive(Debug, Default)]
+struct Seen {
+    secret: Option<Secret>,
+    configuration: Option<MutatingWebhookConfiguration>,
+    in_force: Option<Timestamp>,
+    /// The leaf that is shown.
+    leaf: String,
+}
+
+impl Keeper {
+    /// Keeps it for ever; `trusted` is called whenever API servers trust what is shown.
+    pub(crate) async fn keep(self, mut trusted: impl FnMut()) {
+        let secrets = Api::<Secret>::namespaced(self.client.clone(), &self.names.namespace);
+        let mut secrets = pin!(watched(secrets, &self.names.secret));
+        let configurations = Api::<MutatingWebhookConfiguration>::all(self.client.clone());
+        let mut configurations = pin!(watched(configurations, &self.names.configuration));
+        let mut look = tokio::time::interval(LOOK);
+        let mut seen = Seen::default();
+        loop {
+            tokio::select! {
+                Some(secret) = secrets.next() => seen.secret = secret,
+                Some(configuration) = configurations.next() => seen.configuration = configuration,
+                _ = look.tick() => {}
+            }
+            if self.pass(&mut seen, Timestamp::now()).await {
+                trusted();
+            }
+        }
+    }
+
+    /// One look at everything. Whether API servers trust what is shown.
+    async fn pass(&self, seen: &mut Seen, now: Timestamp) -> bool {
+        let Some(secret) = &seen.secret else {
+            debug!(
+                name = self.names.secret,
+                "the Secret for the certificate is not there (yet)"
+            );
+            return false;
+        };
+        let texts = store::texts(secret);
+        let held = match Held::read(texts, &self.names.server(), now) {
+            Ok(held) => held,
+            Err(problem) => {
+                info!(%problem, "a certificate is made");
+                self.write(secret, self.begun(now)).await;
+                return false;
+            }
+        };
+        let configuration = seen.configuration.as_ref();
+        let is_trusted = configuration.is_some_and(|all| store::trusts(all, texts.authorities));
+        seen.in_force = if is_trusted { seen.in_force.or(Some(now)) } else { None };
+        let next = turn(&held.state(seen.in_force), self.overlap, now);
+        if next != Turn::Rest {
+            info!(?next, "the certificate's turn");
+            self.write(secret, self.changed(next, secret, now)).await;
+        }
+        if seen.leaf != texts.leaf {
+            texts.leaf.clone_into(&mut seen.leaf);
+            let until = held.leaf_until();
+            self.metrics.shown_until(until.as_second());
+            info!(%until, "a certificate is shown");
+            self.shown.show(held.certified);
+        }
+        match configuration {
+            Some(configuration) if !is_trusted => self.trust(configuration, texts.authorities).await,
+            Some(_) => {}
+            None => debug!(
+                name = self.names.configuration,
+                "the webhook's configuration is not there (yet)"
+            ),
+        }
+        is_trusted
+    }
+
+    async fn trust(&self, configuration: &MutatingWebhookConfiguration, authorities: &str) {
+        match store::trust(&self.client, configuration, authorities).await {
+            Ok(()) => info!("the API servers are told whom to trust"),
+            Err(error) => warn!(
+                %error,
+                configuration = self.names.configuration,
+                "cannot set its caBundle; if another manager sets it, take that away or give --certificate-directory"
+            ),
+        }
+    }
+
+    async fn write(&self, secret: &Secret, change: Result<Change, rcgen::Error>) {
+        let change = match change {
+            Ok(change) => change,
+            Err(error) => return warn!(%error, "cannot make a certificate"),
+        };
+        match store::write(&self.client, secret, change).await {
+            Ok(()) => {}
+            Err(kube::Error::Api(status)) if status.code == 409 => debug!("another replica was faster"),
+            Err(error) => warn!(%error, name = self.names.secret, "cannot write the certificate's Secret"),
+        }
+    }
+
+    fn begun(&self, now: Timestamp) -> Result<Change, rcgen::Error> {
+        let authority = issue::authority(now)?;
+        let leaf = issue::leaf(&authority.key, &self.names.dns(), now)?;
+        Ok(Change {
+            authorities: Some(authority.certificate),
+            authority_key: Some(authority.key),
+            leaf: Some(leaf),
+        })
+    }
+
+    fn changed(&self, next: Turn, secret: &Secret, now: Timestamp) -> Result<Change, rcgen::Error> {
+        let texts = store::texts(secret);
+        match next {
+            Turn::Rest => Ok(Change::default()),
+            Turn::Begin => self.begun(now),
+            Turn::Announce => {
+                let authority = issue::authority(now)?;
+                Ok(Change {
+                    authorities: Some(format!("{}{}", authority.certificate, newest(texts.authorities))),
+                    authority_key: Some(authority.key),
+                    leaf: None,
+                })
+            }
+            Turn::Renew => Ok(Change {
+                leaf: Some(issue::leaf(texts.authority_key, &self.names.dns(), now)?),
+                ..Change::default()
+            }),
+            Turn::Forget => Ok(Change {
+                authorities: Some(newest(texts.authorities).to_owned()),
+                ..Change::default()
+            }),
+        }
+    }
+}
+
+/// The object as it is, whenever it changes.
+fn watched<K>(api: Api<K>, name: &str) -> impl Stream<Item = Option<K>> + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Send + DeserializeOwned + 'static,
+{
+    let name = name.to_owned();
+    watch_object(api, &name).default_backoff().filter_map(move |object| {
+        let problem = object.as_ref().err().map(ToString::to_string);
+        if let Some(problem) = problem {
+            warn!(problem, kind = %K::kind(&()), name, "cannot watch it");
+        }
+        std::future::ready(object.ok())
+    })
+}
+
+/// The first certificate of several in PEM.
+fn newest(authorities: &str) -> &str {
+    const END: &str = "-----END CERTIFICATE-----";
+    let end = authorities.find(END).map(|at| at + END.len());
+    let line = end.and_then(|end| authorities.get(end..)?.find('\n').map(|next| end + next + 1));
+    authorities
+        .get(..line.or(end).unwrap_or(authorities.len()))
+        .unwrap_or(authorities)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_authority_is_the_first() {
+        let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        let other = "-----BEGIN CERTIFICATE-----\nBB==\n-----END CERTIFICATE-----\n";
+        assert_eq!(newest(&format!("{one}{other}")), one);
+        assert_eq!(newest(one), one);
+        assert_eq!(newest(one.trim_end()), one.trim_end());
+        assert_eq!(newest(""), "");
+    }
+}

@@ -1,0 +1,218 @@
+//! What the API server asks and is told: `AdmissionReview` of `admission.k8s.io/v1`.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use irsa_core::injection::{PatchOperation, PodView, inject};
+use serde::{Deserialize, Serialize};
+
+use crate::accounts::BoundAccounts;
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+
+/// The question, with what is looked at of it.
+#[derive(Debug, Deserialize)]
+struct Question {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    request: Request,
+}
+
+#[derive(Debug, Deserialize)]
+struct Request {
+    uid: String,
+    #[serde(default)]
+    namespace: String,
+    #[serde(default)]
+    operation: String,
+    resource: ResourceName,
+    #[serde(default, rename = "subResource")]
+    subresource: String,
+    object: Option<PodView>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ResourceName {
+    group: String,
+    resource: String,
+}
+
+/// The answer: always allowed.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    uid: String,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    /// In base64.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+}
+
+/// How a review ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Verdict {
+    /// The pod got something.
+    Injected,
+    /// It is to have an identity, and nothing had to be added.
+    Unchanged,
+    /// Its ServiceAccount is not bound.
+    NotBound,
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReviewError {
+    #[error("no AdmissionReview of a pod: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    #[error("{0:?} is no {API_VERSION}: the webhook's admissionReviewVersions must be [v1]")]
+    Version(String),
+}
+
+/// The answer to what the API server asks, as JSON.
+///
+/// # Errors
+/// For what is no review of this version. The API server's `failurePolicy` decides then.
+pub(crate) fn review(body: &[u8], accounts: &BoundAccounts) -> Result<(Vec<u8>, Verdict), ReviewError> {
+    let question: Question = serde_json::from_slice(body)?;
+    if question.api_version != API_VERSION {
+        return Err(ReviewError::Version(question.api_version));
+    }
+    let request = question.request;
+    let is_new_pod = request.operation == "CREATE"
+        && request.resource.group.is_empty()
+        && request.resource.resource == "pods"
+        && request.subresource.is_empty();
+    let pod = request.object.as_ref().filter(|_| is_new_pod);
+    let patch =
+        pod.and_then(|pod| accounts.with(&request.namespace, pod.service_account(), |bound| inject(pod, bound)));
+    let verdict = match &patch {
+        None => Verdict::NotBound,
+        Some(patch) if patch.is_empty() => Verdict::Unchanged,
+        Some(_) => Verdict::Injected,
+    };
+    let patch = patch.filter(|patch| !patch.is_empty());
+    Ok((answer(request.uid, patch.as_deref())?, verdict))
+}
+
+fn answer(uid: String, patch: Option<&[PatchOperation]>) -> serde_json::Result<Vec<u8>> {
+    let patch = patch.map(serde_json::to_vec).transpose()?;
+    serde_json::to_vec(&Answer {
+        api_version: API_VERSION,
+        kind: KIND,
+        response: Response {
+            uid,
+            allowed: true,
+            patch_type: patch.as_ref().map(|_| "JSONPatch"),
+            patch: patch.map(|bytes| STANDARD.encode(bytes)),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use irsa_core::{
+        injection::InjectionSettings,
+        vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL},
+    };
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn accounts() -> BoundAccounts {
+        let text = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        let labels = text(INJECT_LABEL, INJECT_LABEL_MANUAL);
+        let annotations = text(EKS_ROLE_ARN, "arn:aws:iam::123456789012:role/app");
+        let accounts = BoundAccounts::default();
+        let settings = InjectionSettings::of_service_account("", &labels, &annotations).unwrap();
+        accounts.put("team", "app", Some(settings));
+        accounts
+    }
+
+    fn question() -> Value {
+        json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+            "uid": "705ab4f5", "operation": "CREATE", "namespace": "team",
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "object": {"apiVersion": "v1", "kind": "Pod", "metadata": {"creationTimestamp": null},
+                "spec": {"serviceAccountName": "app", "containers": [{"name": "a", "resources": {}}]}},
+            "oldObject": null, "dryRun": false, "options": {"kind": "CreateOptions"},
+        }})
+    }
+
+    fn reviewed(question: &Value) -> (Value, Verdict) {
+        let body = serde_json::to_vec(question).unwrap();
+        let (answer, verdict) = review(&body, &accounts()).unwrap();
+        (serde_json::from_slice(&answer).unwrap(), verdict)
+    }
+
+    #[test]
+    fn a_pod_of_a_bound_service_account_is_patched() {
+        let (answer, verdict) = reviewed(&question());
+        assert_eq!(verdict, Verdict::Injected);
+        let response = &answer["response"];
+        assert_eq!(
+            (&response["uid"], &response["allowed"]),
+            (&json!("705ab4f5"), &json!(true))
+        );
+        assert_eq!(response["patchType"], "JSONPatch");
+        let patch = STANDARD.decode(response["patch"].as_str().unwrap()).unwrap();
+        let patch: Vec<Value> = serde_json::from_slice(&patch).unwrap();
+        assert_eq!(patch[0]["path"], "/spec/volumes");
+        assert!(patch.iter().all(|operation| operation["op"] == "add"));
+    }
+
+    #[test]
+    fn everything_else_is_allowed_as_it_is() {
+        for (path, value, expected) in [
+            ("/request/namespace", json!("other"), Verdict::NotBound),
+            (
+                "/request/object/spec/serviceAccountName",
+                json!("default"),
+                Verdict::NotBound,
+            ),
+            ("/request/operation", json!("UPDATE"), Verdict::NotBound),
+            ("/request/resource/resource", json!("deployments"), Verdict::NotBound),
+            ("/request/object", Value::Null, Verdict::NotBound),
+            (
+                "/request/object/metadata",
+                json!({"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": ""}}),
+                Verdict::Unchanged,
+            ),
+        ] {
+            let mut asked = question();
+            *asked.pointer_mut(path).unwrap() = value;
+            let (answer, verdict) = reviewed(&asked);
+            assert_eq!(verdict, expected, "{path}");
+            assert_eq!(
+                answer["response"],
+                json!({"uid": "705ab4f5", "allowed": true}),
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_review_of_this_version_is_refused_with_a_reason() {
+        let refusal = |body: &[u8]| review(body, &accounts()).unwrap_err().to_string();
+        assert!(refusal(b"{}").contains("no AdmissionReview"));
+        assert!(refusal(b"no JSON").contains("no AdmissionReview"));
+        let mut old = question();
+        old["apiVersion"] = json!("admission.k8s.io/v1beta1");
+        let refusal = refusal(&serde_json::to_vec(&old).unwrap());
+        assert!(
+            refusal.contains("v1beta1") && refusal.contains("admissionReviewVersions"),
+            "{refusal}"
+        );
+    }
+}
