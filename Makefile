@@ -59,8 +59,17 @@ test: prerequisites control-plane python operator ## Everything that proves it w
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked
 
 .PHONY: e2e
-e2e: prerequisites control-plane python operator ## Only the end-to-end tests
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e
+e2e: prerequisites control-plane python operator ## The end-to-end tests and those of injection; KUBERNETES=1.31 (or 1.34, 1.35, 1.37) for another API server
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e --test inject
+
+.PHONY: versions
+versions: ## make e2e with the API server of every version that is supported (nightly: each is built once, five minutes on two cores)
+	for version in $$(awk '!/^#/ { print $$1 }' crates/testkit/controlplane/kubernetes/versions); do \
+	  $(MAKE) e2e KUBERNETES=$$version; done
+
+.PHONY: webhook
+webhook: prerequisites control-plane operator ## The slow end-to-end tests of the webhook: its certificate, its replicas, no pod without credentials meanwhile
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test webhook
 
 .PHONY: rotation
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents

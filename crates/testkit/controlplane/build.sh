@@ -2,9 +2,10 @@
 # Builds kube-apiserver, etcd, kubectl and (on request) kube-controller-manager from pinned Go modules into a cache
 # directory that neither `cargo clean` nor a fresh checkout removes.
 #
-#   build.sh [--with-controller-manager] [--print-dir]
+#   [KUBERNETES=1.31] build.sh [--with-controller-manager] [--print-dir]
 #
-# The last line of standard output is the directory that holds the binaries. Progress goes to standard error.
+# KUBERNETES is a minor version of kubernetes/versions, whose first line is the default. It is the API server's; everything else is of the
+# default. The last line of standard output is the directory that holds the binaries. Progress goes to standard error.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -20,7 +21,15 @@ for argument in "$@"; do
   esac
 done
 
-kubernetes_version=$(sed -n 's/^\t\{0,1\}\(require \)\{0,1\}k8s.io\/kubernetes \(v[0-9.]*\).*/\2/p' "$here/kubernetes/go.mod" | head -n 1)
+versions="$here/kubernetes/versions"
+default=$(awk '!/^#/ { print $1; exit }' "$versions")
+minor_version=${KUBERNETES:-$default}
+version_of() { awk -v minor="$1" '$1 == minor { print $2 }' "$versions"; }
+kubernetes_version=$(version_of "$minor_version")
+if [ -z "$kubernetes_version" ]; then
+  echo "build.sh: KUBERNETES=$minor_version is none of $(awk '!/^#/ { printf "%s%s", sep, $1; sep = ", " }' "$versions")" >&2
+  exit 2
+fi
 etcd_version=$(sed -n 's/^\t\{0,1\}\(require \)\{0,1\}go.etcd.io\/etcd\/server\/v3 \(v[0-9.]*\).*/\2/p' "$here/etcd/go.mod" | head -n 1)
 target="$cache_root/controlplane/$kubernetes_version-etcd-$etcd_version-$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
 if [ "$print_dir" = 1 ]; then
@@ -51,12 +60,18 @@ if [ "$(printf '%s\n1.26\n' "$go_version" | sort -V | head -n 1)" != "1.26" ]; t
 fi
 
 mkdir -p "$target"
+if [ "$minor_version" != "$default" ]; then
+  # The same options, and the default's own progress on standard error.
+  others=$(KUBERNETES=$default "${BASH_SOURCE[0]}" "$@" | tail -n 1)
+  for binary in "${missing[@]}"; do
+    [ "$binary" = kube-apiserver ] || ln -sf "$others/$binary" "$target/$binary"
+  done
+fi
 # Two test runs may want the binaries at the same moment: one builds, the other waits and finds them.
 exec 9>"$target/.lock"
 if command -v flock >/dev/null 2>&1; then flock 9; fi
 
-minor=${kubernetes_version#v1.}
-minor=${minor%%.*}
+minor=${minor_version#1.}
 version_flags="-X k8s.io/component-base/version.gitVersion=$kubernetes_version -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$minor"
 step=0
 for binary in "${missing[@]}"; do
@@ -64,7 +79,7 @@ for binary in "${missing[@]}"; do
   [ -x "$target/$binary" ] && continue
   case $binary in
     etcd) module="$here/etcd"; package=go.etcd.io/etcd/server/v3; flags="-s -w" ;;
-    *) module="$here/kubernetes"; package="k8s.io/kubernetes/cmd/$binary"; flags="-s -w $version_flags" ;;
+    *) module="$here/kubernetes/$minor_version"; package="k8s.io/kubernetes/cmd/$binary"; flags="-s -w $version_flags" ;;
   esac
   echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about five minutes on two cores)" >&2
   started=$(date +%s)

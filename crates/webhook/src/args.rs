@@ -13,7 +13,7 @@ use crate::certificate::Names;
 /// It has no AWS credentials. The Kubernetes API is reached by the pod's ServiceAccount, or by KUBECONFIG.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "irsa-anywhere-webhook", version)]
-pub(crate) struct Args {
+pub(crate) struct WebhookArgs {
     /// The webhook's own namespace.
     #[arg(
         long,
@@ -55,8 +55,12 @@ pub(crate) struct Args {
     pub(crate) certificate_directory: Option<PathBuf>,
 
     /// How long API servers and replicas may take to learn of a new certificate authority before its certificate is shown.
-    #[arg(long, env = "CERTIFICATE_OVERLAP", default_value = "2m", value_name = "DURATION", value_parser = overlap)]
+    #[arg(long, env = "CERTIFICATE_OVERLAP", default_value = "2m", value_name = "DURATION", value_parser = up_to_an_hour)]
     pub(crate) certificate_overlap: SignedDuration,
+
+    /// How long a replica that is told to end still takes new connections, until every API server knows that it is going.
+    #[arg(long, env = "SHUTDOWN_DELAY", default_value = "10s", value_name = "DURATION", value_parser = up_to_an_hour)]
+    pub(crate) shutdown_delay: SignedDuration,
 
     /// Where reviews are served, over TLS.
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8443", value_name = "HOST:PORT")]
@@ -75,7 +79,7 @@ pub(crate) struct Args {
     pub(crate) log_filter: String,
 }
 
-impl Args {
+impl WebhookArgs {
     /// Names of what belongs to the webhook.
     pub(crate) fn names(&self) -> Names {
         Names {
@@ -87,7 +91,7 @@ impl Args {
     }
 }
 
-fn overlap(text: &str) -> Result<SignedDuration, String> {
+fn up_to_an_hour(text: &str) -> Result<SignedDuration, String> {
     let hour = SignedDuration::from_hours(1);
     match text.parse::<SignedDuration>() {
         Ok(time) if time >= SignedDuration::ZERO && time <= hour => Ok(time),
@@ -104,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_flags_are_consistent_and_each_has_a_variable() {
-        let command = Args::command();
+        let command = WebhookArgs::command();
         command.clone().debug_assert();
         for argument in command.get_arguments() {
             assert!(argument.get_help().is_some(), "{} has no help", argument.get_id());
@@ -114,10 +118,42 @@ mod tests {
     }
 
     #[test]
+    fn the_page_lists_exactly_these_flags_with_their_variables_and_defaults() {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/webhook.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let rows = page.lines().filter(|line| line.starts_with("| `--"));
+        let mut documented: Vec<Vec<String>> = rows
+            .map(|row| {
+                let cells = row.split(" | ").take(3);
+                cells
+                    .map(|cell| cell.trim_matches(['|', '`', ' ']).to_owned())
+                    .collect()
+            })
+            .collect();
+        documented.sort();
+        let command = WebhookArgs::command();
+        let flags = command.get_arguments().filter(|flag| flag.get_env().is_some());
+        let mut defined: Vec<Vec<String>> = flags
+            .map(|flag| {
+                let name = format!("--{}", flag.get_long().unwrap());
+                let variable = flag.get_env().unwrap().to_str().unwrap().to_owned();
+                let default = flag.get_default_values().first();
+                vec![
+                    name,
+                    variable,
+                    default.map_or("–", |value| value.to_str().unwrap()).to_owned(),
+                ]
+            })
+            .collect();
+        defined.sort();
+        assert_eq!(documented, defined);
+    }
+
+    #[test]
     fn a_wrong_overlap_is_refused_with_the_fix() {
         let parse = |value: &str| {
             let flag = format!("--certificate-overlap={value}");
-            Args::try_parse_from(["webhook", &flag]).map_err(|error| error.to_string())
+            WebhookArgs::try_parse_from(["webhook", &flag]).map_err(|error| error.to_string())
         };
         assert_eq!(parse("90s").unwrap().certificate_overlap, SignedDuration::from_secs(90));
         for value in ["2h", "-1s", "2", "soon"] {

@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// From SIGTERM until no new connection is taken. Endpoints are gone before that everywhere, and until then a refused connection
-/// would be a pod without credentials.
-const LEAVE: Duration = Duration::from_secs(10);
-
 /// Whether the replica is to end.
 #[derive(Debug, Clone)]
-pub(crate) struct Drain(watch::Receiver<bool>);
+pub(crate) struct Drain {
+    stopped: watch::Receiver<bool>,
+    /// From SIGTERM until no new connection is taken.
+    delay: Duration,
+}
 
 /// Who says that it is.
 #[derive(Debug)]
 pub(crate) struct Stopper(watch::Sender<bool>);
 
-/// Both ends.
-pub(crate) fn drain() -> (Stopper, Drain) {
-    let (sender, receiver) = watch::channel(false);
-    (Stopper(sender), Drain(receiver))
+/// Both ends. After the delay endpoints must be gone everywhere: until then a refused connection would be a pod without
+/// credentials.
+pub(crate) fn drain(delay: Duration) -> (Stopper, Drain) {
+    let (sender, stopped) = watch::channel(false);
+    (Stopper(sender), Drain { stopped, delay })
 }
 
 impl Stopper {
@@ -32,16 +33,16 @@ impl Stopper {
 impl Drain {
     /// Whether answers are the last on their connections.
     pub(crate) fn has_begun(&self) -> bool {
-        *self.0.borrow()
+        *self.stopped.borrow()
     }
 
     /// Ends when no new connection is to be taken.
     pub(crate) async fn over(mut self) {
         // Nobody can stop what has lost its stopper.
-        if self.0.wait_for(|stopped| *stopped).await.is_err() {
+        if self.stopped.wait_for(|stopped| *stopped).await.is_err() {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(LEAVE).await;
+        tokio::time::sleep(self.delay).await;
     }
 }
 
@@ -52,8 +53,9 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_over_a_while_after_it_has_begun() {
-        let (stopper, drain) = drain();
+    async fn it_is_over_a_while_after_it_has_begun() {
+        let delay = Duration::from_secs(10);
+        let (stopper, drain) = drain(delay);
         assert!(!drain.has_begun());
         let over = tokio::spawn(drain.clone().over());
         tokio::time::sleep(Duration::from_mins(1)).await;
@@ -62,6 +64,6 @@ mod tests {
         stopper.stop();
         over.await.unwrap();
         assert!(drain.has_begun());
-        assert_eq!(begin.elapsed(), LEAVE);
+        assert_eq!(begin.elapsed(), delay);
     }
 }

@@ -16,7 +16,7 @@ use clap::Parser;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = args::Args::parse();
+    let args = args::WebhookArgs::parse();
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("irsa-anywhere-webhook: another crypto provider is installed already");
         return ExitCode::FAILURE;

@@ -11,7 +11,7 @@ use kube::Client;
 
 use crate::{
     accounts::{self, BoundAccounts},
-    args::Args,
+    args::WebhookArgs,
     certificate::{self, Keeper},
     drain::drain,
     metrics::{CertificateMetrics, ReviewMetrics, registry},
@@ -27,7 +27,7 @@ type Problem = Box<dyn Error + Send + Sync>;
 ///
 /// # Errors
 /// What keeps it from starting or from going on.
-pub(crate) async fn run(args: Args) -> Result<(), Problem> {
+pub(crate) async fn run(args: WebhookArgs) -> Result<(), Problem> {
     let stop = stopped()?;
     let reviews = TcpListener::bind(args.listen_addr)?;
     let metrics_listener = tokio::net::TcpListener::bind(args.metrics_addr).await?;
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let probes = probes::serve(metrics_listener, readiness.clone(), registry);
 
     let shown = ShownCertificate::default();
-    let (stopper, drain) = drain();
+    let (stopper, drain) = drain(args.shutdown_delay.unsigned_abs());
     let reviewer = Reviewer {
         accounts: Arc::clone(&bound),
         metrics: review_metrics,
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<(), Problem> {
 
 /// Holds the certificate, as the flags say.
 async fn hold(
-    args: &Args,
+    args: &WebhookArgs,
     client: Client,
     shown: ShownCertificate,
     metrics: CertificateMetrics,

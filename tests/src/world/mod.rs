@@ -31,8 +31,10 @@ pub use self::{
     pods::PodIdentity,
     policy::{operator_policy, operator_policy_for},
     replica::{Replica, Skew},
-    webhook::{WEBHOOK, Webhook, binary as webhook_binary},
+    webhook::{WEBHOOK, Webhook},
 };
+
+use serde_json::Value;
 
 use crate::admin::Sts;
 
@@ -59,6 +61,38 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
+/// The minor version of Kubernetes that the API servers have: `KUBERNETES`, such as `1.31`, or the default of the control plane's build.
+///
+/// # Errors
+/// When it is no version.
+pub fn kubernetes_minor() -> Result<u32, Problem> {
+    let versions = include_str!("../../../crates/testkit/controlplane/kubernetes/versions");
+    let default = versions.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+    let wanted = std::env::var("KUBERNETES").ok().filter(|wanted| !wanted.is_empty());
+    let wanted = wanted.as_deref().or(default.split(' ').next()).unwrap_or_default();
+    let minor = wanted
+        .strip_prefix("1.")
+        .ok_or_else(|| format!("KUBERNETES={wanted} is no version such as 1.31"))?;
+    Ok(minor.parse()?)
+}
+
+/// Whether this API server injects pods by policies, in the version that `config/inject` is written in.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn serves_policies(cluster: &ControlPlane) -> Result<bool, Problem> {
+    let group = cluster.client()?.get("/apis/admissionregistration.k8s.io/v1").await?;
+    let kinds = group
+        .body
+        .get("resources")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    Ok(kinds
+        .into_iter()
+        .any(|kind| kind["name"] == "mutatingadmissionpolicies"))
+}
+
 /// A cluster, an AWS account, and the operator once it is started.
 pub struct World {
     /// The cluster.
@@ -74,12 +108,13 @@ pub struct World {
     /// The operator's user in the account.
     user: String,
     operator: Option<Operator>,
+    webhook: Option<Webhook>,
     operator_directory: tempfile::TempDir,
     starts: usize,
 }
 
 impl World {
-    /// A cluster that signs as [`ISSUER`] with a new RSA key, with `config/default` applied; an account with both
+    /// A cluster that signs as [`ISSUER`] with a new RSA key, with `config/with-policy` or `config/with-webhook` applied; an account with both
     /// buckets. The operator is not started.
     ///
     /// # Errors
@@ -160,6 +195,7 @@ impl World {
             environment: self.environment.clone(),
             user: self.user.clone(),
             operator: None,
+            webhook: None,
             operator_directory: tempfile::tempdir()?,
             starts: 0,
         })
@@ -177,15 +213,33 @@ impl World {
             environment: Vec::new(),
             user: user.to_owned(),
             operator: None,
+            webhook: None,
             operator_directory: tempfile::tempdir()?,
             starts: 0,
         };
         world.wait_for_crds().await?;
-        world
-            .cluster
-            .apply_file(&repository().join("config/default"), true)
-            .await?;
+        world.inject_pods().await?;
         Ok(world)
+    }
+
+    /// Installs everything with what injects pods in this version of Kubernetes: the policy where the API server serves it, and else
+    /// the webhook.
+    async fn inject_pods(&mut self) -> Result<(), Problem> {
+        let overlay = repository().join(if serves_policies(&self.cluster).await? {
+            "config/with-policy"
+        } else {
+            "config/with-webhook"
+        });
+        self.cluster.apply_file(&overlay, true).await?;
+        if overlay.ends_with("with-webhook") {
+            self.webhook = Some(Webhook::install(&self.cluster, self.operator_directory.path()).await?);
+        }
+        Ok(())
+    }
+
+    /// The webhook, if that is what injects pods here.
+    pub const fn webhook(&self) -> Option<&Webhook> {
+        self.webhook.as_ref()
     }
 
     /// A world in which the operator runs, the samples are applied and both objects are ready.

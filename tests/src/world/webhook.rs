@@ -10,20 +10,18 @@ use irsa_testkit::controlplane::{
     ControlPlane,
     process::{Launch, Process},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
-    OPERATOR_NAMESPACE, Problem,
+    Problem,
     operator::{free_address, http_get, operator_sibling},
-    repository,
 };
 
-/// The webhook's ServiceAccount, its Service and its configuration.
+/// The webhook's label, and the name of everything of it where no overlay renames it.
 pub const WEBHOOK: &str = "irsa-anywhere-webhook";
-const CONFIGURATION: &str = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/irsa-anywhere-webhook";
 /// How long until it is ready.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// A running webhook. Dropping it kills it.
 #[derive(Debug)]
@@ -31,36 +29,73 @@ pub struct Webhook {
     process: Process,
     address: SocketAddr,
     probes: SocketAddr,
+    deployed: Deployed,
+}
+
+/// What the Deployment in the cluster says of it.
+#[derive(Debug, Clone)]
+struct Deployed {
+    namespace: String,
+    account: String,
+    /// Its variables that have a value.
+    environment: Vec<(String, String)>,
+}
+
+impl Deployed {
+    async fn find(cluster: &ControlPlane) -> Result<Self, Problem> {
+        let path = format!("/apis/apps/v1/deployments?labelSelector=app.kubernetes.io/name={WEBHOOK}");
+        let list = cluster.client()?.get(&path).await?.body;
+        let at = |path: &str| list.pointer(&format!("/items/0{path}"));
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(str::to_owned);
+        let variables = at("/spec/template/spec/containers/0/env").and_then(Value::as_array);
+        let variables = variables.into_iter().flatten();
+        let variables =
+            variables.filter_map(|variable| Some((text(variable.get("name"))?, text(variable.get("value"))?)));
+        let found = || {
+            Some(Self {
+                namespace: text(at("/metadata/namespace"))?,
+                account: text(at("/spec/template/spec/serviceAccountName"))?,
+                environment: variables.collect(),
+            })
+        };
+        found().ok_or_else(|| format!("no webhook is deployed: {list}").into())
+    }
+
+    fn variable(&self, name: &str) -> &str {
+        let found = self.environment.iter().find(|(known, _)| known == name);
+        found.map_or(WEBHOOK, |(_, value)| value)
+    }
 }
 
 impl Webhook {
-    /// Applies `config/webhook`, starts one and waits until the API server asks it.
+    /// Starts one as its Deployment in the cluster says, and waits until the API server asks it.
     ///
     /// # Errors
     /// Why it could not be started or is not ready.
     pub async fn install(cluster: &ControlPlane, directory: &Path) -> Result<Self, Problem> {
-        cluster.apply_file(&repository().join("config/webhook"), true).await?;
         let webhook = Self::start(cluster, directory, &[]).await?;
         webhook.ask_this_one(cluster).await?;
         webhook.ready().await?;
         Ok(webhook)
     }
 
-    /// Starts one as its own ServiceAccount, under exactly the rights of `config/webhook`. Nobody asks it yet.
+    /// Starts one as its Deployment in the cluster says, as its own ServiceAccount and under exactly its rights. Nobody asks it yet.
     ///
     /// # Errors
     /// Why it could not be started; whether it gets anywhere is for the caller to see.
     pub async fn start(cluster: &ControlPlane, directory: &Path, arguments: &[&str]) -> Result<Self, Problem> {
-        let token = cluster.api_token(OPERATOR_NAMESPACE, WEBHOOK).await?;
+        let deployed = Deployed::find(cluster).await?;
+        let token = cluster.api_token(&deployed.namespace, &deployed.account).await?;
         let kubeconfig = cluster.kubeconfig_for_token(&token)?;
         let (address, probes) = (free_address()?, free_address()?);
         let mut all = vec![format!("--listen-addr={address}"), format!("--metrics-addr={probes}")];
         all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
-        let environment = [
+        let mut environment = deployed.environment.clone();
+        environment.extend([
             ("LOG_FORMAT".to_owned(), "text".to_owned()),
             ("KUBECONFIG".to_owned(), kubeconfig.display().to_string()),
-            ("POD_NAMESPACE".to_owned(), OPERATOR_NAMESPACE.to_owned()),
-        ];
+            ("POD_NAMESPACE".to_owned(), deployed.namespace.clone()),
+        ]);
         let process = Process::spawn(&Launch {
             name: "webhook",
             directory,
@@ -72,6 +107,7 @@ impl Webhook {
             process,
             address,
             probes,
+            deployed,
         })
     }
 
@@ -81,7 +117,8 @@ impl Webhook {
     /// When the API server refuses it.
     pub async fn ask_this_one(&self, cluster: &ControlPlane) -> Result<(), Problem> {
         let client = cluster.client()?;
-        let service = format!("/api/v1/namespaces/{OPERATOR_NAMESPACE}/services/{WEBHOOK}");
+        let (namespace, service) = (&self.deployed.namespace, self.deployed.variable("SERVICE_NAME"));
+        let service = format!("/api/v1/namespaces/{namespace}/services/{service}");
         let outside = json!({"spec": {
             "type": "ExternalName", "externalName": "localhost", "clusterIP": null, "clusterIPs": null,
         }});
@@ -90,13 +127,25 @@ impl Webhook {
         }]);
         for reply in [
             client.merge_patch(&service, &outside).await?,
-            client.json_patch(CONFIGURATION, &port).await?,
+            client.json_patch(&self.configuration(), &port).await?,
         ] {
             if !reply.is_success() {
                 return Err(reply.message().into());
             }
         }
         Ok(())
+    }
+
+    /// Path of its `MutatingWebhookConfiguration`.
+    pub fn configuration(&self) -> String {
+        let name = self.deployed.variable("WEBHOOK_CONFIGURATION");
+        format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{name}")
+    }
+
+    /// Path of the Secret with its certificate.
+    pub fn secret(&self) -> String {
+        let name = self.deployed.variable("CERTIFICATE_SECRET");
+        format!("/api/v1/namespaces/{}/secrets/{name}", self.deployed.namespace)
     }
 
     /// Waits until it says that it is ready.
@@ -142,6 +191,6 @@ impl Webhook {
 ///
 /// # Errors
 /// When it cannot be built.
-pub fn binary() -> Result<PathBuf, Problem> {
+fn binary() -> Result<PathBuf, Problem> {
     operator_sibling(WEBHOOK)
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::pages::read;
+use irsa_core::vocabulary::WEBHOOK_NAME;
 
 fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -62,6 +63,67 @@ fn the_deployment_keeps_every_setting_that_confines_the_operator() {
         assert_eq!(pod.get(absent), None, "{absent}");
     }
     assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn the_webhook_is_confined_as_the_operator_is_and_never_keeps_a_pod_from_being_made() {
+    let (operator, webhook) = (
+        yaml("config/manager/deployment.yaml"),
+        yaml("config/webhook/deployment.yaml"),
+    );
+    for same in [
+        "/spec/replicas",
+        "/spec/strategy",
+        "/spec/template/spec/automountServiceAccountToken",
+        "/spec/template/spec/priorityClassName",
+        "/spec/template/spec/securityContext",
+        "/spec/template/spec/containers/0/image",
+        "/spec/template/spec/containers/0/securityContext",
+        "/spec/template/spec/containers/0/livenessProbe",
+    ] {
+        assert!(operator.pointer(same).is_some(), "{same}");
+        assert_eq!(webhook.pointer(same), operator.pointer(same), "{same}");
+    }
+    has(
+        "config/webhook/deployment.yaml",
+        &[
+            // Its own pods do not wait for it.
+            (
+                "/spec/template/metadata/labels/eks.amazonaws.com~1skip-pod-identity-webhook",
+                json!(""),
+            ),
+            ("/spec/template/spec/terminationGracePeriodSeconds", json!(30)),
+            (
+                "/spec/template/spec/containers/0/readinessProbe/httpGet/path",
+                json!("/readyz"),
+            ),
+            (
+                "/spec/template/spec/containers/0/resources/limits/memory",
+                json!("64Mi"),
+            ),
+        ],
+    );
+    has(
+        "config/webhook/configuration.yaml",
+        &[
+            ("/webhooks/0/name", json!(WEBHOOK_NAME)),
+            ("/webhooks/0/failurePolicy", json!("Ignore")),
+            ("/webhooks/0/reinvocationPolicy", json!("IfNeeded")),
+            ("/webhooks/0/timeoutSeconds", json!(5)),
+            ("/webhooks/0/rules/0/operations", json!(["CREATE"])),
+            ("/webhooks/0/rules/0/resources", json!(["pods"])),
+        ],
+    );
+    // One truth: both carriers look at the same pods.
+    let (policy, configuration) = (
+        yaml("config/inject/policy.yaml"),
+        yaml("config/webhook/configuration.yaml"),
+    );
+    for selector in ["namespaceSelector", "objectSelector"] {
+        let of_policy = &policy["spec"]["matchConstraints"][selector];
+        assert!(of_policy["matchExpressions"].is_array(), "{selector}");
+        assert_eq!(&configuration["webhooks"][0][selector], of_policy, "{selector}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 
 use irsa_testkit::controlplane::{ControlPlane, SigningKey};
-use irsa_tests::world::{ISSUER, REGION, World, repository};
+use irsa_tests::world::{ISSUER, REGION, World, kubernetes_minor, repository};
 use serde_json::{Value, json};
 
 /// The configuration that the page shows, for this issuer and with the authority that signs its certificate here.
@@ -13,6 +13,10 @@ fn as_documented(authority: &str) -> String {
     let (_, behind) = behind.split_once("```yaml\n").unwrap();
     let (text, _) = behind.split_once("```").unwrap();
     let mut configuration: Value = serde_saphyr::from_str(text).unwrap();
+    // Until 1.34 the same file was of another version.
+    if kubernetes_minor().unwrap() < 34 {
+        configuration["apiVersion"] = "apiserver.config.k8s.io/v1beta1".into();
+    }
     configuration["jwt"][0]["issuer"]["url"] = ISSUER.into();
     configuration["jwt"][0]["issuer"]["certificateAuthority"] = authority.into();
     configuration.to_string()

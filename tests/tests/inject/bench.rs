@@ -12,7 +12,7 @@ use irsa_core::vocabulary::{
     POD_STS_REGIONAL_ENDPOINTS,
 };
 use irsa_testkit::controlplane::{ApiReply, ControlPlane};
-use irsa_tests::world::{OPERATOR_NAMESPACE, Webhook, repository};
+use irsa_tests::world::{OPERATOR_NAMESPACE, Webhook, kubernetes_minor, repository};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
@@ -43,10 +43,16 @@ enum Carrier {
     Both,
 }
 
-impl Carrier {
-    const ALL: [Self; 3] = [Self::Policy, Self::Webhook, Self::Both];
+/// What Kubernetes of this version injects with; in 1.34 and 1.35 policies are there where both flags are set.
+fn carriers(minor: u32) -> &'static [Carrier] {
+    if minor >= 34 {
+        &[Carrier::Policy, Carrier::Webhook, Carrier::Both]
+    } else {
+        &[Carrier::Webhook]
+    }
+}
 
-    /// The end of the namespace's name, and the label's value. The first has none.
+impl Carrier {
     const fn name(self) -> &'static str {
         match self {
             Self::Policy => "policy",
@@ -56,16 +62,16 @@ impl Carrier {
     }
 
     fn namespace(self, name: &str) -> String {
-        match self {
-            Self::Policy => name.to_owned(),
-            Self::Webhook | Self::Both => format!("{name}-{}", self.name()),
-        }
+        format!("{name}-{}", self.name())
     }
 }
 
 /// What the tests of one binary share: made for the first, stopped after the last.
 struct Shared {
     plane: ControlPlane,
+    carriers: &'static [Carrier],
+    /// Of admission, in which policies are served.
+    version: &'static str,
     _webhook: Webhook,
     _directory: TempDir,
 }
@@ -82,20 +88,38 @@ impl Shared {
     }
 
     async fn start() -> Self {
-        let plane = ControlPlane::builder().start().await.unwrap();
+        let minor = kubernetes_minor().unwrap();
+        let carriers = carriers(minor);
+        let (version, overlay) = if minor >= 36 {
+            ("v1", "config/inject")
+        } else {
+            ("v1beta1", "config/inject-v1beta1")
+        };
+        let mut builder = ControlPlane::builder();
+        if carriers.contains(&Carrier::Policy) && version != "v1" {
+            builder = builder
+                .flag("--feature-gates=MutatingAdmissionPolicy=true")
+                .flag("--runtime-config=admissionregistration.k8s.io/v1beta1=true");
+        }
+        let plane = builder.start().await.unwrap();
         plane.create_namespace(OPERATOR_NAMESPACE).await.unwrap();
         plane
-            .apply_file(&repository().join("config/inject"), true)
+            .apply_file(&repository().join("config/webhook"), true)
             .await
             .unwrap();
         let directory = tempfile::tempdir().unwrap();
         let webhook = Webhook::install(&plane, directory.path()).await.unwrap();
-        let policy = "mutatingadmissionpolicies/irsa-anywhere-inject";
-        confine(&plane, policy, "/spec/matchConstraints", Carrier::Policy).await;
-        let configuration = "mutatingwebhookconfigurations/irsa-anywhere-webhook";
+        let configuration = "v1/mutatingwebhookconfigurations/irsa-anywhere-webhook";
         confine(&plane, configuration, "/webhooks/0", Carrier::Webhook).await;
+        if carriers.contains(&Carrier::Policy) {
+            plane.apply_file(&repository().join(overlay), true).await.unwrap();
+            let policy = format!("{version}/mutatingadmissionpolicies/irsa-anywhere-inject");
+            confine(&plane, &policy, "/spec/matchConstraints", Carrier::Policy).await;
+        }
         Self {
             plane,
+            carriers,
+            version,
             _webhook: webhook,
             _directory: directory,
         }
@@ -104,7 +128,7 @@ impl Shared {
 
 /// Lets a carrier work in its own namespaces only.
 async fn confine(plane: &ControlPlane, object: &str, at: &str, carrier: Carrier) {
-    let path = format!("/apis/admissionregistration.k8s.io/v1/{object}");
+    let path = format!("/apis/admissionregistration.k8s.io/{object}");
     let values = [carrier.name(), Carrier::Both.name()];
     let patch = json!([{
         "op": "add", "path": format!("{at}/namespaceSelector/matchExpressions/-"),
@@ -117,34 +141,50 @@ async fn confine(plane: &ControlPlane, object: &str, at: &str, carrier: Carrier)
 /// Namespaces of its own on a control plane where both carriers inject.
 pub(crate) struct Bench {
     shared: Arc<Shared>,
-    /// The one in which the policy injects.
+    name: &'static str,
+    /// The first of them.
     pub(crate) namespace: String,
 }
 
 impl Bench {
-    pub(crate) async fn new(namespace: &str) -> Self {
+    pub(crate) async fn new(name: &'static str) -> Self {
         let shared = Shared::get().await;
-        for carrier in Carrier::ALL {
-            let name = carrier.namespace(namespace);
-            shared.plane.create_namespace(&name).await.unwrap();
+        let bench = Self {
+            namespace: shared.carriers[0].namespace(name),
+            name,
+            shared,
+        };
+        for carrier in bench.shared.carriers {
+            let name = carrier.namespace(name);
+            bench.plane().create_namespace(&name).await.unwrap();
             let label = json!({"metadata": {"labels": {CARRIER: carrier.name()}}});
             let path = format!("/api/v1/namespaces/{name}");
-            let reply = shared.plane.client().unwrap().merge_patch(&path, &label).await.unwrap();
+            let reply = bench
+                .plane()
+                .client()
+                .unwrap()
+                .merge_patch(&path, &label)
+                .await
+                .unwrap();
             assert!(reply.is_success(), "{}", reply.message());
         }
-        Self {
-            shared,
-            namespace: namespace.to_owned(),
-        }
+        bench
     }
 
     pub(crate) fn plane(&self) -> &ControlPlane {
         &self.shared.plane
     }
 
-    /// The namespaces, the policy's first.
+    /// The API version of policies, where there are any.
+    pub(crate) fn policies(&self) -> Option<&'static str> {
+        let has_policy = self.shared.carriers.contains(&Carrier::Policy);
+        has_policy.then_some(self.shared.version)
+    }
+
+    /// The namespaces, one for each carrier.
     pub(crate) fn namespaces(&self) -> Vec<String> {
-        Carrier::ALL.map(|carrier| carrier.namespace(&self.namespace)).into()
+        let carriers = self.shared.carriers.iter();
+        carriers.map(|carrier| carrier.namespace(self.name)).collect()
     }
 
     /// A bound ServiceAccount as the operator leaves it, with more annotations; returns once admission knows of it.
@@ -226,11 +266,11 @@ impl Bench {
     pub(crate) async fn try_admit(&self, pod: &Value) -> ApiReply {
         let mut replies = self.ask(pod).await;
         let first = replies.remove(0);
-        for (reply, carrier) in replies.iter().zip([Carrier::Webhook, Carrier::Both]) {
+        for (reply, carrier) in replies.iter().zip(&self.shared.carriers[1..]) {
             assert_eq!(reply.status, first.status, "{carrier:?}: {}\n{pod:#}", reply.message());
             if first.is_success() {
                 let (policy, other) = (comparable(&first.body), comparable(&reply.body));
-                assert_eq!(other, policy, "{carrier:?} and the policy differ\n{pod:#}");
+                assert_eq!(other, policy, "{carrier:?} and the policy alone differ\n{pod:#}");
             }
         }
         first

@@ -167,7 +167,7 @@ async fn pods_as_kubectl_and_deployments_make_them_are_injected() {
             "run",
             "app",
             "--image=app",
-            "--namespace=kubectl",
+            &format!("--namespace={}", bench.namespace),
             "--dry-run=server",
             "--output=json",
             r#"--overrides={"spec":{"serviceAccountName":"app"}}"#,
@@ -213,8 +213,8 @@ async fn an_ephemeral_container_gets_nothing_and_changes_nothing() {
     let bench = Bench::new("ephemeral").await;
     bench.bind("app", &settings()).await;
     let client = bench.plane().client().unwrap();
-    let pods = "/api/v1/namespaces/ephemeral/pods";
-    let made = client.post(pods, &simple_pod("app")).await.unwrap();
+    let pods = format!("/api/v1/namespaces/{}/pods", bench.namespace);
+    let made = client.post(&pods, &simple_pod("app")).await.unwrap();
     assert!(made.is_success(), "{}", made.message());
     let name = made.body["metadata"]["name"].as_str().unwrap();
     let debug = json!({"spec": {"ephemeralContainers": [{"name": "debug", "image": "shell"}]}});

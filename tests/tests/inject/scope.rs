@@ -140,8 +140,12 @@ async fn an_invalid_pod_is_refused_in_the_api_servers_own_words() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_rendered_configuration_names_what_the_operator_writes() {
     let bench = Bench::new("rendered").await;
-    let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/irsa-anywhere-inject";
-    let binding = bench.plane().client().unwrap().get(path).await.unwrap().body;
+    let Some(version) = bench.policies() else {
+        return;
+    };
+    let path =
+        format!("/apis/admissionregistration.k8s.io/{version}/mutatingadmissionpolicybindings/irsa-anywhere-inject");
+    let binding = bench.plane().client().unwrap().get(&path).await.unwrap().body;
     let param = &binding["spec"]["paramRef"];
     assert_eq!(
         param["selector"]["matchExpressions"],
@@ -178,15 +182,18 @@ async fn a_pod_that_runs_already_is_never_changed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_because_of_us() {
     let bench = Bench::new("sidecar").await;
-    let path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/irsa-anywhere-inject";
-    let policy = bench.plane().client().unwrap().get(path).await.unwrap().body;
+    let Some(api) = bench.policies() else {
+        return;
+    };
+    let path = format!("/apis/admissionregistration.k8s.io/{api}/mutatingadmissionpolicies/irsa-anywhere-inject");
+    let policy = bench.plane().client().unwrap().get(&path).await.unwrap().body;
     assert_eq!(policy["spec"]["failurePolicy"], "Ignore");
 
     bench.bind("app", &[]).await;
     // By its name it comes after ours.
     let metadata = json!({"name": "zz-sidecar"});
     let sidecar = "Object{spec: Object.spec{containers: [Object.spec.containers{name: 'sidecar', image: 'sidecar'}]}}";
-    let version = "admissionregistration.k8s.io/v1";
+    let version = format!("admissionregistration.k8s.io/{api}");
     let list = json!({"apiVersion": "v1", "kind": "List", "items": [
         {
             "apiVersion": version, "kind": "MutatingAdmissionPolicy", "metadata": metadata,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use irsa_testkit::controlplane::{ControlPlane, SigningKey};
-use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, World, objects::is_ready, repository};
+use irsa_tests::world::{OPERATOR_ACCOUNT, OPERATOR_NAMESPACE, WEBHOOK, World, objects::is_ready, repository};
 use serde_json::{Value, json};
 
 async fn world() -> World {
@@ -120,9 +120,60 @@ async fn the_operator_may_do_what_it_does_and_nothing_that_would_be_power() {
 }
 
 #[tokio::test]
+async fn the_webhook_sees_service_accounts_and_writes_its_certificate_and_nothing_else() {
+    let cluster = ControlPlane::builder().start().await.unwrap();
+    cluster.create_namespace(OPERATOR_NAMESPACE).await.unwrap();
+    cluster
+        .apply_file(&repository().join("config/webhook"), true)
+        .await
+        .unwrap();
+    let webhook = format!("system:serviceaccount:{OPERATOR_NAMESPACE}:{WEBHOOK}");
+    let admission = "admissionregistration.k8s.io";
+    let certificate = "secrets#irsa-anywhere-webhook-certificate";
+    for question in [
+        ("list", "", "serviceaccounts", ""),
+        ("watch", "", "serviceaccounts", ""),
+        ("watch", "", certificate, OPERATOR_NAMESPACE),
+        ("patch", "", certificate, OPERATOR_NAMESPACE),
+        (
+            "patch",
+            admission,
+            "mutatingwebhookconfigurations#irsa-anywhere-webhook",
+            "",
+        ),
+    ] {
+        assert!(may(&cluster, &webhook, question).await, "may not {question:?}");
+    }
+    for question in [
+        ("patch", "", "serviceaccounts", "team"),
+        ("create", "", "serviceaccounts/token", OPERATOR_NAMESPACE),
+        ("list", "", "secrets", OPERATOR_NAMESPACE),
+        ("get", "", "secrets#irsa-anywhere-aws", OPERATOR_NAMESPACE),
+        ("patch", "", "secrets#irsa-anywhere-aws", OPERATOR_NAMESPACE),
+        ("create", "", "secrets", OPERATOR_NAMESPACE),
+        ("delete", "", certificate, OPERATOR_NAMESPACE),
+        ("patch", "", "secrets#irsa-anywhere-webhook-certificate", "team"),
+        ("list", admission, "mutatingwebhookconfigurations", ""),
+        ("patch", admission, "mutatingwebhookconfigurations#other", ""),
+        ("create", admission, "mutatingwebhookconfigurations", ""),
+        (
+            "delete",
+            admission,
+            "mutatingwebhookconfigurations#irsa-anywhere-webhook",
+            "",
+        ),
+        ("list", "", "pods", "team"),
+        ("list", "irsa-anywhere.dev", "iamrolebindings", ""),
+        ("create", "events.k8s.io", "events", "team"),
+    ] {
+        assert!(!may(&cluster, &webhook, question).await, "may {question:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_rendered_has_no_unknown_field_and_runs_under_the_restricted_standard() {
     let world = world().await;
-    for directory in ["config/default", "config/samples"] {
+    for directory in ["config/with-policy", "config/with-webhook", "config/samples"] {
         let path = repository().join(directory).display().to_string();
         let arguments = [
             "apply",
@@ -148,16 +199,24 @@ async fn what_is_rendered_has_no_unknown_field_and_runs_under_the_restricted_sta
         rendered.contains("kind: PrometheusRule") && rendered.contains("kind: PodMonitor"),
         "{rendered}"
     );
-    // The namespace enforces the restricted standard, so a pod of the Deployment's template proves that it fits; and one
-    // that may escalate proves that it is enforced.
+    let webhook = repository().join("config/webhook");
+    world.cluster.apply_file(&webhook, true).await.unwrap();
+    for name in ["irsa-anywhere", WEBHOOK] {
+        runs_under_the_restricted_standard(&world, name).await;
+    }
+}
+
+/// The namespace enforces it, so a pod of the Deployment's template proves that it fits; and one that may escalate proves that it is
+/// enforced.
+async fn runs_under_the_restricted_standard(world: &World, name: &str) {
     let deployment = world
-        .get("deployment", OPERATOR_NAMESPACE, "irsa-anywhere")
+        .get("deployment", OPERATOR_NAMESPACE, name)
         .await
         .unwrap()
         .unwrap();
     let template = &deployment["spec"]["template"];
     let mut pod = json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "as-deployed", "labels": template["metadata"]["labels"]},
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "as-deployed-", "labels": template["metadata"]["labels"]},
         "spec": template["spec"],
     });
     let client = world.cluster.client().unwrap();

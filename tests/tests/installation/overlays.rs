@@ -4,18 +4,18 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use irsa_testkit::controlplane::ControlPlane;
-use irsa_tests::world::{pods::variable, repository};
+use irsa_tests::world::{Webhook, pods::variable, repository};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::config::may;
 
-/// An overlay over `config/default` with these lines. It lies in the repository, because kustomize follows relative paths only.
-fn overlay(lines: &str) -> TempDir {
+/// An overlay over a folder of `config/` with these lines. It lies in the repository, because kustomize follows relative paths only.
+fn overlay(base: &str, lines: &str) -> TempDir {
     fs::create_dir_all(repository().join("target")).unwrap();
     let directory = TempDir::new_in(repository().join("target")).unwrap();
     let text = format!(
-        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../config/default]\n{lines}"
+        "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [../../config/{base}]\n{lines}"
     );
     fs::write(directory.path().join("kustomization.yaml"), text).unwrap();
     directory
@@ -62,7 +62,7 @@ async fn an_overlay_that_renames_or_moves_everything_still_injects_and_has_the_o
     ] {
         let cluster = ControlPlane::builder().start().await.unwrap();
         cluster.apply_file(&repository().join("crds"), true).await.unwrap();
-        let overlay = overlay(lines);
+        let overlay = overlay("with-policy", lines);
         cluster.apply_file(overlay.path(), true).await.unwrap();
         assert!(is_injected(&cluster).await, "{lines}: no pod is injected");
         let user = format!("system:serviceaccount:{namespace}:{account}");
@@ -98,6 +98,20 @@ async fn an_overlay_that_renames_or_moves_everything_still_injects_and_has_the_o
                 "{lines}: a policy that nothing names holds nobody to anything"
             );
         }
+    }
+}
+
+#[tokio::test]
+async fn an_overlay_that_renames_or_moves_the_webhook_still_injects() {
+    for lines in ["namePrefix: plat-\nnamespace: platform\n", "nameSuffix: -b\n"] {
+        let cluster = ControlPlane::builder().start().await.unwrap();
+        cluster.apply_file(&repository().join("crds"), true).await.unwrap();
+        let overlay = overlay("with-webhook", lines);
+        cluster.apply_file(overlay.path(), true).await.unwrap();
+        // As its Deployment says: with the names that the overlay gives, and the rights under those.
+        let directory = TempDir::new().unwrap();
+        let _webhook = Webhook::install(&cluster, directory.path()).await.unwrap();
+        assert!(is_injected(&cluster).await, "{lines}: no pod is injected");
     }
 }
 

@@ -60,8 +60,18 @@ fn dependencies_point_one_way() {
         ),
         (
             "irsa-operator",
-            &["irsa-api", "irsa-aws", "irsa-controller", "irsa-core", "irsa-pipeline"][..],
+            &[
+                "irsa-api",
+                "irsa-aws",
+                "irsa-controller",
+                "irsa-core",
+                "irsa-pipeline",
+                "irsa-process",
+            ][..],
         ),
+        ("irsa-process", &["irsa-core"][..]),
+        // It has no credentials of AWS, and nothing that could use any.
+        ("irsa-webhook", &["irsa-core", "irsa-process"][..]),
         // A double that shares our code hides every bug twice.
         ("irsa-testkit", &[][..]),
     ] {
@@ -94,7 +104,14 @@ fn the_judgement_has_no_io_no_clock_and_no_kubernetes() {
 
 #[test]
 fn no_type_of_the_aws_sdk_leaves_its_crate() {
-    for package in ["irsa-api", "irsa-pipeline", "irsa-controller", "irsa-operator"] {
+    for package in [
+        "irsa-api",
+        "irsa-pipeline",
+        "irsa-controller",
+        "irsa-operator",
+        "irsa-process",
+        "irsa-webhook",
+    ] {
         for name in dependencies(package) {
             assert!(!name.starts_with("aws-"), "{package} depends on {name}");
         }
@@ -106,7 +123,12 @@ fn no_type_of_the_aws_sdk_leaves_its_crate() {
 
 #[test]
 fn vocabulary_is_spelt_in_one_place() {
-    for directory in ["crates/controller/src", "crates/operator/src", "crates/aws/src"] {
+    for directory in [
+        "crates/controller/src",
+        "crates/operator/src",
+        "crates/aws/src",
+        "crates/webhook/src",
+    ] {
         for_each_source(directory, &mut |path, text| {
             let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();
             let in_tests = path.components().any(|part| part.as_os_str() == "tests");

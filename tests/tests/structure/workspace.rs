@@ -7,7 +7,17 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::{circles::Graph, source::Source};
 
-const CRATES: [&str; 7] = ["api", "aws", "controller", "core", "operator", "pipeline", "testkit"];
+const CRATES: [&str; 9] = [
+    "api",
+    "aws",
+    "controller",
+    "core",
+    "operator",
+    "pipeline",
+    "process",
+    "testkit",
+    "webhook",
+];
 
 #[test]
 fn no_module_knows_one_that_knows_it() {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::vocabulary::{INJECT_LABEL, INJECT_LABEL_VALUE};
+use crate::vocabulary::{INJECT_LABEL, INJECT_LABEL_VALUE, WEBHOOK_NAME};
 
 /// What names a webhook that injects by the conventions of AWS: AWS's own and EKS's.
 const WEBHOOK_NAMES: [&str; 2] = ["pod-identity-webhook", "iam-for-pods"];
@@ -21,13 +21,13 @@ pub struct Admission {
     pub serves_policies: bool,
 }
 
-/// What injects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Carrier {
+/// What injects: at least one of both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Carriers {
     /// A policy, by its binding's name.
-    Policy(String),
+    pub policy: Option<String>,
     /// A webhook, by its configuration's name.
-    Webhook(String),
+    pub webhook: Option<String>,
 }
 
 /// Why nothing injects, and what to do.
@@ -44,44 +44,97 @@ pub enum NoCarrier {
         /// The policy.
         policy: String,
     },
+    /// Our webhook is there, and no replica of it has ever been ready.
+    #[error(
+        "The API servers do not trust the webhook of the MutatingWebhookConfiguration {configuration} yet (its caBundle is empty), so no \
+         pod gets AWS variables; see whether its pods run and what they log (docs/injection.md)."
+    )]
+    WebhookNotTrusted {
+        /// The configuration.
+        configuration: String,
+    },
     /// Nothing is there, and policies could be.
     #[error(
         "No pod gets AWS variables: there is neither a MutatingAdmissionPolicyBinding that selects {INJECT_LABEL} nor a pod \
-         identity webhook; apply config/inject (docs/injection.md)."
+         identity webhook; apply config/inject or config/webhook (docs/injection.md)."
     )]
     Nothing,
     /// Nothing is there, and the API server serves no policies.
     #[error(
         "No pod gets AWS variables: this API server serves no MutatingAdmissionPolicy and there is no pod identity webhook; \
-         install the webhook (docs/injection.md)."
+         apply config/webhook (docs/injection.md)."
     )]
     NothingServed,
 }
 
-/// What injects pods of labelled ServiceAccounts.
+/// What injects pods of labelled ServiceAccounts. With a policy and a webhook the second adds nothing to what the first has done.
 ///
 /// # Errors
 /// [`NoCarrier`] where nothing does.
-pub fn carrier(admission: &Admission) -> Result<Carrier, NoCarrier> {
-    let mut dangling = None;
-    for binding in admission.bindings.iter().filter(|binding| selects_label(binding)) {
-        let policy = text(binding, "/spec/policyName");
-        if admission.policies.iter().any(|found| name(found) == policy) {
-            return Ok(Carrier::Policy(name(binding).to_owned()));
-        }
-        dangling.get_or_insert_with(|| NoCarrier::PolicyMissing {
-            binding: name(binding).to_owned(),
-            policy: policy.to_owned(),
-        });
+pub fn carriers(admission: &Admission) -> Result<Carriers, NoCarrier> {
+    let policy = policy(admission);
+    let webhook = webhook(admission);
+    let found = Carriers {
+        policy: policy.as_ref().ok().cloned().flatten(),
+        webhook: webhook.as_ref().ok().cloned().flatten(),
+    };
+    if found != Carriers::default() {
+        return Ok(found);
     }
-    if let Some(webhook) = admission.webhooks.iter().find(|webhook| injects(webhook)) {
-        return Ok(Carrier::Webhook(name(webhook).to_owned()));
-    }
-    Err(dangling.unwrap_or(if admission.serves_policies {
+    policy?;
+    webhook?;
+    Err(if admission.serves_policies {
         NoCarrier::Nothing
     } else {
         NoCarrier::NothingServed
-    }))
+    })
+}
+
+/// The binding of a policy that injects; an error where there is one and its policy is missing.
+fn policy(admission: &Admission) -> Result<Option<String>, NoCarrier> {
+    let mut bindings = admission
+        .bindings
+        .iter()
+        .filter(|binding| selects_label(binding))
+        .peekable();
+    let dangling = bindings.peek().map(|binding| NoCarrier::PolicyMissing {
+        binding: name(binding).to_owned(),
+        policy: text(binding, "/spec/policyName").to_owned(),
+    });
+    let has_policy = |binding: &&Value| {
+        let policy = text(binding, "/spec/policyName");
+        admission.policies.iter().any(|found| name(found) == policy)
+    };
+    match (bindings.find(has_policy), dangling) {
+        (Some(binding), _) => Ok(Some(name(binding).to_owned())),
+        (None, Some(dangling)) => Err(dangling),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The configuration of a webhook that injects; an error where there is only one of ours that API servers do not trust.
+fn webhook(admission: &Admission) -> Result<Option<String>, NoCarrier> {
+    let mut found = admission.webhooks.iter().filter(|webhook| injects(webhook)).peekable();
+    let distrusted = found.peek().map(|webhook| NoCarrier::WebhookNotTrusted {
+        configuration: name(webhook).to_owned(),
+    });
+    match (found.find(|webhook| is_trusted(webhook)), distrusted) {
+        (Some(webhook), _) => Ok(Some(name(webhook).to_owned())),
+        (None, Some(distrusted)) => Err(distrusted),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whether API servers can trust it. Ours always has authorities of its own; others may be trusted by the system's.
+fn is_trusted(configuration: &Value) -> bool {
+    let mut ours = list(configuration, "/webhooks")
+        .iter()
+        .filter(|webhook| is_ours(webhook));
+    ours.all(|webhook| !text(webhook, "/clientConfig/caBundle").is_empty())
+}
+
+fn is_ours(webhook: &Value) -> bool {
+    text(webhook, "/name") == WEBHOOK_NAME
 }
 
 fn selects_label(binding: &Value) -> bool {
@@ -100,14 +153,16 @@ fn selects_label(binding: &Value) -> bool {
 fn injects(configuration: &Value) -> bool {
     let webhooks = list(configuration, "/webhooks");
     let named = |text: &str| WEBHOOK_NAMES.iter().any(|known| text.contains(known));
-    let ours = named(name(configuration)) || webhooks.iter().any(|webhook| named(text(webhook, "/name")));
-    ours && webhooks.iter().flat_map(|webhook| list(webhook, "/rules")).any(|rule| {
-        let has = |path: &str, wanted: &str| {
-            let listed = list(rule, path).iter().filter_map(Value::as_str);
-            listed.into_iter().any(|found| found == wanted || found == "*")
-        };
-        has("/resources", "pods") && has("/operations", "CREATE")
-    })
+    let by_name = |webhook: &Value| is_ours(webhook) || named(text(webhook, "/name"));
+    let is_known = named(name(configuration)) || webhooks.iter().any(by_name);
+    is_known
+        && webhooks.iter().flat_map(|webhook| list(webhook, "/rules")).any(|rule| {
+            let has = |path: &str, wanted: &str| {
+                let listed = list(rule, path).iter().filter_map(Value::as_str);
+                listed.into_iter().any(|found| found == wanted || found == "*")
+            };
+            has("/resources", "pods") && has("/operations", "CREATE")
+        })
 }
 
 fn name(object: &Value) -> &str {
@@ -145,8 +200,8 @@ mod tests {
             {"name": "x", "rules": [{"resources": [resource], "operations": ["CREATE"]}]}]})
     }
 
-    fn judged(policies: &[Value], bindings: &[Value], webhooks: &[Value]) -> Result<Carrier, NoCarrier> {
-        carrier(&Admission {
+    fn judged(policies: &[Value], bindings: &[Value], webhooks: &[Value]) -> Result<Carriers, NoCarrier> {
+        carriers(&Admission {
             policies: policies.to_vec(),
             bindings: bindings.to_vec(),
             webhooks: webhooks.to_vec(),
@@ -154,15 +209,29 @@ mod tests {
         })
     }
 
+    fn by_policy(name: &str) -> Carriers {
+        Carriers {
+            policy: Some(name.to_owned()),
+            webhook: None,
+        }
+    }
+
+    fn by_webhook(name: &str) -> Carriers {
+        Carriers {
+            policy: None,
+            webhook: Some(name.to_owned()),
+        }
+    }
+
     #[test]
     fn a_policy_counts_by_its_bindings_selector_whatever_both_are_called() {
         let bound = judged(&[policy("plat-x")], &[binding("b", "plat-x", INJECT_LABEL)], &[]);
-        assert_eq!(bound, Ok(Carrier::Policy("b".to_owned())));
+        assert_eq!(bound, Ok(by_policy("b")));
         let mut by_values = binding("b", "plat-x", "other/label");
         by_values["spec"]["paramRef"]["selector"] = json!({"matchExpressions": [
             {"key": INJECT_LABEL, "operator": "In", "values": ["true", "manual"]}]});
         let bound = judged(&[policy("plat-x")], &[by_values], &[]);
-        assert_eq!(bound, Ok(Carrier::Policy("b".to_owned())));
+        assert_eq!(bound, Ok(by_policy("b")));
         let anothers = judged(&[policy("x")], &[binding("b", "x", "other/label")], &[]);
         assert_eq!(anothers, Err(NoCarrier::Nothing));
         assert_eq!(
@@ -185,7 +254,7 @@ mod tests {
             &[],
             &[webhook("other", "pods"), webhook("pod-identity-webhook", "pods")],
         );
-        assert_eq!(found, Ok(Carrier::Webhook("pod-identity-webhook".to_owned())));
+        assert_eq!(found, Ok(by_webhook("pod-identity-webhook")));
         assert!(
             judged(
                 &[],
@@ -198,7 +267,43 @@ mod tests {
 
     #[test]
     fn where_policies_are_not_served_the_webhook_is_asked_for() {
-        let sentence = carrier(&Admission::default()).unwrap_err().to_string();
+        let sentence = carriers(&Admission::default()).unwrap_err().to_string();
         assert!(sentence.contains("serves no MutatingAdmissionPolicy"), "{sentence}");
+    }
+
+    #[test]
+    fn our_webhook_counts_by_its_name_within_once_api_servers_trust_it() {
+        let ours = |bundle: Value| {
+            json!({"metadata": {"name": "plat-x"}, "webhooks": [{
+                "name": "pods.irsa-anywhere.dev", "clientConfig": {"caBundle": bundle},
+                "rules": [{"resources": ["pods"], "operations": ["CREATE"]}]}]})
+        };
+        let trusted = ours(json!("LS0t"));
+        assert_eq!(
+            judged(&[], &[], std::slice::from_ref(&trusted)),
+            Ok(by_webhook("plat-x"))
+        );
+        let distrusted = NoCarrier::WebhookNotTrusted {
+            configuration: "plat-x".to_owned(),
+        };
+        assert!(distrusted.to_string().contains("plat-x yet"), "{distrusted}");
+        assert_eq!(judged(&[], &[], &[ours(Value::Null)]), Err(distrusted));
+        let others = webhook("pod-identity-webhook", "pods");
+        assert_eq!(
+            judged(&[], &[], &[ours(Value::Null), others]),
+            Ok(by_webhook("pod-identity-webhook"))
+        );
+
+        let policies = ([policy("x")], [binding("b", "x", INJECT_LABEL)]);
+        let both = judged(&policies.0, &policies.1, &[trusted]).unwrap();
+        assert_eq!(
+            (both.policy.as_deref(), both.webhook.as_deref()),
+            (Some("b"), Some("plat-x"))
+        );
+        // What works counts before what does not.
+        assert_eq!(
+            judged(&policies.0, &policies.1, &[ours(Value::Null)]),
+            Ok(by_policy("b"))
+        );
     }
 }

@@ -14,7 +14,7 @@ pub(super) const TOKEN: &str = "token";
 
 /// A container that gets something.
 #[derive(Debug)]
-pub(super) struct Target<'a> {
+pub(super) struct InjectedContainer<'a> {
     pub(super) container: &'a ContainerView,
     /// Where our volume is to be mounted.
     pub(super) mount: Option<&'static str>,
@@ -28,14 +28,14 @@ pub(super) fn target<'a>(
     tokens: &[TokenVolume<'_>],
     has_volume: bool,
     is_windows: bool,
-) -> Option<Target<'a>> {
+) -> Option<InjectedContainer<'a>> {
     let puts = puts(container);
     let file = token_file(&puts, tokens, is_windows);
     let free = [USUAL_PLACE, PLACE_BESIDE]
         .into_iter()
         .find(|place| has_volume && file.is_none() && is_free(&puts, place));
     if container.sets("AWS_ROLE_ARN") || container.sets("AWS_WEB_IDENTITY_TOKEN_FILE") {
-        return Some(Target {
+        return Some(InjectedContainer {
             container,
             // As the AWS webhook, the usual place is taken also in one that has its own idea.
             mount: free.filter(|place| *place == USUAL_PLACE),
@@ -43,7 +43,7 @@ pub(super) fn target<'a>(
         });
     }
     let token_file = file.or_else(|| free.map(|place| format!("{place}/{TOKEN}")))?;
-    Some(Target {
+    Some(InjectedContainer {
         container,
         mount: free,
         token_file: Some(token_file),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    container::{TOKEN, Target, target},
+    container::{InjectedContainer, TOKEN, target},
     patch::{PatchOperation, append},
     pod::{ContainerView, PodView},
     settings::InjectionSettings,
@@ -34,7 +34,7 @@ pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation
         ("containers", &pod.spec.containers),
         ("initContainers", &pod.spec.init_containers),
     ];
-    let targets: Vec<(String, Target<'_>)> = lists
+    let targets: Vec<(String, InjectedContainer<'_>)> = lists
         .into_iter()
         .flat_map(|(list, containers)| {
             let numbered = containers.iter().flatten().enumerate();
@@ -89,7 +89,7 @@ fn add_volume(pod: &PodView, name: &str, settings: &InjectionSettings, patch: &m
 }
 
 /// At the end of the container's list, so that no `$(NAME)` in its own variables changes its meaning; what it sets itself wins.
-fn variables(pod: &PodView, target: &Target<'_>, settings: &InjectionSettings) -> Vec<Value> {
+fn variables(pod: &PodView, target: &InjectedContainer<'_>, settings: &InjectionSettings) -> Vec<Value> {
     let container: &ContainerView = target.container;
     let mut variables = Vec::new();
     let mut set = |name: &str, value: &str| {

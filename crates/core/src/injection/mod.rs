@@ -12,7 +12,7 @@ mod patch;
 mod pod;
 mod settings;
 
-pub use carrier::{Admission, Carrier, NoCarrier, carrier};
+pub use carrier::{Admission, Carriers, NoCarrier, carriers};
 pub use decision::inject;
 pub use patch::PatchOperation;
 pub use pod::PodView;

@@ -81,6 +81,9 @@ pub const EKS_SKIP_CONTAINERS: &str = "eks.amazonaws.com/skip-containers";
 /// The AWS pod-identity webhook's label on pods that are kept as they are, whatever its value.
 pub const EKS_SKIP_POD: &str = "eks.amazonaws.com/skip-pod-identity-webhook";
 
+/// Name of our webhook within its configuration, which may have any.
+pub const WEBHOOK_NAME: &str = "pods.irsa-anywhere.dev";
+
 /// Ownership tag: UID of the namespace kube-system, which identifies a cluster.
 pub const TAG_CLUSTER: &str = "irsa-anywhere.dev/cluster";
 /// Ownership tag: name of the `OidcFederation`.

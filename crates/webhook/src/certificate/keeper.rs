@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use super::{
     held::Held,
     issue,
-    rotation::{Turn, turn},
+    rotation::{Rotation, turn},
     store::{self, Change},
 };
 use crate::{metrics::CertificateMetrics, server::ShownCertificate};
@@ -107,7 +107,7 @@ impl Keeper {
         let is_trusted = configuration.is_some_and(|all| store::trusts(all, texts.authorities));
         seen.in_force = if is_trusted { seen.in_force.or(Some(now)) } else { None };
         let next = turn(&held.state(seen.in_force), self.overlap, now);
-        if next != Turn::Rest {
+        if next != Rotation::Rest {
             info!(?next, "the certificate's turn");
             self.write(secret, self.changed(next, secret, now)).await;
         }
@@ -162,12 +162,12 @@ impl Keeper {
         })
     }
 
-    fn changed(&self, next: Turn, secret: &Secret, now: Timestamp) -> Result<Change, rcgen::Error> {
+    fn changed(&self, next: Rotation, secret: &Secret, now: Timestamp) -> Result<Change, rcgen::Error> {
         let texts = store::texts(secret);
         match next {
-            Turn::Rest => Ok(Change::default()),
-            Turn::Begin => self.begun(now),
-            Turn::Announce => {
+            Rotation::Rest => Ok(Change::default()),
+            Rotation::Begin => self.begun(now),
+            Rotation::Announce => {
                 let authority = issue::authority(now)?;
                 Ok(Change {
                     authorities: Some(format!("{}{}", authority.certificate, newest(texts.authorities))),
@@ -175,11 +175,11 @@ impl Keeper {
                     leaf: None,
                 })
             }
-            Turn::Renew => Ok(Change {
+            Rotation::Renew => Ok(Change {
                 leaf: Some(issue::leaf(texts.authority_key, &self.names.dns(), now)?),
                 ..Change::default()
             }),
-            Turn::Forget => Ok(Change {
+            Rotation::Forget => Ok(Change {
                 authorities: Some(newest(texts.authorities).to_owned()),
                 ..Change::default()
             }),

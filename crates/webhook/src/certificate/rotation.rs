@@ -35,7 +35,7 @@ pub(super) struct State {
 
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Rotation {
     /// Nothing.
     Rest,
     /// All of it is made anew.
@@ -49,36 +49,36 @@ pub(super) enum Turn {
 }
 
 /// What is next, where `overlap` is how long API servers and other replicas may take to learn of a change.
-pub(super) fn turn(state: &State, overlap: SignedDuration, now: Timestamp) -> Turn {
+pub(super) fn turn(state: &State, overlap: SignedDuration, now: Timestamp) -> Rotation {
     let (Some(newest), Some(signer)) = (state.authorities.first(), state.authorities.get(state.signed_by)) else {
-        return Turn::Begin;
+        return Rotation::Begin;
     };
     let left = |validity: &Validity| validity.until.duration_since(now);
     let is_known = state.in_force.is_some_and(|since| now.duration_since(since) >= overlap);
     let is_over = |validity: &Validity| validity.until <= now;
     if is_over(newest) || is_over(&state.leaf) {
-        return Turn::Begin;
+        return Rotation::Begin;
     }
     if left(newest) < AUTHORITY_LEFT {
-        return Turn::Announce;
+        return Rotation::Announce;
     }
     if state.signed_by > 0 {
         // Later would be too late, whether they have learnt of it or not.
         let is_last_day = left(&state.leaf) < DAY || left(signer) < DAY;
         return if is_known || is_last_day {
-            Turn::Renew
+            Rotation::Renew
         } else {
-            Turn::Rest
+            Rotation::Rest
         };
     }
     if left(&state.leaf) < LEAF_LEFT {
-        return Turn::Renew;
+        return Rotation::Renew;
     }
     let shown_for = now.duration_since(state.leaf.from) - BACKDATE;
     if state.authorities.len() > 1 && shown_for >= overlap {
-        return Turn::Forget;
+        return Rotation::Forget;
     }
-    Turn::Rest
+    Rotation::Rest
 }
 
 #[cfg(test)]
@@ -119,18 +119,18 @@ mod tests {
             let next = turn(&state, OVERLAP, now);
             turns[next as usize] += 1;
             match next {
-                Turn::Rest => {}
-                Turn::Begin => panic!("at {now}: {state:?}"),
-                Turn::Announce => {
+                Rotation::Rest => {}
+                Rotation::Begin => panic!("at {now}: {state:?}"),
+                Rotation::Announce => {
                     state.authorities.insert(0, made(now, AUTHORITY_LIFETIME));
                     state.signed_by += 1;
                     state.in_force = None;
                 }
-                Turn::Renew => {
+                Rotation::Renew => {
                     state.leaf = made(now, LEAF_LIFETIME);
                     state.signed_by = 0;
                 }
-                Turn::Forget => {
+                Rotation::Forget => {
                     state.authorities.truncate(1);
                     state.in_force = None;
                 }
@@ -158,28 +158,28 @@ mod tests {
         state.authorities.insert(0, made(now, AUTHORITY_LIFETIME));
         state.signed_by = 1;
         state.in_force = None;
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Rest);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Rest);
         state.in_force = Some(now - SignedDuration::from_mins(1));
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Rest);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Rest);
         state.in_force = Some(now - OVERLAP);
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Renew);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Renew);
         state.in_force = None;
         state.leaf.until = now + SignedDuration::from_hours(23);
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Renew);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Renew);
     }
 
     #[test]
     fn what_is_over_or_missing_is_made_anew() {
         let now = at(500 * 24);
-        assert_eq!(turn(&begun(at(0)), OVERLAP, now), Turn::Begin);
+        assert_eq!(turn(&begun(at(0)), OVERLAP, now), Rotation::Begin);
         let mut state = begun(now);
         state.leaf.until = now;
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Begin);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Begin);
         let mut state = begun(now);
         state.signed_by = 1;
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Begin);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Begin);
         state.authorities.clear();
-        assert_eq!(turn(&state, OVERLAP, now), Turn::Begin);
-        assert_eq!(turn(&begun(now), OVERLAP, now), Turn::Rest);
+        assert_eq!(turn(&state, OVERLAP, now), Rotation::Begin);
+        assert_eq!(turn(&begun(now), OVERLAP, now), Rotation::Rest);
     }
 }

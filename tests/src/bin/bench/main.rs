@@ -57,7 +57,7 @@ async fn main() -> ExitCode {
     let measured = match sizes.as_slice() {
         [size, intervals] if of_growth => growth::run(*size, u32::try_from(*intervals).unwrap_or(u32::MAX)).await,
         _ if of_growth => Err("growth takes a number of bindings and one of intervals, such as 10000 24".into()),
-        sizes if of_a_fleet => fleet::run(sizes).await,
+        sizes if of_a_fleet => Box::pin(fleet::run(sizes)).await,
         sizes => run(sizes).await,
     };
     match measured {

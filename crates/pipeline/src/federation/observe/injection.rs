@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use irsa_core::{
-    injection::{self, Admission, Carrier},
+    injection::{self, Admission, Carriers},
     vocabulary::{ConditionType, Reason},
 };
 use kube::Client;
@@ -35,7 +35,7 @@ pub enum UnseenAdmission {
     Unreachable(String),
 }
 
-/// Lists the policies and their bindings, and the webhooks where no policy does it.
+/// Lists the policies and their bindings, and the webhooks.
 pub async fn admission(client: &Client) -> Result<ObservedAdmission, UnseenAdmission> {
     let mut admission = Admission::default();
     let mut served = STABLE;
@@ -50,11 +50,12 @@ pub async fn admission(client: &Client) -> Result<ObservedAdmission, UnseenAdmis
             break;
         }
     }
-    if injection::carrier(&admission).is_err() {
-        admission.webhooks = list(client, STABLE, "mutatingwebhookconfigurations")
-            .await?
-            .unwrap_or_default();
-    }
+    admission.webhooks = match list(client, STABLE, "mutatingwebhookconfigurations").await {
+        Ok(webhooks) => webhooks.unwrap_or_default(),
+        // A policy injects, whatever else there is.
+        Err(_) if injection::carriers(&admission).is_ok() => Vec::new(),
+        Err(unseen) => return Err(unseen),
+    };
     Ok(ObservedAdmission {
         admission,
         version: served,
@@ -98,25 +99,52 @@ pub fn note_injection<S>(found: &Result<ObservedAdmission, UnseenAdmission>, dra
             return draft.cannot_tell(aspect, Reason::ApiServerUnavailable, message);
         }
     };
-    match injection::carrier(&found.admission) {
-        Ok(Carrier::Policy(name)) => {
-            let gate = match found.version {
-                STABLE => "",
-                _ => {
-                    " Policies are served as v1beta1: they work only with the feature gate MutatingAdmissionPolicy on."
-                }
-            };
-            draft.holds(
-                aspect,
-                format!("Pods are injected by the MutatingAdmissionPolicyBinding {name}.{gate}"),
-            );
-        }
-        Ok(Carrier::Webhook(name)) => {
-            draft.holds(
-                aspect,
-                format!("Pods are injected by the MutatingWebhookConfiguration {name}."),
-            );
-        }
+    match injection::carriers(&found.admission) {
+        Ok(carriers) => draft.holds(aspect, injected_by(&carriers, found.version)),
         Err(nothing) => draft.note(&StepError::new(aspect, Reason::InjectionMissing, nothing.to_string())),
+    }
+}
+
+fn injected_by(carriers: &Carriers, version: &str) -> String {
+    let policy = carriers
+        .policy
+        .as_ref()
+        .map(|name| format!("the MutatingAdmissionPolicyBinding {name}"));
+    let webhook = carriers
+        .webhook
+        .as_ref()
+        .map(|name| format!("the MutatingWebhookConfiguration {name}"));
+    let hint = match (&policy, &webhook) {
+        (Some(_), Some(_)) => " One is enough; the second adds nothing.",
+        (Some(_), None) if version != STABLE => {
+            " Policies are served as v1beta1: they work only with the feature gate MutatingAdmissionPolicy on."
+        }
+        _ => "",
+    };
+    let both: Vec<String> = policy.into_iter().chain(webhook).collect();
+    format!("Pods are injected by {}.{hint}", both.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_condition_names_one_carrier_or_both() {
+        let carriers = |policy: Option<&str>, webhook: Option<&str>| Carriers {
+            policy: policy.map(str::to_owned),
+            webhook: webhook.map(str::to_owned),
+        };
+        let policy = injected_by(&carriers(Some("p"), None), STABLE);
+        assert_eq!(policy, "Pods are injected by the MutatingAdmissionPolicyBinding p.");
+        let beta = injected_by(&carriers(Some("p"), None), BETA);
+        assert!(beta.contains("the feature gate MutatingAdmissionPolicy"), "{beta}");
+        let webhook = injected_by(&carriers(None, Some("w")), STABLE);
+        assert_eq!(webhook, "Pods are injected by the MutatingWebhookConfiguration w.");
+        let both = injected_by(&carriers(Some("p"), Some("w")), STABLE);
+        assert!(
+            both.contains("p and the MutatingWebhookConfiguration w. One is enough"),
+            "{both}"
+        );
     }
 }
