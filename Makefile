@@ -40,6 +40,7 @@ lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, u
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) machete
+	hack/chart.sh --check
 	hack/lint-dockerfile.sh
 
 .PHONY: alerts
@@ -101,6 +102,16 @@ clients: prerequisites control-plane operator ## Unmodified AWS SDKs of five lan
 installation: prerequisites control-plane operator ## The slow end-to-end tests of what is installed, and of a cluster's rules for it
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test installation
 
+.PHONY: chart
+chart: ## Bring what is in config/ and crds/ into the Helm chart
+	hack/chart.sh
+
+.PHONY: helm
+helm: prerequisites control-plane operator ## The Helm chart by the real Helm 3 and 4: rendered, installed, upgraded, moved to, uninstalled
+	crates/testkit/helm/build.sh v3 >/dev/null
+	crates/testkit/helm/build.sh v4 >/dev/null
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test helm
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
@@ -134,6 +145,10 @@ bench-fleet: static control-plane ## How long a fleet takes to be made, tightene
 .PHONY: bench-growth
 bench-growth: static control-plane ## Whether memory grows while nothing changes (10,000 bindings for 24 intervals: half an hour)
 	@$(MEASURE) growth 10000 24
+
+.PHONY: bench-admission
+bench-admission: static control-plane ## What the injection of a pod costs, by the webhook and by the policy, beside the AWS webhook (three minutes)
+	@$(MEASURE) admission
 
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge

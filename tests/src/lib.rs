@@ -2,5 +2,6 @@
 
 pub mod admin;
 pub mod argocd;
+pub mod helm;
 pub mod tokens;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
-use clap::{CommandFactory, Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use irsa_process::log::LogFormat;
 
 use crate::election::ElectionArgs;
@@ -13,8 +13,12 @@ use crate::election::ElectionArgs;
 /// AWS SDK finds), AWS_ENDPOINT_URL*, HTTPS_PROXY, NO_PROXY, AWS_CA_BUNDLE; the region is each federation's own. The Kubernetes
 /// API is reached by the pod's ServiceAccount, or by KUBECONFIG, and never through a proxy of the environment.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "irsa-anywhere", version)]
+#[command(name = "irsa-anywhere", version, args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    /// What is done instead of running the operator.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
     /// The operator's own namespace; the records of signing keys are kept in it.
     #[arg(
         long,
@@ -65,6 +69,26 @@ pub(crate) struct Args {
     /// What is logged: a level, or target=level,….
     #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
     pub(crate) log_filter: String,
+}
+
+/// What the binary does beside running the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub(crate) enum Command {
+    /// Look at the federations and bindings of the cluster, say what is found, and end: for the hooks of the Helm chart.
+    Check {
+        /// What is looked at.
+        #[arg(value_enum)]
+        what: Check,
+    },
+}
+
+/// What is looked at; the process ends with failure where it is not so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Check {
+    /// There is a federation, and all are Ready.
+    Ready,
+    /// There is neither federation nor binding: the operator may go.
+    Unused,
 }
 
 impl Args {

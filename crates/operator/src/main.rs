@@ -1,6 +1,7 @@
 //! The operator: flags, wiring, metrics. Everything else is in the libraries.
 
 mod args;
+mod check;
 mod election;
 mod error;
 mod metrics;
@@ -19,6 +20,18 @@ async fn main() -> ExitCode {
     if let Err(problem) = irsa_process::log::start(args.log_format, &args.log_filter) {
         eprintln!("irsa-anywhere: --log-filter: {problem}");
         return ExitCode::FAILURE;
+    }
+    if let Some(args::Command::Check { what }) = args.command {
+        return match check::check(what).await {
+            Ok(found) => {
+                println!("{found}");
+                ExitCode::SUCCESS
+            }
+            Err(problem) => {
+                eprintln!("{problem}");
+                ExitCode::FAILURE
+            }
+        };
     }
     match run::run(args).await {
         Ok(()) => ExitCode::SUCCESS,

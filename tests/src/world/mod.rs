@@ -158,7 +158,21 @@ impl World {
         Self::start_on(cluster(&[ISSUER], key).controller_manager(true)).await
     }
 
+    /// The same with nothing installed in the cluster, not even the kinds.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_empty(key: SigningKey) -> Result<Self, Problem> {
+        let (cluster, aws) = Self::parts(cluster(&[ISSUER], key)).await?;
+        Self::bare(cluster, aws, "irsa-anywhere", &operator_policy()?)
+    }
+
     async fn start_on(cluster: ControlPlaneBuilder) -> Result<Self, Problem> {
+        let (cluster, aws) = Self::parts(cluster).await?;
+        Self::over(cluster, aws, "irsa-anywhere", &operator_policy()?).await
+    }
+
+    async fn parts(cluster: ControlPlaneBuilder) -> Result<(ControlPlane, Arc<AwsDouble>), Problem> {
         let aws = AwsDouble::builder().start();
         let (cluster, aws) = tokio::join!(cluster.start(), aws);
         let aws = aws?;
@@ -168,7 +182,7 @@ impl World {
         account.create_bucket(ISSUER_BUCKET, open_to_policies);
         account.create_bucket(DATA_BUCKET, BucketOptions::in_region(REGION));
         aws.put_object(DATA_BUCKET, "hello.txt", "hello from the data bucket\n");
-        Self::over(cluster?, Arc::new(aws), "irsa-anywhere", &operator_policy()?).await
+        Ok((cluster?, Arc::new(aws)))
     }
 
     /// Another cluster with the same AWS account, signing as this issuer in the same bucket. Its operator is a user of its
@@ -202,10 +216,18 @@ impl World {
     }
 
     async fn over(cluster: ControlPlane, aws: Arc<AwsDouble>, user: &str, policy: &str) -> Result<Self, Problem> {
+        let mut world = Self::bare(cluster, aws, user, policy)?;
+        world.cluster.apply_file(&repository().join("crds"), true).await?;
+        world.wait_for_crds().await?;
+        world.inject_pods().await?;
+        Ok(world)
+    }
+
+    /// With an account in which the operator has a user, and nothing installed.
+    fn bare(cluster: ControlPlane, aws: Arc<AwsDouble>, user: &str, policy: &str) -> Result<Self, Problem> {
         let credentials = aws.account(ACCOUNT).create_user(user, policy)?;
         aws.demand_bucket_owner(&format!("arn:aws:iam::{ACCOUNT}:user/{user}"));
-        cluster.apply_file(&repository().join("crds"), true).await?;
-        let mut world = Self {
+        Ok(Self {
             cluster,
             aws,
             credentials,
@@ -216,10 +238,7 @@ impl World {
             webhook: None,
             operator_directory: tempfile::tempdir()?,
             starts: 0,
-        };
-        world.wait_for_crds().await?;
-        world.inject_pods().await?;
-        Ok(world)
+        })
     }
 
     /// Installs everything with what injects pods in this version of Kubernetes: the policy where the API server serves it, and else
@@ -231,7 +250,16 @@ impl World {
             "config/with-webhook"
         });
         self.cluster.apply_file(&overlay, true).await?;
-        if overlay.ends_with("with-webhook") {
+        self.start_webhook_if_deployed().await
+    }
+
+    /// Starts the webhook, where the cluster has a Deployment of it, and waits until pods are injected by it.
+    ///
+    /// # Errors
+    /// Why it could not be started or is not ready.
+    pub async fn start_webhook_if_deployed(&mut self) -> Result<(), Problem> {
+        let path = format!("/apis/apps/v1/namespaces/{OPERATOR_NAMESPACE}/deployments/{WEBHOOK}");
+        if self.cluster.client()?.get(&path).await?.is_success() {
             self.webhook = Some(Webhook::install(&self.cluster, self.operator_directory.path()).await?);
         }
         Ok(())

@@ -228,13 +228,16 @@ async fn a_sidecar_that_is_added_later_gets_its_turn_and_no_pod_is_refused_becau
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let admitted = bench.admit(&simple_pod("app")).await;
-    for name in ["app", "sidecar"] {
-        let container = container(&admitted, name);
-        assert!(
-            env(container).contains(&("AWS_ROLE_ARN", ROLE_ARN)),
-            "{name}: {admitted:#}"
-        );
-        assert_eq!(mounts(container).len(), 1, "{name}: {admitted:#}");
+    // In which order the API server's own admission adds its mount to a container that came late is not fixed.
+    for reply in bench.ask(&simple_pod("app")).await {
+        let admitted = reply.body;
+        for name in ["app", "sidecar"] {
+            let container = container(&admitted, name);
+            assert!(
+                env(container).contains(&("AWS_ROLE_ARN", ROLE_ARN)),
+                "{name}: {admitted:#}"
+            );
+            assert_eq!(mounts(container).len(), 1, "{name}: {admitted:#}");
+        }
     }
 }

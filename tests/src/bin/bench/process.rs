@@ -17,11 +17,7 @@ pub(crate) struct Usage {
 impl Usage {
     pub(crate) fn of(world: &World) -> Result<Self, Problem> {
         let pid = world.operator()?.pid().ok_or("the operator has no pid")?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let resident = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-            .ok_or("no VmRSS")?;
+        let resident = resident(pid)?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
         // The command's name may have spaces; what follows its parenthesis has not. utime and stime are fields 14 and 15.
         let (_, after) = stat.rsplit_once(')').ok_or("no command")?;
@@ -37,10 +33,28 @@ impl Usage {
         })
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "megabytes with one digit")]
     pub(crate) fn megabytes(self) -> f64 {
-        self.resident as f64 / 1_024.0
+        megabytes(self.resident)
     }
+}
+
+/// Resident, in kilobytes.
+fn resident(pid: u32) -> Result<u64, Problem> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
+        .ok_or_else(|| "no VmRSS".into())
+}
+
+/// What a process has resident.
+pub(crate) fn resident_megabytes(pid: u32) -> Result<f64, Problem> {
+    Ok(megabytes(resident(pid)?))
+}
+
+#[allow(clippy::cast_precision_loss, reason = "megabytes with one digit")]
+fn megabytes(kilobytes: u64) -> f64 {
+    kilobytes as f64 / 1_024.0
 }
 
 /// Whether memory may be judged.

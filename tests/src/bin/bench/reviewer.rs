@@ -1,0 +1,122 @@
+//! A client of the webhook that takes little of the machine itself: one connection, one review after the other.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use irsa_tests::world::Problem;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+const SERVER: &str = "irsa-anywhere-webhook.irsa-anywhere-system.svc";
+
+#[derive(Clone)]
+pub(crate) struct Reviewer {
+    address: SocketAddr,
+    connector: TlsConnector,
+    request: Arc<[u8]>,
+}
+
+impl Reviewer {
+    /// One that trusts these authorities (in base64) and asks about this pod.
+    pub(crate) fn new(address: SocketAddr, bundle: &str, pod: &Value) -> Result<Self, Problem> {
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(&STANDARD.decode(bundle)?) {
+            roots.add(certificate?)?;
+        }
+        let mut config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let namespace = pod.pointer("/metadata/namespace").cloned().unwrap_or_default();
+        let review = json!({
+            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+            "request": {
+                "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "operation": "CREATE", "namespace": namespace,
+                "kind": {"group": "", "version": "v1", "kind": "Pod"},
+                "resource": {"group": "", "version": "v1", "resource": "pods"},
+                "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
+                "object": pod, "oldObject": null, "dryRun": false,
+                "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+            },
+        });
+        let body = serde_json::to_vec(&review)?;
+        let mut request = format!(
+            "POST /mutate?timeout=5s HTTP/1.1\r\nHost: {SERVER}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend(body);
+        Ok(Self {
+            address,
+            connector: TlsConnector::from(Arc::new(config)),
+            request: request.into(),
+        })
+    }
+
+    /// How long each review took, connections apart.
+    pub(crate) async fn ask(&self, connections: usize, reviews: usize) -> Result<Vec<Duration>, Problem> {
+        let mut times = Vec::with_capacity(connections * reviews);
+        for _ in 0..connections {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            let mut stream = self.connector.connect(ServerName::try_from(SERVER)?, stream).await?;
+            let mut answer = vec![0; 64 << 10];
+            for _ in 0..reviews {
+                let begun = Instant::now();
+                stream.write_all(&self.request).await?;
+                let length = read_answer(&mut stream, &mut answer).await?;
+                times.push(begun.elapsed());
+                let patched = answer
+                    .get(..length)
+                    .is_some_and(|answer| contains(answer, b"\"patchType\":\"JSONPatch\""));
+                if !patched {
+                    return Err("a review was answered without a patch".into());
+                }
+            }
+        }
+        Ok(times)
+    }
+}
+
+/// Reads one answer of HTTP/1.1 that says how long it is.
+async fn read_answer(stream: &mut TlsStream<TcpStream>, answer: &mut [u8]) -> Result<usize, Problem> {
+    let mut length = 0;
+    loop {
+        let room = answer.get_mut(length..).ok_or("too long an answer")?;
+        let read = stream.read(room).await?;
+        if read == 0 {
+            return Err("the webhook has hung up".into());
+        }
+        length += read;
+        let text = std::str::from_utf8(answer.get(..length).unwrap_or_default())?;
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        if !head.starts_with("HTTP/1.1 200") {
+            return Err(head.lines().next().unwrap_or_default().to_owned().into());
+        }
+        let whole = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        if body.len() >= whole.ok_or("an answer without its length")? {
+            return Ok(length);
+        }
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|window| window == part)
+}
