@@ -17,7 +17,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use axum_server::{Handle, tls_rustls::RustlsConfig};
+use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
+use hyper_util::rt::TokioTimer;
 use rustls::{
     ServerConfig,
     server::{ClientHello, ResolvesServerCert},
@@ -31,6 +32,11 @@ use crate::{accounts::BoundAccounts, drain::Drain, metrics::ReviewMetrics, revie
 pub(crate) const PATH: &str = "/mutate";
 /// The API server takes requests of 3 MiB, and a review has little beside the pod.
 const LONGEST_REVIEW: usize = 4 << 20;
+/// How long a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long a connection may say nothing. Longer than API servers keep one (90 s: Go's `http.DefaultTransport`), so that it is they who hang
+/// up: a review that met a connection just being closed would be a pod without credentials.
+const SILENCE: Duration = Duration::from_mins(3);
 /// What has begun when the server ends may take so long: longer than any API server waits (`timeoutSeconds`).
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -78,11 +84,17 @@ pub(crate) async fn serve(
             std::future::pending::<()>().await;
         }
     };
-    let server = axum_server::from_tcp_rustls(listener, tls(certificate))?
-        .handle(handle)
-        .serve(routes(reviewer).into_make_service());
+    let mut server = axum_server::from_tcp_rustls(listener, tls(certificate))?
+        // The end of an answer follows its beginning at once, and not when that was acknowledged.
+        .map(|tls| tls.handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new()))
+        .handle(handle);
+    server
+        .http_builder()
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENCE);
     tokio::select! {
-        result = server => result,
+        result = server.serve(routes(reviewer).into_make_service()) => result,
         () = ending => Ok(()),
     }
 }

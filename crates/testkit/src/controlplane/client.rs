@@ -235,6 +235,8 @@ impl ApiClient {
     /// A connection, which lasts until it is dropped.
     async fn connect(&self) -> Result<Connection, Failure> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).await?;
+        // The body follows its head at once, and not when the head was acknowledged.
+        stream.set_nodelay(true)?;
         let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
         let stream = self.tls.connect(name, stream).await?;
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;

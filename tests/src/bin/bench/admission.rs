@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, future::try_join_all, stream};
 use irsa_core::vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL, POD_REGION, POD_SESSION_NAME};
-use irsa_testkit::controlplane::ControlPlane;
+use irsa_testkit::controlplane::{ApiClient, ControlPlane};
 use irsa_tests::world::{OPERATOR_NAMESPACE, Problem, Webhook, repository};
 use serde_json::{Value, json};
 
@@ -104,7 +104,7 @@ async fn bind_many(cluster: &ControlPlane) -> Result<Value, Problem> {
     let binding = stream::iter(0..ACCOUNTS).map(|index| bind(cluster, index % NAMESPACES, index));
     let bound: Vec<Result<(), Problem>> = binding.buffer_unordered(16).collect().await;
     bound.into_iter().collect::<Result<(), _>>()?;
-    create(cluster, "team-0", "app-0").await.map(|(pod, _)| pod)
+    create(cluster.client()?, "team-0", "app-0").await.map(|(pod, _)| pod)
 }
 
 async fn bind(cluster: &ControlPlane, namespace: usize, index: usize) -> Result<(), Problem> {
@@ -128,7 +128,7 @@ async fn bind(cluster: &ControlPlane, namespace: usize, index: usize) -> Result<
 }
 
 /// A pod of two containers as the API server leaves it, and how long that took; nothing is stored.
-async fn create(cluster: &ControlPlane, namespace: &str, account: &str) -> Result<(Value, Duration), Problem> {
+async fn create(client: &ApiClient, namespace: &str, account: &str) -> Result<(Value, Duration), Problem> {
     let container = |name: &str| {
         json!({
             "name": name, "image": "registry.example.com/app:v1",
@@ -142,7 +142,6 @@ async fn create(cluster: &ControlPlane, namespace: &str, account: &str) -> Resul
         "spec": {"serviceAccountName": account, "containers": [container("app"), container("proxy")]},
     });
     let path = format!("/api/v1/namespaces/{namespace}/pods?dryRun=All");
-    let client = cluster.client()?.keeping_connections();
     let begun = Instant::now();
     let reply = client.post(&path, &pod).await?;
     let took = begun.elapsed();
@@ -232,9 +231,10 @@ async fn of_carriers(cluster: &ControlPlane, directory: &std::path::Path) -> Res
 /// The median of a pod's creation, once it is injected, or whether it is or not.
 async fn median(cluster: &ControlPlane, count: usize, injected: Option<bool>) -> Result<Duration, Problem> {
     let namespace = format!("team-{}", NAMESPACES + count);
+    let client = cluster.client()?.keeping_connections();
     let is_injected = |pod: &Value| pod.to_string().contains("AWS_ROLE_ARN");
     let begun = Instant::now();
-    while let (Some(injected), (pod, _)) = (injected, create(cluster, &namespace, "app-0").await?) {
+    while let (Some(injected), (pod, _)) = (injected, create(&client, &namespace, "app-0").await?) {
         if is_injected(&pod) == injected {
             break;
         }
@@ -245,7 +245,7 @@ async fn median(cluster: &ControlPlane, count: usize, injected: Option<bool>) ->
     }
     let mut times = Vec::with_capacity(PODS);
     for _ in 0..PODS {
-        times.push(create(cluster, &namespace, "app-0").await?.1);
+        times.push(create(&client, &namespace, "app-0").await?.1);
     }
     Ok(percentile(&mut times, 50))
 }
