@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     pin::pin,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
 };
 
 use futures::StreamExt;
@@ -25,7 +25,7 @@ use tracing::{info, warn};
 /// ServiceAccounts that one answer of the API server has at most: all that is in memory at a time beside the settings.
 const PAGE: u32 = 250;
 
-type Settings = HashMap<Box<str>, HashMap<Box<str>, InjectionSettings>>;
+type Settings = HashMap<Box<str>, HashMap<Box<str>, Arc<InjectionSettings>>>;
 
 /// Settings by namespace and name.
 ///
@@ -34,10 +34,10 @@ type Settings = HashMap<Box<str>, HashMap<Box<str>, InjectionSettings>>;
 pub(crate) struct BoundAccounts(RwLock<Settings>);
 
 impl BoundAccounts {
-    /// What `with` makes of the settings; `None` for a ServiceAccount that is not bound.
-    pub(crate) fn with<T>(&self, namespace: &str, name: &str, with: impl FnOnce(&InjectionSettings) -> T) -> Option<T> {
+    /// The settings of a ServiceAccount; `None` for one that is not bound.
+    pub(crate) fn get(&self, namespace: &str, name: &str) -> Option<Arc<InjectionSettings>> {
         let accounts = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        accounts.get(namespace)?.get(name).map(with)
+        accounts.get(namespace)?.get(name).cloned()
     }
 
     /// How many there are.
@@ -62,7 +62,9 @@ impl BoundAccounts {
 
 fn put(all: &mut Settings, namespace: &str, name: &str, settings: Option<InjectionSettings>) {
     if let Some(settings) = settings {
-        all.entry(namespace.into()).or_default().insert(name.into(), settings);
+        all.entry(namespace.into())
+            .or_default()
+            .insert(name.into(), Arc::new(settings));
         return;
     }
     if let Some(left) = all.get_mut(namespace) {
@@ -140,7 +142,7 @@ mod tests {
                 settings(&account(namespace, name, INJECT_LABEL_MANUAL)),
             );
         }
-        let found = |namespace: &str, name: &str| accounts.with(namespace, name, |_| ()).is_some();
+        let found = |namespace: &str, name: &str| accounts.get(namespace, name).is_some();
         assert!(found("a", "app") && found("b", "app") && !found("a", "other"));
         assert_eq!(accounts.len(), 3);
         // One that is not confirmed any more is as one that is gone.

@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use irsa_core::injection::{PatchOperation, PodView, inject};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::accounts::BoundAccounts;
 
@@ -11,14 +12,15 @@ const KIND: &str = "AdmissionReview";
 
 /// The question, with what is looked at of it.
 #[derive(Debug, Deserialize)]
-struct Question {
+struct Question<'a> {
     #[serde(rename = "apiVersion")]
     api_version: String,
-    request: Request,
+    #[serde(borrow)]
+    request: Request<'a>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Request {
+struct Request<'a> {
     uid: String,
     #[serde(default)]
     namespace: String,
@@ -27,7 +29,22 @@ struct Request {
     resource: ResourceName,
     #[serde(default, rename = "subResource")]
     subresource: String,
-    object: Option<PodView>,
+    /// Read only where the ServiceAccount is bound.
+    #[serde(borrow)]
+    object: Option<&'a RawValue>,
+}
+
+/// Of a pod, whose it is.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Owned {
+    spec: OwnedSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct OwnedSpec {
+    service_account_name: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -82,18 +99,22 @@ pub(crate) enum ReviewError {
 /// # Errors
 /// For what is no review of this version. The API server's `failurePolicy` decides then.
 pub(crate) fn review(body: &[u8], accounts: &BoundAccounts) -> Result<(Vec<u8>, Verdict), ReviewError> {
-    let question: Question = serde_json::from_slice(body)?;
+    let question: Question<'_> = serde_json::from_slice(body)?;
     if question.api_version != API_VERSION {
-        return Err(ReviewError::Version(question.api_version));
+        return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
     let is_new_pod = request.operation == "CREATE"
         && request.resource.group.is_empty()
         && request.resource.resource == "pods"
         && request.subresource.is_empty();
-    let pod = request.object.as_ref().filter(|_| is_new_pod);
-    let patch =
-        pod.and_then(|pod| accounts.with(&request.namespace, pod.service_account(), |bound| inject(pod, bound)));
+    let object = request.object.filter(|_| is_new_pod);
+    let owned: Option<Owned> = object.map(|object| serde_json::from_str(object.get())).transpose()?;
+    let settings = owned.and_then(|pod| accounts.get(&request.namespace, &pod.spec.service_account_name));
+    let patch = match object.zip(settings) {
+        Some((object, settings)) => Some(inject(&serde_json::from_str::<PodView>(object.get())?, &settings)),
+        None => None,
+    };
     let verdict = match &patch {
         None => Verdict::NotBound,
         Some(patch) if patch.is_empty() => Verdict::Unchanged,

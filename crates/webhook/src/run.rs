@@ -46,6 +46,7 @@ pub(crate) async fn run(args: WebhookArgs) -> Result<(), Problem> {
         accounts: Arc::clone(&bound),
         metrics: review_metrics,
         drain,
+        long: Arc::default(),
     };
     let server = server::serve(reviews, shown.clone(), reviewer);
     let following = accounts::follow(client.clone(), &bound, || readiness.has_come(ACCOUNTS));

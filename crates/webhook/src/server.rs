@@ -24,14 +24,17 @@ use rustls::{
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
+use tokio::sync::Mutex;
 use tracing::warn;
 
 use crate::{accounts::BoundAccounts, drain::Drain, metrics::ReviewMetrics, review::review};
 
 /// Where reviews are asked for; `config/webhook` names the same.
 pub(crate) const PATH: &str = "/mutate";
-/// The API server takes requests of 3 MiB, and a review has little beside the pod.
-const LONGEST_REVIEW: usize = 4 << 20;
+/// Longer than any pod that can be stored (etcd takes 1.5 MiB).
+const LONGEST_REVIEW: usize = 2 << 20;
+/// Reviews that are longer go one at a time: what is read of a pod may take many times the room that it is written in.
+const LONG_REVIEW: usize = 64 << 10;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may say nothing. Longer than API servers keep one (90 s: Go's `http.DefaultTransport`), so that it is they who hang
@@ -63,6 +66,8 @@ pub(crate) struct Reviewer {
     pub(crate) accounts: Arc<BoundAccounts>,
     pub(crate) metrics: ReviewMetrics,
     pub(crate) drain: Drain,
+    /// Whose turn it is of the long reviews.
+    pub(crate) long: Arc<Mutex<()>>,
 }
 
 /// Serves reviews until the drain is over.
@@ -116,6 +121,11 @@ fn routes(reviewer: Reviewer) -> Router {
 }
 
 async fn reviewed(State(reviewer): State<Reviewer>, body: Bytes) -> Response {
+    let _turn = if body.len() > LONG_REVIEW {
+        Some(reviewer.long.lock().await)
+    } else {
+        None
+    };
     let mut response = match review(&body, &reviewer.accounts) {
         Ok((answer, verdict)) => {
             reviewer.metrics.count(verdict);

@@ -9,6 +9,8 @@ use super::{
 const USUAL_PLACE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
 /// Where it is mounted when something of the pod's own is in the way there.
 const PLACE_BESIDE: &str = "/irsa-anywhere.dev/serviceaccount";
+/// A container with more mounts than this gets nothing. The policy's budget ends sooner.
+const MOST_MOUNTS: usize = 500;
 /// The token's file in our volume.
 pub(super) const TOKEN: &str = "token";
 
@@ -30,6 +32,10 @@ pub(super) fn target<'a>(
     is_windows: bool,
 ) -> Option<InjectedContainer<'a>> {
     let puts = puts(container);
+    // Each is compared with each other.
+    if puts.len() > MOST_MOUNTS {
+        return None;
+    }
     let file = token_file(&puts, tokens, is_windows);
     let free = [USUAL_PLACE, PLACE_BESIDE]
         .into_iter()

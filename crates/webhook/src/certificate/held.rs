@@ -19,12 +19,13 @@ use super::rotation::{State, Validity};
 pub(super) enum Unusable {
     #[error("{0} is empty")]
     Empty(&'static str),
-    #[error("{0} is no PEM that can be read: {1}")]
-    Pem(&'static str, rustls::pki_types::pem::Error),
+    /// Without the error, which may show what it could not read: a key.
+    #[error("{0} is no PEM that can be read")]
+    Pem(&'static str),
     #[error("{0} is no certificate that can be read: {1}")]
     Certificate(&'static str, x509_cert::der::Error),
-    #[error("ca.key is no key that can be read: {0}")]
-    AuthorityKey(rcgen::Error),
+    #[error("ca.key is no key that can be read")]
+    AuthorityKey,
     #[error("ca.key is not the key of the first certificate in ca.crt")]
     OtherKey,
     #[error("the certificate and its key do not fit together: {0}")]
@@ -103,7 +104,7 @@ pub(super) fn certified(chain: &str, key: &str) -> Result<(CertifiedKey, Validit
     let chain = certificates("tls.crt", chain)?;
     let leaf = chain.first().ok_or(Unusable::Empty("tls.crt"))?;
     let validity = validity("tls.crt", leaf)?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| Unusable::Pem("tls.key", error))?;
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Unusable::Pem("tls.key"))?;
     let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(Unusable::Pair)?;
     Ok((certified, validity))
 }
@@ -111,7 +112,7 @@ pub(super) fn certified(chain: &str, key: &str) -> Result<(CertifiedKey, Validit
 fn certificates(what: &'static str, pem: &str) -> Result<Vec<CertificateDer<'static>>, Unusable> {
     let all: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes())
         .collect::<Result<_, _>>()
-        .map_err(|error| Unusable::Pem(what, error))?;
+        .map_err(|_| Unusable::Pem(what))?;
     if all.is_empty() {
         Err(Unusable::Empty(what))
     } else {
@@ -136,7 +137,7 @@ fn validity(what: &'static str, der: &CertificateDer<'_>) -> Result<Validity, Un
 }
 
 fn owns(key: &str, authority: Option<&CertificateDer<'_>>) -> Result<(), Unusable> {
-    let key = rcgen::KeyPair::from_pem(key).map_err(Unusable::AuthorityKey)?;
+    let key = rcgen::KeyPair::from_pem(key).map_err(|_| Unusable::AuthorityKey)?;
     let authority = parsed("ca.crt", authority.ok_or(Unusable::Empty("ca.crt"))?)?;
     let public = authority.tbs_certificate.subject_public_key_info.subject_public_key;
     if rcgen::PublicKeyData::der_bytes(&key) == public.raw_bytes() {
