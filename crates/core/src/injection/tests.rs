@@ -1,1 +1,142 @@
+use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
+use super::{InjectionSettings, PodView, inject};
+
+fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = entries
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    owned.collect()
+}
+
+fn settings(annotations: &[(&str, &str)]) -> InjectionSettings {
+    let mut all = map(&[("eks.amazonaws.com/role-arn", "arn:aws:iam::123456789012:role/app")]);
+    all.extend(map(annotations));
+    InjectionSettings::of_service_account("u", &map(&[("irsa-anywhere.dev/inject", "manual")]), &all).unwrap()
+}
+
+fn patch(pod: &Value, settings: &InjectionSettings) -> Vec<Value> {
+    let view: PodView = serde_json::from_value(pod.clone()).unwrap();
+    let patch = inject(&view, settings);
+    patch
+        .iter()
+        .map(|operation| serde_json::to_value(operation).unwrap())
+        .collect()
+}
+
+#[test]
+fn only_a_labelled_and_confirmed_service_account_with_a_role_is_bound() {
+    let role = ("eks.amazonaws.com/role-arn", "arn");
+    let is_bound = |label: &str, annotations: &[(&str, &str)]| {
+        let labels = map(&[("irsa-anywhere.dev/inject", label)]);
+        InjectionSettings::of_service_account("u", &labels, &map(annotations)).is_some()
+    };
+    assert!(is_bound("true", &[role, ("irsa-anywhere.dev/confirmed-for", "u")]));
+    assert!(is_bound("manual", &[role]));
+    assert!(!is_bound("true", &[role]), "not confirmed");
+    assert!(!is_bound(
+        "true",
+        &[role, ("irsa-anywhere.dev/confirmed-for", "another")]
+    ));
+    assert!(!is_bound("false", &[role]) && !is_bound("manual", &[]));
+    let restored = map(&[role, ("irsa-anywhere.dev/confirmed-for", "")]);
+    let labels = map(&[("irsa-anywhere.dev/inject", "true")]);
+    assert_eq!(InjectionSettings::of_service_account("", &labels, &restored), None);
+}
+
+#[test]
+fn a_lifetime_is_the_pods_then_the_accounts_within_bounds_and_never_the_magic_one() {
+    let of_account = settings(&[("eks.amazonaws.com/token-expiration", "7200")]);
+    for (of_pod, seconds) in [
+        ("", 7200),
+        ("900", 900),
+        ("+900", 900),
+        ("-900", 600),
+        ("599", 600),
+        ("86401", 86_400),
+        ("3607", 3608),
+        ("1e3", 7200),
+        ("9999999999999999999", 7200),
+    ] {
+        assert_eq!(of_account.expiration(of_pod), seconds, "{of_pod}");
+    }
+    assert_eq!(settings(&[]).expiration("no number"), 86_400);
+}
+
+#[test]
+fn what_is_no_region_is_not_believed() {
+    let region = |text: &str| settings(&[("irsa-anywhere.dev/region", text)]).region;
+    for good in ["eu-central-1", "us-gov-west-1", "us-iso-east-1", "ap-southeast-12"] {
+        assert_eq!(region(good).as_deref(), Some(good));
+    }
+    for bad in [
+        "",
+        "EU-central-1",
+        "eu--central-1",
+        "eu-1",
+        "eu-a-b-c-d-1",
+        "eu-central-123",
+        "e-central-1",
+    ] {
+        assert_eq!(region(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn a_plain_pod_gets_volume_mount_and_variables_and_nothing_a_second_time() {
+    let pod = json!({"spec": {"serviceAccountName": "app", "containers": [{"name": "a"}]}});
+    let settings = settings(&[("irsa-anywhere.dev/session-name", "PodName")]);
+    let paths: Vec<String> = patch(&pod, &settings)
+        .iter()
+        .map(|operation| operation["path"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/spec/volumes",
+            "/spec/containers/0/volumeMounts",
+            "/spec/containers/0/env"
+        ]
+    );
+    let mut injected = pod;
+    for operation in patch(&injected.clone(), &settings) {
+        let path = operation["path"].as_str().unwrap();
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        injected.pointer_mut(parent).unwrap()[key] = operation["value"].clone();
+    }
+    assert_eq!(patch(&injected, &settings), Vec::<Value>::new());
+}
+
+#[test]
+fn what_is_in_the_way_or_asks_for_nothing_is_left_alone() {
+    let with = |container: Value, volumes: Value| {
+        patch(
+            &json!({"spec": {"containers": [container], "volumes": volumes}}),
+            &settings(&[]),
+        )
+    };
+    let mounted = |path: &str| json!({"name": "a", "volumeMounts": [{"name": "own", "mountPath": path}]});
+    for path in ["/", "/..", "/data/../x", "C:\\"] {
+        assert_eq!(with(mounted(path), json!([])), Vec::<Value>::new(), "{path}");
+    }
+    let beside = with(mounted("/run/secrets"), json!([]));
+    assert_eq!(beside[1]["value"]["mountPath"], "/irsa-anywhere.dev/serviceaccount");
+    // No sources at all are null.
+    assert!(
+        !with(
+            json!({"name": "a"}),
+            json!([{"name": "x", "projected": {"sources": null}}])
+        )
+        .is_empty()
+    );
+    let many: Vec<Value> = (0..600).map(|_| json!({"name": "x", "mountPath": "/x"})).collect();
+    assert_eq!(
+        with(json!({"name": "a", "volumeMounts": many}), json!([])),
+        Vec::<Value>::new()
+    );
+    let skipped = json!({"metadata": {"labels": {"eks.amazonaws.com/skip-pod-identity-webhook": ""}},
+                         "spec": {"containers": [{"name": "a"}]}});
+    assert_eq!(patch(&skipped, &settings(&[])), Vec::<Value>::new());
+}
