@@ -4,6 +4,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use irsa_testkit::aws::Entry;
@@ -11,6 +12,9 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::{Problem, REGION, World, repository};
+
+/// How many pods are made, a tenth of a second apart, until admission knows their ServiceAccount.
+const ADMISSION_LAG_ATTEMPTS: u32 = 100;
 
 /// What a pod has to show to AWS.
 #[derive(Debug)]
@@ -120,12 +124,28 @@ impl World {
         }
     }
 
+    /// A new pod of a bound ServiceAccount, with its role. Admission learns of a ServiceAccount by a watch of its own, which may lag behind
+    /// the binding's `Ready` (docs/injection.md): a pod that was too early is followed by another, for ten seconds.
+    ///
+    /// # Errors
+    /// When all of them come back without a role.
+    pub async fn injected_pod(&self, namespace: &str, service_account: &str) -> Result<Value, Problem> {
+        for _ in 0..ADMISSION_LAG_ATTEMPTS {
+            let pod = self.create_pod(namespace, service_account).await?;
+            if variable(&pod, "AWS_ROLE_ARN").is_some() {
+                return Ok(pod);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Err("pods have no AWS_ROLE_ARN".into())
+    }
+
     /// The identity of a new pod of a bound ServiceAccount.
     ///
     /// # Errors
-    /// When the pod comes back without variables or volume, or no token is to be had.
+    /// When pods come back without variables or volume, or no token is to be had.
     pub async fn pod_identity(&self, namespace: &str, service_account: &str) -> Result<PodIdentity, Problem> {
-        let pod = self.create_pod(namespace, service_account).await?;
+        let pod = self.injected_pod(namespace, service_account).await?;
         let role_arn = variable(&pod, "AWS_ROLE_ARN")
             .ok_or("the pod has no AWS_ROLE_ARN")?
             .to_owned();

@@ -28,8 +28,7 @@ async fn from_nothing_to_a_pod_with_its_role_by_either_helm() {
         world.start_webhook_if_deployed().await.unwrap();
         world.start_operator().await.unwrap();
         world.apply_samples().await.unwrap();
-        let pod = world.create_pod("default", "app").await.unwrap();
-        assert!(variable(&pod, "AWS_ROLE_ARN").is_some(), "{pod:#}");
+        world.injected_pod("default", "app").await.unwrap();
 
         // helm test asks the federation, by the operator's own binary.
         let bench = Bench {
