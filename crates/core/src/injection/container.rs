@@ -1,16 +1,14 @@
 //! What one container has of an identity, and what it can be given.
 
 use super::{
-    filesystem::{Put, puts, spelled},
-    pod::{ContainerView, TokenVolume},
+    filesystem::{Places, Put, puts, spelled},
+    pod::{ContainerView, TokenFiles},
 };
 
 /// Where the token is mounted, as the AWS webhook does.
 const USUAL_PLACE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
 /// Where it is mounted when something of the pod's own is in the way there.
 const PLACE_BESIDE: &str = "/irsa-anywhere.dev/serviceaccount";
-/// A container with more mounts than this gets nothing. The policy's budget ends sooner.
-const MOST_MOUNTS: usize = 500;
 /// The token's file in our volume.
 pub(super) const TOKEN: &str = "token";
 
@@ -25,17 +23,15 @@ pub(super) struct InjectedContainer<'a> {
 }
 
 /// What the container is to be given; `None` for nothing at all. `has_volume`: whether the pod can have our volume.
+///
+/// Takes no more than n log n of the container's size: whoever may create pods says how large they are, and nobody has validated them yet.
 pub(super) fn target<'a>(
     container: &'a ContainerView,
-    tokens: &[TokenVolume<'_>],
+    tokens: &TokenFiles<'_>,
     has_volume: bool,
     is_windows: bool,
 ) -> Option<InjectedContainer<'a>> {
     let puts = puts(container);
-    // Each is compared with each other.
-    if puts.len() > MOST_MOUNTS {
-        return None;
-    }
     let file = token_file(&puts, tokens, is_windows);
     let free = [USUAL_PLACE, PLACE_BESIDE]
         .into_iter()
@@ -57,19 +53,13 @@ pub(super) fn target<'a>(
 }
 
 /// The token file that the container has already. It counts if nothing is put over it and its whole volume is mounted.
-fn token_file(puts: &[Put<'_>], tokens: &[TokenVolume<'_>], is_windows: bool) -> Option<String> {
+fn token_file(puts: &[Put<'_>], tokens: &TokenFiles<'_>, is_windows: bool) -> Option<String> {
+    let places = Places::of(puts);
     puts.iter().find_map(|put| {
-        let token = tokens.iter().find(|token| Some(token.name) == put.volume)?;
-        let is_usable = !put.is_part
-            && is_absolute(put.path, is_windows)
-            && !put.at.is_empty()
-            && puts
-                .iter()
-                .filter(|other| other.at.is_empty() || other.at.starts_with(&put.at))
-                .count()
-                == 1;
+        let token = tokens.get(put.volume?)?;
+        let is_usable = !put.is_part && is_absolute(put.path, is_windows) && places.has_one_at_or_below(&put.at);
         let separator = if put.path.ends_with('/') { "" } else { "/" };
-        let file = format!("{}{separator}{}", put.path, token.path);
+        let file = format!("{}{separator}{token}", put.path);
         // A variable in it means another file to who reads it.
         (is_usable && !file.contains('$')).then_some(file)
     })

@@ -23,12 +23,11 @@ pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation
     if pod.is_skipped() {
         return patch;
     }
-    let tokens = pod.token_volumes(settings.audience());
+    let tokens = pod.token_files(settings.audience());
     // The first name that no other volume has, or that a volume has which is as ours would be.
-    let volume = VOLUME_NAMES.into_iter().find(|name| {
-        !pod.volumes().iter().any(|volume| volume.name == *name)
-            || tokens.iter().any(|token| token.name == *name && token.path == TOKEN)
-    });
+    let volume = VOLUME_NAMES
+        .into_iter()
+        .find(|name| !pod.volumes().iter().any(|volume| volume.name == *name) || tokens.get(name) == Some(&TOKEN));
     let skipped = pod.skipped_containers();
     let lists = [
         ("containers", &pod.spec.containers),

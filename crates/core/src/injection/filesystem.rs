@@ -37,6 +37,26 @@ pub(super) fn puts(container: &ContainerView) -> Vec<Put<'_>> {
         .collect()
 }
 
+/// The places of all that is put, in order, so that what is at or below one lies together.
+#[derive(Debug)]
+pub(super) struct Places<'a>(Vec<&'a str>);
+
+impl<'a> Places<'a> {
+    pub(super) fn of(puts: &'a [Put<'_>]) -> Self {
+        let mut places: Vec<&str> = puts.iter().map(|put| put.at.as_str()).collect();
+        places.sort_unstable();
+        Self(places)
+    }
+
+    /// Whether one thing and no other is put at or below the place. What may be anywhere is below each.
+    pub(super) fn has_one_at_or_below(&self, place: &str) -> bool {
+        let is_anywhere = self.0.first().is_some_and(|first| first.is_empty());
+        let from = self.0.partition_point(|other| *other < place);
+        let below = self.0.iter().skip(from).take_while(|other| other.starts_with(place));
+        !is_anywhere && below.take(2).count() == 1
+    }
+}
+
 /// The path with no empty or `.` parts, no case and no backslashes (Windows), and `/run` as `/var/run` (a link in most images);
 /// each part ends with `/`. Empty is the root, and also a path with `..`, which may be anywhere.
 pub(super) fn spelled(path: &str) -> String {

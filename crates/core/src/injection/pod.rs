@@ -1,6 +1,6 @@
 //! What injection looks at of a pod, as the API server sends it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -104,13 +104,8 @@ pub(super) struct DeviceView {
     pub(super) device_path: String,
 }
 
-/// A volume with a token for the audience, and nothing else that could take its place.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct TokenVolume<'a> {
-    pub(super) name: &'a str,
-    /// Of the file in the volume.
-    pub(super) path: &'a str,
-}
+/// The token's file in each volume, by the volume's name, that has a token for the audience and nothing else that could take its place.
+pub(super) type TokenFiles<'a> = BTreeMap<&'a str, &'a str>;
 
 impl PodView {
     /// The name of its ServiceAccount; empty where none is named, which the API server itself fills in before it asks.
@@ -139,15 +134,15 @@ impl PodView {
     }
 
     /// Names of the containers that get nothing.
-    pub(super) fn skipped_containers(&self) -> Vec<String> {
+    pub(super) fn skipped_containers(&self) -> BTreeSet<String> {
         let list = self.annotation(EKS_SKIP_CONTAINERS).replace('"', "");
         list.split(',').map(|name| name.trim().to_owned()).collect()
     }
 
-    pub(super) fn token_volumes(&self, audience: &str) -> Vec<TokenVolume<'_>> {
+    pub(super) fn token_files(&self, audience: &str) -> TokenFiles<'_> {
         self.volumes()
             .iter()
-            .filter_map(|volume| volume.token(audience))
+            .filter_map(|volume| Some((volume.name.as_str(), volume.token_file(audience)?)))
             .collect()
     }
 
@@ -162,14 +157,11 @@ impl PodView {
 }
 
 impl VolumeView {
-    fn token(&self, audience: &str) -> Option<TokenVolume<'_>> {
+    fn token_file(&self, audience: &str) -> Option<&str> {
         let [source] = self.projected.as_ref()?.sources.as_deref()? else {
             return None;
         };
         let token = source.service_account_token.as_ref()?;
-        (token.audience == audience).then_some(TokenVolume {
-            name: &self.name,
-            path: &token.path,
-        })
+        (token.audience == audience).then_some(&token.path)
     }
 }
