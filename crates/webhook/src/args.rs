@@ -54,8 +54,9 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "CERTIFICATE_DIRECTORY", value_name = "DIRECTORY")]
     pub(crate) certificate_directory: Option<PathBuf>,
 
-    /// How long API servers and replicas may take to learn of a new certificate authority before its certificate is shown.
-    #[arg(long, env = "CERTIFICATE_OVERLAP", default_value = "2m", value_name = "DURATION", value_parser = up_to_an_hour)]
+    /// How long API servers and replicas may take to learn of a new certificate authority before its certificate is shown. A watch that
+    /// has died unnoticed is begun again within five minutes.
+    #[arg(long, env = "CERTIFICATE_OVERLAP", default_value = "10m", value_name = "DURATION", value_parser = up_to_an_hour)]
     pub(crate) certificate_overlap: SignedDuration,
 
     /// How long a replica that is told to end still takes new connections, until every API server knows that it is going.

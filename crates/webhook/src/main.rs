@@ -5,6 +5,7 @@ mod accounts;
 mod args;
 mod certificate;
 mod drain;
+mod limits;
 mod metrics;
 mod review;
 mod run;

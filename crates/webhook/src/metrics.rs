@@ -27,6 +27,7 @@ impl ReviewMetrics {
             Verdict::Injected => "injected",
             Verdict::Unchanged => "unchanged",
             Verdict::NotBound => "not_bound",
+            Verdict::TooLarge => "too_large",
         });
     }
 

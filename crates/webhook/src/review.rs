@@ -5,10 +5,14 @@ use irsa_core::injection::{PatchOperation, PodView, inject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::accounts::BoundAccounts;
+use crate::{accounts::BoundAccounts, limits::Arrived};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
+/// A pod with more containers gets nothing. The policy's budget ends sooner (docs/injection.md).
+const MOST_CONTAINERS: usize = 1000;
+/// What whoever creates such a pod is told.
+const TOO_LARGE: &str = "irsa-anywhere: this pod is too large to be given AWS credentials";
 
 /// The question, with what is looked at of it.
 #[derive(Debug, Deserialize)]
@@ -72,6 +76,8 @@ struct Response {
     /// In base64.
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'static [&'static str],
 }
 
 /// How a review ended.
@@ -83,6 +89,8 @@ pub(crate) enum Verdict {
     Unchanged,
     /// Its ServiceAccount is not bound.
     NotBound,
+    /// It was to have an identity, and nobody reads so much.
+    TooLarge,
 }
 
 /// Why a question has no answer.
@@ -98,33 +106,50 @@ pub(crate) enum ReviewError {
 ///
 /// # Errors
 /// For what is no review of this version. The API server's `failurePolicy` decides then.
-pub(crate) fn review(body: &[u8], accounts: &BoundAccounts) -> Result<(Vec<u8>, Verdict), ReviewError> {
-    let question: Question<'_> = serde_json::from_slice(body)?;
+pub(crate) fn review(arrived: &Arrived, accounts: &BoundAccounts) -> Result<(Vec<u8>, Verdict), ReviewError> {
+    let question: Question<'_> = serde_json::from_slice(&arrived.body)?;
     if question.api_version != API_VERSION {
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
+    let (verdict, patch) = match object_of_a_new_pod(&request) {
+        None => (Verdict::NotBound, None),
+        Some(object) => decided(object, &request.namespace, arrived.is_too_large, accounts)?,
+    };
+    Ok((answer(request.uid, verdict, patch.as_deref())?, verdict))
+}
+
+fn object_of_a_new_pod<'a>(request: &Request<'a>) -> Option<&'a str> {
     let is_new_pod = request.operation == "CREATE"
         && request.resource.group.is_empty()
         && request.resource.resource == "pods"
         && request.subresource.is_empty();
-    let object = request.object.filter(|_| is_new_pod);
-    let owned: Option<Owned> = object.map(|object| serde_json::from_str(object.get())).transpose()?;
-    let settings = owned.and_then(|pod| accounts.get(&request.namespace, &pod.spec.service_account_name));
-    let patch = match object.zip(settings) {
-        Some((object, settings)) => Some(inject(&serde_json::from_str::<PodView>(object.get())?, &settings)),
-        None => None,
-    };
-    let verdict = match &patch {
-        None => Verdict::NotBound,
-        Some(patch) if patch.is_empty() => Verdict::Unchanged,
-        Some(_) => Verdict::Injected,
-    };
-    let patch = patch.filter(|patch| !patch.is_empty());
-    Ok((answer(request.uid, patch.as_deref())?, verdict))
+    request.object.filter(|_| is_new_pod).map(RawValue::get)
 }
 
-fn answer(uid: String, patch: Option<&[PatchOperation]>) -> serde_json::Result<Vec<u8>> {
+type Decided = (Verdict, Option<Vec<PatchOperation>>);
+
+fn decided(object: &str, namespace: &str, is_too_large: bool, accounts: &BoundAccounts) -> serde_json::Result<Decided> {
+    let owned: Owned = serde_json::from_str(object)?;
+    let Some(settings) = accounts.get(namespace, &owned.spec.service_account_name) else {
+        return Ok((Verdict::NotBound, None));
+    };
+    if is_too_large {
+        return Ok((Verdict::TooLarge, None));
+    }
+    let pod: PodView = serde_json::from_str(object)?;
+    if pod.containers() > MOST_CONTAINERS {
+        return Ok((Verdict::TooLarge, None));
+    }
+    let patch = inject(&pod, &settings);
+    Ok(if patch.is_empty() {
+        (Verdict::Unchanged, None)
+    } else {
+        (Verdict::Injected, Some(patch))
+    })
+}
+
+fn answer(uid: String, verdict: Verdict, patch: Option<&[PatchOperation]>) -> serde_json::Result<Vec<u8>> {
     let patch = patch.map(serde_json::to_vec).transpose()?;
     serde_json::to_vec(&Answer {
         api_version: API_VERSION,
@@ -134,6 +159,11 @@ fn answer(uid: String, patch: Option<&[PatchOperation]>) -> serde_json::Result<V
             allowed: true,
             patch_type: patch.as_ref().map(|_| "JSONPatch"),
             patch: patch.map(|bytes| STANDARD.encode(bytes)),
+            warnings: if verdict == Verdict::TooLarge {
+                &[TOO_LARGE]
+            } else {
+                &[]
+            },
         },
     })
 }
@@ -149,6 +179,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::limits::Limits;
 
     fn accounts() -> BoundAccounts {
         let text = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
@@ -171,15 +202,19 @@ mod tests {
         }})
     }
 
-    fn reviewed(question: &Value) -> (Value, Verdict) {
-        let body = serde_json::to_vec(question).unwrap();
-        let (answer, verdict) = review(&body, &accounts()).unwrap();
+    async fn arrived(body: Vec<u8>) -> Arrived {
+        Limits::new(1).take(body.into()).await.unwrap()
+    }
+
+    async fn reviewed(question: &Value) -> (Value, Verdict) {
+        let arrived = arrived(serde_json::to_vec(question).unwrap()).await;
+        let (answer, verdict) = review(&arrived, &accounts()).unwrap();
         (serde_json::from_slice(&answer).unwrap(), verdict)
     }
 
-    #[test]
-    fn a_pod_of_a_bound_service_account_is_patched() {
-        let (answer, verdict) = reviewed(&question());
+    #[tokio::test]
+    async fn a_pod_of_a_bound_service_account_is_patched() {
+        let (answer, verdict) = reviewed(&question()).await;
         assert_eq!(verdict, Verdict::Injected);
         let response = &answer["response"];
         assert_eq!(
@@ -193,8 +228,8 @@ mod tests {
         assert!(patch.iter().all(|operation| operation["op"] == "add"));
     }
 
-    #[test]
-    fn everything_else_is_allowed_as_it_is() {
+    #[tokio::test]
+    async fn everything_else_is_allowed_as_it_is() {
         for (path, value, expected) in [
             ("/request/namespace", json!("other"), Verdict::NotBound),
             (
@@ -213,7 +248,7 @@ mod tests {
         ] {
             let mut asked = question();
             *asked.pointer_mut(path).unwrap() = value;
-            let (answer, verdict) = reviewed(&asked);
+            let (answer, verdict) = reviewed(&asked).await;
             assert_eq!(verdict, expected, "{path}");
             assert_eq!(
                 answer["response"],
@@ -223,17 +258,45 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_no_review_of_this_version_is_refused_with_a_reason() {
-        let refusal = |body: &[u8]| review(body, &accounts()).unwrap_err().to_string();
-        assert!(refusal(b"{}").contains("no AdmissionReview"));
-        assert!(refusal(b"no JSON").contains("no AdmissionReview"));
+    #[tokio::test]
+    async fn what_is_no_review_of_this_version_is_refused_with_a_reason() {
+        let refusal = async |body: &[u8]| {
+            let arrived = arrived(body.to_vec()).await;
+            review(&arrived, &accounts()).unwrap_err().to_string()
+        };
+        assert!(refusal(b"{}").await.contains("no AdmissionReview"));
+        assert!(refusal(b"no JSON").await.contains("no AdmissionReview"));
         let mut old = question();
         old["apiVersion"] = json!("admission.k8s.io/v1beta1");
-        let refusal = refusal(&serde_json::to_vec(&old).unwrap());
+        let refusal = refusal(&serde_json::to_vec(&old).unwrap()).await;
         assert!(
             refusal.contains("v1beta1") && refusal.contains("admissionReviewVersions"),
             "{refusal}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_pod_that_is_too_large_is_allowed_with_a_warning_and_one_that_nobody_bound_without() {
+        let with = |containers: usize, variables: usize| {
+            let env: Vec<Value> = (0..variables).map(|_| json!({"name": "a"})).collect();
+            let mut asked = question();
+            asked["request"]["object"]["spec"]["containers"] =
+                (0..containers).map(|_| json!({"name": "a", "env": env})).collect();
+            asked
+        };
+        assert_eq!(reviewed(&with(1000, 0)).await.1, Verdict::Injected);
+        for asked in [with(1001, 0), with(2, 26_000)] {
+            let (answer, verdict) = reviewed(&asked).await;
+            assert_eq!(verdict, Verdict::TooLarge);
+            assert_eq!(
+                answer["response"],
+                json!({"uid": "705ab4f5", "allowed": true, "warnings": [TOO_LARGE]})
+            );
+        }
+        let mut asked = with(2, 26_000);
+        asked["request"]["namespace"] = json!("other");
+        let (answer, verdict) = reviewed(&asked).await;
+        assert_eq!(verdict, Verdict::NotBound);
+        assert_eq!(answer["response"], json!({"uid": "705ab4f5", "allowed": true}));
     }
 }

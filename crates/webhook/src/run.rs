@@ -14,6 +14,7 @@ use crate::{
     args::WebhookArgs,
     certificate::{self, Keeper},
     drain::drain,
+    limits::{CONNECTIONS, Limits},
     metrics::{CertificateMetrics, ReviewMetrics, registry},
     server::{self, Reviewer, ShownCertificate},
 };
@@ -46,7 +47,7 @@ pub(crate) async fn run(args: WebhookArgs) -> Result<(), Problem> {
         accounts: Arc::clone(&bound),
         metrics: review_metrics,
         drain,
-        long: Arc::default(),
+        limits: Limits::new(CONNECTIONS),
     };
     let server = server::serve(reviews, shown.clone(), reviewer);
     let following = accounts::follow(client.clone(), &bound, || readiness.has_come(ACCOUNTS));
@@ -76,7 +77,7 @@ async fn hold(
     trusted: impl FnMut(),
 ) {
     if let Some(directory) = &args.certificate_directory {
-        return certificate::follow(directory, shown, metrics, trusted).await;
+        return certificate::follow(directory, &args.names().server(), shown, metrics, trusted).await;
     }
     let keeper = Keeper {
         client,

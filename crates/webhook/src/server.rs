@@ -8,8 +8,7 @@ use std::{
 
 use axum::{
     Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, State},
+    extract::{Request, State},
     http::{
         HeaderValue, StatusCode,
         header::{CONNECTION, CONTENT_TYPE},
@@ -17,29 +16,32 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use axum_server::{Handle, accept::NoDelayAcceptor, tls_rustls::RustlsConfig};
+use axum_server::{Handle, tls_rustls::RustlsConfig};
 use hyper_util::rt::TokioTimer;
 use rustls::{
     ServerConfig,
     server::{ClientHello, ResolvesServerCert},
     sign::CertifiedKey,
 };
-use tokio::sync::Mutex;
 use tracing::warn;
 
-use crate::{accounts::BoundAccounts, drain::Drain, metrics::ReviewMetrics, review::review};
+use crate::{
+    accounts::BoundAccounts,
+    drain::Drain,
+    limits::{Limits, NotTaken},
+    metrics::ReviewMetrics,
+    review::review,
+};
 
 /// Where reviews are asked for; `config/webhook` names the same.
 pub(crate) const PATH: &str = "/mutate";
-/// Longer than any pod that can be stored (etcd takes 1.5 MiB).
-const LONGEST_REVIEW: usize = 2 << 20;
-/// Reviews that are longer go one at a time: what is read of a pod may take many times the room that it is written in.
-const LONG_REVIEW: usize = 64 << 10;
 /// How long a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a connection may say nothing. Longer than API servers keep one (90 s: Go's `http.DefaultTransport`), so that it is they who hang
 /// up: a review that met a connection just being closed would be a pod without credentials.
 const SILENCE: Duration = Duration::from_mins(3);
+/// What a connection keeps to read and to write in.
+const BUFFER: usize = 64 << 10;
 /// What has begun when the server ends may take so long: longer than any API server waits (`timeoutSeconds`).
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -66,8 +68,7 @@ pub(crate) struct Reviewer {
     pub(crate) accounts: Arc<BoundAccounts>,
     pub(crate) metrics: ReviewMetrics,
     pub(crate) drain: Drain,
-    /// Whose turn it is of the long reviews.
-    pub(crate) long: Arc<Mutex<()>>,
+    pub(crate) limits: Limits,
 }
 
 /// Serves reviews until the drain is over.
@@ -90,13 +91,13 @@ pub(crate) async fn serve(
         }
     };
     let mut server = axum_server::from_tcp_rustls(listener, tls(certificate))?
-        // The end of an answer follows its beginning at once, and not when that was acknowledged.
-        .map(|tls| tls.handshake_timeout(HANDSHAKE).acceptor(NoDelayAcceptor::new()))
+        .map(|tls| tls.handshake_timeout(HANDSHAKE).acceptor(reviewer.limits.acceptor()))
         .handle(handle);
     server
         .http_builder()
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(BUFFER)
         .header_read_timeout(SILENCE);
     tokio::select! {
         result = server.serve(routes(reviewer).into_make_service()) => result,
@@ -114,29 +115,15 @@ fn tls(certificate: ShownCertificate) -> RustlsConfig {
 }
 
 fn routes(reviewer: Reviewer) -> Router {
-    Router::new()
-        .route(PATH, post(reviewed))
-        .layer(DefaultBodyLimit::max(LONGEST_REVIEW))
-        .with_state(reviewer)
+    Router::new().route(PATH, post(reviewed)).with_state(reviewer)
 }
 
-async fn reviewed(State(reviewer): State<Reviewer>, body: Bytes) -> Response {
-    let _turn = if body.len() > LONG_REVIEW {
-        Some(reviewer.long.lock().await)
-    } else {
-        None
-    };
-    let mut response = match review(&body, &reviewer.accounts) {
-        Ok((answer, verdict)) => {
-            reviewer.metrics.count(verdict);
-            ([(CONTENT_TYPE, "application/json")], answer).into_response()
-        }
-        Err(problem) => {
-            reviewer.metrics.count_unreadable();
-            warn!(%problem, "refused a review");
-            (StatusCode::BAD_REQUEST, problem.to_string()).into_response()
-        }
-    };
+async fn reviewed(State(reviewer): State<Reviewer>, request: Request) -> Response {
+    let mut response = answered(&reviewer, request).await.unwrap_or_else(|(code, problem)| {
+        reviewer.metrics.count_unreadable();
+        warn!(%problem, "refused a review");
+        (code, problem).into_response()
+    });
     if reviewer.drain.has_begun() {
         // The next review goes to another replica.
         response
@@ -144,4 +131,64 @@ async fn reviewed(State(reviewer): State<Reviewer>, body: Bytes) -> Response {
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+async fn answered(reviewer: &Reviewer, request: Request) -> Result<Response, (StatusCode, String)> {
+    let arrived = reviewer.limits.take(request.into_body()).await.map_err(|refusal| {
+        let code = match refusal {
+            NotTaken::Broken(_) => StatusCode::BAD_REQUEST,
+            NotTaken::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
+            NotTaken::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (code, refusal.to_string())
+    })?;
+    let (answer, verdict) =
+        review(&arrived, &reviewer.accounts).map_err(|problem| (StatusCode::BAD_REQUEST, problem.to_string()))?;
+    reviewer.metrics.count(verdict);
+    Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
+
+    use super::*;
+    use crate::drain::drain;
+
+    /// What the server says to one who speaks no TLS: nothing, if it has not taken the connection.
+    async fn answer_to_garbage(mut connection: TcpStream) -> Vec<u8> {
+        let mut answer = Vec::new();
+        // Either may fail where the server has hung up already.
+        let _ = connection.write_all(b"GET / HTTP/1.1\r\n\r\n").await;
+        let _ = connection.read_to_end(&mut answer).await;
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_waits_a_moment_and_is_ended() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_stopper, drain) = drain(Duration::ZERO);
+        let reviewer = Reviewer {
+            accounts: Arc::default(),
+            metrics: ReviewMetrics::default(),
+            drain,
+            limits: Limits::new(2),
+        };
+        let server = tokio::spawn(serve(listener, ShownCertificate::default(), reviewer));
+        let connect = async || TcpStream::connect(address).await.unwrap();
+        let (first, _second) = (connect().await, connect().await);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(answer_to_garbage(connect().await).await, b"", "not taken");
+        // One that waits gets the place of one that ends.
+        let waiting = tokio::spawn(answer_to_garbage(connect().await));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        drop(first);
+        assert_ne!(waiting.await.unwrap(), b"", "taken: TLS says that this is none");
+        server.abort();
+    }
 }

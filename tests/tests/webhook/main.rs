@@ -12,3 +12,4 @@ mod authority;
 mod availability;
 mod bench;
 mod certificate;
+mod guard;

@@ -113,6 +113,12 @@ impl PodView {
         self.spec.service_account_name.as_deref().unwrap_or_default()
     }
 
+    /// How many containers it has, init containers included.
+    pub fn containers(&self) -> usize {
+        let count = |list: &Option<Vec<ContainerView>>| list.as_ref().map_or(0, Vec::len);
+        count(&self.spec.containers) + count(&self.spec.init_containers)
+    }
+
     /// Whether the pod is to be kept as it is, by the AWS webhook's label.
     pub(super) fn is_skipped(&self) -> bool {
         let labels = self.metadata.labels.as_ref();

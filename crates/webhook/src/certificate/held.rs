@@ -5,9 +5,10 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use rustls::{
     RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
+    server::ParsedCertificate,
     sign::CertifiedKey,
 };
 use x509_cert::{Certificate, der::Decode};
@@ -32,6 +33,10 @@ pub(super) enum Unusable {
     Pair(rustls::Error),
     #[error("no authority in ca.crt makes an API server accept tls.crt as {0}: {1}")]
     NotAccepted(String, String),
+    #[error("tls.crt is not for {0}: its DNS names must have it")]
+    OtherName(String),
+    #[error("tls.crt is valid from {} until {}", .0.from, .0.until)]
+    OtherTime(Validity),
 }
 
 /// What the Secret holds, in PEM.
@@ -100,12 +105,34 @@ impl Held {
 ///
 /// # Errors
 /// When either cannot be read or they do not fit together.
-pub(super) fn certified(chain: &str, key: &str) -> Result<(CertifiedKey, Validity), Unusable> {
+fn certified(chain: &str, key: &str) -> Result<(CertifiedKey, Validity), Unusable> {
     let chain = certificates("tls.crt", chain)?;
     let leaf = chain.first().ok_or(Unusable::Empty("tls.crt"))?;
     let validity = validity("tls.crt", leaf)?;
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| Unusable::Pem("tls.key"))?;
     let certified = CertifiedKey::from_der(chain, key, &ring::default_provider()).map_err(Unusable::Pair)?;
+    Ok((certified, validity))
+}
+
+/// The same of a certificate for this server and this time. Who signed it is not known here.
+///
+/// # Errors
+/// Also when it is for another server or another time.
+pub(super) fn certified_for(
+    server_name: &str,
+    chain: &str,
+    key: &str,
+    now: Timestamp,
+) -> Result<(CertifiedKey, Validity), Unusable> {
+    let (certified, validity) = certified(chain, key)?;
+    let leaf = certified.cert.first().ok_or(Unusable::Empty("tls.crt"))?;
+    let other_name = || Unusable::OtherName(server_name.to_owned());
+    let name = ServerName::try_from(server_name).map_err(|_| other_name())?;
+    let leaf = ParsedCertificate::try_from(leaf).map_err(Unusable::Pair)?;
+    verify_server_name(&leaf, &name).map_err(|_| other_name())?;
+    if now < validity.from || now >= validity.until {
+        return Err(Unusable::OtherTime(validity));
+    }
     Ok((certified, validity))
 }
 

@@ -10,18 +10,21 @@ use kube::{
     runtime::{WatchStreamExt, watcher::watch_object},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 use super::{
     held::Held,
     issue,
     rotation::{Rotation, turn},
-    store::{self, Change},
+    store::{self, Change, Trust},
 };
 use crate::{metrics::CertificateMetrics, server::ShownCertificate};
 
 /// Between two looks at the clock.
 const LOOK: Duration = Duration::from_secs(30);
+/// Between two writes of the configuration: whoever writes it against us is not answered at once.
+const PAUSE: Duration = Duration::from_secs(3);
 
 /// Names of what belongs to the webhook.
 #[derive(Debug, Clone)]
@@ -34,7 +37,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// The name by which API servers call the Service.
-    fn server(&self) -> String {
+    pub(crate) fn server(&self) -> String {
         format!("{}.{}.svc", self.service, self.namespace)
     }
 
@@ -45,6 +48,9 @@ impl Names {
 }
 
 /// The keeper of one replica. Replicas agree by the Secret: each writes only to the version that it has read.
+///
+/// **Guarantees.** API servers are told whom to trust by who has just read the Secret itself: a replica whose watch is late writes nothing
+/// over what the others know.
 pub(crate) struct Keeper {
     pub(crate) client: Client,
     pub(crate) names: Names,
@@ -62,6 +68,10 @@ struct Seen {
     in_force: Option<Timestamp>,
     /// The leaf that is shown.
     leaf: String,
+    /// When the configuration was written last.
+    told: Option<Instant>,
+    /// Whether a write of it waits for the pause to be over.
+    is_held_back: bool,
 }
 
 impl Keeper {
@@ -81,6 +91,9 @@ impl Keeper {
             }
             if self.pass(&mut seen, Timestamp::now()).await {
                 trusted();
+            }
+            if std::mem::take(&mut seen.is_held_back) {
+                look.reset_after(PAUSE);
             }
         }
     }
@@ -104,7 +117,8 @@ impl Keeper {
             }
         };
         let configuration = seen.configuration.as_ref();
-        let is_trusted = configuration.is_some_and(|all| store::trusts(all, texts.authorities));
+        let trust = configuration.map_or(Trust::Lacking, |all| store::trust_in(all, texts.authorities));
+        let is_trusted = trust != Trust::Lacking;
         seen.in_force = if is_trusted { seen.in_force.or(Some(now)) } else { None };
         let next = turn(&held.state(seen.in_force), self.overlap, now);
         if next != Rotation::Rest {
@@ -119,7 +133,13 @@ impl Keeper {
             self.shown.show(held.certified);
         }
         match configuration {
-            Some(configuration) if !is_trusted => self.trust(configuration, texts.authorities).await,
+            Some(configuration) if trust != Trust::Exact => {
+                seen.is_held_back = seen.told.is_some_and(|told| told.elapsed() < PAUSE);
+                if !seen.is_held_back {
+                    seen.told = Some(Instant::now());
+                    self.tell(configuration, secret).await;
+                }
+            }
             Some(_) => {}
             None => debug!(
                 name = self.names.configuration,
@@ -129,8 +149,14 @@ impl Keeper {
         is_trusted
     }
 
-    async fn trust(&self, configuration: &MutatingWebhookConfiguration, authorities: &str) {
-        match store::trust(&self.client, configuration, authorities).await {
+    /// Tells API servers whom to trust, if the Secret that was seen is the one that there is now.
+    async fn tell(&self, configuration: &MutatingWebhookConfiguration, secret: &Secret) {
+        match store::is_current(&self.client, secret).await {
+            Ok(true) => {}
+            Ok(false) => return debug!(name = self.names.secret, "the Secret has changed; it will be seen"),
+            Err(error) => return warn!(%error, name = self.names.secret, "cannot read the certificate's Secret"),
+        }
+        match store::trust(&self.client, configuration, store::texts(secret).authorities).await {
             Ok(()) => info!("the API servers are told whom to trust"),
             Err(error) => warn!(
                 %error,

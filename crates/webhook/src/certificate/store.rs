@@ -1,6 +1,6 @@
 //! Where the certificate is kept, and where API servers read whom to trust: a Secret and the webhook's configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use irsa_core::vocabulary::WEBHOOK_FIELD_MANAGER;
@@ -10,7 +10,7 @@ use k8s_openapi::{
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{Patch, PatchParams},
+    api::{ListParams, Patch, PatchParams},
 };
 use serde_json::json;
 
@@ -20,6 +20,8 @@ const AUTHORITIES: &str = "ca.crt";
 const AUTHORITY_KEY: &str = "ca.key";
 const LEAF: &str = "tls.crt";
 const LEAF_KEY: &str = "tls.key";
+/// The last line of a certificate in PEM.
+const END: &str = "-----END CERTIFICATE-----";
 
 /// What is written to the Secret; what is `None` stays.
 #[derive(Debug, Default)]
@@ -74,14 +76,55 @@ pub(super) async fn write(client: &Client, secret: &Secret, change: Change) -> k
         .map(drop)
 }
 
-/// Whether API servers trust exactly these authorities.
-pub(super) fn trusts(configuration: &MutatingWebhookConfiguration, authorities: &str) -> bool {
-    let mut webhooks = configuration.webhooks.iter().flatten().peekable();
-    webhooks.peek().is_some()
-        && webhooks.all(|webhook| {
-            let bundle = webhook.client_config.ca_bundle.as_ref();
-            bundle.is_some_and(|bundle| bundle.0 == authorities.as_bytes())
-        })
+/// Whether the Secret is still the one that was seen, by the API server's newest.
+///
+/// # Errors
+/// When it cannot be asked.
+pub(super) async fn is_current(client: &Client, secret: &Secret) -> kube::Result<bool> {
+    let api: Api<Secret> = Api::namespaced(client.clone(), &secret.namespace().unwrap_or_default());
+    // Without a version an answer is never older than the question (kubernetes.io/docs/reference/using-api/api-concepts, "Resource versions").
+    let newest = ListParams::default().fields(&format!("metadata.name={}", secret.name_any()));
+    let found = api.list(&newest).await?;
+    let version = |secret: &Secret| (secret.metadata.uid.clone(), secret.metadata.resource_version.clone());
+    Ok(found.items.iter().any(|found| version(found) == version(secret)))
+}
+
+/// Whom API servers trust, beside whom they should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Exactly these.
+    Exact,
+    /// These and others, who are to be forgotten.
+    More,
+    /// Not all of these.
+    Lacking,
+}
+
+/// Whether API servers trust these authorities.
+pub(super) fn trust_in(configuration: &MutatingWebhookConfiguration, authorities: &str) -> Trust {
+    let wanted = certificates(authorities);
+    let bundles = configuration.webhooks.iter().flatten().map(|webhook| {
+        let bundle = webhook.client_config.ca_bundle.as_ref();
+        bundle.map_or("", |bundle| std::str::from_utf8(&bundle.0).unwrap_or_default())
+    });
+    let mut trust = Trust::Lacking;
+    for bundle in bundles {
+        if !certificates(bundle).is_superset(&wanted) {
+            return Trust::Lacking;
+        }
+        trust = match trust {
+            Trust::More => Trust::More,
+            _ if bundle == authorities => Trust::Exact,
+            _ => Trust::More,
+        };
+    }
+    trust
+}
+
+/// Each certificate of a text, without the space around it.
+fn certificates(pem: &str) -> BTreeSet<&str> {
+    let all = pem.split_inclusive(END).map(str::trim);
+    all.filter(|certificate| certificate.ends_with(END)).collect()
 }
 
 /// Makes API servers trust these authorities, and changes nothing else of the configuration.
@@ -110,4 +153,44 @@ pub(super) async fn trust(
     api.patch(&configuration.name_any(), &params, &Patch::Apply(patch))
         .await
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::admissionregistration::v1::MutatingWebhook;
+
+    use super::*;
+
+    fn trusting(bundles: &[&str]) -> MutatingWebhookConfiguration {
+        let webhooks = bundles.iter().map(|bundle| {
+            let mut webhook = MutatingWebhook::default();
+            webhook.client_config.ca_bundle = Some(ByteString(bundle.as_bytes().to_vec()));
+            webhook
+        });
+        MutatingWebhookConfiguration {
+            webhooks: Some(webhooks.collect()),
+            ..MutatingWebhookConfiguration::default()
+        }
+    }
+
+    #[test]
+    fn who_is_trusted_is_told_by_certificate_and_for_each_webhook() {
+        let one = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        let other = "-----BEGIN CERTIFICATE-----\nBB==\n-----END CERTIFICATE-----\n";
+        let both = format!("{one}{other}");
+        for (bundles, wanted, trust) in [
+            (vec![one], one, Trust::Exact),
+            (vec![both.as_str()], both.as_str(), Trust::Exact),
+            (vec![both.as_str()], other, Trust::More),
+            (vec![both.as_str(), one], one, Trust::More),
+            (vec![one, both.as_str()], one, Trust::More),
+            (vec![one], both.as_str(), Trust::Lacking),
+            (vec![both.as_str(), other], one, Trust::Lacking),
+            (vec![""], one, Trust::Lacking),
+            (vec![], one, Trust::Lacking),
+        ] {
+            assert_eq!(trust_in(&trusting(&bundles), wanted), trust, "{bundles:?} {wanted}");
+        }
+        assert_eq!(trust_in(&MutatingWebhookConfiguration::default(), one), Trust::Lacking);
+    }
 }
