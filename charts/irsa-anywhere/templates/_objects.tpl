@@ -39,6 +39,9 @@ Takes a dict: root, file. Gives a YAML list under "items", for fromYaml.
 {{- $beta := semverCompare ">=1.34.0-0" .Capabilities.KubeVersion.Version -}}
 {{- $carrier := .Values.injection.carrier -}}
 {{- $version := .Values.injection.policy.apiVersion -}}
+{{- if and (eq $carrier "auto") (ne $version "v1") -}}
+{{- fail (printf "injection.policy.apiVersion: %s is only for injection.carrier=policy: set that too, or neither." $version) -}}
+{{- end -}}
 {{- if eq $carrier "auto" -}}
 {{- ternary "policy" "webhook" $has -}}
 {{- else -}}
@@ -62,11 +65,12 @@ Takes a dict: root, file. Gives a YAML list under "items", for fromYaml.
 {{- end -}}
 
 {{/*
-A Deployment of config/ with what the values say of it. Takes a dict: root, file, values.
+A Deployment of config/ with what the values say of it. Takes a dict: root, file, values, and name, which is what the values are called.
 */}}
 {{- define "irsa-anywhere.deployment" -}}
 {{- $root := .root -}}
 {{- $values := .values -}}
+{{- $called := .name -}}
 {{- $deployment := index (include "irsa-anywhere.objects" . | fromYaml).items 0 -}}
 {{- if kindIs "invalid" $values.replicas -}}
 {{- $_ := unset $deployment.spec "replicas" -}}
@@ -99,8 +103,20 @@ A Deployment of config/ with what the values say of it. Takes a dict: root, file
 {{- with $values.volumeMounts -}}
 {{- $_ := set $container "volumeMounts" . -}}
 {{- end -}}
+{{- with (default (dict) $values.certificate).secret -}}
+{{- $_ := set $pod "volumes" (list (dict "name" "certificate" "secret" (dict "secretName" .))) -}}
+{{- $_ := set $container "volumeMounts" (list (dict "name" "certificate" "mountPath" "/certificate" "readOnly" true)) -}}
+{{- $_ := set $container "env" (append $container.env (dict "name" "CERTIFICATE_DIRECTORY" "value" "/certificate")) -}}
+{{- end -}}
 {{- $env := $container.env -}}
+{{- $taken := list -}}
+{{- range $env -}}
+{{- $taken = append $taken .name -}}
+{{- end -}}
 {{- range $name, $value := $values.variables -}}
+{{- if has $name $taken -}}
+{{- fail (printf "%s.variables.%s: the chart sets it itself." $called $name) -}}
+{{- end -}}
 {{- $env = append $env (dict "name" $name "value" (toString $value)) -}}
 {{- end -}}
 {{- $env = concat $env (default (list) $values.env) -}}

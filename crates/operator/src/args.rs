@@ -1,9 +1,9 @@
 //! Flags and the environment variables that say the same.
 
-use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
-use irsa_process::log::LogFormat;
+use irsa_process::args::ProcessArgs;
 
 use crate::election::ElectionArgs;
 
@@ -51,10 +51,6 @@ pub(crate) struct Args {
     #[arg(long, env = "TRUST_POLICY_QUOTA", default_value_t = 2048, value_name = "CHARACTERS", value_parser = clap::value_parser!(u16).range(2048..=8192))]
     pub(crate) trust_policy_quota: u16,
 
-    /// Where /livez, /readyz and /metrics are served.
-    #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
-    pub(crate) metrics_addr: SocketAddr,
-
     /// The most objects of each kind looked at at a time. Fewer are while AWS throttles.
     #[arg(long, env = "CONCURRENCY", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub(crate) concurrency: u16,
@@ -62,13 +58,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) election: ElectionArgs,
 
-    /// Form of the log.
-    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
-    pub(crate) log_format: LogFormat,
-
-    /// What is logged: a level, or target=level,….
-    #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
-    pub(crate) log_filter: String,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
 }
 
 /// What the binary does beside running the operator.

@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
         eprintln!("irsa-anywhere: another crypto provider is installed already");
         return ExitCode::FAILURE;
     }
-    if let Err(problem) = irsa_process::log::start(args.log_format, &args.log_filter) {
+    if let Err(problem) = irsa_process::log::start(args.process.log_format, &args.process.log_filter) {
         eprintln!("irsa-anywhere: --log-filter: {problem}");
         return ExitCode::FAILURE;
     }

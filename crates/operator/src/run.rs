@@ -50,7 +50,7 @@ const RETRY: Duration = Duration::from_secs(2);
 /// What keeps it from starting or from going on: the process must end with failure then.
 pub(crate) async fn run(args: Args) -> Result<(), Problem> {
     let stop = stopped()?.shared();
-    let listener = TcpListener::bind(args.metrics_addr).await?;
+    let listener = TcpListener::bind(args.process.metrics_addr).await?;
     let config = kubernetes::config().await?;
     let pod = std::env::var("POD_NAME").ok();
     let lease_client = lease_client(&config)?;

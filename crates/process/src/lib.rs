@@ -1,5 +1,6 @@
-//! What each process of irsa-anywhere has: its log, its probes and metrics, its client of the Kubernetes API, its signals.
+//! What each process of irsa-anywhere has: its flags, its log, its probes and metrics, its client of the Kubernetes API, its signals.
 
+pub mod args;
 pub mod kubernetes;
 pub mod log;
 pub mod probes;

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
-use irsa_process::log::LogFormat;
+use irsa_process::args::ProcessArgs;
 use jiff::SignedDuration;
 
 use crate::certificate::Names;
@@ -67,17 +67,8 @@ pub(crate) struct WebhookArgs {
     #[arg(long, env = "LISTEN_ADDR", default_value = "0.0.0.0:8443", value_name = "HOST:PORT")]
     pub(crate) listen_addr: SocketAddr,
 
-    /// Where /livez, /readyz and /metrics are served.
-    #[arg(long, env = "METRICS_ADDR", default_value = "0.0.0.0:8080", value_name = "HOST:PORT")]
-    pub(crate) metrics_addr: SocketAddr,
-
-    /// Form of the log.
-    #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
-    pub(crate) log_format: LogFormat,
-
-    /// What is logged: a level, or target=level,….
-    #[arg(long, env = "LOG_FILTER", default_value = "info", value_name = "FILTER")]
-    pub(crate) log_filter: String,
+    #[command(flatten)]
+    pub(crate) process: ProcessArgs,
 }
 
 impl WebhookArgs {

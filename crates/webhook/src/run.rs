@@ -31,7 +31,7 @@ type Problem = Box<dyn Error + Send + Sync>;
 pub(crate) async fn run(args: WebhookArgs) -> Result<(), Problem> {
     let stop = stopped()?;
     let reviews = TcpListener::bind(args.listen_addr)?;
-    let metrics_listener = tokio::net::TcpListener::bind(args.metrics_addr).await?;
+    let metrics_listener = tokio::net::TcpListener::bind(args.process.metrics_addr).await?;
     let client = Client::try_from(kubernetes::config().await?)?;
 
     let bound = Arc::new(BoundAccounts::default());

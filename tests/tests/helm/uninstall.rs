@@ -1,5 +1,8 @@
 use irsa_testkit::controlplane::SigningKey;
-use irsa_tests::{helm::Helm, world::World};
+use irsa_tests::{
+    helm::{Helm, chart},
+    world::World,
+};
 use serde_json::json;
 
 use crate::bench::{Bench, RELEASE};
@@ -71,6 +74,14 @@ async fn it_is_refused_while_anything_of_ours_is_left_and_then_leaves_only_the_k
         );
         bench.deployment().await;
         assert_eq!(world.aws.account(irsa_tests::world::ACCOUNT).role_names().len(), roles);
+
+        // Helm takes the release for one that is going; a rollback makes it one that is there.
+        let chart = chart().display().to_string();
+        let refusal = bench.refused(&["upgrade", RELEASE, &chart]).await;
+        assert!(refusal.contains("has no deployed releases"), "{helm:?}: {refusal}");
+        bench.done(&["rollback", RELEASE]).await;
+        bench.done(&["upgrade", RELEASE, &chart]).await;
+        assert_eq!(bench.status().await, "deployed");
 
         for kind in ["iamrolebindings", "oidcfederations"] {
             world

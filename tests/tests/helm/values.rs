@@ -25,6 +25,11 @@ fn a_wrong_value_is_refused_by_its_name() {
             ("operator.variables.aws-calls=3", "aws-calls"),
             ("tenants=3", "tenants"),
             ("monitoring.rules=yes", "rules"),
+            ("injection.policy.apiVersion=v1beta1", "injection.carrier=policy"),
+            (
+                "operator.variables.POD_NAMESPACE=other",
+                "operator.variables.POD_NAMESPACE",
+            ),
         ] {
             let refusal = template(helm, &[&format!("--set={value}")]).unwrap_err();
             assert!(refusal.contains(name), "{helm:?} {value}: {refusal}");
@@ -116,6 +121,47 @@ fn every_value_reaches_what_it_is_for() {
         .unwrap();
         assert_eq!(crd.pointer("/metadata/annotations/helm.sh~1resource-policy"), None);
         assert_eq!(find(&rendered, "Job", "irsa-anywhere-uninstall-check"), None);
+    }
+}
+
+#[test]
+fn a_certificate_that_somebody_else_keeps_is_mounted_and_trusted_by_annotation() {
+    let webhook = "--set=injection.carrier=webhook";
+    let annotation = r"webhook.certificate.configurationAnnotations.cert-manager\.io/inject-ca-from=a/b";
+    for helm in Helm::ALL {
+        let rendered = template(
+            helm,
+            &[webhook, "--set=webhook.certificate.secret=tls", "--set", annotation],
+        )
+        .unwrap();
+        let name = "irsa-anywhere-webhook";
+        let pod = &find(&rendered, "Deployment", name).unwrap()["spec"]["template"]["spec"];
+        assert_eq!(
+            pod["volumes"],
+            json!([{"name": "certificate", "secret": {"secretName": "tls"}}])
+        );
+        let container = &pod["containers"][0];
+        let env = container["env"].as_array().unwrap();
+        assert!(env.contains(&json!({"name": "CERTIFICATE_DIRECTORY", "value": "/certificate"})));
+        assert_eq!(container["volumeMounts"][0]["mountPath"], "/certificate");
+        let configuration = find(&rendered, "MutatingWebhookConfiguration", name).unwrap();
+        assert_eq!(
+            configuration["metadata"]["annotations"],
+            json!({"cert-manager.io/inject-ca-from": "a/b"})
+        );
+        let own = find(&rendered, "Secret", "irsa-anywhere-webhook-certificate");
+        assert_eq!(own, None, "nobody fills it");
+
+        for (value, complaint) in [
+            (
+                "webhook.variables.CERTIFICATE_DIRECTORY=/c",
+                "webhook.certificate.secret",
+            ),
+            ("webhook.variables.SERVICE_NAME=other", "webhook.variables.SERVICE_NAME"),
+        ] {
+            let refusal = template(helm, &[webhook, &format!("--set={value}")]).unwrap_err();
+            assert!(refusal.contains(complaint), "{helm:?} {value}: {refusal}");
+        }
     }
 }
 

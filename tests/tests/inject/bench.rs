@@ -155,20 +155,26 @@ impl Bench {
             shared,
         };
         for carrier in bench.shared.carriers {
-            let name = carrier.namespace(name);
-            bench.plane().create_namespace(&name).await.unwrap();
-            let label = json!({"metadata": {"labels": {CARRIER: carrier.name()}}});
-            let path = format!("/api/v1/namespaces/{name}");
-            let reply = bench
-                .plane()
-                .client()
-                .unwrap()
-                .merge_patch(&path, &label)
-                .await
-                .unwrap();
-            assert!(reply.is_success(), "{}", reply.message());
+            let namespace = carrier.namespace(name);
+            bench.plane().create_namespace(&namespace).await.unwrap();
+            bench.label(&namespace, CARRIER, &json!(carrier.name())).await;
         }
         bench
+    }
+
+    /// Sets the label of all of its namespaces; `null` takes it away.
+    pub(crate) async fn label_namespaces(&self, key: &str, value: &Value) {
+        for namespace in self.namespaces() {
+            self.label(&namespace, key, value).await;
+        }
+    }
+
+    async fn label(&self, namespace: &str, key: &str, value: &Value) {
+        let label = json!({"metadata": {"labels": {key: value}}});
+        let path = format!("/api/v1/namespaces/{namespace}");
+        let client = self.plane().client().unwrap();
+        let reply = client.merge_patch(&path, &label).await.unwrap();
+        assert!(reply.is_success(), "{}", reply.message());
     }
 
     pub(crate) fn plane(&self) -> &ControlPlane {

@@ -82,6 +82,22 @@ async fn a_service_account_of_the_same_name_in_another_namespace_is_untouched() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_opts_out_by_its_label_is_untouched_until_it_opts_in_again() {
+    let bench = Bench::new("opted-out").await;
+    bench.bind("app", &[]).await;
+    // "true" and anything else is no opt-out.
+    for (value, injected) in [
+        (json!("false"), false),
+        (json!("true"), true),
+        (json!("false"), false),
+        (Value::Null, true),
+    ] {
+        bench.label_namespaces(INJECT_LABEL, &value).await;
+        bench.until("app", injected).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_many_bound_accounts_a_pod_gets_its_own_role() {
     let bench = Bench::new("many").await;
     for index in 0..5 {

@@ -36,7 +36,7 @@ pub enum NoCarrier {
     /// A binding refers to a policy that is not there: what a renamed policy looks like.
     #[error(
         "The MutatingAdmissionPolicyBinding {binding} refers to the policy {policy}, which does not exist, so no pod gets AWS \
-         variables; correct its spec.policyName (an overlay that renames must have config/inject as it is shipped)."
+         variables; correct its spec.policyName (an overlay that renames must take all of config/inject, its names.yaml too)."
     )]
     PolicyMissing {
         /// The binding.
@@ -56,13 +56,14 @@ pub enum NoCarrier {
     /// Nothing is there, and policies could be.
     #[error(
         "No pod gets AWS variables: there is neither a MutatingAdmissionPolicyBinding that selects {INJECT_LABEL} nor a pod \
-         identity webhook; apply config/inject or config/webhook (docs/injection.md)."
+         identity webhook; install one of the two: config/with-policy or config/with-webhook, or injection.carrier of the Helm chart \
+         (docs/injection.md)."
     )]
     Nothing,
     /// Nothing is there, and the API server serves no policies.
     #[error(
         "No pod gets AWS variables: this API server serves no MutatingAdmissionPolicy and there is no pod identity webhook; \
-         apply config/webhook (docs/injection.md)."
+         install ours: config/with-webhook, or injection.carrier=webhook of the Helm chart (docs/injection.md)."
     )]
     NothingServed,
 }

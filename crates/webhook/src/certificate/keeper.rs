@@ -240,7 +240,17 @@ fn newest(authorities: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use http::{Method, Request, Response};
+    use k8s_openapi::{ByteString, api::admissionregistration::v1::MutatingWebhook};
+    use kube::client::Body;
+    use serde_json::json;
+    use tower::service_fn;
+
     use super::*;
+
+    const SEEN: &str = "7";
 
     #[test]
     fn the_newest_authority_is_the_first() {
@@ -250,5 +260,105 @@ mod tests {
         assert_eq!(newest(one), one);
         assert_eq!(newest(one.trim_end()), one.trim_end());
         assert_eq!(newest(""), "");
+    }
+
+    fn names() -> Names {
+        Names {
+            namespace: "system".to_owned(),
+            service: "webhook".to_owned(),
+            secret: "certificate".to_owned(),
+            configuration: "webhook".to_owned(),
+        }
+    }
+
+    /// A keeper, and how often it wrote, on an API server whose Secret has this version and which takes every write.
+    fn keeper(version: &'static str) -> (Keeper, Arc<Mutex<usize>>) {
+        let writes = Arc::new(Mutex::new(0));
+        let counted = Arc::clone(&writes);
+        let service = service_fn(move |request: Request<Body>| {
+            let answer = if request.method() == Method::GET {
+                let secret =
+                    json!({"metadata": {"name": "certificate", "namespace": "system", "resourceVersion": version}});
+                json!({"apiVersion": "v1", "kind": "SecretList", "metadata": {}, "items": [secret]})
+            } else {
+                *counted.lock().unwrap() += 1;
+                json!({"metadata": {"name": "webhook"}})
+            };
+            std::future::ready(Ok::<_, std::convert::Infallible>(Response::new(Body::from(
+                answer.to_string().into_bytes(),
+            ))))
+        });
+        let keeper = Keeper {
+            client: Client::new(service, "system"),
+            names: names(),
+            overlap: SignedDuration::from_mins(10),
+            shown: ShownCertificate::default(),
+            metrics: CertificateMetrics::default(),
+        };
+        (keeper, writes)
+    }
+
+    fn seen(secret: &issue::Issued, leaf: &issue::Issued, bundle: &str) -> Seen {
+        let bytes = |text: &str| ByteString(text.as_bytes().to_vec());
+        let mut held = Secret::default();
+        held.metadata.name = Some("certificate".to_owned());
+        held.metadata.namespace = Some("system".to_owned());
+        held.metadata.resource_version = Some(SEEN.to_owned());
+        let data = [
+            ("ca.crt", &secret.certificate),
+            ("ca.key", &secret.key),
+            ("tls.crt", &leaf.certificate),
+            ("tls.key", &leaf.key),
+        ];
+        held.data = Some(
+            data.into_iter()
+                .map(|(key, text)| (key.to_owned(), bytes(text)))
+                .collect(),
+        );
+        let mut webhook = MutatingWebhook::default();
+        webhook.client_config.ca_bundle = Some(bytes(bundle));
+        Seen {
+            secret: Some(held),
+            configuration: Some(MutatingWebhookConfiguration {
+                webhooks: Some(vec![webhook]),
+                ..MutatingWebhookConfiguration::default()
+            }),
+            ..Seen::default()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn api_servers_are_told_by_who_has_read_the_secret_as_it_is_and_not_again_and_again() {
+        let now = Timestamp::now();
+        let made = || issue::authority(now).unwrap();
+        let (authority, other) = (made(), made());
+        let leaf = issue::leaf(&authority.key, &names().dns(), now).unwrap();
+        let both = format!("{}{}", authority.certificate, other.certificate);
+        // Where more are trusted than should be, they are trusted.
+        for (bundle, is_trusted) in [("", false), (other.certificate.as_str(), false), (both.as_str(), true)] {
+            let (late, writes) = keeper("8");
+            let mut what_it_saw = seen(&authority, &leaf, bundle);
+            assert_eq!(late.pass(&mut what_it_saw, now).await, is_trusted);
+            assert_eq!(*writes.lock().unwrap(), 0, "by one that has seen an older Secret");
+
+            let (current, writes) = keeper(SEEN);
+            let mut what_it_saw = seen(&authority, &leaf, bundle);
+            assert_eq!(current.pass(&mut what_it_saw, now).await, is_trusted);
+            assert_eq!(*writes.lock().unwrap(), 1);
+            // Somebody has put it back at once.
+            assert_eq!(current.pass(&mut what_it_saw, now).await, is_trusted);
+            assert!(what_it_saw.is_held_back);
+            assert_eq!(*writes.lock().unwrap(), 1);
+            tokio::time::advance(PAUSE).await;
+            current.pass(&mut what_it_saw, now).await;
+            assert_eq!(*writes.lock().unwrap(), 2);
+        }
+        let (content, writes) = keeper(SEEN);
+        assert!(
+            content
+                .pass(&mut seen(&authority, &leaf, &authority.certificate), now)
+                .await
+        );
+        assert_eq!(*writes.lock().unwrap(), 0);
     }
 }
