@@ -66,7 +66,7 @@ fn comparable(objects: Vec<Value>) -> BTreeMap<String, Value> {
             container.remove("imagePullPolicy");
         }
         // By the name of the namespace and not by a label, which a namespace that Helm makes does not have.
-        if object["kind"] == "ValidatingAdmissionPolicy" {
+        if object["kind"] == "ValidatingAdmissionPolicy" && key.ends_with(" irsa-anywhere-own-token") {
             let selector = object["spec"]["matchConstraints"]["namespaceSelector"].take();
             let by_name = json!({"matchLabels": {"kubernetes.io/metadata.name": "irsa-anywhere-system"}});
             let by_label = json!({"matchLabels": {"app.kubernetes.io/part-of": "irsa-anywhere"}});

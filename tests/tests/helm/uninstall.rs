@@ -79,7 +79,7 @@ async fn it_is_refused_while_anything_of_ours_is_left_and_then_leaves_only_the_k
         let chart = chart().display().to_string();
         let refusal = bench.refused(&["upgrade", RELEASE, &chart]).await;
         assert!(refusal.contains("has no deployed releases"), "{helm:?}: {refusal}");
-        bench.done(&["rollback", RELEASE]).await;
+        bench.done(&["rollback", RELEASE, "1"]).await;
         bench.done(&["upgrade", RELEASE, &chart]).await;
         assert_eq!(bench.status().await, "deployed");
 

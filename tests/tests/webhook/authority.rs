@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::bench::encoded;
 
-const SERVER: &str = "irsa-anywhere-webhook.irsa-anywhere-system.svc";
+/// The name by which API servers call the webhook.
+pub(crate) const SERVER: &str = "irsa-anywhere-webhook.irsa-anywhere-system.svc";
 
 /// The data of a certificate's Secret.
 pub(crate) struct Old {

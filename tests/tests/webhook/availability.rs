@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use irsa_tests::world::http_get;
 
-use crate::bench::Bench;
+use crate::{bench::Bench, client::connects};
 
 const ACCOUNTS: usize = 200;
 
@@ -47,9 +47,19 @@ async fn while_a_replica_ends_and_another_takes_over_no_pod_is_missed() {
         .meanwhile(async {
             let second = bench.start(&[]).await;
             second.ready().await.unwrap();
-            // As endpoints do: new connections go to the other, those that are open stay for a while.
+            // As endpoints do: new connections go to the other, those that are open stay for a while. An API server that has not heard of it
+            // makes new ones until it has.
             second.ask_this_one(&bench.cluster).await.unwrap();
-            first.stop().await;
+            let (address, trusted) = (first.address(), bench.trusted(&first).await);
+            let unaware = async {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_millis(2500) {
+                    connects(address, &trusted).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            tokio::join!(first.stop(), unaware);
+            assert!(connects(address, &trusted).await.is_err(), "it has ended");
             tokio::time::sleep(Duration::from_secs(2)).await;
             second
         })

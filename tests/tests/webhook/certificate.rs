@@ -7,6 +7,7 @@ use time::Duration as Days;
 use crate::{
     authority::{Old, anothers_key, old},
     bench::{Bench, decoded, encoded},
+    client::late_api_server,
 };
 
 const USER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-webhook";
@@ -84,6 +85,7 @@ async fn an_authority_is_replaced_without_a_restart_and_no_pod_notices() {
             tokio::select! {
                 () = rotated => {}
                 () = nudged => panic!("not within a minute"),
+                () = late_api_server(&bench, &webhook, Duration::from_secs(3)) => {}
             }
         }))
         .await;

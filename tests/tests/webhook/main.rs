@@ -12,4 +12,5 @@ mod authority;
 mod availability;
 mod bench;
 mod certificate;
+mod client;
 mod guard;
