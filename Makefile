@@ -129,10 +129,21 @@ SHIPPED = $(subst /debug/,/$(STATIC)/release/,$(OPERATOR))
 MEASURE = IRSA_ANYWHERE_OPERATOR=$(SHIPPED) $(CARGO) run --quiet --locked --profile harness --package irsa-tests --bin bench --
 
 .PHONY: static
-static: prerequisites ## The static binary of the image
-	@command -v musl-gcc >/dev/null || { echo "static: a C compiler for musl is missing (Debian: apt-get install musl-tools)" >&2; exit 1; }
-	rustup target add $(STATIC)
+static: prerequisites ## The static binaries of the image for this machine (STATIC=aarch64-unknown-linux-musl: for another)
 	hack/static.sh $(STATIC)
+
+# Both platforms, or one: PLATFORMS=linux/amd64.
+PLATFORMS ?= linux/amd64,linux/arm64
+export PLATFORMS
+
+.PHONY: image
+image: prerequisites ## The image as OCI layout and archive with its SBOMs in dist/ (PLATFORMS=linux/amd64 for one platform alone)
+	@hack/image.sh
+
+.PHONY: check-image
+check-image: image control-plane python ## The image unpacked and run as its pod would, on a real API server; its SBOMs by other people's validators
+	@hack/image.sh --check
+	@hack/check-image.sh
 
 .PHONY: bench
 bench: static control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, or with `clients` that of
-# the pods' programs, once, and prints the path of its interpreter.
+# Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, with `clients` that of
+# the pods' programs, or with `sbom` that of the validators, once, and prints the path of its interpreter.
 #
 # It lives in the cache directory, outside what `cargo clean` removes, and is made again when its requirements change.
 set -eu
@@ -11,8 +11,9 @@ case ${1:-boto3} in
 boto3) venv=$cache/venv requirements=$here/requirements.txt ;;
 moto) venv=$cache/venv-moto requirements=$here/moto.txt ;;
 clients) venv=$cache/venv-clients requirements=$here/clients.txt ;;
+sbom) venv=$cache/venv-sbom requirements=$here/sbom.txt ;;
 *)
-    echo "usage: $0 [moto|clients]" >&2
+    echo "usage: $0 [moto|clients|sbom]" >&2
     exit 2
     ;;
 esac
@@ -21,7 +22,7 @@ stamp=$venv/.requirements
 ready() { cmp -s "$requirements" "$stamp"; }
 
 if ! command -v python3 >/dev/null; then
-    echo "Python 3 is needed for the tests with boto3 and moto; install python3 (with venv) and try again" >&2
+    echo "Python 3 is needed for these tests; install python3 (with venv) and try again" >&2
     exit 1
 fi
 
