@@ -41,6 +41,7 @@ lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, u
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) machete
 	hack/chart.sh --check
+	hack/version.sh --check
 	hack/lint-dockerfile.sh
 
 .PHONY: alerts
@@ -144,6 +145,14 @@ image: prerequisites ## The image as OCI layout and archive with its SBOMs in di
 check-image: image control-plane python ## The image unpacked and run as its pod would, on a real API server; its SBOMs by other people's validators
 	@hack/image.sh --check
 	@hack/check-image.sh
+
+.PHONY: version
+version: ## Write VERSION=1.2.3 wherever the version is written
+	@hack/version.sh "$(VERSION)"
+
+.PHONY: release
+release: prerequisites control-plane ## Everything of the release VERSION=1.2.3 in dist/ (TRIAL=1: of what is there, whatever it is)
+	@hack/release.sh "$(VERSION)"
 
 .PHONY: bench
 bench: static control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)

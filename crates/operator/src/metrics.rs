@@ -88,7 +88,11 @@ mod tests {
             "# TYPE irsa_anywhere_aws_attempts counter",
             "irsa_anywhere_aws_pace_ratio 1",
             "irsa_anywhere_aws_attempts_waiting 0",
-            "irsa_anywhere_build_info{version=\"0.1.0\"} 1",
+            concat!(
+                "irsa_anywhere_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "irsa_anywhere_published_keys 0",
             "irsa_anywhere_documents_tampered_total 0",
             "irsa_anywhere_objects{kind=\"federation\",state=\"ready\"} 0",
