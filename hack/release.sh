@@ -17,7 +17,6 @@ rm -rf dist
 hack/image.sh
 prefix=dist/irsa-anywhere-$version
 image=$(cat dist/image.txt)
-rm dist/image.txt
 printf '%s\n' "$notes" > "$prefix-notes.md"
 
 # Rendered as it would be applied. The image is named by its digest, too, so that a tag that is moved changes nothing.

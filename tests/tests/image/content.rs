@@ -130,3 +130,19 @@ fn its_layout_has_one_index_with_a_platform_each() {
         assert!(packed < LIMIT);
     }
 }
+
+#[test]
+fn the_dockerfile_makes_the_same_image() {
+    let dockerfile = fs::read_to_string(repository().join("Dockerfile")).unwrap();
+    let (_, last) = dockerfile.rsplit_once("FROM scratch\n").unwrap();
+    let config = read(&unpacked().join("config.json"));
+    let [user, entrypoint, directory] = ["User", "Entrypoint", "WorkingDir"].map(|field| config["config"][field].clone());
+    let expected = [
+        "COPY --from=build /ca-certificates.crt /etc/ssl/certs/ca-certificates.crt".to_owned(),
+        "COPY --from=build /irsa-anywhere /irsa-anywhere-webhook /".to_owned(),
+        format!("USER {}", user.as_str().unwrap()),
+        format!("WORKDIR {}", directory.as_str().unwrap()),
+        format!("ENTRYPOINT {entrypoint}"),
+    ];
+    assert_eq!(last.lines().collect::<Vec<_>>(), expected);
+}
