@@ -8,6 +8,8 @@ command -v go >/dev/null 2>&1 || { echo "image: Go >= 1.26 is needed to put the 
 export CGO_ENABLED=0 GOFLAGS=-mod=readonly
 if [ "${1:-}" = --check ]; then
   cd hack/image
+  unformatted=$(gofmt -l .)
+  [ -z "$unformatted" ] || { echo "image: gofmt would write otherwise: $unformatted" >&2; exit 1; }
   go vet ./...
   exec go test ./...
 fi

@@ -47,11 +47,7 @@ func (s source) index(platforms []platform) (v1.ImageIndex, error) {
 			Descriptor: v1.Descriptor{Platform: &v1.Platform{OS: platform.os, Architecture: platform.architecture}},
 		})
 	}
-	annotated, ok := mutate.Annotations(index, s.labels()).(v1.ImageIndex)
-	if !ok {
-		return nil, errors.New("an annotated index is no index")
-	}
-	return annotated, nil
+	return canonical(index, s.labels())
 }
 
 func (s source) image(platform platform) (v1.Image, error) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -21,6 +22,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/google/go-containerregistry/pkg/v1/validate"
+	oci "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 const created = 1_790_000_000
@@ -185,6 +187,25 @@ func TestEachPlatformHasItsProgramsTheRootsAndNothingElse(t *testing.T) {
 		if labels["org.opencontainers.image.revision"] != "abc" || labels["org.opencontainers.image.created"] != "2026-09-21T14:13:20Z" {
 			t.Fatalf("%v", labels)
 		}
+	}
+}
+
+func TestTheIndexIsWrittenAsThoseWriteItWhoPushIt(t *testing.T) {
+	directory, arguments := sources(t)
+	raw, err := made(t, directory, arguments).RawManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read oci.Index
+	if err := json.Unmarshal(raw, &read); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(raw, again) || bytes.Contains(raw, []byte("artifactType")) {
+		t.Fatalf("%s", raw)
 	}
 }
 
