@@ -25,6 +25,7 @@ ZIG=$(hack/pinned/install.sh zig)/ziglang/zig
 ZIG_GLOBAL_CACHE_DIR=$directory/zig ZIG_LOCAL_CACHE_DIR=$directory/zig
 export ZIG ZIG_GLOBAL_CACHE_DIR ZIG_LOCAL_CACHE_DIR
 suffix=$(echo "$target" | tr - _)
+unset TARGET_CFLAGS "CFLAGS_$suffix"
 export "CC_$suffix=$checkout/hack/cc.sh" "AR_$suffix=$checkout/hack/ar.sh"
 
 # The last prefix that fits counts. Where Rust's own sources are installed, paths into them are of this machine, too.

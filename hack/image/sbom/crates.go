@@ -59,7 +59,7 @@ func readCrates(tree io.Reader, checksums map[string]string) (map[string]*crate,
 			known = &crate{
 				name: name, version: version, checksum: checksum, repository: parts[3],
 				// What crates said before SPDX had expressions.
-				licence: strings.ReplaceAll(parts[2], "/", " OR "),
+				licence: strings.Join(strings.Fields(strings.ReplaceAll(parts[2], "/", " OR ")), " "),
 			}
 			crates[id] = known
 		}

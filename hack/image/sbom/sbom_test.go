@@ -38,7 +38,7 @@ checksum = "cc"
 `
 	tree = `0|irsa-operator v1.2.3 (/somewhere/crates/operator)|Apache-2.0|
 1|ring v0.17.14|Apache-2.0 AND ISC|https://example.com/ring
-2|untrusted v0.9.0|ISC/MIT|
+2|untrusted v0.9.0|ISC / MIT|
 
 0|irsa-webhook v1.2.3 (/somewhere/crates/webhook)|Apache-2.0|
 1|ring v0.17.14|Apache-2.0 AND ISC|https://example.com/ring (*)
