@@ -21,6 +21,12 @@ printf '%s\n' "$notes" > "$prefix-notes.md"
 
 # Rendered as it would be applied. The image is named by its digest, too, so that a tag that is moved changes nothing.
 kubectl=${KUBEBUILDER_ASSETS:-$(crates/testkit/controlplane/build.sh --print-dir)}/kubectl
+pinned() {
+  if grep -E '^ *(- )?image: ' "$1" | grep -qvF "@${image#*@}"; then
+    echo "release: $2 has an image that is not named by its digest" >&2
+    return 1
+  fi
+}
 render() {
   "$kubectl" kustomize "$1" > "$2"
   local named=${image%@*}
@@ -28,10 +34,7 @@ render() {
   named=${named%-dirty}
   sed "s|image: $named\$|image: $image|" "$2" > "$2.pinned"
   mv "$2.pinned" "$2"
-  if grep -q '^ *\(- \)\{0,1\}image: ' "$2" && grep '^ *\(- \)\{0,1\}image: ' "$2" | grep -qv "@sha256:"; then
-    echo "release: $1 has an image that is not named by its digest" >&2
-    exit 1
-  fi
+  pinned "$2" "$1"
 }
 render crds "$prefix-crds.yaml"
 for overlay in default with-policy with-webhook inject-v1beta1 prometheus; do
@@ -45,9 +48,11 @@ trap 'rm -rf "$work"' EXIT
 (umask 022 && cp -R charts/irsa-anywhere "$work/irsa-anywhere")
 sed -i.before "s|^  digest: \"\"\$|  digest: \"${image#*@}\"|" "$work/irsa-anywhere/values.yaml"
 rm "$work/irsa-anywhere/values.yaml.before"
-grep -q "^  digest: \"sha256:" "$work/irsa-anywhere/values.yaml" || { echo "release: the chart's values have no place for the digest" >&2; exit 1; }
 find "$work/irsa-anywhere" -exec chmod u=rwX,go=rX {} + -exec touch -h -d "@$created" {} +
 "$helm" package "$work/irsa-anywhere" --version "$version" --app-version "v$version" --destination dist >/dev/null
+"$helm" template aws "$prefix.tgz" --namespace irsa-anywhere-system > "$work/rendered.yaml"
+grep -q '^ *image: ' "$work/rendered.yaml"
+pinned "$work/rendered.yaml" "the chart"
 
 (cd dist && find . -maxdepth 1 -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum > "$work/SHA256SUMS")
 mv "$work/SHA256SUMS" dist/
