@@ -111,7 +111,9 @@ func runtime(rust, libc string) []part {
 }
 
 func (c *crate) part(repository string) part {
-	made := part{id: "crate-" + c.id(), name: c.name, version: c.version, licence: c.licence, kind: library, sha256: c.checksum, repository: c.repository}
+	made := part{
+		id: "crate-" + c.id(), name: c.name, version: c.version, licence: c.licence, kind: library, sha256: c.checksum, repository: c.repository,
+	}
 	if c.ours() {
 		made.description = "a crate of this repository"
 		made.repository = repository
