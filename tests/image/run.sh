@@ -12,8 +12,9 @@ if [ -n "${IRSA_ANYWHERE_IMAGE_ROOTS:-}" ]; then
   cat -- "$IRSA_ANYWHERE_IMAGE_ROOTS" > "$root/etc/ssl/certs/ca-certificates.crt"
   unset AWS_CA_BUNDLE
 fi
+# Never over a file of the image: a variable of this machine may name its own authorities by the path that the image has them at.
 for file in "${KUBECONFIG:-}" "${AWS_CA_BUNDLE:-}" "${AWS_WEB_IDENTITY_TOKEN_FILE:-}"; do
-  if [ -f "$file" ]; then
+  if [ -f "$file" ] && [ ! -e "$root$file" ]; then
     mkdir -p "$root$(dirname -- "$file")"
     cp -- "$file" "$root$file"
     chmod a+r "$root$file"
