@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image of both platforms, or of PLATFORMS=linux/amd64, without a container engine: dist/image is an OCI layout, and
 # dist/irsa-anywhere-<version>-image.tar is the same as one file, which `docker load` takes, too. Beside them lies what is in each platform's
-# image, as SPDX and as CycloneDX. The same commit gives the same bytes. With --check it only tests how all that is put together.
+# image, as SPDX and as CycloneDX. The same programs give the same bytes. With --check it only tests how all that is put together.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 command -v go >/dev/null 2>&1 || { echo "image: Go >= 1.26 is needed to put the image together" >&2; exit 1; }

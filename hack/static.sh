@@ -6,8 +6,8 @@
 # of them. Relocations are packed (DT_RELR, which musl knows since 1.2.4): three quarters of a megabyte that is read at the start
 # and stays resident become some kilobytes. What RUSTFLAGS says otherwise, of another linker perhaps, does not count here.
 #
-# The same commit gives the same bytes, wherever it lies: no path of this machine is compiled in, and the little C that there is (ring's)
-# is compiled by a compiler that is pinned.
+# The same commit is to give the same bytes, wherever it lies: no path of this machine is compiled in, and the little C that there is
+# (ring's) is compiled by a compiler that is pinned.
 set -eu
 cd "$(dirname "$0")/.."
 target=${1:-$(uname -m)-unknown-linux-musl}
