@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pages::read;
 
@@ -39,7 +39,10 @@ pub(crate) fn alerts() -> Vec<Alert> {
 fn metrics(text: &str) -> BTreeSet<&str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let words = text.split(|c| !is_name(c));
-    words.filter(|word| word.starts_with("irsa_anywhere_")).collect()
+    let begins = ["irsa_anywhere_", "apiserver_"];
+    words
+        .filter(|word| begins.iter().any(|begin| word.starts_with(begin)))
+        .collect()
 }
 
 #[test]
@@ -66,8 +69,8 @@ fn every_alert_says_how_bad_it_is_and_what_is_wrong() {
 
 #[test]
 fn every_alert_is_about_metrics_of_the_reference() {
-    let page = read("docs/metrics.md");
-    let documented = metrics(&page);
+    let pages = [read("docs/metrics.md"), read("docs/webhook.md")].concat();
+    let documented = metrics(&pages);
     for alert in alerts() {
         let used = metrics(alert.rule["expr"].as_str().unwrap())
             .into_iter()
@@ -103,16 +106,40 @@ fn every_alert_is_shown_quiet_and_firing() {
     assert_eq!(shown, expected);
 }
 
+/// The values that the monitor's selector wants of the only label that it looks at.
+fn wanted_names(monitor: &Value) -> Vec<&str> {
+    let selector = &monitor["spec"]["selector"];
+    let [expression] = selector["matchExpressions"].as_array().unwrap().as_slice() else {
+        panic!("{selector}")
+    };
+    assert_eq!(
+        (&expression["key"], &expression["operator"]),
+        (&json!("app.kubernetes.io/name"), &json!("In"))
+    );
+    assert_eq!(selector.as_object().unwrap().len(), 1, "{selector}");
+    let values = expression["values"].as_array().unwrap();
+    values.iter().map(|value| value.as_str().unwrap()).collect()
+}
+
 #[test]
-fn the_monitor_finds_the_pods_of_the_deployment() {
+fn the_monitor_finds_the_pods_of_the_operator_and_of_the_webhook() {
     let monitor = yaml("config/prometheus/podmonitor.yaml");
-    let deployment = yaml("config/manager/deployment.yaml");
-    let pod = &deployment["spec"]["template"];
-    assert_eq!(monitor["metadata"]["namespace"], deployment["metadata"]["namespace"]);
-    for (name, value) in monitor["spec"]["selector"]["matchLabels"].as_object().unwrap() {
-        assert_eq!(&pod["metadata"]["labels"][name], value, "{name}");
+    let names = wanted_names(&monitor);
+    let [endpoint] = monitor["spec"]["podMetricsEndpoints"].as_array().unwrap().as_slice() else {
+        panic!("{monitor}")
+    };
+    assert_eq!(endpoint["path"], "/metrics");
+    let mut found = Vec::new();
+    for path in ["config/manager/deployment.yaml", "config/webhook/deployment.yaml"] {
+        let deployment = yaml(path);
+        assert_eq!(
+            monitor["metadata"]["namespace"], deployment["metadata"]["namespace"],
+            "{path}"
+        );
+        let pod = &deployment["spec"]["template"];
+        found.push(pod["metadata"]["labels"]["app.kubernetes.io/name"].clone());
+        let ports = pod["spec"]["containers"][0]["ports"].as_array().unwrap();
+        assert!(ports.iter().any(|port| port["name"] == endpoint["port"]), "{path}");
     }
-    let ports = pod["spec"]["containers"][0]["ports"].as_array().unwrap();
-    let wanted = &monitor["spec"]["podMetricsEndpoints"][0]["port"];
-    assert!(ports.iter().any(|port| port["name"] == *wanted), "{wanted}");
+    assert_eq!(json!(names), json!(found));
 }
