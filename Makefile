@@ -48,6 +48,14 @@ lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, u
 alerts: prerequisites ## Check the Prometheus rules, and show each alert quiet and firing
 	@hack/alerts.sh
 
+.PHONY: dashboard
+dashboard: prerequisites ## Check the Grafana dashboard and its queries
+	@hack/dashboard.sh
+
+.PHONY: site
+site: prerequisites ## Build the site of docs/ into target/site/html, and check its links and anchors
+	@hack/site.sh
+
 .PHONY: tools
 tools: prerequisites ## Install the pinned lint tools where they are missing
 	@hack/tools.sh
@@ -104,7 +112,7 @@ installation: prerequisites control-plane operator ## The slow end-to-end tests 
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test installation
 
 .PHONY: chart
-chart: ## Bring what is in config/ and crds/ into the Helm chart
+chart: ## Bring what is in config/, crds/ and dashboards/ into the Helm chart
 	hack/chart.sh
 
 .PHONY: helm
@@ -112,6 +120,13 @@ helm: prerequisites control-plane operator ## The Helm chart by the real Helm 3 
 	crates/testkit/helm/build.sh v3 >/dev/null
 	crates/testkit/helm/build.sh v4 >/dev/null
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test helm
+
+.PHONY: pages
+pages: prerequisites control-plane operator ## The commands of the pages, run as they are on a real API server; the dashboard against the real /metrics
+	crates/testkit/helm/build.sh v4 >/dev/null
+	crates/testkit/jq/build.sh >/dev/null
+	crates/testkit/python/venv.sh awscli >/dev/null
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test pages
 
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share

@@ -3,5 +3,6 @@
 pub mod admin;
 pub mod argocd;
 pub mod helm;
+pub mod shell_blocks;
 pub mod tokens;
 pub mod world;

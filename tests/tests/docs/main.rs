@@ -1,5 +1,5 @@
 //! The documentation says what is there: a runbook for every reason and every alert, no link that leads nowhere, no alert
-//! on a metric that does not exist.
+//! on a metric that does not exist, no command that nobody has said of whether it is run.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,4 +16,7 @@ mod manifests;
 mod pages;
 mod prometheus;
 mod runbooks;
+mod shell;
+mod site;
+mod templates;
 mod vocabulary;

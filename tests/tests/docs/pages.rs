@@ -1,8 +1,8 @@
 //! Markdown, as far as it matters here.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs};
 
-use irsa_tests::world::repository;
+use irsa_tests::{shell_blocks, world::repository};
 
 /// A file of the repository, by its path from the root.
 pub(crate) fn read(path: &str) -> String {
@@ -58,21 +58,7 @@ pub(crate) fn outside_of_code(page: &str) -> impl Iterator<Item = &str> {
 
 /// All pages for people, by their path from the root.
 pub(crate) fn pages() -> Vec<String> {
-    let mut pages = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
-    let mut left = vec!["docs".to_owned()];
-    while let Some(directory) = left.pop() {
-        for entry in fs::read_dir(repository().join(&directory)).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_str().unwrap();
-            let found = format!("{directory}/{name}");
-            if path.is_dir() {
-                left.push(found);
-            } else if Path::new(name).extension().is_some_and(|extension| extension == "md") {
-                pages.push(found);
-            }
-        }
-    }
-    pages
+    shell_blocks::pages().unwrap()
 }
 
 #[test]
