@@ -131,6 +131,24 @@ fn monitoring_is_what_config_says_when_it_is_wanted() {
 }
 
 #[test]
+fn the_dashboard_is_the_file_when_it_is_wanted() {
+    let file = std::fs::read_to_string(repository().join("dashboards/irsa-anywhere.json")).unwrap();
+    let wanted = "--set=monitoring.dashboard=true,monitoring.labels.release=prometheus";
+    for helm in Helm::ALL {
+        let name = "irsa-anywhere-dashboard";
+        assert_eq!(find(&template(helm, &[]).unwrap(), "ConfigMap", name), None, "{helm:?}");
+        let rendered = template(helm, &[wanted]).unwrap();
+        let found = find(&rendered, "ConfigMap", name).unwrap();
+        assert_eq!(found["data"], json!({"irsa-anywhere.json": file}), "{helm:?}");
+        let labels = &found["metadata"]["labels"];
+        assert_eq!(
+            (&labels["grafana_dashboard"], &labels["release"]),
+            (&json!("1"), &json!("prometheus"))
+        );
+    }
+}
+
+#[test]
 fn what_injects_follows_the_version_of_the_cluster_or_what_is_said() {
     let carrier = |helm: Helm, values: &[&str]| {
         let rendered = template(helm, values)?;
