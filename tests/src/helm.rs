@@ -71,7 +71,10 @@ impl Helm {
     }
 
     /// Its binary, which is built once.
-    fn binary(self) -> Result<PathBuf, Problem> {
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn binary(self) -> Result<PathBuf, Problem> {
         let script = repository().join("crates/testkit/helm/build.sh");
         let built = Command::new("bash")
             .arg(script)

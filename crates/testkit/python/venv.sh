@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes the Python environment that the tests run boto3 in, or with the argument `moto` the one of moto, with `clients` that of
-# the pods' programs, or with `sbom` that of the validators, once, and prints the path of its interpreter.
+# the pods' programs, with `sbom` that of the validators, or with `awscli` that of the AWS command line, once, and prints the path of its
+# interpreter.
 #
 # It lives in the cache directory, outside what `cargo clean` removes, and is made again when its requirements change.
 set -eu
@@ -12,8 +13,9 @@ boto3) venv=$cache/venv requirements=$here/requirements.txt ;;
 moto) venv=$cache/venv-moto requirements=$here/moto.txt ;;
 clients) venv=$cache/venv-clients requirements=$here/clients.txt ;;
 sbom) venv=$cache/venv-sbom requirements=$here/sbom.txt ;;
+awscli) venv=$cache/venv-awscli requirements=$here/awscli.txt ;;
 *)
-    echo "usage: $0 [moto|clients|sbom]" >&2
+    echo "usage: $0 [moto|clients|sbom|awscli]" >&2
     exit 2
     ;;
 esac

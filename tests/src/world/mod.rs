@@ -167,6 +167,15 @@ impl World {
         Self::bare(cluster, aws, "irsa-anywhere", &operator_policy()?)
     }
 
+    /// The same with another issuer of the same bucket, and with a kube-controller-manager.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_empty_signing_as(issuer: &str, key: SigningKey) -> Result<Self, Problem> {
+        let (cluster, aws) = Self::parts(cluster(&[issuer], key).controller_manager(true)).await?;
+        Self::bare(cluster, aws, "irsa-anywhere", &operator_policy_for(issuer)?)
+    }
+
     async fn start_on(cluster: ControlPlaneBuilder) -> Result<Self, Problem> {
         let (cluster, aws) = Self::parts(cluster).await?;
         Self::over(cluster, aws, "irsa-anywhere", &operator_policy()?).await
@@ -346,6 +355,14 @@ impl World {
     /// As for [`Self::start_operator`].
     pub async fn start_operator_as_shipped(&mut self) -> Result<(), Problem> {
         self.launch_operator(&[], &[]).await
+    }
+
+    /// The same with variables of the environment set to other values.
+    ///
+    /// # Errors
+    /// As for [`Self::start_operator`].
+    pub async fn start_operator_as_shipped_in(&mut self, variables: &[(&str, &str)]) -> Result<(), Problem> {
+        self.launch_operator(&[], variables).await
     }
 
     async fn launch_operator(&mut self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<(), Problem> {
