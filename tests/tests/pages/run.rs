@@ -4,7 +4,7 @@
 use irsa_testkit::controlplane::SigningKey;
 use irsa_tests::{
     shell_blocks::{self, Block, SCENES, Says, Setting},
-    world::World,
+    world::{Operator, World},
 };
 
 use super::shell::Shell;
@@ -83,5 +83,5 @@ async fn a_new_user_gets_by_the_pages_alone_to_a_pod_with_a_role_and_every_other
 }
 
 fn log_of(world: &World) -> String {
-    world.operator().map(|operator| operator.log_tail()).unwrap_or_default()
+    world.operator().map(Operator::log_tail).unwrap_or_default()
 }
