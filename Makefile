@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-OPERATOR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug/irsa-anywhere
+BUILT := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug
+OPERATOR := $(BUILT)/irsa-anywhere
 # Most of a test's time is spent waiting for a real control plane, so more of them run than there are processors.
 TEST_THREADS ?= 4
 MODEL_SECONDS ?= 240
@@ -37,6 +38,7 @@ check-crds: ## Check that the committed CRDs are what the types say
 lint: prerequisites tools check-crds ## Formatting, clippy, licences and bans, unused dependencies, docs, generated files
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features --locked -- -D warnings
+	$(CARGO) clippy --workspace --test '*' --all-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
 	$(CARGO) deny --log-level error check bans licenses sources
 	$(CARGO) machete
@@ -70,7 +72,7 @@ test: prerequisites control-plane python operator ## Everything that proves it w
 
 .PHONY: e2e
 e2e: prerequisites control-plane python operator ## The end-to-end tests and those of injection; KUBERNETES=1.31 (or 1.34, 1.35, 1.37) for another API server
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --locked --test e2e --test inject
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: versions
 versions: ## make e2e with the API server of every version that is supported (nightly: each is built once, five minutes on two cores)
@@ -79,37 +81,37 @@ versions: ## make e2e with the API server of every version that is supported (ni
 
 .PHONY: webhook
 webhook: prerequisites control-plane operator ## The slow end-to-end tests of the webhook: its certificate, its replicas, no pod without credentials meanwhile
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test webhook
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test webhook
 
 .PHONY: rotation
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test rotation
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test rotation
 
 .PHONY: crash
 crash: prerequisites control-plane operator ## The slow end-to-end tests that stop the operator at each of its calls
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test crash
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test crash
 
 .PHONY: replicas
 replicas: prerequisites control-plane operator ## The slow end-to-end tests of two operators side by side, and of a stale one
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test replicas
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test replicas
 
 .PHONY: model
 model: prerequisites ## Random histories in virtual time against the AWS double, for MODEL_SECONDS
-	IRSA_ANYWHERE_MODEL_SECONDS=$(MODEL_SECONDS) $(CARGO) test --package irsa-tests --features slow --locked --test model -- --nocapture whatever_happens
+	IRSA_ANYWHERE_MODEL_SECONDS=$(MODEL_SECONDS) $(CARGO) test --workspace --locked --test model -- --nocapture whatever_happens
 
 .PHONY: moto
 moto: prerequisites control-plane operator ## The main job against moto, an AWS stand-in that is not ours
 	@crates/testkit/python/venv.sh moto >/dev/null
-	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test moto
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test moto
 
 .PHONY: clients
 clients: prerequisites control-plane operator ## Unmodified AWS SDKs of five languages with the environment of an injected pod and no other network
 	@hack/clients.sh >/dev/null
-	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test clients -- --nocapture
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test clients -- --nocapture
 
 .PHONY: installation
 installation: prerequisites control-plane operator ## The slow end-to-end tests of what is installed, and of a cluster's rules for it
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test installation
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test installation
 
 .PHONY: chart
 chart: ## Bring what is in config/, crds/ and dashboards/ into the Helm chart
@@ -119,23 +121,23 @@ chart: ## Bring what is in config/, crds/ and dashboards/ into the Helm chart
 helm: prerequisites control-plane operator ## The Helm chart by the real Helm 3 and 4: rendered, installed, upgraded, moved to, uninstalled
 	crates/testkit/helm/build.sh v3 >/dev/null
 	crates/testkit/helm/build.sh v4 >/dev/null
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test helm
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test helm
 
 .PHONY: pages
 pages: prerequisites control-plane operator ## The commands of the pages, run as they are on a real API server; the dashboard against the real /metrics
 	crates/testkit/helm/build.sh v4 >/dev/null
 	crates/testkit/jq/build.sh >/dev/null
 	crates/testkit/python/venv.sh awscli >/dev/null
-	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test pages
+	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test pages
 
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test coexistence
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test coexistence
 
 .PHONY: budget
 budget: prerequisites control-plane operator ## The slow end-to-end tests of the inventory of roles, and what a hundred bindings cost
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test budget
-	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) run --quiet --locked --package irsa-tests --bin bench -- 1 100
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test budget
+	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(BUILT)/bench 1 100
 
 # Numbers of bindings that are measured, and what for: the static binary of the image.
 SIZES ?= 1 200 1000 5000
@@ -187,23 +189,24 @@ bench-admission: static control-plane ## What the injection of a pod costs, by t
 
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test escapes
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test escapes
 
 .PHONY: python
 python: prerequisites ## Make the Python environment of the boto3 tests where it is missing
 	@crates/testkit/python/venv.sh >/dev/null
 
+# Everything at once and each time the same packages: Cargo would compile what they share again for each choice of packages.
 .PHONY: operator
 operator: prerequisites
-	$(CARGO) build --locked --package irsa-operator --package irsa-webhook
+	$(CARGO) build --locked --workspace --all-targets
 
 .PHONY: demo
 demo: prerequisites control-plane python operator ## The main job, live: two resources to a pod identity that AWS accepts (KEEP=1 leaves it running)
-	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(CARGO) run --quiet --locked --package irsa-tests --bin demo
+	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(BUILT)/demo
 
 .PHONY: check-demo
 check-demo: demo ## The demo works, and fails when there is no operator
-	@if complaint=$$(IRSA_DEMO_WITHOUT_OPERATOR=1 $(CARGO) run --quiet --locked --package irsa-tests --bin demo 2>&1 >/dev/null); then \
+	@if complaint=$$(IRSA_DEMO_WITHOUT_OPERATOR=1 $(BUILT)/demo 2>&1 >/dev/null); then \
 	  echo "the demo succeeded without the operator" >&2; exit 1; fi; \
 	case $$complaint in *"not ready after"*) ;; *) echo "without the operator the demo failed otherwise: $$complaint" >&2; exit 1;; esac
 

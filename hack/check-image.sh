@@ -34,5 +34,5 @@ ln -s "$PWD/tests/image/run.sh" "$work/bin/irsa-anywhere"
 ln -s "$PWD/tests/image/run.sh" "$work/bin/irsa-anywhere-webhook"
 validators=$(crates/testkit/python/venv.sh sbom)
 export IRSA_ANYWHERE_OPERATOR=$work/bin/irsa-anywhere IRSA_ANYWHERE_IMAGE=$work IRSA_ANYWHERE_VALIDATORS=$validators
-RUST_TEST_THREADS=${TEST_THREADS:-4} ${CARGO:-cargo} test --package irsa-tests --features slow --locked --test image
-RUST_TEST_THREADS=${TEST_THREADS:-4} ${CARGO:-cargo} test --package irsa-tests --features slow --locked --test e2e main_job::
+RUST_TEST_THREADS=${TEST_THREADS:-4} ${CARGO:-cargo} test --workspace --locked --test image
+RUST_TEST_THREADS=${TEST_THREADS:-4} ${CARGO:-cargo} test --workspace --locked --test e2e main_job::
