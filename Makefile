@@ -74,6 +74,12 @@ test: prerequisites control-plane python operator ## Everything that proves it w
 e2e: prerequisites control-plane python operator ## The end-to-end tests and those of injection; KUBERNETES=1.31 (or 1.34, 1.35, 1.37) for another API server
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
+.PHONY: nightly
+nightly: versions ## What .ci/run has no time for: every version of Kubernetes, the SDKs of five languages, a release of both platforms
+	$(MAKE) clients
+	$(MAKE) model MODEL_SECONDS=1200
+	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
+
 .PHONY: versions
 versions: ## make e2e with the API server of every version that is supported (nightly: each is built once, five minutes on two cores)
 	for version in $$(awk '!/^#/ { print $$1 }' crates/testkit/controlplane/kubernetes/versions); do \
@@ -163,13 +169,15 @@ check-image: image control-plane python ## The image unpacked and run as its pod
 	@hack/image.sh --check
 	@hack/check-image.sh
 
+WRITTEN_VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+
 .PHONY: version
 version: ## Write VERSION=1.2.3 wherever the version is written
 	@hack/version.sh "$(VERSION)"
 
 .PHONY: release
 release: prerequisites control-plane ## Everything of the release VERSION=1.2.3 in dist/ (TRIAL=1: of what is there, whatever it is)
-	@hack/release.sh "$(VERSION)"
+	@hack/release.sh "$(or $(VERSION),$(if $(TRIAL),$(WRITTEN_VERSION)))"
 
 .PHONY: bench
 bench: static control-plane ## What it costs: AWS and Kubernetes calls, memory, CPU (SIZES="1 200 1000 5000", about 30 minutes)
