@@ -230,7 +230,7 @@ impl Events {
             warn!(
                 event = reason.as_str(),
                 reason = refusal.reason().as_str(),
-                message,
+                refusal = message,
                 error,
                 "an event is lost"
             );

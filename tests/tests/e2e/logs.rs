@@ -35,7 +35,11 @@ impl Line {
 
 fn lines(world: &World) -> Vec<Line> {
     let log = world.operator().unwrap().log();
-    let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let parse = |line: &str| {
+        // Of two fields of one name a reader sees the last.
+        assert_eq!(line.matches("\"message\":").count(), 1, "{line}");
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
     log.lines().map(|line| Line(parse(line))).collect()
 }
 

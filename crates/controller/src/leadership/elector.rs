@@ -240,7 +240,7 @@ impl Elector {
                 let message = refusal.in_words(&REQUEST);
                 warn!(
                     reason,
-                    message,
+                    refusal = message,
                     error = error_chain,
                     lease,
                     "could not read or write the lease"

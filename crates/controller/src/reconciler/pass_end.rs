@@ -41,21 +41,21 @@ impl PassEnd<'_> {
                 warn!(
                     target: TARGET,
                     reason = reason.as_str(),
-                    changed, message, error, "the object is not as it should be"
+                    changed, verdict = message, error, "the object is not as it should be"
                 );
             }
             Self::Concluded(reason, message, _) if !changes.is_empty() => {
                 info!(
                     target: TARGET,
                     reason = reason.as_str(),
-                    changed, message, error, "the pass changed something"
+                    changed, verdict = message, error, "the pass changed something"
                 );
             }
             Self::Concluded(reason, message, _) if news => {
-                info!(target: TARGET, reason = reason.as_str(), message, "the object is as it should be again");
+                info!(target: TARGET, reason = reason.as_str(), verdict = message, "the object is as it should be again");
             }
             Self::Concluded(reason, message, _) => {
-                debug!(target: TARGET, reason = reason.as_str(), message, error, "the pass changed nothing");
+                debug!(target: TARGET, reason = reason.as_str(), verdict = message, error, "the pass changed nothing");
             }
         }
     }
