@@ -1,4 +1,4 @@
-//! How `config/` is written.
+//! How `config/` and `deploy/` are written.
 
 use std::{fs, path::PathBuf};
 
@@ -8,7 +8,9 @@ use irsa_tests::world::repository;
 /// another spec than what is applied with `-f`, and two appliers fight over it.
 #[test]
 fn no_text_is_folded_because_kustomize_reads_that_otherwise_than_kubectl() {
-    let mut left: Vec<PathBuf> = vec![repository().join("config")];
+    let mut left: Vec<PathBuf> = ["config", "deploy"]
+        .map(|directory| repository().join(directory))
+        .to_vec();
     let mut read = 0;
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(directory).unwrap() {

@@ -1,5 +1,5 @@
 //! What GitOps tools conclude from our statuses: Argo CD by the Lua that we ship, Flux by the expressions that we
-//! document.
+//! document. And whether the samples of `deploy/` fit together.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,4 +11,5 @@
 
 mod argocd;
 mod flux;
+mod samples;
 mod statuses;
