@@ -136,6 +136,12 @@ pages: prerequisites control-plane operator ## The commands of the pages, run as
 	crates/testkit/python/venv.sh awscli >/dev/null
 	IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test pages
 
+.PHONY: flux
+flux: prerequisites control-plane operator ## The samples of deploy/ by Flux's own kustomize-controller (nightly: it is built once, three to five minutes on two cores)
+	crates/testkit/flux/build.sh >/dev/null
+	crates/testkit/flux/crds.sh >/dev/null
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test flux
+
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test coexistence

@@ -163,7 +163,19 @@ impl World {
     /// # Errors
     /// As for [`Self::start`].
     pub async fn start_empty(key: SigningKey) -> Result<Self, Problem> {
-        let (cluster, aws) = Self::parts(cluster(&[ISSUER], key)).await?;
+        Self::start_empty_on(cluster(&[ISSUER], key)).await
+    }
+
+    /// The same with a kube-controller-manager, signing as these issuers: the first signs, the others are accepted.
+    ///
+    /// # Errors
+    /// As for [`Self::start`].
+    pub async fn start_empty_with_controller_manager(issuers: &[&str], key: SigningKey) -> Result<Self, Problem> {
+        Self::start_empty_on(cluster(issuers, key).controller_manager(true)).await
+    }
+
+    async fn start_empty_on(cluster: ControlPlaneBuilder) -> Result<Self, Problem> {
+        let (cluster, aws) = Self::parts(cluster).await?;
         Self::bare(cluster, aws, "irsa-anywhere", &operator_policy()?)
     }
 

@@ -1,0 +1,59 @@
+//! What nodes would do: pods run and are ready.
+
+use std::time::Duration;
+
+use irsa_testkit::controlplane::ApiClient;
+use irsa_tests::world::objects::says;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+/// Goes on until it is dropped.
+pub(crate) struct Kubelet(JoinHandle<()>);
+
+impl Drop for Kubelet {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Kubelet {
+    pub(crate) fn start(client: ApiClient) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                // An API server that is restarted does not answer for a while.
+                if let Ok(pods) = client.get("/api/v1/pods").await {
+                    let pods = pods.body["items"].as_array().cloned().unwrap_or_default();
+                    for pod in pods.iter().filter(|pod| !says(pod, "Ready", "True")) {
+                        let _ = client
+                            .merge_patch(&status_of(pod), &json!({"status": running(pod)}))
+                            .await;
+                    }
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }))
+    }
+}
+
+fn status_of(pod: &Value) -> String {
+    let field = |name: &str| pod["metadata"][name].as_str().unwrap_or_default();
+    format!(
+        "/api/v1/namespaces/{}/pods/{}/status",
+        field("namespace"),
+        field("name")
+    )
+}
+
+fn running(pod: &Value) -> Value {
+    let now = "2026-01-01T00:00:00Z";
+    let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
+        .map(|kind| json!({"type": kind, "status": "True", "lastTransitionTime": now}));
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let containers: Vec<Value> = containers
+        .map(|container| {
+            json!({"name": container["name"], "image": container["image"], "imageID": "", "ready": true, "started": true,
+                   "restartCount": 0, "state": {"running": {"startedAt": now}}})
+        })
+        .collect();
+    json!({"phase": "Running", "startTime": now, "conditions": conditions, "containerStatuses": containers})
+}
