@@ -16,6 +16,9 @@ use crate::{artifacts::Artifacts, controller, kubelet::Kubelet};
 /// All Kustomizations of the samples, in their order.
 pub(crate) const STEPS: [&str; 4] = ["irsa-anywhere", "irsa-federation", "irsa-bindings", "apps"];
 
+/// Flux's own kind, and not that of kustomize.
+pub(crate) const KUSTOMIZATIONS: &str = "kustomizations.kustomize.toolkit.fluxcd.io";
+
 /// What `flux bootstrap` has made already in a cluster of Flux.
 const BOOTSTRAPPED: &str = "
 apiVersion: source.toolkit.fluxcd.io/v1
@@ -110,10 +113,7 @@ impl Fleet {
     }
 
     pub(crate) async fn step(&self, name: &str) -> Option<Value> {
-        self.world
-            .get("kustomizations.kustomize.toolkit.fluxcd.io", "flux-system", name)
-            .await
-            .unwrap()
+        self.world.get(KUSTOMIZATIONS, "flux-system", name).await.unwrap()
     }
 
     /// Waits until a Kustomization is as wanted, for three minutes.
@@ -136,11 +136,24 @@ impl Fleet {
         }
     }
 
+    /// Deletes a step, as Flux does where its file is gone.
+    pub(crate) async fn delete(&self, name: &str) {
+        let arguments = ["delete", KUSTOMIZATIONS, name, "-n", "flux-system", "--wait=false"];
+        self.world.kubectl(&arguments).await.unwrap();
+    }
+
     /// Has Flux reconcile a step, and waits until it has.
     pub(crate) async fn reconcile(&self, name: &str, value: &str) {
         let annotation = format!("reconcile.fluxcd.io/requestedAt={value}");
-        let kind = "kustomizations.kustomize.toolkit.fluxcd.io";
-        let arguments = ["annotate", "--overwrite", kind, name, "-n", "flux-system", &annotation];
+        let arguments = [
+            "annotate",
+            "--overwrite",
+            KUSTOMIZATIONS,
+            name,
+            "-n",
+            "flux-system",
+            &annotation,
+        ];
         self.world.kubectl(&arguments).await.unwrap();
         let handled = |step: &Value| step["status"]["lastHandledReconcileAt"] == value && says(step, "Ready", "True");
         self.becomes(name, "the request to be handled", handled).await;

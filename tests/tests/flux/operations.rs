@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     controller::USER,
-    fleet::{Fleet, STEPS, is_held_back, message},
+    fleet::{Fleet, KUSTOMIZATIONS, STEPS, is_held_back, message},
 };
 
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "shop", "checkout");
@@ -134,15 +134,25 @@ async fn what_leaves_git_leaves_aws_and_a_deleted_step_waits_for_its_roles() {
         .await;
     assert_eq!(roles(&fleet), 1);
 
-    // AWS refuses the deletion for a while.
+    taken_away_in_the_documented_order(&fleet).await;
+}
+
+/// deploy/README.md, "To take it away", up to the operator.
+async fn taken_away_in_the_documented_order(fleet: &Fleet) {
+    fleet.delete("apps").await;
+    fleet
+        .world
+        .wait_until_gone((KUSTOMIZATIONS, "flux-system", "apps"))
+        .await
+        .unwrap();
+
+    // AWS refuses the deletion of the role for a while.
     let denied = Fault::ErrorBefore(AwsError::new(403, "AccessDenied", "not now"));
     fleet
         .world
         .aws
         .add_fault(FaultRule::new("iam:DeleteRole", 1_000_000, denied));
-    let kind = "kustomizations.kustomize.toolkit.fluxcd.io";
-    let deletion = ["delete", kind, "irsa-bindings", "-n", "flux-system", "--wait=false"];
-    fleet.world.kubectl(&deletion).await.unwrap();
+    fleet.delete("irsa-bindings").await;
     let going = |object: &Value| object["metadata"]["deletionTimestamp"].is_string();
     fleet.world.wait_for("its deletion", BINDING, going).await.unwrap();
     for _ in 0..10 {
@@ -150,7 +160,7 @@ async fn what_leaves_git_leaves_aws_and_a_deleted_step_waits_for_its_roles() {
         assert!(step.as_ref().is_some_and(going), "{step:#?}");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(roles(&fleet), 1);
+    assert_eq!(roles(fleet), 1);
 
     fleet.world.aws.clear_faults();
     let again = "irsa-anywhere.dev/reconcile-requested-at=again";
@@ -159,12 +169,42 @@ async fn what_leaves_git_leaves_aws_and_a_deleted_step_waits_for_its_roles() {
         .kubectl(&["annotate", BINDING.0, BINDING.2, "-n", BINDING.1, again])
         .await
         .unwrap();
-    fleet.world.wait_until_gone(BINDING).await.unwrap();
     fleet
         .world
-        .wait_until_gone((kind, "flux-system", "irsa-bindings"))
+        .wait_until_gone((KUSTOMIZATIONS, "flux-system", "irsa-bindings"))
         .await
         .unwrap();
-    assert_eq!(roles(&fleet), 0);
+    assert_eq!(fleet.world.get(BINDING.0, BINDING.1, BINDING.2).await.unwrap(), None);
+    assert_eq!(roles(fleet), 0);
     assert!(fleet.world.get("namespace", "default", "shop").await.unwrap().is_some());
+
+    // The federation stays until somebody deletes it.
+    fleet.delete("irsa-federation").await;
+    fleet
+        .world
+        .wait_until_gone((KUSTOMIZATIONS, "flux-system", "irsa-federation"))
+        .await
+        .unwrap();
+    let federation = fleet.world.federation_ready("default").await.unwrap();
+    assert_eq!(federation["metadata"].get("deletionTimestamp"), None);
+    fleet
+        .world
+        .kubectl(&["delete", "oidcfederations", "--all", "--timeout=90s"])
+        .await
+        .unwrap();
+    assert_eq!(fleet.world.aws.account(ACCOUNT).provider_arns(), Vec::<String>::new());
+
+    // And so does the operator.
+    fleet.delete("irsa-anywhere").await;
+    fleet
+        .world
+        .wait_until_gone((KUSTOMIZATIONS, "flux-system", "irsa-anywhere"))
+        .await
+        .unwrap();
+    let operator = fleet
+        .world
+        .get("deployment", "irsa-anywhere-system", "irsa-anywhere")
+        .await
+        .unwrap();
+    assert!(operator.is_some_and(|operator| !going(&operator)));
 }
