@@ -54,10 +54,10 @@ impl Artifacts {
             .output()
             .unwrap();
         assert!(archive.status.success(), "{}", String::from_utf8_lossy(&archive.stderr));
-        let digest: String = Sha256::digest(&archive.stdout)
+        let digest = Sha256::digest(&archive.stdout);
+        let digest = digest
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let path = format!("gitrepository/flux-system/{repository}/{digest}.tar.gz");
         let artifact = json!({
             "url": format!("http://{}/{path}", self.address), "path": path, "digest": format!("sha256:{digest}"),

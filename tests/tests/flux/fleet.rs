@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use irsa_testkit::controlplane::{SigningKey, process::Process};
 use irsa_tests::world::{
-    ISSUER, World,
+    ISSUER, Operator, World,
     objects::{condition, says},
     repository,
 };
@@ -29,7 +29,7 @@ spec: {interval: 1m, url: https://git.example.com/platform/fleet.git, ref: {bran
 
 pub(crate) struct Fleet {
     flux: Process,
-    _kubelet: Option<Kubelet>,
+    kubelet: Option<Kubelet>,
     artifacts: Artifacts,
     pub(crate) world: World,
     directory: tempfile::TempDir,
@@ -45,7 +45,7 @@ impl Fleet {
         let flux = controller::start(&world.cluster, directory.path()).await;
         let fleet = Self {
             flux,
-            _kubelet: None,
+            kubelet: None,
             artifacts: Artifacts::start().await,
             world,
             directory,
@@ -89,7 +89,8 @@ impl Fleet {
             .await
             .unwrap();
         self.world.start_operator().await.unwrap();
-        self._kubelet = Some(Kubelet::start(self.world.cluster.client().unwrap().clone()));
+        let client = self.world.cluster.client().unwrap().clone();
+        self.kubelet.get_or_insert_with(|| Kubelet::start(client));
     }
 
     /// A file of the fleet's repository.
@@ -118,7 +119,7 @@ impl Fleet {
 
     /// Waits until a Kustomization is as wanted, for three minutes.
     pub(crate) async fn becomes(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(180);
+        let deadline = Instant::now() + Duration::from_mins(3);
         loop {
             let found = self.step(name).await;
             match found {
@@ -129,7 +130,7 @@ impl Fleet {
                     self.flux.tail(),
                     self.world
                         .operator()
-                        .map_or_else(|problem| problem.to_string(), |operator| operator.log_tail()),
+                        .map_or_else(|problem| problem.to_string(), Operator::log_tail),
                 ),
                 _ => sleep(Duration::from_millis(200)).await,
             }

@@ -75,7 +75,7 @@ async fn nobody_writes_where_nothing_changed_and_a_stalled_binding_fails_its_ste
         })
         .await;
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     let refunds = fleet
         .world
         .get("iamrolebinding", "shop", "refunds")

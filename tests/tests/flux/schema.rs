@@ -16,7 +16,7 @@ fn samples() -> Vec<PathBuf> {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
                 left.push(path);
-            } else if name.ends_with(".yaml") && name != "kustomization.yaml" {
+            } else if path.extension().is_some_and(|extension| extension == "yaml") && name != "kustomization.yaml" {
                 samples.push(path);
             }
         }

@@ -10,7 +10,7 @@ const IMAGE: &str = "registry.example.com/platform/irsa-anywhere";
 fn documents(path: &str) -> Vec<Value> {
     let text =
         fs::read_to_string(repository().join("deploy").join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let documents = text.split("\n---\n").map(|text| serde_saphyr::from_str(text));
+    let documents = text.split("\n---\n").map(serde_saphyr::from_str);
     documents
         .collect::<Result<_, _>>()
         .unwrap_or_else(|error| panic!("{path}: {error}"))
