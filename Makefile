@@ -75,7 +75,8 @@ e2e: prerequisites control-plane python operator ## The end-to-end tests and tho
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: nightly
-nightly: versions ## What .ci/run has no time for: every version of Kubernetes, the SDKs of five languages, a release of both platforms
+nightly: versions ## What .ci/run has no time for: every version of Kubernetes, Flux, the SDKs of five languages, a release of both platforms
+	$(MAKE) flux
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
@@ -140,7 +141,7 @@ pages: prerequisites control-plane operator ## The commands of the pages, run as
 flux: prerequisites control-plane operator ## The samples of deploy/ by Flux's own kustomize-controller (nightly: it is built once, three to five minutes on two cores)
 	crates/testkit/flux/build.sh >/dev/null
 	crates/testkit/flux/crds.sh >/dev/null
-	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --package irsa-tests --features slow --locked --test flux
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test flux
 
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share

@@ -17,6 +17,9 @@ config/manager/kustomization.yaml ^ *newTag: v
 config/webhook/kustomization.yaml ^ *newTag: v
 docs/gitops.md ^ *newTag: v
 docs/release.md VERSION=
+deploy/flux/cluster/irsa-anywhere.yaml ^ *(tag|newTag): v
+deploy/flux/helm/irsa-anywhere.yaml ^ *(tag|newTag): v
+deploy/argocd/applications/irsa-anywhere.yaml ^ *(targetRevision|tag|newTag): v
 README.md /irsa-anywhere:v
 END
 }

@@ -18,6 +18,7 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
     "charts/irsa-anywhere/README.md": "helm.md",
+    "deploy/README.md": "deploy.md",
 }
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"(`+)[^`].*?\1", re.DOTALL)

@@ -95,7 +95,7 @@ impl Block {
 pub fn pages() -> Result<Vec<String>, Problem> {
     let root = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"];
     let mut pages: Vec<String> = root.map(str::to_owned).into();
-    pages.push("charts/irsa-anywhere/README.md".to_owned());
+    pages.extend(["charts/irsa-anywhere/README.md", "deploy/README.md"].map(str::to_owned));
     let mut left = vec!["docs".to_owned()];
     while let Some(directory) = left.pop() {
         for entry in fs::read_dir(repository().join(&directory))? {

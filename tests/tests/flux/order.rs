@@ -36,7 +36,11 @@ async fn each_step_waits_for_the_one_before_it_and_the_pod_has_its_role() {
     let deployment = ("deployment", "irsa-anywhere-system", "irsa-anywhere");
     let deployment = fleet.world.wait_for("it", deployment, |_| true).await.unwrap();
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
-    assert_eq!(container["image"], "registry.example.com/platform/irsa-anywhere:v0.1.0");
+    let image = concat!(
+        "registry.example.com/platform/irsa-anywhere:v",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(container["image"], image);
 
     // The API servers sign as somebody else: Flux waits, and fails nothing.
     let prepared = |federation: &Value| {
