@@ -8,7 +8,7 @@ FROM --platform=$BUILDPLATFORM rust:1.95-bookworm AS build
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends python3-venv \
  && rm -rf /var/lib/apt/lists/*
-WORKDIR /src
+WORKDIR /build/irsa-anywhere
 COPY . .
 ARG TARGETARCH
 ARG SOURCE_DATE_EPOCH=0

@@ -54,7 +54,7 @@ find "$work/irsa-anywhere" -exec chmod u=rwX,go=rX {} + -exec touch -h -d "@$cre
 grep -q '^ *image: ' "$work/rendered.yaml"
 pinned "$work/rendered.yaml" "the chart"
 
-(cd dist && find . -maxdepth 1 -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum > "$work/SHA256SUMS")
+(cd dist && find . -type f ! -name SHA256SUMS | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum > "$work/SHA256SUMS")
 mv "$work/SHA256SUMS" dist/
 echo "release: $version is in dist/, nothing of it signed or pushed (docs/release.md):" >&2
 (cd dist && ls -l) >&2

@@ -52,6 +52,11 @@ for binary in irsa-anywhere irsa-anywhere-webhook; do
     exit 1
   fi
   for path in "$checkout" "$directory" "${CARGO_HOME:-$HOME/.cargo}" "$sysroot"; do
+    # A path of one name is in others, too: /src in /rustc/…/library/core/src.
+    case $path in
+      /*/*) ;;
+      *) echo "static.sh: nobody looked whether $path is in $binary: build in a deeper directory to know" >&2; continue ;;
+    esac
     if LC_ALL=C grep -q -a -F "$path/" "$built"; then
       echo "static.sh: $binary has a path of this machine in it ($path), so that nobody else would build the same" >&2
       exit 1

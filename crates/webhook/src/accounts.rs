@@ -22,8 +22,9 @@ use kube::{
 };
 use tracing::{info, warn};
 
-/// ServiceAccounts that one answer of the API server has at most: all that is in memory at a time beside the settings.
-const PAGE: u32 = 250;
+/// ServiceAccounts that one answer of the API server has at most: all that is in memory at a time beside the settings. Each may have
+/// 256 KiB of annotations, which come along whatever they are.
+const PAGE: u32 = 20;
 
 type Settings = HashMap<Box<str>, HashMap<Box<str>, Arc<InjectionSettings>>>;
 

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum_server::accept::Accept;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use tokio::{
@@ -18,17 +18,23 @@ use tokio::{
     time::timeout,
 };
 
-/// Connections at a time. Several API servers that create pods as fast as they can have fewer: each has no more than
-/// `--max-mutating-requests-inflight` (200) in all.
-pub(crate) const CONNECTIONS: usize = 512;
+/// Connections at a time. API servers that create pods as fast as they can have fewer: a replica gets its share of at most
+/// `--max-mutating-requests-inflight` (200) of each.
+///
+/// All of it beside each other: 12 MiB for the buffers and the TLS of so many connections, 8 MiB of reviews, 22 MiB for the parts that are read of
+/// them (450 bytes each at the most), 12 MiB for the patches of so many containers, 10 MiB for the process. `config/webhook/deployment.yaml` gives
+/// it twice that.
+pub(crate) const CONNECTIONS: usize = 256;
 /// How long a connection waits for one of them to end.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(1);
 /// Longer than any pod that can be stored (etcd takes 1.5 MiB).
 const LONGEST_REVIEW: usize = 2 << 20;
-/// Bytes of all reviews that are being read.
-const BYTES: usize = 8 << 20;
-/// Parts of a review, see [`parts`]. What is read of each may take hundreds of bytes, however few it is written in.
-const MOST_PARTS: usize = 50_000;
+/// Reviews up to this length have room of their own, so that long ones never keep them waiting.
+const SHORT_REVIEW: usize = 128 << 10;
+/// Bytes of all short reviews at a time, and of all long ones.
+const BYTES: usize = 4 << 20;
+/// Parts of the pods that are read at a time, see [`parts`]. What is read of each may take hundreds of bytes, however few it is written in.
+pub(crate) const MOST_PARTS: usize = 50_000;
 /// How long a review may take to arrive and to get its turn: API servers wait no longer (`timeoutSeconds`).
 const REVIEW_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -39,7 +45,8 @@ const REVIEW_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     connections: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+    short: Arc<Semaphore>,
+    long: Arc<Semaphore>,
     parts: Arc<Semaphore>,
 }
 
@@ -47,10 +54,11 @@ pub(crate) struct Limits {
 #[derive(Debug)]
 pub(crate) struct Arrived {
     pub(crate) body: Vec<u8>,
-    /// Whether it has more parts than are read of any.
-    pub(crate) is_too_large: bool,
-    _room: [Option<OwnedSemaphorePermit>; 2],
+    _room: Room,
 }
+
+/// Room that is given back when it is dropped.
+pub(crate) type Room = OwnedSemaphorePermit;
 
 /// Why a review is not read.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +76,8 @@ impl Limits {
     pub(crate) fn new(connections: usize) -> Self {
         Self {
             connections: Arc::new(Semaphore::new(connections)),
-            bytes: Arc::new(Semaphore::new(BYTES)),
+            short: Arc::new(Semaphore::new(BYTES)),
+            long: Arc::new(Semaphore::new(BYTES)),
             parts: Arc::new(Semaphore::new(MOST_PARTS)),
         }
     }
@@ -78,7 +87,7 @@ impl Limits {
         LimitedAcceptor(Arc::clone(&self.connections))
     }
 
-    /// Reads a review, as far as there is room for what arrives.
+    /// Reads a review, once there is room for all of it: two that had a part each would wait for each other.
     ///
     /// # Errors
     /// [`NotTaken`]; the API server's `failurePolicy` decides then.
@@ -89,38 +98,45 @@ impl Limits {
     }
 
     async fn read(&self, body: Body) -> Result<Arrived, NotTaken> {
+        // What says nothing of its length is as long as any may be.
+        let announced = body.size_hint().exact();
+        let length = announced.map_or(LONGEST_REVIEW, |length| usize::try_from(length).unwrap_or(usize::MAX));
+        if length > LONGEST_REVIEW {
+            return Err(NotTaken::TooLong);
+        }
         let mut frames = body.into_data_stream();
-        let mut bytes = Vec::new();
-        let mut room: Option<OwnedSemaphorePermit> = None;
-        while let Some(frame) = frames.next().await {
+        // Who only announces something takes no room from others.
+        let mut next = frames.next().await;
+        let room = taken(if length > SHORT_REVIEW { &self.long } else { &self.short }, length).await?;
+        let mut bytes = Vec::with_capacity(announced.map_or(0, |_| length));
+        while let Some(frame) = next {
             let frame = frame.map_err(NotTaken::Broken)?;
-            if bytes.len() + frame.len() > LONGEST_REVIEW {
+            if bytes.len() + frame.len() > length {
                 return Err(NotTaken::TooLong);
             }
-            // What was only announced takes no room from others.
-            let more = taken(&self.bytes, frame.len()).await?;
-            match &mut room {
-                Some(room) => room.merge(more),
-                None => room = Some(more),
-            }
             bytes.extend_from_slice(&frame);
+            next = frames.next().await;
         }
-        let parts = parts(&bytes);
-        let is_too_large = parts > MOST_PARTS;
-        let turn = if is_too_large {
-            None
-        } else {
-            Some(taken(&self.parts, parts).await?)
-        };
         Ok(Arrived {
             body: bytes,
-            is_too_large,
-            _room: [room, turn],
+            _room: room,
         })
+    }
+
+    /// Room for what is read of a pod with so many [`parts`]; `None` where nobody reads so many.
+    ///
+    /// # Errors
+    /// When others take it all for too long.
+    pub(crate) async fn room(&self, parts: usize) -> Result<Option<Room>, NotTaken> {
+        if parts > MOST_PARTS {
+            return Ok(None);
+        }
+        let room = timeout(REVIEW_PATIENCE, taken(&self.parts, parts)).await;
+        room.unwrap_or(Err(NotTaken::TooSlow)).map(Some)
     }
 }
 
-async fn taken(room: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePermit, NotTaken> {
+async fn taken(room: &Arc<Semaphore>, count: usize) -> Result<Room, NotTaken> {
     let count = u32::try_from(count).map_err(|_| NotTaken::TooLong)?;
     // It is never closed.
     Arc::clone(room)
@@ -130,9 +146,9 @@ async fn taken(room: &Arc<Semaphore>, count: usize) -> Result<OwnedSemaphorePerm
 }
 
 /// How many lists, objects and entries a JSON text has at the most: its commas and opening brackets, those in texts aside.
-fn parts(json: &[u8]) -> usize {
+pub(crate) fn parts(json: &str) -> usize {
     let (mut count, mut in_text, mut is_escaped) = (0, false, false);
-    for byte in json {
+    for byte in json.bytes() {
         match byte {
             _ if is_escaped => is_escaped = false,
             b'\\' if in_text => is_escaped = true,
@@ -229,47 +245,68 @@ mod tests {
             ("", 0),
             (r#"{"never ended: ,,,"#, 1),
         ] {
-            assert_eq!(parts(json.as_bytes()), count, "{json}");
+            assert_eq!(parts(json), count, "{json}");
         }
     }
 
     #[tokio::test]
-    async fn a_review_that_is_too_long_or_has_too_many_parts_is_not_read() {
+    async fn a_review_that_is_too_long_is_not_read_whether_it_says_so_or_not() {
         let limits = Limits::new(1);
         let longest = limits.take(chunks(32, LONGEST_REVIEW / 32)).await.unwrap();
         assert_eq!(longest.body.len(), LONGEST_REVIEW);
-        let error = limits.take(chunks(33, LONGEST_REVIEW / 32)).await.unwrap_err();
-        assert!(error.to_string().contains("2097152 bytes"), "{error}");
-        let many = |count: usize| Body::from(format!("[{}0]", "0,".repeat(count - 1)));
-        assert!(!limits.take(many(MOST_PARTS)).await.unwrap().is_too_large);
-        assert!(limits.take(many(MOST_PARTS + 1)).await.unwrap().is_too_large);
+        drop(longest);
+        for body in [
+            chunks(33, LONGEST_REVIEW / 32),
+            Body::from(vec![b' '; LONGEST_REVIEW + 1]),
+        ] {
+            let error = limits.take(body).await.unwrap_err();
+            assert!(error.to_string().contains("2097152 bytes"), "{error}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn room_is_taken_by_what_has_arrived_and_given_back() {
+    async fn long_reviews_wait_for_each_other_and_never_keep_short_ones_waiting() {
         let limits = Limits::new(1);
-        let mut held = Vec::new();
-        for _ in 0..BYTES / LONGEST_REVIEW {
-            held.push(limits.take(chunks(1, LONGEST_REVIEW)).await.unwrap());
-        }
-        let refused = limits.take(chunks(1, 1)).await.unwrap_err();
-        assert!(matches!(refused, NotTaken::TooSlow), "{refused}");
+        let long = || limits.take(Body::from(vec![b' '; LONGEST_REVIEW]));
+        let mut held = vec![long().await.unwrap(), long().await.unwrap()];
+        assert!(matches!(long().await.unwrap_err(), NotTaken::TooSlow));
+        assert!(limits.take(Body::from("{}")).await.is_ok());
         held.pop();
         // Who sends nothing keeps nobody waiting.
-        let silent = Body::from_stream(stream::pending::<io::Result<Bytes>>());
-        let (silent, other) = tokio::join!(limits.take(silent), limits.take(chunks(1, LONGEST_REVIEW)));
+        let silent = limits.take(Body::from_stream(stream::pending::<io::Result<Bytes>>()));
+        let (silent, other) = tokio::join!(silent, long());
         assert!(matches!(silent.unwrap_err(), NotTaken::TooSlow));
         assert!(other.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn reviews_with_many_parts_go_one_at_a_time_and_small_ones_beside_each_other() {
+    async fn reviews_that_arrive_in_turns_do_not_wait_for_each_other() {
         let limits = Limits::new(1);
-        let large = || Body::from(format!("[{}0]", "0,".repeat(MOST_PARTS - 1)));
-        let first = limits.take(large()).await.unwrap();
-        assert!(matches!(limits.take(large()).await.unwrap_err(), NotTaken::TooSlow));
+        let slowly = || {
+            let chunk = || {
+                (
+                    tokio::time::sleep(Duration::from_millis(1)),
+                    Bytes::from(vec![b' '; 64 << 10]),
+                )
+            };
+            Body::from_stream(stream::iter(0..20).then(move |_| {
+                let (pause, chunk) = chunk();
+                pause.map(|()| Ok::<_, io::Error>(chunk))
+            }))
+        };
+        let all =
+            futures::future::join_all((0..16).map(|_| limits.take(slowly()).map(|taken| taken.map(|_| ())))).await;
+        assert!(all.iter().all(Result::is_ok), "{all:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pods_with_many_parts_are_read_one_at_a_time_and_small_ones_beside_each_other() {
+        let limits = Limits::new(1);
+        assert!(limits.room(MOST_PARTS + 1).await.unwrap().is_none());
+        let first = limits.room(MOST_PARTS).await.unwrap();
+        assert!(matches!(limits.room(1).await.unwrap_err(), NotTaken::TooSlow));
         drop(first);
-        let small = || limits.take(Body::from("{}"));
+        let small = || limits.room(MOST_PARTS / 3);
         assert!(tokio::try_join!(small(), small(), small()).is_ok());
     }
 }

@@ -5,7 +5,10 @@ use irsa_core::injection::{PatchOperation, PodView, inject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{accounts::BoundAccounts, limits::Arrived};
+use crate::{
+    accounts::BoundAccounts,
+    limits::{Limits, NotTaken, parts},
+};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -38,16 +41,29 @@ struct Request<'a> {
     object: Option<&'a RawValue>,
 }
 
-/// Of a pod, whose it is.
+/// A pod as far as it is looked at before anybody knows whether it is worth it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Owned {
-    spec: OwnedSpec,
+struct Shape<'a> {
+    #[serde(borrow)]
+    metadata: ShapeMetadata<'a>,
+    #[serde(borrow)]
+    spec: Option<&'a RawValue>,
+}
+
+/// Of its metadata, what is read; managed fields have as many parts as all of the pod.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ShapeMetadata<'a> {
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct OwnedSpec {
+struct Owned {
     service_account_name: String,
 }
 
@@ -100,21 +116,27 @@ pub(crate) enum ReviewError {
     Unreadable(#[from] serde_json::Error),
     #[error("{0:?} is no {API_VERSION}: the webhook's admissionReviewVersions must be [v1]")]
     Version(String),
+    #[error(transparent)]
+    NotTaken(#[from] NotTaken),
 }
 
 /// The answer to what the API server asks, as JSON.
 ///
 /// # Errors
-/// For what is no review of this version. The API server's `failurePolicy` decides then.
-pub(crate) fn review(arrived: &Arrived, accounts: &BoundAccounts) -> Result<(Vec<u8>, Verdict), ReviewError> {
-    let question: Question<'_> = serde_json::from_slice(&arrived.body)?;
+/// For what is no review of this version, and where there is no room for it. The API server's `failurePolicy` decides then.
+pub(crate) async fn review(
+    body: &[u8],
+    accounts: &BoundAccounts,
+    limits: &Limits,
+) -> Result<(Vec<u8>, Verdict), ReviewError> {
+    let question: Question<'_> = serde_json::from_slice(body)?;
     if question.api_version != API_VERSION {
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
     let (verdict, patch) = match object_of_a_new_pod(&request) {
         None => (Verdict::NotBound, None),
-        Some(object) => decided(object, &request.namespace, arrived.is_too_large, accounts)?,
+        Some(object) => decided(object, &request.namespace, accounts, limits).await?,
     };
     Ok((answer(request.uid, verdict, patch.as_deref())?, verdict))
 }
@@ -129,14 +151,26 @@ fn object_of_a_new_pod<'a>(request: &Request<'a>) -> Option<&'a str> {
 
 type Decided = (Verdict, Option<Vec<PatchOperation>>);
 
-fn decided(object: &str, namespace: &str, is_too_large: bool, accounts: &BoundAccounts) -> serde_json::Result<Decided> {
-    let owned: Owned = serde_json::from_str(object)?;
-    let Some(settings) = accounts.get(namespace, &owned.spec.service_account_name) else {
+async fn decided(
+    object: &str,
+    namespace: &str,
+    accounts: &BoundAccounts,
+    limits: &Limits,
+) -> Result<Decided, ReviewError> {
+    let shape: Shape<'_> = serde_json::from_str(object)?;
+    let owned: Owned = shape
+        .spec
+        .map(|spec| serde_json::from_str(spec.get()))
+        .transpose()?
+        .unwrap_or_default();
+    let Some(settings) = accounts.get(namespace, &owned.service_account_name) else {
         return Ok((Verdict::NotBound, None));
     };
-    if is_too_large {
+    let read = [shape.spec, shape.metadata.labels, shape.metadata.annotations];
+    let parts = read.into_iter().flatten().map(|part| parts(part.get())).sum();
+    let Some(_room) = limits.room(parts).await? else {
         return Ok((Verdict::TooLarge, None));
-    }
+    };
     let pod: PodView = serde_json::from_str(object)?;
     if pod.containers() > MOST_CONTAINERS {
         return Ok((Verdict::TooLarge, None));
@@ -179,8 +213,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::limits::Limits;
-
     fn accounts() -> BoundAccounts {
         let text = |key: &str, value: &str| BTreeMap::from([(key.to_owned(), value.to_owned())]);
         let labels = text(INJECT_LABEL, INJECT_LABEL_MANUAL);
@@ -202,13 +234,9 @@ mod tests {
         }})
     }
 
-    async fn arrived(body: Vec<u8>) -> Arrived {
-        Limits::new(1).take(body.into()).await.unwrap()
-    }
-
     async fn reviewed(question: &Value) -> (Value, Verdict) {
-        let arrived = arrived(serde_json::to_vec(question).unwrap()).await;
-        let (answer, verdict) = review(&arrived, &accounts()).unwrap();
+        let body = serde_json::to_vec(question).unwrap();
+        let (answer, verdict) = review(&body, &accounts(), &Limits::new(1)).await.unwrap();
         (serde_json::from_slice(&answer).unwrap(), verdict)
     }
 
@@ -261,8 +289,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_review_of_this_version_is_refused_with_a_reason() {
         let refusal = async |body: &[u8]| {
-            let arrived = arrived(body.to_vec()).await;
-            review(&arrived, &accounts()).unwrap_err().to_string()
+            let answer = review(body, &accounts(), &Limits::new(1)).await;
+            answer.unwrap_err().to_string()
         };
         assert!(refusal(b"{}").await.contains("no AdmissionReview"));
         assert!(refusal(b"no JSON").await.contains("no AdmissionReview"));
@@ -285,6 +313,11 @@ mod tests {
             asked
         };
         assert_eq!(reviewed(&with(1000, 0)).await.1, Verdict::Injected);
+        // Managed fields are not read.
+        let mut managed = question();
+        managed["request"]["object"]["metadata"]["managedFields"] =
+            with(2, 26_000)["request"]["object"]["spec"]["containers"].clone();
+        assert_eq!(reviewed(&managed).await.1, Verdict::Injected);
         for asked in [with(1001, 0), with(2, 26_000)] {
             let (answer, verdict) = reviewed(&asked).await;
             assert_eq!(verdict, Verdict::TooLarge);

@@ -30,7 +30,7 @@ use crate::{
     drain::Drain,
     limits::{Limits, NotTaken},
     metrics::ReviewMetrics,
-    review::review,
+    review::{ReviewError, review},
 };
 
 /// Where reviews are asked for; `config/webhook` names the same.
@@ -41,7 +41,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// up: a review that met a connection just being closed would be a pod without credentials.
 const SILENCE: Duration = Duration::from_mins(3);
 /// What a connection keeps to read and to write in.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 16 << 10;
 /// What has begun when the server ends may take so long: longer than any API server waits (`timeoutSeconds`).
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -92,7 +92,9 @@ pub(crate) async fn serve(
     };
     let mut server = axum_server::from_tcp_rustls(listener, tls(certificate))?
         .map(|tls| tls.handshake_timeout(HANDSHAKE).acceptor(reviewer.limits.acceptor()))
-        .handle(handle);
+        .handle(handle)
+        // Whatever a client begins with: HTTP/2 would buffer what nobody has counted.
+        .http1_only();
     server
         .http_builder()
         .http1()
@@ -105,7 +107,7 @@ pub(crate) async fn serve(
     }
 }
 
-/// HTTP/1.1 only: API servers ask for nothing else, so that their requests spread over the replicas.
+/// HTTP/1.1 is all that is offered: so API servers' requests spread over the replicas.
 fn tls(certificate: ShownCertificate) -> RustlsConfig {
     let mut config = ServerConfig::builder()
         .with_no_client_auth()
@@ -134,16 +136,19 @@ async fn reviewed(State(reviewer): State<Reviewer>, request: Request) -> Respons
 }
 
 async fn answered(reviewer: &Reviewer, request: Request) -> Result<Response, (StatusCode, String)> {
-    let arrived = reviewer.limits.take(request.into_body()).await.map_err(|refusal| {
+    let refused = |refusal: ReviewError| {
         let code = match refusal {
-            NotTaken::Broken(_) => StatusCode::BAD_REQUEST,
-            NotTaken::TooLong => StatusCode::PAYLOAD_TOO_LARGE,
-            NotTaken::TooSlow => StatusCode::SERVICE_UNAVAILABLE,
+            ReviewError::NotTaken(NotTaken::TooLong) => StatusCode::PAYLOAD_TOO_LARGE,
+            ReviewError::NotTaken(NotTaken::TooSlow) => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
         };
         (code, refusal.to_string())
-    })?;
-    let (answer, verdict) =
-        review(&arrived, &reviewer.accounts).map_err(|problem| (StatusCode::BAD_REQUEST, problem.to_string()))?;
+    };
+    let arrived = reviewer.limits.take(request.into_body()).await;
+    let arrived = arrived.map_err(|refusal| refused(refusal.into()))?;
+    let (answer, verdict) = review(&arrived.body, &reviewer.accounts, &reviewer.limits)
+        .await
+        .map_err(refused)?;
     reviewer.metrics.count(verdict);
     Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
 }

@@ -152,6 +152,15 @@ async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
         calls(&[("iam:GetRole", 100)])
     );
     written_once_or_begun("patch iamrolebindings/status", 100, &mut counts);
+    // An inventory tells the federation's status what came of it.
+    let told = counts
+        .kubernetes_writes
+        .remove("patch oidcfederations/status")
+        .unwrap_or_default();
+    assert!(
+        told <= counts.aws_reads.get("iam:ListRoles").copied().unwrap_or_default(),
+        "{counts:#?}"
+    );
     let writes = calls(&[
         ("create events", 100),
         ("patch iamrolebindings", 100),

@@ -158,10 +158,32 @@ fn a_certificate_that_somebody_else_keeps_is_mounted_and_trusted_by_annotation()
                 "webhook.certificate.secret",
             ),
             ("webhook.variables.SERVICE_NAME=other", "webhook.variables.SERVICE_NAME"),
+            ("webhook.certificate.secret=tls", "go together"),
+            ("webhook.certificate.configurationAnnotations.a=b", "go together"),
         ] {
             let refusal = template(helm, &[webhook, &format!("--set={value}")]).unwrap_err();
             assert!(refusal.contains(complaint), "{helm:?} {value}: {refusal}");
         }
+    }
+}
+
+/// `helm upgrade --reuse-values` brings the values of an older chart, which knew nothing of some.
+#[test]
+fn values_that_an_older_chart_did_not_have_may_be_missing() {
+    for helm in Helm::ALL {
+        let before = template(helm, &["--set=injection.carrier=webhook"]).unwrap();
+        let without = [
+            "webhook.certificate=null",
+            "webhook.variables=null",
+            "operator.variables=null",
+        ];
+        let without = without.map(|value| format!("--set={value}"));
+        let without: Vec<&str> = without
+            .iter()
+            .map(String::as_str)
+            .chain(["--set=injection.carrier=webhook"])
+            .collect();
+        assert_eq!(template(helm, &without).unwrap(), before, "{helm:?}");
     }
 }
 

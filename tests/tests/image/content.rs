@@ -80,7 +80,11 @@ fn it_runs_as_the_user_of_the_manifests_and_says_what_it_is_made_of() {
     };
     assert_eq!(label("version").trim_end_matches("-dirty"), env!("CARGO_PKG_VERSION"));
     assert_eq!(label("licenses"), "Apache-2.0");
-    assert_eq!(label("source"), env!("CARGO_PKG_REPOSITORY"));
+    // The name of the image is made of the same two.
+    let name = fs::read_to_string(repository().join("dist/image.txt")).unwrap();
+    let source = label("source");
+    let owner_and_name = source.strip_prefix("https://github.com/").unwrap();
+    assert!(name.starts_with(&format!("ghcr.io/{owner_and_name}:")), "{name}");
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .current_dir(repository())

@@ -2,7 +2,10 @@ use std::time::{Duration, Instant};
 
 use irsa_tests::world::http_get;
 
-use crate::{bench::Bench, client::connects};
+use crate::{
+    bench::Bench,
+    client::{answer_to_http2, connects},
+};
 
 const ACCOUNTS: usize = 200;
 
@@ -58,6 +61,8 @@ async fn while_a_replica_ends_and_another_takes_over_no_pod_is_missed() {
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             };
+            let answer = answer_to_http2(address, &trusted).await;
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer:?}");
             tokio::join!(first.stop(), unaware);
             assert!(connects(address, &trusted).await.is_err(), "it has ended");
             tokio::time::sleep(Duration::from_secs(2)).await;

@@ -39,7 +39,7 @@ pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation
             let numbered = containers.iter().flatten().enumerate();
             numbered.map(move |(index, container)| (list, index, container))
         })
-        .filter(|(_, _, container)| !skipped.contains(&container.name))
+        .filter(|(_, _, container)| !skipped.contains(container.name.as_str()))
         .filter_map(|(list, index, container)| {
             let target = target(container, &tokens, volume.is_some(), pod.is_windows())?;
             Some((format!("/spec/{list}/{index}"), target))

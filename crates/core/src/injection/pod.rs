@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::vocabulary::{EKS_SKIP_CONTAINERS, EKS_SKIP_POD, EKS_TOKEN_EXPIRATION};
 
+/// Linux opens no file by a longer one (`PATH_MAX`).
+const LONGEST_PATH: usize = 4096;
+
 /// A pod with what injection looks at, and nothing else of it. Read from the pod's JSON.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -140,9 +143,18 @@ impl PodView {
     }
 
     /// Names of the containers that get nothing.
-    pub(super) fn skipped_containers(&self) -> BTreeSet<String> {
+    pub(super) fn skipped_containers(&self) -> BTreeSet<&str> {
+        let lists = [&self.spec.containers, &self.spec.init_containers];
+        let there: BTreeSet<&str> = lists
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|container| container.name.as_str())
+            .collect();
         let list = self.annotation(EKS_SKIP_CONTAINERS).replace('"', "");
-        list.split(',').map(|name| name.trim().to_owned()).collect()
+        list.split(',')
+            .filter_map(|name| there.get(name.trim()).copied())
+            .collect()
     }
 
     pub(super) fn token_files(&self, audience: &str) -> TokenFiles<'_> {
@@ -168,6 +180,7 @@ impl VolumeView {
             return None;
         };
         let token = source.service_account_token.as_ref()?;
-        (token.audience == audience).then_some(&token.path)
+        // Each container that mounts it gets a variable with the path.
+        (token.audience == audience && token.path.len() <= LONGEST_PATH).then_some(&token.path)
     }
 }

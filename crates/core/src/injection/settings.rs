@@ -16,6 +16,9 @@ const SHORTEST: i64 = 600;
 const MAGIC: i64 = 3607;
 /// The longest name of a region that is one.
 const LONGEST_REGION: usize = 32;
+/// The longest ARN that IAM has, and the longest client ID of a provider.
+const LONGEST_ARN: usize = 2048;
+const LONGEST_AUDIENCE: usize = 255;
 
 /// What pods of a ServiceAccount get. Anybody may write to his own, so each value is one that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +35,8 @@ pub struct InjectionSettings {
 }
 
 impl InjectionSettings {
-    /// What its metadata says; `None` for one whose pods get nothing: without label or role, or whose annotations were
-    /// confirmed for another object, as after a restore.
+    /// What its metadata says; `None` for one whose pods get nothing: without label or role, with a role or an audience that AWS cannot
+    /// have, or whose annotations were confirmed for another object, as after a restore.
     pub fn of_service_account(
         uid: &str,
         labels: &BTreeMap<String, String>,
@@ -46,7 +49,9 @@ impl InjectionSettings {
             _ => false,
         };
         let role_arn = said(EKS_ROLE_ARN);
-        if !is_bound || role_arn.is_empty() {
+        let is_possible =
+            !role_arn.is_empty() && role_arn.len() <= LONGEST_ARN && said(EKS_AUDIENCE).len() <= LONGEST_AUDIENCE;
+        if !is_bound || !is_possible {
             return None;
         }
         // The AWS webhook's annotation counts before the binding's word, whatever it says.

@@ -317,12 +317,12 @@ mod tests {
         );
         let mut webhook = MutatingWebhook::default();
         webhook.client_config.ca_bundle = Some(bytes(bundle));
+        let mut configuration = MutatingWebhookConfiguration::default();
+        configuration.metadata.name = Some("webhook".to_owned());
+        configuration.webhooks = Some(vec![webhook]);
         Seen {
             secret: Some(held),
-            configuration: Some(MutatingWebhookConfiguration {
-                webhooks: Some(vec![webhook]),
-                ..MutatingWebhookConfiguration::default()
-            }),
+            configuration: Some(configuration),
             ..Seen::default()
         }
     }

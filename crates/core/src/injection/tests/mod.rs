@@ -176,3 +176,28 @@ fn a_pod_as_large_as_any_that_can_be_stored_is_decided_like_a_small_one() {
         json!({"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/y/token"})
     );
 }
+
+#[test]
+fn what_is_longer_than_anything_that_aws_or_linux_has_is_not_kept_and_not_repeated() {
+    let of = |annotations: &[(&str, &str)]| {
+        let labels = map(&[("irsa-anywhere.dev/inject", "manual")]);
+        InjectionSettings::of_service_account("u", &labels, &map(annotations))
+    };
+    let role = |length: usize| ("eks.amazonaws.com/role-arn", "a".repeat(length));
+    let audience = |length: usize| ("eks.amazonaws.com/audience", "a".repeat(length));
+    for (arn, client, is_bound) in [(2048, 255, true), (2049, 255, false), (2048, 256, false)] {
+        let (arn, client) = (role(arn), audience(client));
+        let settings = of(&[(arn.0, arn.1.as_str()), (client.0, client.1.as_str())]);
+        assert_eq!(settings.is_some(), is_bound);
+    }
+    let with = |length: usize| {
+        let token = json!([{"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "t".repeat(length)}}]);
+        json!({"spec": {
+            "volumes": [{"name": "own", "projected": {"sources": token}}],
+            "containers": [{"name": "a", "volumeMounts": [{"name": "own", "mountPath": "/own"}]}],
+        }})
+    };
+    assert_eq!(patch(&with(4096), &settings(&[])).len(), 1, "its own token counts");
+    let patch = patch(&with(4097), &settings(&[]));
+    assert_eq!(patch[0]["path"], "/spec/volumes/0", "and this is none");
+}
