@@ -43,7 +43,7 @@ const REVIEW_PATIENCE: Duration = Duration::from_secs(5);
 /// **Guarantees.** What is in memory of reviews at a time is bounded, whatever is sent: a replica is not killed for it, which would be
 /// pods of others without credentials.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub(crate) struct ReviewLimits {
     connections: Arc<Semaphore>,
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
@@ -71,7 +71,7 @@ pub(crate) enum NotTaken {
     TooSlow,
 }
 
-impl Limits {
+impl ReviewLimits {
     /// With so many connections at a time.
     pub(crate) fn new(connections: usize) -> Self {
         Self {
@@ -251,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_review_that_is_too_long_is_not_read_whether_it_says_so_or_not() {
-        let limits = Limits::new(1);
+        let limits = ReviewLimits::new(1);
         let longest = limits.take(chunks(32, LONGEST_REVIEW / 32)).await.unwrap();
         assert_eq!(longest.body.len(), LONGEST_REVIEW);
         drop(longest);
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_reviews_wait_for_each_other_and_never_keep_short_ones_waiting() {
-        let limits = Limits::new(1);
+        let limits = ReviewLimits::new(1);
         let long = || limits.take(Body::from(vec![b' '; LONGEST_REVIEW]));
         let mut held = vec![long().await.unwrap(), long().await.unwrap()];
         assert!(matches!(long().await.unwrap_err(), NotTaken::TooSlow));
@@ -281,7 +281,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn reviews_that_arrive_in_turns_do_not_wait_for_each_other() {
-        let limits = Limits::new(1);
+        let limits = ReviewLimits::new(1);
         let slowly = || {
             let chunk = || {
                 (
@@ -301,7 +301,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn pods_with_many_parts_are_read_one_at_a_time_and_small_ones_beside_each_other() {
-        let limits = Limits::new(1);
+        let limits = ReviewLimits::new(1);
         assert!(limits.room(MOST_PARTS + 1).await.unwrap().is_none());
         let first = limits.room(MOST_PARTS).await.unwrap();
         assert!(matches!(limits.room(1).await.unwrap_err(), NotTaken::TooSlow));

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     accounts::BoundAccounts,
-    limits::{Limits, NotTaken, parts},
+    limits::{NotTaken, ReviewLimits, parts},
 };
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -63,7 +63,7 @@ struct ShapeMetadata<'a> {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-struct Owned {
+struct OwnedSpec {
     service_account_name: String,
 }
 
@@ -127,7 +127,7 @@ pub(crate) enum ReviewError {
 pub(crate) async fn review(
     body: &[u8],
     accounts: &BoundAccounts,
-    limits: &Limits,
+    limits: &ReviewLimits,
 ) -> Result<(Vec<u8>, Verdict), ReviewError> {
     let question: Question<'_> = serde_json::from_slice(body)?;
     if question.api_version != API_VERSION {
@@ -155,10 +155,10 @@ async fn decided(
     object: &str,
     namespace: &str,
     accounts: &BoundAccounts,
-    limits: &Limits,
+    limits: &ReviewLimits,
 ) -> Result<Decided, ReviewError> {
     let shape: Shape<'_> = serde_json::from_str(object)?;
-    let owned: Owned = shape
+    let owned: OwnedSpec = shape
         .spec
         .map(|spec| serde_json::from_str(spec.get()))
         .transpose()?
@@ -236,7 +236,7 @@ mod tests {
 
     async fn reviewed(question: &Value) -> (Value, Verdict) {
         let body = serde_json::to_vec(question).unwrap();
-        let (answer, verdict) = review(&body, &accounts(), &Limits::new(1)).await.unwrap();
+        let (answer, verdict) = review(&body, &accounts(), &ReviewLimits::new(1)).await.unwrap();
         (serde_json::from_slice(&answer).unwrap(), verdict)
     }
 
@@ -289,7 +289,7 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_review_of_this_version_is_refused_with_a_reason() {
         let refusal = async |body: &[u8]| {
-            let answer = review(body, &accounts(), &Limits::new(1)).await;
+            let answer = review(body, &accounts(), &ReviewLimits::new(1)).await;
             answer.unwrap_err().to_string()
         };
         assert!(refusal(b"{}").await.contains("no AdmissionReview"));

@@ -14,7 +14,7 @@ use crate::{
     args::WebhookArgs,
     certificate::{self, Keeper},
     drain::drain,
-    limits::{CONNECTIONS, Limits},
+    limits::{CONNECTIONS, ReviewLimits},
     metrics::{CertificateMetrics, ReviewMetrics, registry},
     server::{self, Reviewer, ShownCertificate},
 };
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: WebhookArgs) -> Result<(), Problem> {
         accounts: Arc::clone(&bound),
         metrics: review_metrics,
         drain,
-        limits: Limits::new(CONNECTIONS),
+        limits: ReviewLimits::new(CONNECTIONS),
     };
     let server = server::serve(reviews, shown.clone(), reviewer);
     let following = accounts::follow(client.clone(), &bound, || readiness.has_come(ACCOUNTS));

@@ -28,7 +28,7 @@ use tracing::warn;
 use crate::{
     accounts::BoundAccounts,
     drain::Drain,
-    limits::{Limits, NotTaken},
+    limits::{NotTaken, ReviewLimits},
     metrics::ReviewMetrics,
     review::{ReviewError, review},
 };
@@ -68,7 +68,7 @@ pub(crate) struct Reviewer {
     pub(crate) accounts: Arc<BoundAccounts>,
     pub(crate) metrics: ReviewMetrics,
     pub(crate) drain: Drain,
-    pub(crate) limits: Limits,
+    pub(crate) limits: ReviewLimits,
 }
 
 /// Serves reviews until the drain is over.
@@ -182,7 +182,7 @@ mod tests {
             accounts: Arc::default(),
             metrics: ReviewMetrics::default(),
             drain,
-            limits: Limits::new(2),
+            limits: ReviewLimits::new(2),
         };
         let server = tokio::spawn(serve(listener, ShownCertificate::default(), reviewer));
         let connect = async || TcpStream::connect(address).await.unwrap();

@@ -136,6 +136,16 @@ impl Webhook {
         Ok(())
     }
 
+    /// A token of its ServiceAccount.
+    ///
+    /// # Errors
+    /// When the API server gives none.
+    pub async fn token(&self, cluster: &ControlPlane) -> Result<String, Problem> {
+        Ok(cluster
+            .api_token(&self.deployed.namespace, &self.deployed.account)
+            .await?)
+    }
+
     /// Path of its `MutatingWebhookConfiguration`.
     pub fn configuration(&self) -> String {
         let name = self.deployed.variable("WEBHOOK_CONFIGURATION");

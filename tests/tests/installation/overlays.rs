@@ -110,8 +110,14 @@ async fn an_overlay_that_renames_or_moves_the_webhook_still_injects() {
         cluster.apply_file(overlay.path(), true).await.unwrap();
         // As its Deployment says: with the names that the overlay gives, and the rights under those.
         let directory = TempDir::new().unwrap();
-        let _webhook = Webhook::install(&cluster, directory.path()).await.unwrap();
+        let webhook = Webhook::install(&cluster, directory.path()).await.unwrap();
         assert!(is_injected(&cluster).await, "{lines}: no pod is injected");
+        // Its guard has found the new names, too.
+        let token = webhook.token(&cluster).await.unwrap();
+        let client = cluster.client().unwrap().with_token(Some(&token));
+        let refusing = json!([{"op": "replace", "path": "/webhooks/0/failurePolicy", "value": "Fail"}]);
+        let reply = client.json_patch(&webhook.configuration(), &refusing).await.unwrap();
+        assert_eq!(reply.status, 422, "{lines}: {}", reply.message());
     }
 }
 
