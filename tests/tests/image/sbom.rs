@@ -50,7 +50,7 @@ fn both_forms_are_valid_and_say_the_same_of_what_is_in_it() {
 
     for program in PROGRAMS {
         let sum = Sha256::digest(fs::read(root().join(program)).unwrap());
-        let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        let sum = format!("{sum:x}");
         assert_eq!(spdx[program]["sha256"], sum, "{program}");
     }
     let names: BTreeSet<&str> = spdx.values().filter_map(|package| package["name"].as_str()).collect();
