@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     accounts::BoundAccounts,
-    limits::{NotTaken, ReviewLimits, parts},
+    limits::{NotTaken, ReviewLimits, Room, parts},
 };
 
 const API_VERSION: &str = "admission.k8s.io/v1";
@@ -134,11 +134,13 @@ pub(crate) async fn review(
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
-    let (verdict, patch) = match object_of_a_new_pod(&request) {
-        None => (Verdict::NotBound, None),
-        Some(object) => decided(object, &request.namespace, accounts, limits).await?,
+    let decided = match object_of_a_new_pod(&request) {
+        None => Decided::without_patch(Verdict::NotBound),
+        Some(object) => decide(object, &request.namespace, accounts, limits).await?,
     };
-    Ok((answer(request.uid, verdict, patch.as_deref())?, verdict))
+    // The room is given back after the patch has been written out, which takes more than the pod's parts did.
+    let written = answer(request.uid, decided.verdict, decided.patch.as_deref())?;
+    Ok((written, decided.verdict))
 }
 
 fn object_of_a_new_pod<'a>(request: &Request<'a>) -> Option<&'a str> {
@@ -149,9 +151,23 @@ fn object_of_a_new_pod<'a>(request: &Request<'a>) -> Option<&'a str> {
     request.object.filter(|_| is_new_pod).map(RawValue::get)
 }
 
-type Decided = (Verdict, Option<Vec<PatchOperation>>);
+struct Decided {
+    verdict: Verdict,
+    patch: Option<Vec<PatchOperation>>,
+    _room: Option<Room>,
+}
 
-async fn decided(
+impl Decided {
+    fn without_patch(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            patch: None,
+            _room: None,
+        }
+    }
+}
+
+async fn decide(
     object: &str,
     namespace: &str,
     accounts: &BoundAccounts,
@@ -164,22 +180,25 @@ async fn decided(
         .transpose()?
         .unwrap_or_default();
     let Some(settings) = accounts.get(namespace, &owned.service_account_name) else {
-        return Ok((Verdict::NotBound, None));
+        return Ok(Decided::without_patch(Verdict::NotBound));
     };
     let read = [shape.spec, shape.metadata.labels, shape.metadata.annotations];
     let parts = read.into_iter().flatten().map(|part| parts(part.get())).sum();
-    let Some(_room) = limits.room(parts).await? else {
-        return Ok((Verdict::TooLarge, None));
+    let Some(room) = limits.room(parts).await? else {
+        return Ok(Decided::without_patch(Verdict::TooLarge));
     };
     let pod: PodView = serde_json::from_str(object)?;
     if pod.containers() > MOST_CONTAINERS {
-        return Ok((Verdict::TooLarge, None));
+        return Ok(Decided::without_patch(Verdict::TooLarge));
     }
     let patch = inject(&pod, &settings);
-    Ok(if patch.is_empty() {
-        (Verdict::Unchanged, None)
-    } else {
-        (Verdict::Injected, Some(patch))
+    if patch.is_empty() {
+        return Ok(Decided::without_patch(Verdict::Unchanged));
+    }
+    Ok(Decided {
+        verdict: Verdict::Injected,
+        patch: Some(patch),
+        _room: Some(room),
     })
 }
 

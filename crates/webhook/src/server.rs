@@ -155,13 +155,21 @@ async fn answered(reviewer: &Reviewer, request: Request) -> Result<Response, (St
 
 #[cfg(test)]
 mod tests {
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
+    use rustls::{
+        ClientConfig, RootCertStore,
+        pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName},
     };
+    use tokio::{
+        io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+        time::Instant,
+    };
+    use tokio_rustls::TlsConnector;
 
     use super::*;
     use crate::drain::drain;
+
+    const NAME: &str = "irsa-anywhere-webhook.irsa-anywhere-system.svc";
 
     /// What the server says to one who speaks no TLS: nothing, if it has not taken the connection.
     async fn answer_to_garbage(mut connection: TcpStream) -> Vec<u8> {
@@ -172,19 +180,41 @@ mod tests {
         answer
     }
 
-    #[tokio::test]
-    async fn a_connection_too_many_waits_a_moment_and_is_ended() {
+    /// A server with so many places, that shows a certificate; and the certificate.
+    fn server(
+        connections: usize,
+    ) -> (
+        SocketAddr,
+        tokio::task::JoinHandle<std::io::Result<()>>,
+        CertificateDer<'static>,
+    ) {
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let issued = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+        let certificate = issued.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der()).into();
+        let provider = rustls::crypto::ring::default_provider();
+        let shown = ShownCertificate::default();
+        shown.show(CertifiedKey::from_der(vec![certificate.clone()], key, &provider).unwrap());
+
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (_stopper, drain) = drain(Duration::ZERO);
+        let (stopper, drain) = drain(Duration::ZERO);
         let reviewer = Reviewer {
             accounts: Arc::default(),
             metrics: ReviewMetrics::default(),
             drain,
-            limits: ReviewLimits::new(2),
+            limits: ReviewLimits::new(connections),
         };
-        let server = tokio::spawn(serve(listener, ShownCertificate::default(), reviewer));
+        let serving = async move {
+            let _stopper = stopper;
+            serve(listener, shown, reviewer).await
+        };
+        (address, tokio::spawn(serving), certificate)
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_waits_a_moment_and_is_ended() {
+        let (address, server, _) = server(2);
         let connect = async || TcpStream::connect(address).await.unwrap();
         let (first, _second) = (connect().await, connect().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -194,6 +224,33 @@ mod tests {
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(first);
         assert_ne!(waiting.await.unwrap(), b"", "taken: TLS says that this is none");
+        server.abort();
+    }
+
+    /// How long it takes until the server hangs up.
+    async fn hung_up_after(mut connection: impl AsyncRead + Unpin) -> Duration {
+        let begun = Instant::now();
+        let _ = connection.read_to_end(&mut Vec::new()).await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_says_nothing_is_ended_before_and_after_its_handshake() {
+        let (address, server, certificate) = server(1);
+        let silent = hung_up_after(TcpStream::connect(address).await.unwrap()).await;
+        assert!((HANDSHAKE..HANDSHAKE * 2).contains(&silent), "{silent:?}");
+
+        // Its only place is free again.
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).unwrap();
+        let client = ClientConfig::builder()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connection = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from(NAME).unwrap();
+        let connection = TlsConnector::from(Arc::new(client)).connect(name, connection).await;
+        let silent = hung_up_after(connection.unwrap()).await;
+        assert!((SILENCE..SILENCE + HANDSHAKE).contains(&silent), "{silent:?}");
         server.abort();
     }
 }

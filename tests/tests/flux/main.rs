@@ -11,7 +11,6 @@
 mod artifacts;
 mod controller;
 mod fleet;
-mod kubelet;
 mod operations;
 mod order;
 mod schema;

@@ -13,3 +13,4 @@ mod moves;
 mod render;
 mod uninstall;
 mod values;
+mod wait;

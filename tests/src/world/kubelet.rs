@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use irsa_testkit::controlplane::ApiClient;
-use irsa_tests::world::objects::says;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-/// Goes on until it is dropped.
-pub(crate) struct Kubelet(JoinHandle<()>);
+use super::objects::says;
+
+/// Makes every pod ready, until it is dropped.
+#[derive(Debug)]
+pub struct Kubelet(JoinHandle<()>);
 
 impl Drop for Kubelet {
     fn drop(&mut self) {
@@ -17,12 +19,18 @@ impl Drop for Kubelet {
 }
 
 impl Kubelet {
-    pub(crate) fn start(client: ApiClient) -> Self {
+    /// Begins, with the rights of this client.
+    pub fn start(client: ApiClient) -> Self {
         Self(tokio::spawn(async move {
             loop {
                 // An API server that is restarted does not answer for a while.
                 if let Ok(pods) = client.get("/api/v1/pods").await {
-                    let pods = pods.body["items"].as_array().cloned().unwrap_or_default();
+                    let pods = pods
+                        .body
+                        .get("items")
+                        .and_then(Value::as_array)
+                        .cloned()
+                        .unwrap_or_default();
                     for pod in pods.iter().filter(|pod| !says(pod, "Ready", "True")) {
                         let _ = client
                             .merge_patch(&status_of(pod), &json!({"status": running(pod)}))
