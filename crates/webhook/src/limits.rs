@@ -11,6 +11,7 @@ use std::{
 use axum::body::{Body, HttpBody};
 use axum_server::accept::Accept;
 use futures::{FutureExt, StreamExt, future::BoxFuture};
+use memchr::{memchr, memchr2};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -147,17 +148,29 @@ async fn taken(room: &Arc<Semaphore>, count: usize) -> Result<Room, NotTaken> {
 
 /// How many lists, objects and entries a JSON text has at the most: its commas and opening brackets, those in texts aside.
 pub(crate) fn parts(json: &str) -> usize {
-    let (mut count, mut in_text, mut is_escaped) = (0, false, false);
-    for byte in json.bytes() {
-        match byte {
-            _ if is_escaped => is_escaped = false,
-            b'\\' if in_text => is_escaped = true,
-            b'"' => in_text = !in_text,
-            b',' | b'{' | b'[' if !in_text => count += 1,
-            _ => {}
+    let (mut count, mut rest) = (0, json.as_bytes());
+    while let Some(quote) = memchr(b'"', rest) {
+        let (outside, text) = rest.split_at(quote);
+        count += opened_or_separated(outside);
+        rest = after_text(text.get(1..).unwrap_or_default());
+    }
+    count + opened_or_separated(rest)
+}
+
+fn opened_or_separated(json: &[u8]) -> usize {
+    json.iter().filter(|byte| matches!(byte, b',' | b'{' | b'[')).count()
+}
+
+/// What follows the quotation mark that ends the text.
+fn after_text(mut text: &[u8]) -> &[u8] {
+    while let Some(at) = memchr2(b'"', b'\\', text) {
+        let is_end = text.get(at) == Some(&b'"');
+        text = text.get(at + if is_end { 1 } else { 2 }..).unwrap_or_default();
+        if is_end {
+            return text;
         }
     }
-    count
+    &[]
 }
 
 /// Takes a connection when there is room for it, and ends it where there is none.
@@ -243,6 +256,8 @@ mod tests {
             (r#"{"a": [1, 2, 3], "b": {}}"#, 6),
             (r#"{"a": "{[,\",", "b\\": ","}"#, 2),
             ("", 0),
+            (r#"["\\", "\\\",", "a\u002c"]"#, 3),
+            (r#"[1, "ends in the midst of an escape\"#, 2),
             (r#"{"never ended: ,,,"#, 1),
         ] {
             assert_eq!(parts(json), count, "{json}");

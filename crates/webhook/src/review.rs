@@ -36,9 +36,9 @@ struct Request<'a> {
     resource: ResourceName,
     #[serde(default, rename = "subResource")]
     subresource: String,
-    /// Read only where the ServiceAccount is bound.
+    /// None of a deletion.
     #[serde(borrow)]
-    object: Option<&'a RawValue>,
+    object: Option<Shape<'a>>,
 }
 
 /// A pod as far as it is looked at before anybody knows whether it is worth it.
@@ -55,6 +55,7 @@ struct Shape<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ShapeMetadata<'a> {
+    name: Option<String>,
     #[serde(borrow)]
     labels: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -134,21 +135,20 @@ pub(crate) async fn review(
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
-    let decided = match object_of_a_new_pod(&request) {
-        None => Decided::without_patch(Verdict::NotBound),
-        Some(object) => decide(object, &request.namespace, accounts, limits).await?,
+    let decided = match &request.object {
+        Some(pod) if is_new_pod(&request) => decide(pod, &request.namespace, accounts, limits).await?,
+        _ => Decided::without_patch(Verdict::NotBound),
     };
     // The room is given back after the patch has been written out, which takes more than the pod's parts did.
     let written = answer(request.uid, decided.verdict, decided.patch.as_deref())?;
     Ok((written, decided.verdict))
 }
 
-fn object_of_a_new_pod<'a>(request: &Request<'a>) -> Option<&'a str> {
-    let is_new_pod = request.operation == "CREATE"
+fn is_new_pod(request: &Request<'_>) -> bool {
+    request.operation == "CREATE"
         && request.resource.group.is_empty()
         && request.resource.resource == "pods"
-        && request.subresource.is_empty();
-    request.object.filter(|_| is_new_pod).map(RawValue::get)
+        && request.subresource.is_empty()
 }
 
 struct Decided {
@@ -168,26 +168,22 @@ impl Decided {
 }
 
 async fn decide(
-    object: &str,
+    pod: &Shape<'_>,
     namespace: &str,
     accounts: &BoundAccounts,
     limits: &ReviewLimits,
 ) -> Result<Decided, ReviewError> {
-    let shape: Shape<'_> = serde_json::from_str(object)?;
-    let owned: OwnedSpec = shape
-        .spec
-        .map(|spec| serde_json::from_str(spec.get()))
-        .transpose()?
-        .unwrap_or_default();
+    let [spec, labels, annotations] =
+        [pod.spec, pod.metadata.labels, pod.metadata.annotations].map(|part| part.map(RawValue::get));
+    let owned: OwnedSpec = spec.map(serde_json::from_str).transpose()?.unwrap_or_default();
     let Some(settings) = accounts.get(namespace, &owned.service_account_name) else {
         return Ok(Decided::without_patch(Verdict::NotBound));
     };
-    let read = [shape.spec, shape.metadata.labels, shape.metadata.annotations];
-    let parts = read.into_iter().flatten().map(|part| parts(part.get())).sum();
+    let parts = [spec, labels, annotations].into_iter().flatten().map(parts).sum();
     let Some(room) = limits.room(parts).await? else {
         return Ok(Decided::without_patch(Verdict::TooLarge));
     };
-    let pod: PodView = serde_json::from_str(object)?;
+    let pod = PodView::of_parts(pod.metadata.name.clone(), labels, annotations, spec)?;
     if pod.containers() > MOST_CONTAINERS {
         return Ok(Decided::without_patch(Verdict::TooLarge));
     }

@@ -1,10 +1,8 @@
 //! What is added to a pod.
 
-use serde_json::{Value, json};
-
 use super::{
     container::{InjectedContainer, TOKEN, target},
-    patch::{PatchOperation, append},
+    patch::{Entry, PatchOperation, Token, append, prepend},
     pod::{ContainerView, PodView},
     settings::InjectionSettings,
 };
@@ -52,10 +50,11 @@ pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation
         add_volume(pod, name, settings, &mut patch);
     }
     for (path, target) in &targets {
-        let mount = target
-            .mount
-            .zip(volume)
-            .map(|(place, volume)| json!({"name": volume, "readOnly": true, "mountPath": place}));
+        let mount = target.mount.zip(volume).map(|(mount_path, name)| Entry::Mount {
+            name,
+            read_only: true,
+            mount_path,
+        });
         let has_mounts = target.container.volume_mounts.is_some();
         append(
             &format!("{path}/volumeMounts"),
@@ -75,25 +74,23 @@ pub fn inject(pod: &PodView, settings: &InjectionSettings) -> Vec<PatchOperation
 }
 
 /// First in the list, as the AWS webhook does.
-fn add_volume(pod: &PodView, name: &str, settings: &InjectionSettings, patch: &mut Vec<PatchOperation>) {
-    let volume = json!({"name": name, "projected": {"sources": [{"serviceAccountToken": {
-        "audience": settings.audience(),
-        "expirationSeconds": settings.expiration(pod.wanted_expiration()),
-        "path": TOKEN,
-    }}]}});
-    patch.push(match &pod.spec.volumes {
-        Some(_) => PatchOperation::add("/spec/volumes/0".to_owned(), volume),
-        None => PatchOperation::add("/spec/volumes".to_owned(), json!([volume])),
-    });
+fn add_volume(pod: &PodView, name: &'static str, settings: &InjectionSettings, patch: &mut Vec<PatchOperation>) {
+    let token = Token {
+        audience: settings.audience().to_owned(),
+        expiration_seconds: settings.expiration(pod.wanted_expiration()),
+        path: TOKEN,
+    };
+    let has_volumes = pod.spec.volumes.is_some();
+    prepend("/spec/volumes", has_volumes, Entry::volume(name, token), patch);
 }
 
 /// At the end of the container's list, so that no `$(NAME)` in its own variables changes its meaning; what it sets itself wins.
-fn variables(pod: &PodView, target: &InjectedContainer<'_>, settings: &InjectionSettings) -> Vec<Value> {
+fn variables(pod: &PodView, target: &InjectedContainer<'_>, settings: &InjectionSettings) -> Vec<Entry> {
     let container: &ContainerView = target.container;
     let mut variables = Vec::new();
-    let mut set = |name: &str, value: &str| {
+    let mut set = |name: &'static str, value: &str| {
         if !container.sets(name) {
-            variables.push(json!({"name": name, "value": value}));
+            variables.push(Entry::variable(name, value));
         }
     };
     if settings.regional_sts {
@@ -112,13 +109,12 @@ fn variables(pod: &PodView, target: &InjectedContainer<'_>, settings: &Injection
         }
         let session = "AWS_ROLE_SESSION_NAME";
         if settings.session_of_pod && !container.sets(session) {
-            let field = session_field(pod);
-            variables.push(json!({"name": session, "valueFrom": {"fieldRef": {"fieldPath": field}}}));
+            variables.push(Entry::field(session, session_field(pod)));
         }
     }
     let no_metadata = "AWS_EC2_METADATA_DISABLED";
     if settings.no_instance_metadata && !container.sets(no_metadata) {
-        variables.push(json!({"name": no_metadata, "value": "true"}));
+        variables.push(Entry::variable(no_metadata, "true"));
     }
     variables
 }

@@ -111,6 +111,26 @@ pub(super) struct DeviceView {
 pub(super) type TokenFiles<'a> = BTreeMap<&'a str, &'a str>;
 
 impl PodView {
+    /// A pod by its name and the JSON of what is looked at of it, as whoever has found these in the pod's JSON has them.
+    ///
+    /// # Errors
+    /// For what no pod has there.
+    pub fn of_parts(
+        name: Option<String>,
+        labels: Option<&str>,
+        annotations: Option<&str>,
+        spec: Option<&str>,
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
+            metadata: PodMetadata {
+                name,
+                labels: labels.map(serde_json::from_str).transpose()?,
+                annotations: annotations.map(serde_json::from_str).transpose()?,
+            },
+            spec: spec.map(serde_json::from_str).transpose()?.unwrap_or_default(),
+        })
+    }
+
     /// The name of its ServiceAccount; empty where none is named, which the API server itself fills in before it asks.
     pub fn service_account(&self) -> &str {
         self.spec.service_account_name.as_deref().unwrap_or_default()
