@@ -21,7 +21,8 @@ use tokio_rustls::TlsConnector;
 
 use super::ControlPlaneError;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// As long as the API server itself works on a request.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Connection = SendRequest<Full<Bytes>>;
