@@ -5,6 +5,7 @@
 //! bundle as a user of exactly the policy in `docs/iam-policy.json`.
 
 mod counts;
+mod kubelet;
 pub mod objects;
 mod operator;
 pub mod pods;
@@ -27,6 +28,7 @@ use irsa_testkit::{
 
 pub use self::{
     counts::{Counts, WorldMark},
+    kubelet::Kubelet,
     operator::{Operator, binary as operator_binary, http_get},
     pods::PodIdentity,
     policy::{operator_policy, operator_policy_for},

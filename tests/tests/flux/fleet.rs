@@ -4,14 +4,14 @@ use std::{fs, path::Path, process::Command, time::Duration};
 
 use irsa_testkit::controlplane::{SigningKey, process::Process};
 use irsa_tests::world::{
-    ISSUER, Operator, World,
+    ISSUER, Kubelet, Operator, World,
     objects::{condition, says},
     repository,
 };
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::{artifacts::Artifacts, controller, kubelet::Kubelet};
+use crate::{artifacts::Artifacts, controller};
 
 /// All Kustomizations of the samples, in their order.
 pub(crate) const STEPS: [&str; 4] = ["irsa-anywhere", "irsa-federation", "irsa-bindings", "apps"];

@@ -1,4 +1,4 @@
-//! The samples of `deploy/`, as they are: taken by the CRDs of Flux and Argo CD, and carried out by Flux's own kustomize-controller on a real
+//! The samples of `deploy/`, as they are: taken by the CRDs of Flux, and carried out by Flux's own kustomize-controller on a real
 //! API server, beside our operator. Slow: `make flux`.
 
 #![allow(
@@ -11,7 +11,6 @@
 mod artifacts;
 mod controller;
 mod fleet;
-mod kubelet;
 mod operations;
 mod order;
 mod schema;
