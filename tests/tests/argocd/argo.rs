@@ -74,6 +74,10 @@ impl Argo {
                     "--repo-server-plaintext",
                     &format!("--redis={redis}"),
                     &format!("--metrics-port={metrics}"),
+                    // What takes two to five minutes by default: a comparison that nothing has asked for. On a busy machine it happens that
+                    // Argo CD misses that something became healthy.
+                    "--app-resync=15",
+                    "--app-resync-jitter=0",
                     // So that the health of each object is in its Application, and not only in Redis.
                     "--persist-resource-health",
                     "--logformat=text",
