@@ -75,8 +75,9 @@ e2e: prerequisites control-plane python operator ## The end-to-end tests and tho
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: nightly
-nightly: versions ## What .ci/run has no time for: every version of Kubernetes, Flux, the SDKs of five languages, a release of both platforms
+nightly: versions ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, a release of both platforms
 	$(MAKE) flux
+	$(MAKE) argocd
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
@@ -142,6 +143,12 @@ flux: prerequisites control-plane operator ## The samples of deploy/ by Flux's o
 	crates/testkit/flux/build.sh >/dev/null
 	crates/testkit/flux/crds.sh >/dev/null
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test flux
+
+.PHONY: argocd
+argocd: prerequisites control-plane operator ## The samples of deploy/ by Argo CD's own controller and repo-server (nightly: they are built once, ten minutes on two cores)
+	crates/testkit/argocd/build.sh >/dev/null
+	crates/testkit/helm/build.sh v3 >/dev/null
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test argocd
 
 .PHONY: coexistence
 coexistence: prerequisites control-plane operator ## The slow end-to-end tests of what others own, offer or share

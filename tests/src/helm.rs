@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::world::{Problem, repository};
+use crate::{
+    made::made_by,
+    world::{Problem, repository},
+};
 
 /// A major version of Helm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,17 +78,7 @@ impl Helm {
     /// # Errors
     /// When it cannot be built.
     pub fn binary(self) -> Result<PathBuf, Problem> {
-        let script = repository().join("crates/testkit/helm/build.sh");
-        let built = Command::new("bash")
-            .arg(script)
-            .arg(self.name())
-            .stderr(Stdio::inherit())
-            .output()?;
-        let path = String::from_utf8(built.stdout)?;
-        match path.lines().last() {
-            Some(path) if built.status.success() => Ok(path.into()),
-            _ => Err(format!("helm {} could not be built", self.name()).into()),
-        }
+        made_by("helm/build.sh", &[self.name()])
     }
 }
 

@@ -1,16 +1,12 @@
 //! kustomize-controller as a process, with the rights that Flux gives it, and what it needs in a cluster.
 
-use std::{
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::path::Path;
 
 use irsa_testkit::controlplane::{
     ControlPlane,
     process::{Launch, Process},
 };
-use irsa_tests::world::{objects::says, repository};
+use irsa_tests::{gitops, made::made_by};
 
 /// The user that it is to the API server.
 pub(crate) const USER: &str = "system:serviceaccount:flux-system:kustomize-controller";
@@ -32,19 +28,10 @@ subjects:
   - {kind: ServiceAccount, name: kustomize-controller, namespace: flux-system}
 ";
 
-/// Installs the kinds of Flux and of Argo CD, and waits until all that there are can be used.
+/// Installs the kinds of Flux.
 pub(crate) async fn install_kinds(cluster: &ControlPlane) {
-    cluster.apply_file(&made_by("crds.sh"), false).await.unwrap();
-    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
-    for _ in 0..600 {
-        let kinds = cluster.client().unwrap().get(path).await.unwrap().body;
-        let kinds = kinds["items"].as_array().unwrap();
-        if kinds.iter().all(|kind| says(kind, "Established", "True")) {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the kinds of Flux and Argo CD are not established");
+    let kinds = made_by("flux/crds.sh", &[]).unwrap();
+    gitops::install_kinds(cluster, &kinds).await.unwrap();
 }
 
 /// Starts it, with its log in a directory.
@@ -69,20 +56,9 @@ pub(crate) async fn start(cluster: &ControlPlane, directory: &Path) -> Process {
     Process::spawn(&Launch {
         name: "kustomize-controller",
         directory,
-        program: &made_by("build.sh"),
+        program: &made_by("flux/build.sh", &[]).unwrap(),
         arguments: &arguments.map(str::to_owned),
         environment: &environment.map(|(name, value)| (name.to_owned(), value)),
     })
     .unwrap()
-}
-
-/// What a script of the testkit makes once: the last line that it prints.
-fn made_by(script: &str) -> PathBuf {
-    let made = Command::new("bash")
-        .arg(repository().join("crates/testkit/flux").join(script))
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{script} failed");
-    String::from_utf8(made.stdout).unwrap().lines().last().unwrap().into()
 }

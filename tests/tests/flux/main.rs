@@ -1,4 +1,4 @@
-//! The samples of `deploy/`, as they are: taken by the CRDs of Flux and Argo CD, and carried out by Flux's own kustomize-controller on a real
+//! The samples of `deploy/`, as they are: taken by the CRDs of Flux, and carried out by Flux's own kustomize-controller on a real
 //! API server, beside our operator. Slow: `make flux`.
 
 #![allow(

@@ -18,7 +18,7 @@ use super::{
 /// The controllers that tests have a use for; each of the others costs watches and start-up time.
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
     root-ca-certificate-publisher-controller,deployment-controller,replicaset-controller,\
-    clusterrole-aggregation-controller";
+    clusterrole-aggregation-controller,disruption-controller";
 
 pub(super) struct Parts {
     pub(super) assets: Assets,

@@ -1,0 +1,70 @@
+//! What the suites of Flux and of Argo CD share: the samples of `deploy/`, and the kinds of the tools.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use irsa_testkit::controlplane::ControlPlane;
+use serde_json::Value;
+
+use crate::world::{Problem, objects::says, repository};
+
+/// All YAML files below a directory of `deploy/` but those that kustomize reads itself.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn samples(below: &str) -> Result<Vec<PathBuf>, Problem> {
+    let (mut samples, mut left) = (Vec::new(), vec![repository().join("deploy").join(below)]);
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let is_yaml = path.extension().is_some_and(|extension| extension == "yaml");
+            if path.is_dir() {
+                left.push(path);
+            } else if is_yaml && !path.ends_with("kustomization.yaml") {
+                samples.push(path);
+            }
+        }
+    }
+    Ok(samples)
+}
+
+/// What the API server has against these objects, unknown fields included; nothing is stored.
+///
+/// # Errors
+/// When kubectl cannot be run.
+pub async fn refusal(cluster: &ControlPlane, yaml: &str) -> Result<Option<String>, Problem> {
+    let arguments = [
+        "apply",
+        "--server-side",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+    ];
+    let taken = cluster
+        .kubectl_as(&cluster.kubeconfig(), &arguments, Some(yaml))
+        .await?;
+    Ok((!taken.success).then_some(taken.stderr))
+}
+
+/// Installs the kinds of a directory, and waits until all that there are can be used.
+///
+/// # Errors
+/// When they are not taken, or not established after a minute.
+pub async fn install_kinds(cluster: &ControlPlane, directory: &Path) -> Result<(), Problem> {
+    let is_kustomized = directory.join("kustomization.yaml").is_file();
+    cluster.apply_file(directory, is_kustomized).await?;
+    let path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    for _ in 0..600 {
+        let kinds = cluster.client()?.get(path).await?.body;
+        let kinds = kinds.get("items").and_then(Value::as_array);
+        if kinds.is_some_and(|kinds| kinds.iter().all(|kind| says(kind, "Established", "True"))) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(format!("the kinds of {} are not established", directory.display()).into())
+}
