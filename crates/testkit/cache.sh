@@ -10,10 +10,10 @@ version_of() {
   awk -v module="$1" '{ sub(/^require /, "") } $1 == module { print $2; exit }' "$2"
 }
 
-# go_build DIRECTORY PACKAGE OUTPUT [FLAGS]: a static program, from the modules that the go.mod of the directory pins, but for the files that
-# $overlay replaces (JSON, `go help build`).
+# go_build DIRECTORY PACKAGE OUTPUT [FLAGS]: a static program, from the modules that the go.mod of the directory pins, or another
+# that stands in for it ($modfile).
 go_build() {
-  (cd "$1" && CGO_ENABLED=0 GOFLAGS="-mod=readonly${overlay:+ -overlay=$overlay}" go build -trimpath -ldflags "-s -w ${4:-}" -o "$3" "$2")
+  (cd "$1" && CGO_ENABLED=0 GOFLAGS="-mod=readonly${modfile:+ -modfile=$modfile}" go build -trimpath -ldflags "-s -w ${4:-}" -o "$3" "$2")
 }
 
 # once TARGET WHAT DURATION MAKE: prints the path TARGET below the cache as the last line of standard output. Where there is nothing yet, the function
