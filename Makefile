@@ -75,11 +75,12 @@ e2e: prerequisites control-plane python operator ## The end-to-end tests and tho
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: nightly
-nightly: versions ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, a release of both platforms
+nightly: versions ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, the image run, a release of both platforms
 	$(MAKE) flux
 	$(MAKE) argocd
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
+	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) check-image
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
 
 .PHONY: versions
