@@ -7,7 +7,7 @@ platform="$(uname -s | tr '[:upper:]' '[:lower:]')-$(uname -m)"
 
 # version_of MODULE GO_MOD: the version that is required there.
 version_of() {
-  awk -v module="$1" '{ sub(/^require /, "") } $1 == module { print $2; exit }' "$2"
+  awk -v module="$1" '{ sub(/^require /, "") } $1 == module { print $2; found = 1; exit } END { exit !found }' "$2"
 }
 
 # go_build DIRECTORY PACKAGE OUTPUT [FLAGS]: a static program, from the modules that the go.mod of the directory pins, or another
@@ -31,6 +31,8 @@ once() {
     if [ ! -e "$target" ]; then
       echo "$owner: making $what ($duration on two cores)" >&2
       started=$(date +%s)
+      # What was copied from the cache of modules may not be written to yet.
+      if [ -e "$target.partial" ]; then chmod -R u+w "$target.partial"; fi
       rm -rf "$target.partial"
       "$make" "$target.partial"
       mv "$target.partial" "$target"

@@ -12,6 +12,8 @@ pinned=$(cat "$here/go.mod" "$here/go.sum" "$here/redis/main.go" "${BASH_SOURCE[
 
 make() {
   local module name
+  command -v git >/dev/null 2>&1 || { echo "argocd: git is needed for its repositories" >&2; return 1; }
+  (cd "$here" && GOFLAGS=-mod=readonly go mod download "$package")
   module=$(cd "$here" && GOFLAGS=-mod=readonly go list -m -f '{{.Dir}}' "$package")
   mkdir -p "$1/bin" "$1/manifests"
   go_build "$here" ./redis "$1/bin/redis"

@@ -1,33 +1,24 @@
 //! What is taken of whoever reaches the port: nobody is asked who he is, and any pod that may create pods writes what is read here.
 
-use std::{
-    io::{self, IoSlice},
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::body::{Body, HttpBody};
-use axum_server::accept::Accept;
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use futures::StreamExt;
 use memchr::{memchr, memchr2};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
+use crate::connections::LimitedAcceptor;
+
 /// Connections at a time. API servers that create pods as fast as they can have fewer: a replica gets its share of at most
 /// `--max-mutating-requests-inflight` (200) of each.
 ///
-/// All of it beside each other: 12 MiB for the buffers and the TLS of so many connections, 8 MiB of reviews, 22 MiB for the parts that are read of
-/// them (450 bytes each at the most), 12 MiB for the patches of so many containers, 10 MiB for the process. `config/webhook/deployment.yaml` gives
-/// it twice that.
+/// All of it beside each other: 24 MiB for the buffers and the TLS of so many connections, 8 MiB of reviews, 22 MiB for the parts that are read of
+/// them (450 bytes each at the most), 16 MiB for the patches of so many containers, 20 MiB of answers that nobody reads, 10 MiB for the process.
+/// `config/webhook/deployment.yaml` gives it 128 MiB.
 pub(crate) const CONNECTIONS: usize = 256;
-/// How long a connection waits for one of them to end.
-const CONNECTION_PATIENCE: Duration = Duration::from_secs(1);
 /// Longer than any pod that can be stored (etcd takes 1.5 MiB).
 const LONGEST_REVIEW: usize = 2 << 20;
 /// Reviews up to this length have room of their own, so that long ones never keep them waiting.
@@ -36,12 +27,20 @@ const SHORT_REVIEW: usize = 128 << 10;
 const BYTES: usize = 4 << 20;
 /// Parts of the pods that are read at a time, see [`parts`]. What is read of each may take hundreds of bytes, however few it is written in.
 pub(crate) const MOST_PARTS: usize = 50_000;
+/// Containers of the pods whose patches are made at a time, each of some 8 KiB at the most. No pod of more gets anything: the policy's budget ends
+/// sooner (docs/injection.md).
+pub(crate) const MOST_CONTAINERS: usize = 1000;
+const CONTAINERS: usize = 2 * MOST_CONTAINERS;
+/// The longest patch. What is larger cannot be stored (etcd takes 1.5 MiB).
+pub(crate) const LONGEST_PATCH: usize = 3 << 19;
+/// Answers up to this length are bounded by the number of connections: each has one at a time.
+const SHORT_ANSWER: usize = 64 << 10;
 /// How long a review may take to arrive and to get its turn: API servers wait no longer (`timeoutSeconds`).
 const REVIEW_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The room that there is, shared by all connections.
 ///
-/// **Guarantees.** What is in memory of reviews at a time is bounded, whatever is sent: a replica is not killed for it, which would be
+/// **Guarantees.** What is in memory of reviews and answers at a time is bounded, whatever is sent and whoever does not read: a replica is not killed for it, which would be
 /// pods of others without credentials.
 #[derive(Debug, Clone)]
 pub(crate) struct ReviewLimits {
@@ -49,6 +48,8 @@ pub(crate) struct ReviewLimits {
     short: Arc<Semaphore>,
     long: Arc<Semaphore>,
     parts: Arc<Semaphore>,
+    containers: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
 }
 
 /// A review that has arrived. Its room is taken until it is dropped.
@@ -70,6 +71,8 @@ pub(crate) enum NotTaken {
     TooLong,
     #[error("the review did not arrive within {REVIEW_PATIENCE:?}, or so many others did")]
     TooSlow,
+    #[error("too many others as large are answered now")]
+    TooMany,
 }
 
 impl ReviewLimits {
@@ -80,12 +83,14 @@ impl ReviewLimits {
             short: Arc::new(Semaphore::new(BYTES)),
             long: Arc::new(Semaphore::new(BYTES)),
             parts: Arc::new(Semaphore::new(MOST_PARTS)),
+            containers: Arc::new(Semaphore::new(CONTAINERS)),
+            answers: Arc::new(Semaphore::new(BYTES)),
         }
     }
 
     /// Whoever takes connections keeps to the limit.
     pub(crate) fn acceptor(&self) -> LimitedAcceptor {
-        LimitedAcceptor(Arc::clone(&self.connections))
+        LimitedAcceptor::new(Arc::clone(&self.connections))
     }
 
     /// Reads a review, once there is room for all of it: two that had a part each would wait for each other.
@@ -135,6 +140,55 @@ impl ReviewLimits {
         let room = timeout(REVIEW_PATIENCE, taken(&self.parts, parts)).await;
         room.unwrap_or(Err(NotTaken::TooSlow)).map(Some)
     }
+
+    /// Room for the patch of a pod with so many containers.
+    ///
+    /// # Errors
+    /// When others take it. Nobody waits for it with what he has already.
+    pub(crate) fn room_for_patch(&self, containers: usize) -> Result<Room, NotTaken> {
+        taken_at_once(&self.containers, containers)
+    }
+
+    /// Room for an answer until it is written, for which the client has to read it; none is needed for a short one.
+    ///
+    /// # Errors
+    /// As for [`Self::room_for_patch`].
+    pub(crate) fn room_for_answer(&self, length: usize) -> Result<Option<Room>, NotTaken> {
+        if length <= SHORT_ANSWER {
+            return Ok(None);
+        }
+        taken_at_once(&self.answers, length).map(Some)
+    }
+}
+
+fn taken_at_once(room: &Arc<Semaphore>, count: usize) -> Result<Room, NotTaken> {
+    let count = u32::try_from(count).map_err(|_| NotTaken::TooMany)?;
+    Arc::clone(room)
+        .try_acquire_many_owned(count)
+        .map_err(|_| NotTaken::TooMany)
+}
+
+/// Takes as many bytes as it may have.
+#[derive(Debug, Default)]
+pub(crate) struct BoundedWriter {
+    pub(crate) bytes: Vec<u8>,
+    /// Whether there were more.
+    pub(crate) is_full: bool,
+}
+
+impl io::Write for BoundedWriter {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + more.len() > LONGEST_PATCH {
+            self.is_full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 async fn taken(room: &Arc<Semaphore>, count: usize) -> Result<Room, NotTaken> {
@@ -173,75 +227,21 @@ fn after_text(mut text: &[u8]) -> &[u8] {
     &[]
 }
 
-/// Takes a connection when there is room for it, and ends it where there is none.
-#[derive(Debug, Clone)]
-pub(crate) struct LimitedAcceptor(Arc<Semaphore>);
-
-impl<S: Send + 'static> Accept<TcpStream, S> for LimitedAcceptor {
-    type Stream = LimitedStream;
-    type Service = S;
-    type Future = BoxFuture<'static, io::Result<(LimitedStream, S)>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let places = Arc::clone(&self.0);
-        async move {
-            // The end of an answer follows its beginning at once, and not when that was acknowledged.
-            stream.set_nodelay(true)?;
-            let place = timeout(CONNECTION_PATIENCE, places.acquire_owned()).await;
-            let place = place.map_err(io::Error::other)?.map_err(io::Error::other)?;
-            Ok((LimitedStream { stream, _place: place }, service))
-        }
-        .boxed()
-    }
-}
-
-/// A connection that has its place as long as it lasts.
-#[derive(Debug)]
-pub(crate) struct LimitedStream {
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for LimitedStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for LimitedStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+#[cfg(test)]
+impl ReviewLimits {
+    /// How many connections there are, and how many bytes of long answers wait to be read.
+    pub(crate) fn taken(&self, connections: usize) -> (usize, usize) {
+        (
+            connections - self.connections.available_permits(),
+            BYTES - self.answers.available_permits(),
+        )
     }
 }
 
 #[cfg(test)]
 mod tests {
     use axum::body::Bytes;
-    use futures::stream;
+    use futures::{FutureExt, stream};
 
     use super::*;
 
@@ -312,6 +312,25 @@ mod tests {
         let all =
             futures::future::join_all((0..16).map(|_| limits.take(slowly()).map(|taken| taken.map(|_| ())))).await;
         assert!(all.iter().all(Result::is_ok), "{all:?}");
+    }
+
+    #[test]
+    fn answers_that_nobody_reads_and_patches_in_the_making_are_bounded_and_short_answers_need_no_room() {
+        let limits = ReviewLimits::new(1);
+        assert!(limits.room_for_answer(SHORT_ANSWER).unwrap().is_none());
+        let unread = limits.room_for_answer(BYTES).unwrap();
+        let refusal = limits.room_for_answer(SHORT_ANSWER + 1).unwrap_err();
+        assert!(matches!(refusal, NotTaken::TooMany), "{refusal}");
+        assert!(limits.room_for_answer(SHORT_ANSWER).is_ok());
+        drop(unread);
+        assert!(limits.room_for_answer(SHORT_ANSWER + 1).unwrap().is_some());
+
+        let _made = [
+            limits.room_for_patch(MOST_CONTAINERS),
+            limits.room_for_patch(MOST_CONTAINERS),
+        ]
+        .map(Result::unwrap);
+        assert!(matches!(limits.room_for_patch(1).unwrap_err(), NotTaken::TooMany));
     }
 
     #[tokio::test(start_paused = true)]

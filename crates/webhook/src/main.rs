@@ -4,6 +4,7 @@
 mod accounts;
 mod args;
 mod certificate;
+mod connections;
 mod drain;
 mod limits;
 mod metrics;

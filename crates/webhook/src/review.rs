@@ -1,19 +1,17 @@
 //! What the API server asks and is told: `AdmissionReview` of `admission.k8s.io/v1`.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use irsa_core::injection::{PatchOperation, PodView, inject};
+use irsa_core::injection::{PodView, inject};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
     accounts::BoundAccounts,
-    limits::{NotTaken, ReviewLimits, Room, parts},
+    limits::{BoundedWriter, MOST_CONTAINERS, NotTaken, ReviewLimits, Room, parts},
 };
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
-/// A pod with more containers gets nothing. The policy's budget ends sooner (docs/injection.md).
-const MOST_CONTAINERS: usize = 1000;
 /// What whoever creates such a pod is told.
 const TOO_LARGE: &str = "irsa-anywhere: this pod is too large to be given AWS credentials";
 
@@ -55,7 +53,8 @@ struct Shape<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ShapeMetadata<'a> {
-    name: Option<String>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
     #[serde(borrow)]
     labels: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -77,16 +76,16 @@ struct ResourceName {
 /// The answer: always allowed.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer {
+struct Answer<'a> {
     api_version: &'static str,
     kind: &'static str,
-    response: Response,
+    response: Response<'a>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Response {
-    uid: String,
+struct Response<'a> {
+    uid: &'a str,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch_type: Option<&'static str>,
@@ -121,7 +120,17 @@ pub(crate) enum ReviewError {
     NotTaken(#[from] NotTaken),
 }
 
-/// The answer to what the API server asks, as JSON.
+/// The answer to what the API server asks.
+#[derive(Debug)]
+pub(crate) struct Reviewed {
+    /// As JSON.
+    pub(crate) answer: Vec<u8>,
+    pub(crate) verdict: Verdict,
+    /// The room that the answer takes until it is written.
+    pub(crate) room: Option<Room>,
+}
+
+/// Answers what the API server asks.
 ///
 /// # Errors
 /// For what is no review of this version, and where there is no room for it. The API server's `failurePolicy` decides then.
@@ -129,19 +138,19 @@ pub(crate) async fn review(
     body: &[u8],
     accounts: &BoundAccounts,
     limits: &ReviewLimits,
-) -> Result<(Vec<u8>, Verdict), ReviewError> {
+) -> Result<Reviewed, ReviewError> {
     let question: Question<'_> = serde_json::from_slice(body)?;
     if question.api_version != API_VERSION {
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
-    let decided = match &request.object {
+    let (verdict, patch) = match &request.object {
         Some(pod) if is_new_pod(&request) => decide(pod, &request.namespace, accounts, limits).await?,
-        _ => Decided::without_patch(Verdict::NotBound),
+        _ => (Verdict::NotBound, None),
     };
-    // The room is given back after the patch has been written out, which takes more than the pod's parts did.
-    let written = answer(request.uid, decided.verdict, decided.patch.as_deref())?;
-    Ok((written, decided.verdict))
+    let answer = answer(&request.uid, verdict, patch)?;
+    let room = limits.room_for_answer(answer.len())?;
+    Ok(Reviewed { answer, verdict, room })
 }
 
 fn is_new_pod(request: &Request<'_>) -> bool {
@@ -151,55 +160,46 @@ fn is_new_pod(request: &Request<'_>) -> bool {
         && request.subresource.is_empty()
 }
 
-struct Decided {
-    verdict: Verdict,
-    patch: Option<Vec<PatchOperation>>,
-    _room: Option<Room>,
-}
-
-impl Decided {
-    fn without_patch(verdict: Verdict) -> Self {
-        Self {
-            verdict,
-            patch: None,
-            _room: None,
-        }
-    }
-}
-
+/// What becomes of the pod, and its patch as JSON.
 async fn decide(
     pod: &Shape<'_>,
     namespace: &str,
     accounts: &BoundAccounts,
     limits: &ReviewLimits,
-) -> Result<Decided, ReviewError> {
-    let [spec, labels, annotations] =
-        [pod.spec, pod.metadata.labels, pod.metadata.annotations].map(|part| part.map(RawValue::get));
+) -> Result<(Verdict, Option<Vec<u8>>), ReviewError> {
+    let [name, labels, annotations, spec] = [
+        pod.metadata.name,
+        pod.metadata.labels,
+        pod.metadata.annotations,
+        pod.spec,
+    ]
+    .map(|part| part.map(RawValue::get));
     let owned: OwnedSpec = spec.map(serde_json::from_str).transpose()?.unwrap_or_default();
     let Some(settings) = accounts.get(namespace, &owned.service_account_name) else {
-        return Ok(Decided::without_patch(Verdict::NotBound));
+        return Ok((Verdict::NotBound, None));
     };
-    let parts = [spec, labels, annotations].into_iter().flatten().map(parts).sum();
-    let Some(room) = limits.room(parts).await? else {
-        return Ok(Decided::without_patch(Verdict::TooLarge));
+    let parts = [labels, annotations, spec].into_iter().flatten().map(parts).sum();
+    let Some(_room) = limits.room(parts).await? else {
+        return Ok((Verdict::TooLarge, None));
     };
-    let pod = PodView::of_parts(pod.metadata.name.clone(), labels, annotations, spec)?;
+    let pod = PodView::of_parts(name, labels, annotations, spec)?;
     if pod.containers() > MOST_CONTAINERS {
-        return Ok(Decided::without_patch(Verdict::TooLarge));
+        return Ok((Verdict::TooLarge, None));
     }
+    let _room_of_patch = limits.room_for_patch(pod.containers())?;
     let patch = inject(&pod, &settings);
     if patch.is_empty() {
-        return Ok(Decided::without_patch(Verdict::Unchanged));
+        return Ok((Verdict::Unchanged, None));
     }
-    Ok(Decided {
-        verdict: Verdict::Injected,
-        patch: Some(patch),
-        _room: Some(room),
-    })
+    let mut json = BoundedWriter::default();
+    match serde_json::to_writer(&mut json, &patch) {
+        Ok(()) => Ok((Verdict::Injected, Some(json.bytes))),
+        Err(_) if json.is_full => Ok((Verdict::TooLarge, None)),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn answer(uid: String, verdict: Verdict, patch: Option<&[PatchOperation]>) -> serde_json::Result<Vec<u8>> {
-    let patch = patch.map(serde_json::to_vec).transpose()?;
+fn answer(uid: &str, verdict: Verdict, patch: Option<Vec<u8>>) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&Answer {
         api_version: API_VERSION,
         kind: KIND,
@@ -207,7 +207,7 @@ fn answer(uid: String, verdict: Verdict, patch: Option<&[PatchOperation]>) -> se
             uid,
             allowed: true,
             patch_type: patch.as_ref().map(|_| "JSONPatch"),
-            patch: patch.map(|bytes| STANDARD.encode(bytes)),
+            patch: patch.map(|json| STANDARD.encode(json)),
             warnings: if verdict == Verdict::TooLarge {
                 &[TOO_LARGE]
             } else {
@@ -251,8 +251,8 @@ mod tests {
 
     async fn reviewed(question: &Value) -> (Value, Verdict) {
         let body = serde_json::to_vec(question).unwrap();
-        let (answer, verdict) = review(&body, &accounts(), &ReviewLimits::new(1)).await.unwrap();
-        (serde_json::from_slice(&answer).unwrap(), verdict)
+        let reviewed = review(&body, &accounts(), &ReviewLimits::new(1)).await.unwrap();
+        (serde_json::from_slice(&reviewed.answer).unwrap(), reviewed.verdict)
     }
 
     #[tokio::test]
@@ -316,6 +316,24 @@ mod tests {
             refusal.contains("v1beta1") && refusal.contains("admissionReviewVersions"),
             "{refusal}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_patch_that_nobody_could_store_is_not_made_and_the_longest_is() {
+        let role = |length: usize| format!("arn:aws:iam::123456789012:role/{}", "a".repeat(length - 31));
+        for (length, expected) in [(600, Verdict::Injected), (2048, Verdict::TooLarge)] {
+            let labels = BTreeMap::from([(INJECT_LABEL.to_owned(), INJECT_LABEL_MANUAL.to_owned())]);
+            let annotations = BTreeMap::from([(EKS_ROLE_ARN.to_owned(), role(length))]);
+            let settings = InjectionSettings::of_service_account("", &labels, &annotations);
+            let accounts = accounts();
+            accounts.put("team", "app", settings);
+            let mut asked = question();
+            asked["request"]["object"]["spec"]["containers"] = (0..1000).map(|_| json!({"name": "a"})).collect();
+            let body = serde_json::to_vec(&asked).unwrap();
+            let reviewed = review(&body, &accounts, &ReviewLimits::new(1)).await.unwrap();
+            assert_eq!(reviewed.verdict, expected, "{length}");
+            assert_eq!(reviewed.room.is_some(), expected == Verdict::Injected, "{length}");
+        }
     }
 
     #[tokio::test]

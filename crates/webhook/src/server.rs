@@ -8,6 +8,7 @@ use std::{
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{Request, State},
     http::{
         HeaderValue, StatusCode,
@@ -28,7 +29,7 @@ use tracing::warn;
 use crate::{
     accounts::BoundAccounts,
     drain::Drain,
-    limits::{NotTaken, ReviewLimits},
+    limits::{NotTaken, ReviewLimits, Room},
     metrics::ReviewMetrics,
     review::{ReviewError, review},
 };
@@ -139,35 +140,58 @@ async fn answered(reviewer: &Reviewer, request: Request) -> Result<Response, (St
     let refused = |refusal: ReviewError| {
         let code = match refusal {
             ReviewError::NotTaken(NotTaken::TooLong) => StatusCode::PAYLOAD_TOO_LARGE,
-            ReviewError::NotTaken(NotTaken::TooSlow) => StatusCode::SERVICE_UNAVAILABLE,
+            ReviewError::NotTaken(NotTaken::TooSlow | NotTaken::TooMany) => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
         };
         (code, refusal.to_string())
     };
     let arrived = reviewer.limits.take(request.into_body()).await;
     let arrived = arrived.map_err(|refusal| refused(refusal.into()))?;
-    let (answer, verdict) = review(&arrived.body, &reviewer.accounts, &reviewer.limits)
+    let reviewed = review(&arrived.body, &reviewer.accounts, &reviewer.limits)
         .await
         .map_err(refused)?;
-    reviewer.metrics.count(verdict);
+    reviewer.metrics.count(reviewed.verdict);
+    let answer = Bytes::from_owner(UnreadAnswer {
+        json: reviewed.answer,
+        _room: reviewed.room,
+    });
     Ok(([(CONTENT_TYPE, "application/json")], answer).into_response())
+}
+
+/// An answer, with its room until all of it is written.
+struct UnreadAnswer {
+    json: Vec<u8>,
+    _room: Option<Room>,
+}
+
+impl AsRef<[u8]> for UnreadAnswer {
+    fn as_ref(&self) -> &[u8] {
+        &self.json
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use irsa_core::{
+        injection::InjectionSettings,
+        vocabulary::{EKS_ROLE_ARN, INJECT_LABEL, INJECT_LABEL_MANUAL},
+    };
     use rustls::{
         ClientConfig, RootCertStore,
         pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName},
     };
+    use serde_json::{Value, json};
     use tokio::{
         io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
-        net::TcpStream,
+        net::{TcpSocket, TcpStream},
         time::Instant,
     };
-    use tokio_rustls::TlsConnector;
+    use tokio_rustls::{TlsConnector, client::TlsStream};
 
     use super::*;
-    use crate::drain::drain;
+    use crate::{connections::READING_PATIENCE, drain::drain};
 
     const NAME: &str = "irsa-anywhere-webhook.irsa-anywhere-system.svc";
 
@@ -180,51 +204,87 @@ mod tests {
         answer
     }
 
-    /// A server with so many places, that shows a certificate; and the certificate.
-    fn server(
-        connections: usize,
-    ) -> (
-        SocketAddr,
-        tokio::task::JoinHandle<std::io::Result<()>>,
-        CertificateDer<'static>,
-    ) {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let issued = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
-        let certificate = issued.cert.der().clone();
-        let key = PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der()).into();
-        let provider = rustls::crypto::ring::default_provider();
-        let shown = ShownCertificate::default();
-        shown.show(CertifiedKey::from_der(vec![certificate.clone()], key, &provider).unwrap());
+    struct Bench {
+        address: SocketAddr,
+        accounts: Arc<BoundAccounts>,
+        limits: ReviewLimits,
+        server: tokio::task::JoinHandle<std::io::Result<()>>,
+        /// What it shows.
+        certificate: CertificateDer<'static>,
+    }
 
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stopper, drain) = drain(Duration::ZERO);
-        let reviewer = Reviewer {
-            accounts: Arc::default(),
-            metrics: ReviewMetrics::default(),
-            drain,
-            limits: ReviewLimits::new(connections),
-        };
-        let serving = async move {
-            let _stopper = stopper;
-            serve(listener, shown, reviewer).await
-        };
-        (address, tokio::spawn(serving), certificate)
+    impl Bench {
+        /// A server with so many places.
+        fn new(connections: usize) -> Self {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let issued = rcgen::generate_simple_self_signed([NAME.to_owned()]).unwrap();
+            let certificate = issued.cert.der().clone();
+            let key = PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der()).into();
+            let provider = rustls::crypto::ring::default_provider();
+            let shown = ShownCertificate::default();
+            shown.show(CertifiedKey::from_der(vec![certificate.clone()], key, &provider).unwrap());
+
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let (stopper, drain) = drain(Duration::ZERO);
+            let reviewer = Reviewer {
+                accounts: Arc::default(),
+                metrics: ReviewMetrics::default(),
+                drain,
+                limits: ReviewLimits::new(connections),
+            };
+            let (accounts, limits) = (Arc::clone(&reviewer.accounts), reviewer.limits.clone());
+            let serving = async move {
+                let _stopper = stopper;
+                serve(listener, shown, reviewer).await
+            };
+            Self {
+                address,
+                accounts,
+                limits,
+                server: tokio::spawn(serving),
+                certificate,
+            }
+        }
+
+        /// For whom the kernel keeps little that he has not read.
+        async fn tcp(&self) -> TcpStream {
+            let socket = TcpSocket::new_v4().unwrap();
+            socket.set_recv_buffer_size(8 << 10).unwrap();
+            socket.connect(self.address).await.unwrap()
+        }
+
+        /// In real time: a clock that stands still jumps to the next deadline whenever nobody has anything to do, also in the midst of a
+        /// handshake.
+        async fn tls(&self) -> TlsStream<TcpStream> {
+            let mut roots = RootCertStore::empty();
+            roots.add(self.certificate.clone()).unwrap();
+            let client = ClientConfig::builder()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let name = ServerName::try_from(NAME).unwrap();
+            let connecting = TlsConnector::from(Arc::new(client)).connect(name, self.tcp().await);
+            connecting.await.unwrap()
+        }
+    }
+
+    impl Drop for Bench {
+        fn drop(&mut self) {
+            self.server.abort();
+        }
     }
 
     #[tokio::test]
     async fn a_connection_too_many_waits_a_moment_and_is_ended() {
-        let (address, server, _) = server(2);
-        let connect = async || TcpStream::connect(address).await.unwrap();
-        let (first, _second) = (connect().await, connect().await);
+        let bench = Bench::new(2);
+        let (first, _second) = (bench.tcp().await, bench.tcp().await);
         tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(answer_to_garbage(connect().await).await, b"", "not taken");
+        assert_eq!(answer_to_garbage(bench.tcp().await).await, b"", "not taken");
         // One that waits gets the place of one that ends.
-        let waiting = tokio::spawn(answer_to_garbage(connect().await));
+        let waiting = tokio::spawn(answer_to_garbage(bench.tcp().await));
         tokio::time::sleep(Duration::from_millis(100)).await;
         drop(first);
         assert_ne!(waiting.await.unwrap(), b"", "taken: TLS says that this is none");
-        server.abort();
     }
 
     /// How long it takes until the server hangs up.
@@ -236,21 +296,56 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_says_nothing_is_ended_before_and_after_its_handshake() {
-        let (address, server, certificate) = server(1);
-        let silent = hung_up_after(TcpStream::connect(address).await.unwrap()).await;
+        let bench = Bench::new(1);
+        let silent = hung_up_after(bench.tcp().await).await;
         assert!((HANDSHAKE..HANDSHAKE * 2).contains(&silent), "{silent:?}");
 
         // Its only place is free again.
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate).unwrap();
-        let client = ClientConfig::builder()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connection = TcpStream::connect(address).await.unwrap();
-        let name = ServerName::try_from(NAME).unwrap();
-        let connection = TlsConnector::from(Arc::new(client)).connect(name, connection).await;
-        let silent = hung_up_after(connection.unwrap()).await;
+        tokio::time::resume();
+        let connection = bench.tls().await;
+        tokio::time::pause();
+        let silent = hung_up_after(connection).await;
         assert!((SILENCE..SILENCE + HANDSHAKE).contains(&silent), "{silent:?}");
-        server.abort();
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_of_his_answers_keeps_neither_their_room_nor_his_place() {
+        let bench = Bench::new(1);
+        let labels = BTreeMap::from([(INJECT_LABEL.to_owned(), INJECT_LABEL_MANUAL.to_owned())]);
+        let role = format!("arn:aws:iam::123456789012:role/{}", "a".repeat(600));
+        let annotations = BTreeMap::from([(EKS_ROLE_ARN.to_owned(), role)]);
+        let settings = InjectionSettings::of_service_account("", &labels, &annotations);
+        bench.accounts.put("team", "app", settings);
+        let containers: Vec<Value> = (0..1000).map(|_| json!({"name": "a"})).collect();
+        let body = json!({"apiVersion": "admission.k8s.io/v1", "request": {
+            "uid": "1", "operation": "CREATE", "namespace": "team", "resource": {"group": "", "resource": "pods"},
+            "object": {"spec": {"serviceAccountName": "app", "containers": containers}}}})
+        .to_string();
+        let request = format!(
+            "POST {PATH} HTTP/1.1\r\nHost: {NAME}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+
+        // Answers of eight megabytes: more than the sender's kernel keeps.
+        let mut connection = bench.tls().await;
+        connection.write_all(request.repeat(6).as_bytes()).await.unwrap();
+        let stuck = || bench.limits.taken(1).1 > 0;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if stuck() {
+                break;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(stuck());
+
+        tokio::time::pause();
+        let begun = Instant::now();
+        while bench.limits.taken(1) != (0, 0) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            assert!(begun.elapsed() < READING_PATIENCE * 2, "{:?}", bench.limits.taken(1));
+        }
+        assert!(begun.elapsed() > READING_PATIENCE / 2);
+        drop(connection);
     }
 }

@@ -112,6 +112,21 @@ impl World {
         Ok(())
     }
 
+    /// Waits for a federation to tell of the first inventory of its roles, which it does after it is ready.
+    ///
+    /// # Errors
+    /// As for [`Self::wait_for`].
+    pub async fn roles_inventoried(&self, federation: &str) -> Result<(), Problem> {
+        let told = |federation: &Value| says(federation, "RolesInventoried", "True");
+        self.wait_for(
+            "an inventory of the roles",
+            ("oidcfederation", "default", federation),
+            told,
+        )
+        .await?;
+        Ok(())
+    }
+
     /// Waits for a federation to be ready.
     ///
     /// # Errors

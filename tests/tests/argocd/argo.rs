@@ -2,13 +2,12 @@
 
 use std::{
     env, fs,
-    net::TcpListener,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
 use irsa_testkit::controlplane::{
-    ControlPlane,
+    ControlPlane, free_port,
     process::{Launch, Process},
 };
 use irsa_tests::{gitops, helm::Helm, made::made_by};
@@ -49,7 +48,7 @@ impl Argo {
             .await
             .unwrap();
         let programs = Programs::new(&built.join("bin"), directory, &kubeconfig);
-        let [redis, repositories, probes, metrics] = [(); 4].map(|()| free_port());
+        let [redis, repositories, probes, metrics] = [(); 4].map(|()| free_port().unwrap());
         let (redis, repositories) = (format!("127.0.0.1:{redis}"), format!("127.0.0.1:{repositories}"));
         let port = |address: &str| address.replace("127.0.0.1:", "");
         Self {
@@ -157,10 +156,4 @@ impl Programs {
         })
         .unwrap()
     }
-}
-
-/// One that was free a moment ago.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -40,6 +40,7 @@ fn roles(fleet: &Fleet) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_writes_where_nothing_changed_and_a_stalled_binding_fails_its_step_at_once() {
     let fleet = Fleet::ready(often).await;
+    fleet.world.roles_inventoried("default").await.unwrap();
     let (mark, audit) = (
         fleet.world.mark().await.unwrap(),
         fleet.world.cluster.mark().await.unwrap(),

@@ -111,19 +111,19 @@ pub(super) struct DeviceView {
 pub(super) type TokenFiles<'a> = BTreeMap<&'a str, &'a str>;
 
 impl PodView {
-    /// A pod by its name and the JSON of what is looked at of it, as whoever has found these in the pod's JSON has them.
+    /// A pod by the JSON of what is looked at of it, as whoever has found these in the pod's JSON has them.
     ///
     /// # Errors
     /// For what no pod has there.
     pub fn of_parts(
-        name: Option<String>,
+        name: Option<&str>,
         labels: Option<&str>,
         annotations: Option<&str>,
         spec: Option<&str>,
     ) -> serde_json::Result<Self> {
         Ok(Self {
             metadata: PodMetadata {
-                name,
+                name: name.map(serde_json::from_str).transpose()?,
                 labels: labels.map(serde_json::from_str).transpose()?,
                 annotations: annotations.map(serde_json::from_str).transpose()?,
             },

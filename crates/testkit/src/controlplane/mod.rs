@@ -39,6 +39,7 @@ pub use error::ControlPlaneError;
 pub use handle::ControlPlane;
 pub use keys::{PublicKey, SigningKey};
 pub use kubectl::KubectlOutput;
+pub use ports::free_port;
 pub use proxy::{ApiCall, ApiFault, ApiProxy, ApiRule};
 pub use server::ApiServer;
 pub use shared::SharedControlPlane;

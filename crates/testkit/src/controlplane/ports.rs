@@ -12,7 +12,10 @@ const ATTEMPTS: usize = 100;
 ///
 /// Below the range from which Linux takes the ports of outgoing connections (32768 and up): a server that is
 /// restarted must get its port back, and a passing client connection must not have taken it.
-pub(super) fn free_port() -> Result<u16, ControlPlaneError> {
+///
+/// # Errors
+/// Where none of a hundred is free.
+pub fn free_port() -> Result<u16, ControlPlaneError> {
     let mut random = rand::thread_rng();
     (0..ATTEMPTS)
         .map(|_| random.gen_range(20_000..32_000))
