@@ -40,8 +40,8 @@ const REVIEW_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The room that there is, shared by all connections.
 ///
-/// **Guarantees.** What is in memory of reviews and answers at a time is bounded, whatever is sent and whoever does not read: a replica is not killed for it, which would be
-/// pods of others without credentials.
+/// **Guarantees.** What is in memory of reviews and answers at a time is bounded, whatever is sent and whoever does not read: a replica is not
+/// killed for it, which would be pods of others without credentials.
 #[derive(Debug, Clone)]
 pub(crate) struct ReviewLimits {
     connections: Arc<Semaphore>,
