@@ -128,7 +128,6 @@ async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
     let federation = repository().join("config/samples/oidcfederation.yaml");
     world.cluster.apply_file(&federation, false).await.unwrap();
     world.federation_ready("default").await.unwrap();
-    world.roles_inventoried("default").await.unwrap();
 
     let apply = async |items: Vec<Value>| {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
@@ -155,13 +154,13 @@ async fn a_hundred_bindings_at_once_cost_a_hundred_times_what_one_costs() {
         calls(&[("iam:GetRole", 100)])
     );
     written_once_or_begun("patch iamrolebindings/status", 100, &mut counts);
-    // An inventory tells the federation's status what came of it.
+    // An inventory tells the federation's status what came of it, within a minute; one may have been taken before.
     let told = counts
         .kubernetes_writes
         .remove("patch oidcfederations/status")
         .unwrap_or_default();
     assert!(
-        told <= counts.aws_reads.get("iam:ListRoles").copied().unwrap_or_default(),
+        told <= 1 + counts.aws_reads.get("iam:ListRoles").copied().unwrap_or_default(),
         "{counts:#?}"
     );
     let writes = calls(&[
