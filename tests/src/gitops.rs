@@ -7,9 +7,26 @@ use std::{
 };
 
 use irsa_testkit::controlplane::ControlPlane;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::world::{Problem, objects::says, repository};
+use crate::world::{
+    Problem, World,
+    objects::{condition, says},
+    pods::variable,
+    repository,
+};
+
+/// A binding of the samples' team that the guard-rails of the federation refuse.
+pub const REFUSED: &str = "
+apiVersion: irsa-anywhere.dev/v1alpha1
+kind: IamRoleBinding
+metadata: {name: refunds, namespace: shop}
+spec:
+  serviceAccounts: [{name: refunds}]
+  serviceAccountMode: Create
+  policies: {managed: [AdministratorAccess]}
+";
 
 /// All YAML files below a directory of `deploy/` but those that kustomize reads itself.
 ///
@@ -67,4 +84,40 @@ pub async fn install_kinds(cluster: &ControlPlane, directory: &Path) -> Result<(
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     Err(format!("the kinds of {} are not established", directory.display()).into())
+}
+
+/// Since when an object is ready, to the second.
+///
+/// # Errors
+/// When it does not say.
+pub fn ready_since(object: &Value) -> Result<Timestamp, Problem> {
+    let ready = condition(object, "Ready").and_then(|ready| ready.get("lastTransitionTime"));
+    Ok(ready.and_then(Value::as_str).ok_or("never Ready")?.parse()?)
+}
+
+/// Whether the one pod of the samples' team has the role of its binding, which its token may assume.
+///
+/// # Errors
+/// What is not so.
+pub async fn the_pod_has_its_role(world: &World, binding: &Value) -> Result<(), Problem> {
+    let pods = world.kubectl(&["get", "pods", "-n", "shop", "-o", "json"]).await?;
+    let pods: Value = serde_json::from_str(&pods)?;
+    let [pod] = pods
+        .get("items")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice)
+    else {
+        return Err(format!("not one pod: {pods:#}").into());
+    };
+    let role = binding.pointer("/status/roleArn").and_then(Value::as_str);
+    let role = role.ok_or("a binding without a role")?;
+    if variable(pod, "AWS_ROLE_ARN") != Some(role) {
+        return Err(format!("not {role}: {pod:#}").into());
+    }
+    let token = world
+        .cluster
+        .token("shop", "checkout", "sts.amazonaws.com", 3600)
+        .await?;
+    world.assume(role, &token).await?;
+    Ok(())
 }

@@ -112,18 +112,30 @@ impl World {
         Ok(())
     }
 
-    /// Waits for a federation to tell of the first inventory of its roles, which it does after it is ready.
+    /// Has a federation tell of the first inventory of its roles, which is taken after it is ready and told by the pass that comes next.
     ///
     /// # Errors
     /// As for [`Self::wait_for`].
     pub async fn roles_inventoried(&self, federation: &str) -> Result<(), Problem> {
-        let told = |federation: &Value| says(federation, "RolesInventoried", "True");
-        self.wait_for(
-            "an inventory of the roles",
-            ("oidcfederation", "default", federation),
-            told,
-        )
-        .await?;
+        let federation = ("oidcfederation", "default", federation);
+        let deadline = Instant::now() + DEADLINE;
+        for look in 0.. {
+            self.request_pass(&[federation], &format!("inventory-{look}")).await?;
+            let (kind, namespace, name) = federation;
+            let found = self.get(kind, namespace, name).await?;
+            if found
+                .as_ref()
+                .is_some_and(|found| says(found, "RolesInventoried", "True"))
+            {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Err(self
+                    .report("an inventory of the roles", kind, name, found.as_ref())
+                    .into());
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
         Ok(())
     }
 

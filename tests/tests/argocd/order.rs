@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use irsa_testkit::controlplane::AuditEntry;
-use irsa_tests::world::{ISSUER, objects::says, pods::variable};
+use irsa_tests::{
+    gitops::{ready_since, the_pod_has_its_role},
+    world::{ISSUER, objects::says},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -69,36 +72,16 @@ async fn each_wave_waits_for_the_one_before_it_and_the_pod_has_its_role() {
     let federation = fleet.world.federation_ready("default").await.unwrap();
     let binding = fleet.world.binding_ready(BINDING.1, BINDING.2).await.unwrap();
     let bindings_application = |entry: &AuditEntry| entry.resource == "applications" && entry.name == "irsa-bindings";
-    assert!(ready_since(&federation) <= first_write(&fleet, bindings_application).await);
+    assert!(ready_since(&federation).unwrap() <= first_write(&fleet, bindings_application).await);
     let first_binding = first_write(&fleet, |entry| entry.resource == "iamrolebindings").await;
-    assert!(ready_since(&federation) <= first_binding);
+    assert!(ready_since(&federation).unwrap() <= first_binding);
     let first_pods = first_write(&fleet, |entry| {
         entry.resource == "deployments" && entry.namespace == "shop"
     })
     .await;
-    assert!(ready_since(&binding) <= first_pods);
+    assert!(ready_since(&binding).unwrap() <= first_pods);
 
-    the_pod_has_its_role(&fleet, &binding).await;
-}
-
-async fn the_pod_has_its_role(fleet: &Fleet, binding: &Value) {
-    let pods = fleet
-        .world
-        .kubectl(&["get", "pods", "-n", "shop", "-o", "json"])
-        .await
-        .unwrap();
-    let pods: Value = serde_json::from_str(&pods).unwrap();
-    let pods = pods["items"].as_array().unwrap();
-    assert_eq!(pods.len(), 1, "{pods:#?}");
-    let role = binding["status"]["roleArn"].as_str().unwrap();
-    assert_eq!(variable(&pods[0], "AWS_ROLE_ARN"), Some(role));
-    let token = fleet
-        .world
-        .cluster
-        .token("shop", "checkout", "sts.amazonaws.com", 3600)
-        .await
-        .unwrap();
-    fleet.world.assume(role, &token).await.unwrap();
+    the_pod_has_its_role(&fleet.world, &binding).await.unwrap();
 }
 
 impl Fleet {
@@ -117,15 +100,6 @@ impl Fleet {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
-}
-
-fn ready_since(object: &Value) -> Timestamp {
-    let conditions = object["status"]["conditions"].as_array().unwrap();
-    let ready = conditions
-        .iter()
-        .find(|condition| condition["type"] == "Ready")
-        .unwrap();
-    ready["lastTransitionTime"].as_str().unwrap().parse().unwrap()
 }
 
 /// When Argo CD wrote such an object first.

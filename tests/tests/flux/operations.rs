@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use irsa_testkit::aws::{AwsError, Fault, FaultRule};
-use irsa_tests::world::{ACCOUNT, objects::says};
+use irsa_tests::{
+    gitops::REFUSED,
+    world::{ACCOUNT, objects::says},
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -15,17 +18,6 @@ use crate::{
 const BINDING: (&str, &str, &str) = ("iamrolebinding", "shop", "checkout");
 const FEDERATION_FILE: &str = "irsa/federation/oidcfederation.yaml";
 const BINDINGS_FILE: &str = "irsa/bindings/kustomization.yaml";
-
-/// What the guard-rails of the federation refuse.
-const REFUSED: &str = "
-apiVersion: irsa-anywhere.dev/v1alpha1
-kind: IamRoleBinding
-metadata: {name: refunds, namespace: shop}
-spec:
-  serviceAccounts: [{name: refunds}]
-  serviceAccountMode: Create
-  policies: {managed: [AdministratorAccess]}
-";
 
 /// The shortest interval of a federation, so that the operator compares everything more than once meanwhile.
 fn often(fleet: &Fleet) {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use irsa_tests::world::{ISSUER, objects::says, pods::variable};
+use irsa_tests::{
+    gitops::{ready_since, the_pod_has_its_role},
+    world::{ISSUER, objects::says},
+};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -78,35 +81,10 @@ async fn each_step_waits_for_the_one_before_it_and_the_pod_has_its_role() {
     }
     let federation = fleet.world.federation_ready("default").await.unwrap();
     let binding = fleet.world.binding_ready(BINDING.1, BINDING.2).await.unwrap();
-    assert!(ready_since(&federation) <= first_write(&fleet, "iamrolebindings").await);
-    assert!(ready_since(&binding) <= first_write(&fleet, "deployments").await);
+    assert!(ready_since(&federation).unwrap() <= first_write(&fleet, "iamrolebindings").await);
+    assert!(ready_since(&binding).unwrap() <= first_write(&fleet, "deployments").await);
 
-    let pods = fleet
-        .world
-        .kubectl(&["get", "pods", "-n", "shop", "-o", "json"])
-        .await
-        .unwrap();
-    let pods: Value = serde_json::from_str(&pods).unwrap();
-    let pods = pods["items"].as_array().unwrap();
-    assert_eq!(pods.len(), 1, "{pods:#?}");
-    let role = binding["status"]["roleArn"].as_str().unwrap();
-    assert_eq!(variable(&pods[0], "AWS_ROLE_ARN"), Some(role));
-    let token = fleet
-        .world
-        .cluster
-        .token("shop", "checkout", "sts.amazonaws.com", 3600)
-        .await
-        .unwrap();
-    fleet.world.assume(role, &token).await.unwrap();
-}
-
-fn ready_since(object: &Value) -> Timestamp {
-    let conditions = object["status"]["conditions"].as_array().unwrap();
-    let ready = conditions
-        .iter()
-        .find(|condition| condition["type"] == "Ready")
-        .unwrap();
-    ready["lastTransitionTime"].as_str().unwrap().parse().unwrap()
+    the_pod_has_its_role(&fleet.world, &binding).await.unwrap();
 }
 
 /// When Flux wrote the first object of the fleet's own namespace.
