@@ -1,7 +1,7 @@
 """Checks the built site as a browser would meet it, without the network: check.py <directory>.
 
 Every link to the site itself leads to a file that is there, and where it has an anchor to an element that has this id; no id is there twice
-on a page; every image has a text. Links to elsewhere are listed in <directory>/external-links.txt and not fetched.
+on a page; every image has a text; a page with a diagram has the script that draws it, and none shows its source. Links to elsewhere are listed in <directory>/external-links.txt and not fetched.
 """
 
 import html.parser
@@ -20,8 +20,11 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.ids, self.links, self.problems, self.base = set(), [], [], None
+        self.diagrams, self.scripts = 0, []
         self.feed(text)
         self.close()
+        if self.diagrams and not any("mermaid" in script for script in self.scripts):
+            self.problems.append("nothing draws its diagrams")
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -36,6 +39,12 @@ class Page(html.parser.HTMLParser):
             self.ids.add(attributes["name"])
         if tag == "img" and not attributes.get("alt", "").strip():
             self.problems.append(f"the image {attributes.get('src')} has no text")
+        classes = (attributes.get("class") or "").split()
+        if tag == "code" and "language-mermaid" in classes:
+            self.problems.append("a diagram is shown as its source")
+        self.diagrams += tag == "pre" and "mermaid" in classes
+        if tag == "script" and attributes.get("src"):
+            self.scripts.append(attributes["src"])
         lead = attributes.get(LEADS.get(tag, ""))
         if lead is not None:
             self.links.append(lead)
@@ -84,7 +93,7 @@ def main(directory):
     (directory / "external-links.txt").write_text("".join(f"{link}\n" for link in sorted(outside)), encoding="utf-8")
     for problem in problems:
         print(f"site: {problem}", file=sys.stderr)
-    print(f"site: {len(pages)} pages, {inside} links among them, {len(outside)} to elsewhere, {len(problems)} problems")
+    print(f"site: {len(pages)} pages, {sum(page.diagrams for page in pages.values())} diagrams, {inside} links among them, {len(outside)} to elsewhere, {len(problems)} problems")
     return 1 if problems or not inside else 0
 
 

@@ -49,12 +49,13 @@ class Check(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             root = pathlib.Path(name).resolve()
             (root / "sub").mkdir()
+            (root / "mermaid.js").touch()
             (root / "there.html").write_text('<p id="here">', encoding="utf-8")
             (root / "sub/page.html").write_text(text, encoding="utf-8")
             return check.check(root)[1]
 
     def test_what_is_right_is_no_problem(self):
-        for text in ['<b><b><a href="../there.html#here">', '<a href="#x"><b id="x">', '<a href="/there.html">', '<a href="https://example.com/#x">']:
+        for text in ['<b><b><a href="../there.html#here">', '<a href="#x"><b id="x">', '<a href="/there.html">', '<a href="https://example.com/#x">', '<pre class="mermaid"></pre><script src="../mermaid.js">']:
             self.assertEqual(self.problems(text), [])
 
     def test_what_is_broken_is_found(self):
@@ -67,6 +68,8 @@ class Check(unittest.TestCase):
             '<img src="../there.html">',
             '<p id="x"><p id="x">',
             '<a href="../README.md">',
+            '<pre><code class="language-mermaid">',
+            '<pre class="mermaid">',
         ]:
             self.assertEqual(len(self.problems(text)), 1, text)
 
