@@ -31,6 +31,8 @@ pub(crate) const MOST_PARTS: usize = 50_000;
 /// sooner (docs/injection.md).
 pub(crate) const MOST_CONTAINERS: usize = 1000;
 const CONTAINERS: usize = 2 * MOST_CONTAINERS;
+/// Bytes of the patch that most containers get.
+const USUAL_PATCH: usize = 1 << 10;
 /// The longest patch. What is larger cannot be stored (etcd takes 1.5 MiB).
 pub(crate) const LONGEST_PATCH: usize = 3 << 19;
 /// Answers up to this length are bounded by the number of connections: each has one at a time.
@@ -174,6 +176,16 @@ pub(crate) struct BoundedWriter {
     pub(crate) bytes: Vec<u8>,
     /// Whether there were more.
     pub(crate) is_full: bool,
+}
+
+impl BoundedWriter {
+    /// For the patch of a pod with so many containers: it takes most patches without growing.
+    pub(crate) fn for_containers(count: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(count.saturating_mul(USUAL_PATCH)),
+            is_full: false,
+        }
+    }
 }
 
 impl io::Write for BoundedWriter {

@@ -15,6 +15,11 @@ mod server;
 use std::process::ExitCode;
 
 use clap::Parser;
+use dlmalloc::GlobalDlmalloc;
+
+/// musl's own makes half a dozen calls to the kernel for each review: room that is free is given back, and taken again for the next.
+#[global_allocator]
+static ALLOCATOR: GlobalDlmalloc = GlobalDlmalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -191,7 +191,7 @@ async fn decide(
     if patch.is_empty() {
         return Ok((Verdict::Unchanged, None));
     }
-    let mut json = BoundedWriter::default();
+    let mut json = BoundedWriter::for_containers(pod.containers());
     match serde_json::to_writer(&mut json, &patch) {
         Ok(()) => Ok((Verdict::Injected, Some(json.bytes))),
         Err(_) if json.is_full => Ok((Verdict::TooLarge, None)),
@@ -200,21 +200,26 @@ async fn decide(
 }
 
 fn answer(uid: &str, verdict: Verdict, patch: Option<Vec<u8>>) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(&Answer {
+    let patch = patch.map(|json| STANDARD.encode(json));
+    // The patch is nearly all of it.
+    let mut json = Vec::with_capacity(patch.as_ref().map_or(0, String::len) + uid.len() + 256);
+    let answer = Answer {
         api_version: API_VERSION,
         kind: KIND,
         response: Response {
             uid,
             allowed: true,
             patch_type: patch.as_ref().map(|_| "JSONPatch"),
-            patch: patch.map(|json| STANDARD.encode(json)),
+            patch,
             warnings: if verdict == Verdict::TooLarge {
                 &[TOO_LARGE]
             } else {
                 &[]
             },
         },
-    })
+    };
+    serde_json::to_writer(&mut json, &answer)?;
+    Ok(json)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub(super) struct Put<'a> {
 }
 
 /// All that is put into the container's file system.
-pub(super) fn puts(container: &ContainerView) -> Vec<Put<'_>> {
+pub(super) fn puts<'a>(container: &'a ContainerView<'a>) -> Vec<Put<'a>> {
     let other = |path| Put {
         volume: None,
         path,

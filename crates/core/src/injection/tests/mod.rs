@@ -20,12 +20,48 @@ fn settings(annotations: &[(&str, &str)]) -> InjectionSettings {
 }
 
 fn patch(pod: &Value, settings: &InjectionSettings) -> Vec<Value> {
-    let view: PodView = serde_json::from_value(pod.clone()).unwrap();
+    patch_of_text(&pod.to_string(), settings)
+}
+
+fn patch_of_text(pod: &str, settings: &InjectionSettings) -> Vec<Value> {
+    let view: PodView<'_> = serde_json::from_str(pod).unwrap();
     let patch = inject(&view, settings);
     patch
         .iter()
         .map(|operation| serde_json::to_value(operation).unwrap())
         .collect()
+}
+
+#[test]
+fn a_pod_that_is_written_with_escapes_gets_the_same() {
+    let plain = r#"{"metadata": {"annotations": {"eks.amazonaws.com/skip-containers": "proxy"}}, "spec": {
+        "nodeSelector": {"kubernetes.io/os": "windows"},
+        "volumes": [{"name": "token", "projected": {"sources": [{"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "of-its-own"}}]}}],
+        "containers": [
+            {"name": "app", "env": [{"name": "AWS_REGION"}], "volumeMounts": [{"name": "token", "mountPath": "/somewhere"}]},
+            {"name": "proxy"}]}}"#;
+    let written = [
+        ("skip-containers", r"skip\u002dcontainers"),
+        ("proxy", r"pro\u0078y"),
+        ("windows", r"\u0077indows"),
+        ("\"token\"", r#""tok\u0065n""#),
+        ("sts.amazonaws", r"sts\u002eamazonaws"),
+        ("of-its-own", r"of\u002dits-own"),
+        ("AWS_REGION", r"\u0041WS_REGION"),
+        ("/somewhere", r"\/somewhere"),
+    ]
+    .into_iter()
+    .fold(plain.to_owned(), |text, (part, with_escape)| {
+        assert!(text.contains(part), "{part}");
+        text.replace(part, with_escape)
+    });
+    let settings = settings(&[("irsa-anywhere.dev/region", "eu-central-1")]);
+    let patch = patch_of_text(plain, &settings);
+    assert!(
+        patch.iter().any(|added| added.to_string().contains("somewhere")),
+        "{patch:?}"
+    );
+    assert_eq!(patch_of_text(&written, &settings), patch);
 }
 
 #[test]
