@@ -75,9 +75,11 @@ e2e: prerequisites control-plane python operator ## The end-to-end tests and tho
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: nightly
-nightly: ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, the image run, a release of both platforms
+nightly: ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, the image run and built twice, a release of both platforms
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) check-image
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
+	$(MAKE) reproducible
+	$(MAKE) bench-admission
 	$(MAKE) versions
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
@@ -171,6 +173,10 @@ MEASURE = IRSA_ANYWHERE_OPERATOR=$(SHIPPED) $(CARGO) run --quiet --locked --prof
 .PHONY: static
 static: prerequisites ## The static binaries of the image for this machine (STATIC=aarch64-unknown-linux-musl: for another)
 	hack/static.sh $(STATIC)
+
+.PHONY: reproducible
+reproducible: static ## The static binaries once more, from nothing and elsewhere, compared byte by byte (nightly: nine minutes on two cores)
+	@hack/reproducible.sh $(STATIC)
 
 # Both platforms, or one: PLATFORMS=linux/amd64.
 PLATFORMS ?= linux/amd64,linux/arm64

@@ -16,7 +16,7 @@ installed() {
     echo "site: installing $name $version (some minutes on two cores, once)" >&2
     local started
     started=$(date +%s)
-    nice cargo install --locked --quiet "$@" --root "$root" "$name@$version" >&2
+    nice cargo install --locked --quiet "$@" --root "$root" "$name@$version" >&2 || return
     echo "site: $name installed in $(($(date +%s) - started)) s" >&2
   fi
   echo "$root/bin"
