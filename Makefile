@@ -75,16 +75,16 @@ e2e: prerequisites control-plane python operator ## The end-to-end tests and tho
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test e2e --test inject
 
 .PHONY: nightly
-nightly: ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, the image run and built twice, a release of both platforms
+nightly: ## What .ci/run has no time for: every version of Kubernetes, Flux, Argo CD, the SDKs of five languages, the image run, a release of both platforms, the programs built twice, what an admission costs
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) check-image
 	PLATFORMS=linux/amd64,linux/arm64 $(MAKE) release TRIAL=1
 	$(MAKE) reproducible
-	$(MAKE) bench-admission
 	$(MAKE) versions
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
 	$(MAKE) flux
 	$(MAKE) argocd
+	$(MAKE) bench-admission
 
 .PHONY: versions
 versions: ## make e2e with the API server of every version that is supported (nightly: each is built once, five minutes on two cores)
@@ -175,7 +175,7 @@ static: prerequisites ## The static binaries of the image for this machine (STAT
 	hack/static.sh $(STATIC)
 
 .PHONY: reproducible
-reproducible: static ## The static binaries once more, from nothing and elsewhere, compared byte by byte (nightly: nine minutes on two cores)
+reproducible: prerequisites ## The static binaries once more, from nothing and elsewhere, compared byte by byte (nightly: nine minutes on two cores, each)
 	@hack/reproducible.sh $(STATIC)
 
 # Both platforms, or one: PLATFORMS=linux/amd64.

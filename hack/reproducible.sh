@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
-# Builds the static binaries of the last commit a second time, from nothing, in another directory of another depth, and compares them byte by
-# byte with those that `make static` made. STATIC=aarch64-unknown-linux-musl: of another platform.
+# Builds the static binaries of the last commit here, and once more from nothing in another directory of another depth, and compares them byte
+# by byte: reproducible.sh <target>.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${1:?reproducible.sh: for which target?}
-first=$(cd "${CARGO_TARGET_DIR:-target}/$target/release" && pwd)
-if ! git diff --quiet HEAD --; then
+if [ -n "$(git status --porcelain)" ]; then
   echo "reproducible: there is something here that was not committed, and the second build would be without it" >&2
   exit 1
 fi
+commit=$(git rev-parse HEAD)
+hack/static.sh "$target"
+first=$(cd "${CARGO_TARGET_DIR:-target}/$target/release" && pwd)
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
 checkout="$directory/somewhere else/irsa-anywhere"
 mkdir -p "$checkout"
-git archive HEAD | tar -x -C "$checkout"
-echo "reproducible: building for $target a second time (about nine minutes on two cores)" >&2
+git archive "$commit" | tar -x -C "$checkout"
+echo "reproducible: building for $target a second time" >&2
 CARGO_TARGET_DIR="$directory/built" "$checkout/hack/static.sh" "$target"
 for binary in irsa-anywhere irsa-anywhere-webhook; do
   if ! cmp "$first/$binary" "$directory/built/$target/release/$binary"; then

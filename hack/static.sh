@@ -4,7 +4,8 @@
 #
 # It is linked by the linker that comes with Rust. Functions that were compiled to the same code are one (--icf): generic code is full
 # of them. Relocations are packed (DT_RELR, which musl knows since 1.2.4): three quarters of a megabyte that is read at the start
-# and stays resident become some kilobytes. What RUSTFLAGS says otherwise, of another linker perhaps, does not count here.
+# and stays resident become some kilobytes. For aarch64 Rust links musl's programs to a fixed address, so they have none. What RUSTFLAGS
+# says otherwise, of another linker perhaps, does not count here.
 #
 # The same commit is to give the same bytes, wherever it lies: no path of this machine is compiled in, and the little C that there is
 # (ring's) is compiled by a compiler that is pinned.
@@ -47,7 +48,8 @@ for binary in irsa-anywhere irsa-anywhere-webhook; do
   # A linker that does not know the option packs nothing, and says nothing.
   if ! command -v readelf >/dev/null; then
     echo "static.sh: no readelf, so nobody looked whether the relocations are packed" >&2
-  elif ! readelf --sections --wide "$built" | grep -q '\.relr\.dyn'; then
+  elif readelf --file-header "$built" | grep -q 'Type: *DYN' &&
+    ! readelf --sections --wide "$built" | grep -q '\.relr\.dyn'; then
     echo "static.sh: the relocations of $binary are not packed" >&2
     exit 1
   fi

@@ -49,13 +49,13 @@ class Check(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name:
             root = pathlib.Path(name).resolve()
             (root / "sub").mkdir()
-            (root / "mermaid.js").touch()
+            (root / "mermaid-1.min.js").touch()
             (root / "there.html").write_text('<p id="here">', encoding="utf-8")
             (root / "sub/page.html").write_text(text, encoding="utf-8")
             return check.check(root)[1]
 
     def test_what_is_right_is_no_problem(self):
-        for text in ['<b><b><a href="../there.html#here">', '<a href="#x"><b id="x">', '<a href="/there.html">', '<a href="https://example.com/#x">', '<pre class="mermaid"></pre><script src="../mermaid.js">']:
+        for text in ['<b><b><a href="../there.html#here">', '<a href="#x"><b id="x">', '<a href="/there.html">', '<a href="https://example.com/#x">', '<pre class="mermaid"></pre><script src="../mermaid-1.min.js">']:
             self.assertEqual(self.problems(text), [])
 
     def test_what_is_broken_is_found(self):

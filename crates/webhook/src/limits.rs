@@ -16,8 +16,9 @@ use crate::connections::LimitedAcceptor;
 /// `--max-mutating-requests-inflight` (200) of each.
 ///
 /// All of it beside each other: 24 MiB for the buffers and the TLS of so many connections, 8 MiB of reviews, 22 MiB for the parts that are read of
-/// them (450 bytes each at the most), 16 MiB for the patches of so many containers, 20 MiB of answers that nobody reads, 10 MiB for the process.
-/// `config/webhook/deployment.yaml` gives it 128 MiB.
+/// them (450 bytes each at the most), 54 MiB for the patches and answers of so many containers while they are made (27 KiB each: a patch of 8 KiB
+/// in a buffer of twice that, and its base64), 20 MiB of answers that nobody reads, 10 MiB for the process: 138 MiB. The allocator keeps
+/// what was free once, and not all of it fits what comes next, so `config/webhook/deployment.yaml` gives it 256 MiB.
 pub(crate) const CONNECTIONS: usize = 256;
 /// Longer than any pod that can be stored (etcd takes 1.5 MiB).
 const LONGEST_REVIEW: usize = 2 << 20;
@@ -27,14 +28,17 @@ const SHORT_REVIEW: usize = 128 << 10;
 const BYTES: usize = 4 << 20;
 /// Parts of the pods that are read at a time, see [`parts`]. What is read of each may take hundreds of bytes, however few it is written in.
 pub(crate) const MOST_PARTS: usize = 50_000;
-/// Containers of the pods whose patches are made at a time, each of some 8 KiB at the most. No pod of more gets anything: the policy's budget ends
+/// Containers of the pods whose patches are made at a time, each of [`CONTAINER_PATCH`] at the most. No pod of more gets anything: the policy's budget ends
 /// sooner (docs/injection.md).
 pub(crate) const MOST_CONTAINERS: usize = 1000;
 const CONTAINERS: usize = 2 * MOST_CONTAINERS;
-/// Bytes of the patch that most containers get.
-const USUAL_PATCH: usize = 1 << 10;
+/// The most that a container's part of a patch may have, and the volume beside them all. Twice the longest path that can be opened: what is longer
+/// is written in escapes.
+const CONTAINER_PATCH: usize = 8 << 10;
+/// What the patch of most containers has, the volume included.
+const USUAL_PATCH: usize = 5 << 8;
 /// The longest patch. What is larger cannot be stored (etcd takes 1.5 MiB).
-pub(crate) const LONGEST_PATCH: usize = 3 << 19;
+const LONGEST_PATCH: usize = 3 << 19;
 /// Answers up to this length are bounded by the number of connections: each has one at a time.
 const SHORT_ANSWER: usize = 64 << 10;
 /// How long a review may take to arrive and to get its turn: API servers wait no longer (`timeoutSeconds`).
@@ -143,7 +147,7 @@ impl ReviewLimits {
         room.unwrap_or(Err(NotTaken::TooSlow)).map(Some)
     }
 
-    /// Room for the patch of a pod with so many containers.
+    /// Room for the patch of a pod with so many containers, until its answer is made.
     ///
     /// # Errors
     /// When others take it. Nobody waits for it with what he has already.
@@ -171,18 +175,20 @@ fn taken_at_once(room: &Arc<Semaphore>, count: usize) -> Result<Room, NotTaken> 
 }
 
 /// Takes as many bytes as it may have.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct BoundedWriter {
     pub(crate) bytes: Vec<u8>,
+    most: usize,
     /// Whether there were more.
     pub(crate) is_full: bool,
 }
 
 impl BoundedWriter {
-    /// For the patch of a pod with so many containers: it takes most patches without growing.
+    /// For the patch of a pod with so many containers, not more than [`MOST_CONTAINERS`]. It takes most patches without growing.
     pub(crate) fn for_containers(count: usize) -> Self {
         Self {
-            bytes: Vec::with_capacity(count.saturating_mul(USUAL_PATCH)),
+            bytes: Vec::with_capacity(count * USUAL_PATCH),
+            most: LONGEST_PATCH.min((count + 1) * CONTAINER_PATCH),
             is_full: false,
         }
     }
@@ -190,7 +196,7 @@ impl BoundedWriter {
 
 impl io::Write for BoundedWriter {
     fn write(&mut self, more: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + more.len() > LONGEST_PATCH {
+        if self.bytes.len() + more.len() > self.most {
             self.is_full = true;
             return Err(io::ErrorKind::StorageFull.into());
         }

@@ -144,9 +144,13 @@ pub(crate) async fn review(
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
     let request = question.request;
-    let (verdict, patch) = match &request.object {
+    let Decided {
+        verdict,
+        patch,
+        room: _room_of_patch,
+    } = match &request.object {
         Some(pod) if is_new_pod(&request) => decide(pod, &request.namespace, accounts, limits).await?,
-        _ => (Verdict::NotBound, None),
+        _ => Decided::without_patch(Verdict::NotBound),
     };
     let answer = answer(&request.uid, verdict, patch)?;
     let room = limits.room_for_answer(answer.len())?;
@@ -160,13 +164,31 @@ fn is_new_pod(request: &Request<'_>) -> bool {
         && request.subresource.is_empty()
 }
 
-/// What becomes of the pod, and its patch as JSON.
+/// What becomes of a pod.
+struct Decided {
+    verdict: Verdict,
+    /// As JSON.
+    patch: Option<Vec<u8>>,
+    /// What the patch takes until it is an answer.
+    room: Option<Room>,
+}
+
+impl Decided {
+    fn without_patch(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            patch: None,
+            room: None,
+        }
+    }
+}
+
 async fn decide(
     pod: &Shape<'_>,
     namespace: &str,
     accounts: &BoundAccounts,
     limits: &ReviewLimits,
-) -> Result<(Verdict, Option<Vec<u8>>), ReviewError> {
+) -> Result<Decided, ReviewError> {
     let [name, labels, annotations, spec] = [
         pod.metadata.name,
         pod.metadata.labels,
@@ -176,25 +198,29 @@ async fn decide(
     .map(|part| part.map(RawValue::get));
     let owned: OwnedSpec = spec.map(serde_json::from_str).transpose()?.unwrap_or_default();
     let Some(settings) = accounts.get(namespace, &owned.service_account_name) else {
-        return Ok((Verdict::NotBound, None));
+        return Ok(Decided::without_patch(Verdict::NotBound));
     };
     let parts = [labels, annotations, spec].into_iter().flatten().map(parts).sum();
     let Some(_room) = limits.room(parts).await? else {
-        return Ok((Verdict::TooLarge, None));
+        return Ok(Decided::without_patch(Verdict::TooLarge));
     };
     let pod = PodView::of_parts(name, labels, annotations, spec)?;
     if pod.containers() > MOST_CONTAINERS {
-        return Ok((Verdict::TooLarge, None));
+        return Ok(Decided::without_patch(Verdict::TooLarge));
     }
-    let _room_of_patch = limits.room_for_patch(pod.containers())?;
+    let room = limits.room_for_patch(pod.containers())?;
     let patch = inject(&pod, &settings);
     if patch.is_empty() {
-        return Ok((Verdict::Unchanged, None));
+        return Ok(Decided::without_patch(Verdict::Unchanged));
     }
     let mut json = BoundedWriter::for_containers(pod.containers());
     match serde_json::to_writer(&mut json, &patch) {
-        Ok(()) => Ok((Verdict::Injected, Some(json.bytes))),
-        Err(_) if json.is_full => Ok((Verdict::TooLarge, None)),
+        Ok(()) => Ok(Decided {
+            verdict: Verdict::Injected,
+            patch: Some(json.bytes),
+            room: Some(room),
+        }),
+        Err(_) if json.is_full => Ok(Decided::without_patch(Verdict::TooLarge)),
         Err(error) => Err(error.into()),
     }
 }
@@ -338,6 +364,23 @@ mod tests {
             let reviewed = review(&body, &accounts, &ReviewLimits::new(1)).await.unwrap();
             assert_eq!(reviewed.verdict, expected, "{length}");
             assert_eq!(reviewed.room.is_some(), expected == Verdict::Injected, "{length}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_container_whose_part_of_the_patch_is_longer_than_any_path_in_use_needs_is_not_made() {
+        // In JSON each of these has six characters.
+        for (character, expected) in [("a", Verdict::Injected), ("\u{1}", Verdict::TooLarge)] {
+            let mut asked = question();
+            asked["request"]["object"]["spec"] = json!({
+                "serviceAccountName": "app",
+                "volumes": [{"name": "own", "projected": {"sources": [
+                    {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": character.repeat(4000)}}]}}],
+                "containers": [{"name": "a", "volumeMounts": [{"name": "own", "mountPath": "/own"}]}],
+            });
+            let (limits, body) = (ReviewLimits::new(1), serde_json::to_vec(&asked).unwrap());
+            let reviewed = review(&body, &accounts(), &limits).await.unwrap();
+            assert_eq!(reviewed.verdict, expected);
         }
     }
 

@@ -286,12 +286,18 @@ async fn when_all_of_many_bindings_are_gone_the_operator_begins_again_writes_not
     let log = async || world.operator().unwrap().log().contains(begins_again);
     // It looks once a minute whether all are gone.
     wait_for_minutes(3, "the operator to begin again", log).await;
-    // Connected anew, for a look at its federation: nothing else asks who it is.
+    // Nothing else asks who it is.
     let connected = async || {
         let counts = world.counts_since(&before).await.unwrap();
         counts.aws_reads.contains_key("sts:GetCallerIdentity")
     };
-    wait_until("a look at the federation", connected).await;
+    wait_until("a new connection", connected).await;
+    let connected = world.mark().await.unwrap();
+    let looked = async || {
+        let counts = world.counts_since(&connected).await.unwrap();
+        counts.aws_reads.contains_key("s3:GetObject")
+    };
+    wait_until("a look at the federation", looked).await;
     sleep(Duration::from_secs(5)).await;
     let counts = world.counts_since(&mark).await.unwrap();
     assert!(counts.no_writes(), "{counts:?}");

@@ -99,7 +99,7 @@ fn the_webhook_is_confined_as_the_operator_is_and_never_keeps_a_pod_from_being_m
             ),
             (
                 "/spec/template/spec/containers/0/resources/limits/memory",
-                json!("128Mi"),
+                json!("256Mi"),
             ),
         ],
     );

@@ -214,8 +214,9 @@ impl<'a> PodView<'a> {
     /// Names of the containers that get nothing.
     pub(super) fn skipped_containers(&self) -> BTreeSet<&str> {
         let list = self.annotation(EKS_SKIP_CONTAINERS);
+        // What names nobody has one name, which is empty; the policy reads it so, too.
         if list.is_empty() {
-            return BTreeSet::new();
+            return BTreeSet::from([""]);
         }
         let lists = [&self.spec.containers, &self.spec.init_containers];
         let there: BTreeSet<&str> = lists

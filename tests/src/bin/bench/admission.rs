@@ -9,7 +9,7 @@ use irsa_tests::world::{OPERATOR_NAMESPACE, Problem, Webhook, repository};
 use serde_json::{Value, json};
 
 use crate::{
-    process::{is_release, resident_megabytes},
+    process::{is_release, peak_megabytes, resident_megabytes},
     reviewer::Reviewer,
 };
 
@@ -32,6 +32,12 @@ const PEER: Figures = Figures {
 };
 /// The most that the webhook may take.
 const MEGABYTES: f64 = 12.0;
+/// Who ask about large pods and read no answer: as many as a replica takes.
+const FLOOD: usize = 256;
+/// The webhook hangs up on them sooner.
+const UNREAD: Duration = Duration::from_secs(15);
+/// The most that the webhook may have had then: three quarters of its limit in `config/webhook/deployment.yaml`.
+const FLOODED: f64 = 192.0;
 
 /// What was measured of a webhook.
 struct Figures {
@@ -56,7 +62,8 @@ pub(crate) async fn run() -> Result<Vec<String>, Problem> {
     println!("|---|---|---|---|---|");
     row("AWS's", &PEER);
     row("ours", &figures);
-    let missed = judge(&figures);
+    let mut missed = judge(&figures);
+    missed.extend(flood(&cluster, &webhook, &before).await?);
     drop(webhook);
 
     println!(
@@ -152,12 +159,46 @@ async fn create(client: &ApiClient, namespace: &str, account: &str) -> Result<(V
     }
 }
 
-async fn of_webhook(cluster: &ControlPlane, webhook: &Webhook, pod: &Value) -> Result<Figures, Problem> {
+/// Floods the webhook with large pods whose answers nobody reads, twice, and says what it keeps. What is over its target.
+async fn flood(cluster: &ControlPlane, webhook: &Webhook, pod: &Value) -> Result<Option<String>, Problem> {
+    let reviewer = reviewer(cluster, webhook, pod).await?;
+    let pid = webhook.process().pid().ok_or("the webhook has no pid")?;
+    for round in 1..=2 {
+        let asking = (1..=FLOOD).map(|index| {
+            // From few containers to as many as a pod may have, with parts in between.
+            let container = pod.pointer("/spec/containers/0").cloned().unwrap_or_default();
+            let containers = vec![container; index * 997 % 1_000 + 1];
+            let mut large = pod.clone();
+            if let Some(there) = large.pointer_mut("/spec/containers") {
+                *there = containers.into();
+            }
+            let reviewer = reviewer.about(&large);
+            async move { tokio::spawn(async move { reviewer?.ask_and_not_read(8, UNREAD).await }).await? }
+        });
+        try_join_all(asking).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        println!(
+            "flood {round} of {FLOOD} clients that read nothing: {:.1} MB at the most, {:.1} MB afterwards",
+            peak_megabytes(pid)?,
+            resident_megabytes(pid)?
+        );
+    }
+    // It goes on as before.
+    reviewer.ask(1, 100).await?;
+    let is_over = is_release() && peak_megabytes(pid)? > FLOODED;
+    Ok(is_over.then(|| "the webhook: memory in a flood".to_owned()))
+}
+
+async fn reviewer(cluster: &ControlPlane, webhook: &Webhook, pod: &Value) -> Result<Reviewer, Problem> {
     let configuration = cluster.client()?.get(&webhook.configuration()).await?.body;
     let bundle = configuration
         .pointer("/webhooks/0/clientConfig/caBundle")
         .and_then(Value::as_str);
-    let reviewer = Reviewer::new(webhook.address(), bundle.ok_or("nobody trusts the webhook")?, pod)?;
+    Reviewer::new(webhook.address(), bundle.ok_or("nobody trusts the webhook")?, pod)
+}
+
+async fn of_webhook(cluster: &ControlPlane, webhook: &Webhook, pod: &Value) -> Result<Figures, Problem> {
+    let reviewer = reviewer(cluster, webhook, pod).await?;
     reviewer.ask(1, REVIEWS / 10).await?;
     let mut alone = reviewer.ask(1, REVIEWS / 4).await?;
     let begun = Instant::now();

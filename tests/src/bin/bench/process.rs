@@ -40,16 +40,26 @@ impl Usage {
 
 /// Resident, in kilobytes.
 fn resident(pid: u32) -> Result<u64, Problem> {
+    status(pid, "VmRSS:")
+}
+
+/// A line of `/proc/<pid>/status`, in kilobytes.
+fn status(pid: u32, name: &str) -> Result<u64, Problem> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     status
         .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok())
-        .ok_or_else(|| "no VmRSS".into())
+        .find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse().ok())
+        .ok_or_else(|| format!("no {name}").into())
 }
 
 /// What a process has resident.
 pub(crate) fn resident_megabytes(pid: u32) -> Result<f64, Problem> {
     Ok(megabytes(resident(pid)?))
+}
+
+/// The most that a process has had resident.
+pub(crate) fn peak_megabytes(pid: u32) -> Result<f64, Problem> {
+    Ok(megabytes(status(pid, "VmHWM:")?))
 }
 
 #[allow(clippy::cast_precision_loss, reason = "megabytes with one digit")]

@@ -40,30 +40,37 @@ impl Reviewer {
             .with_root_certificates(roots)
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let namespace = pod.pointer("/metadata/namespace").cloned().unwrap_or_default();
-        let review = json!({
-            "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
-            "request": {
-                "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "operation": "CREATE", "namespace": namespace,
-                "kind": {"group": "", "version": "v1", "kind": "Pod"},
-                "resource": {"group": "", "version": "v1", "resource": "pods"},
-                "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
-                "object": pod, "oldObject": null, "dryRun": false,
-                "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
-            },
-        });
-        let body = serde_json::to_vec(&review)?;
-        let mut request = format!(
-            "POST /mutate?timeout=5s HTTP/1.1\r\nHost: {SERVER}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )
-        .into_bytes();
-        request.extend(body);
         Ok(Self {
             address,
             connector: TlsConnector::from(Arc::new(config)),
-            request: request.into(),
+            request: request_about(pod)?.into(),
         })
+    }
+
+    /// One that asks about another pod.
+    pub(crate) fn about(&self, pod: &Value) -> Result<Self, Problem> {
+        let request = request_about(pod)?.into();
+        Ok(Self {
+            request,
+            ..self.clone()
+        })
+    }
+
+    /// Asks so often, on one connection, and reads no answer for so long.
+    pub(crate) async fn ask_and_not_read(&self, times: usize, pause: Duration) -> Result<(), Problem> {
+        let stream = TcpStream::connect(self.address).await?;
+        let mut stream = self.connector.connect(ServerName::try_from(SERVER)?, stream).await?;
+        let asking = async {
+            for _ in 0..times {
+                // Who reads nothing is hung up on.
+                if stream.write_all(&self.request).await.is_err() {
+                    break;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        let _ = tokio::time::timeout(pause, asking).await;
+        Ok(())
     }
 
     /// How long each review took, connections apart.
@@ -92,6 +99,30 @@ impl Reviewer {
         }
         Ok(times)
     }
+}
+
+/// A review of the pod, as an API server asks for it.
+fn request_about(pod: &Value) -> Result<Vec<u8>, Problem> {
+    let namespace = pod.pointer("/metadata/namespace").cloned().unwrap_or_default();
+    let review = json!({
+        "apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview",
+        "request": {
+            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "operation": "CREATE", "namespace": namespace,
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+            "resource": {"group": "", "version": "v1", "resource": "pods"},
+            "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
+            "object": pod, "oldObject": null, "dryRun": false,
+            "options": {"apiVersion": "meta.k8s.io/v1", "kind": "CreateOptions"},
+        },
+    });
+    let body = serde_json::to_vec(&review)?;
+    let mut request = format!(
+        "POST /mutate?timeout=5s HTTP/1.1\r\nHost: {SERVER}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    )
+    .into_bytes();
+    request.extend(body);
+    Ok(request)
 }
 
 /// Reads one answer of HTTP/1.1 that says how long it is.

@@ -65,6 +65,16 @@ fn a_pod_that_is_written_with_escapes_gets_the_same() {
 }
 
 #[test]
+fn a_container_without_a_name_is_one_that_nobody_named() {
+    // As the policy has it. No API server stores such a pod, unless another webhook names the container after us.
+    for annotation in [None, Some(""), Some("other,,")] {
+        let annotations = annotation.map(|list| json!({"eks.amazonaws.com/skip-containers": list}));
+        let pod = json!({"metadata": {"annotations": annotations}, "spec": {"containers": [{"name": ""}]}});
+        assert_eq!(patch(&pod, &settings(&[])), Vec::<Value>::new(), "{annotation:?}");
+    }
+}
+
+#[test]
 fn only_a_labelled_and_confirmed_service_account_with_a_role_is_bound() {
     let role = ("eks.amazonaws.com/role-arn", "arn");
     let is_bound = |label: &str, annotations: &[(&str, &str)]| {
