@@ -28,8 +28,8 @@ const SHORT_REVIEW: usize = 128 << 10;
 const BYTES: usize = 4 << 20;
 /// Parts of the pods that are read at a time, see [`parts`]. What is read of each may take hundreds of bytes, however few it is written in.
 pub(crate) const MOST_PARTS: usize = 50_000;
-/// Containers of the pods whose patches are made at a time, each of [`CONTAINER_PATCH`] at the most. No pod of more gets anything: the policy's budget ends
-/// sooner (docs/injection.md).
+/// Containers of the pods whose patches are made at a time, each of [`CONTAINER_PATCH`] at the most. No pod of more gets anything: the policy's
+/// budget ends sooner (docs/injection.md).
 pub(crate) const MOST_CONTAINERS: usize = 1000;
 const CONTAINERS: usize = 2 * MOST_CONTAINERS;
 /// The most that a container's part of a patch may have, and the volume beside them all. Twice the longest path that can be opened: what is longer
