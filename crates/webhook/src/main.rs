@@ -2,6 +2,7 @@
 //! `irsa_core::injection` over HTTPS, from a cache of bound ServiceAccounts, with a certificate that it keeps itself.
 
 mod accounts;
+mod admission_review;
 mod args;
 mod certificate;
 mod connections;

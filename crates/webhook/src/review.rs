@@ -1,100 +1,19 @@
-//! What the API server asks and is told: `AdmissionReview` of `admission.k8s.io/v1`.
+//! From what the API server asks to what it is told.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use irsa_core::injection::{PodView, inject};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
     accounts::BoundAccounts,
+    admission_review::{
+        API_VERSION, KIND, OwnedSpec, ReviewAnswer, ReviewQuestion, ReviewRequest, ReviewResponse, Shape,
+    },
     limits::{BoundedWriter, MOST_CONTAINERS, NotTaken, ReviewLimits, Room, parts},
 };
 
-const API_VERSION: &str = "admission.k8s.io/v1";
-const KIND: &str = "AdmissionReview";
 /// What whoever creates such a pod is told.
 const TOO_LARGE: &str = "irsa-anywhere: this pod is too large to be given AWS credentials";
-
-/// The question, with what is looked at of it.
-#[derive(Debug, Deserialize)]
-struct Question<'a> {
-    #[serde(rename = "apiVersion")]
-    api_version: String,
-    #[serde(borrow)]
-    request: Request<'a>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Request<'a> {
-    uid: String,
-    #[serde(default)]
-    namespace: String,
-    #[serde(default)]
-    operation: String,
-    resource: ResourceName,
-    #[serde(default, rename = "subResource")]
-    subresource: String,
-    /// None of a deletion.
-    #[serde(borrow)]
-    object: Option<Shape<'a>>,
-}
-
-/// A pod as far as it is looked at before anybody knows whether it is worth it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Shape<'a> {
-    #[serde(borrow)]
-    metadata: ShapeMetadata<'a>,
-    #[serde(borrow)]
-    spec: Option<&'a RawValue>,
-}
-
-/// Of its metadata, what is read; managed fields have as many parts as all of the pod.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ShapeMetadata<'a> {
-    #[serde(borrow)]
-    name: Option<&'a RawValue>,
-    #[serde(borrow)]
-    labels: Option<&'a RawValue>,
-    #[serde(borrow)]
-    annotations: Option<&'a RawValue>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct OwnedSpec {
-    service_account_name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct ResourceName {
-    group: String,
-    resource: String,
-}
-
-/// The answer: always allowed.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    /// In base64.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'static [&'static str],
-}
 
 /// How a review ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -139,7 +58,7 @@ pub(crate) async fn review(
     accounts: &BoundAccounts,
     limits: &ReviewLimits,
 ) -> Result<Reviewed, ReviewError> {
-    let question: Question<'_> = serde_json::from_slice(body)?;
+    let question: ReviewQuestion<'_> = serde_json::from_slice(body)?;
     if question.api_version != API_VERSION {
         return Err(ReviewError::Version(question.api_version.chars().take(64).collect()));
     }
@@ -157,7 +76,7 @@ pub(crate) async fn review(
     Ok(Reviewed { answer, verdict, room })
 }
 
-fn is_new_pod(request: &Request<'_>) -> bool {
+fn is_new_pod(request: &ReviewRequest<'_>) -> bool {
     request.operation == "CREATE"
         && request.resource.group.is_empty()
         && request.resource.resource == "pods"
@@ -229,10 +148,10 @@ fn answer(uid: &str, verdict: Verdict, patch: Option<Vec<u8>>) -> serde_json::Re
     let patch = patch.map(|json| STANDARD.encode(json));
     // The patch is nearly all of it.
     let mut json = Vec::with_capacity(patch.as_ref().map_or(0, String::len) + uid.len() + 256);
-    let answer = Answer {
+    let answer = ReviewAnswer {
         api_version: API_VERSION,
         kind: KIND,
-        response: Response {
+        response: ReviewResponse {
             uid,
             allowed: true,
             patch_type: patch.as_ref().map(|_| "JSONPatch"),
