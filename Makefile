@@ -230,8 +230,15 @@ python: prerequisites ## Make the Python environment of the boto3 tests where it
 operator: prerequisites
 	$(CARGO) build --locked --workspace --all-targets
 
+# The programs alone are of the same packages as with their tests (tests/tests/structure), so a test after a demo compiles only tests.
+.PHONY: programs
+programs: prerequisites
+	$(CARGO) build --locked --workspace --bins
+
+# No kube-controller-manager: the demo needs none, and it is a minute of the first run.
 .PHONY: demo
-demo: prerequisites control-plane python operator ## The main job, live: two resources to a pod identity that AWS accepts (KEEP=1 leaves it running)
+demo: prerequisites python programs ## The main job, live: two resources to a pod identity that AWS accepts (KEEP=1 leaves it running)
+	@crates/testkit/controlplane/build.sh >/dev/null
 	@IRSA_ANYWHERE_OPERATOR=$(OPERATOR) KEEP=$(KEEP) $(BUILT)/demo
 
 .PHONY: check-demo

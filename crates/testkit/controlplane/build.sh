@@ -81,9 +81,10 @@ for binary in "${missing[@]}"; do
     etcd) module="$here/etcd"; package=go.etcd.io/etcd/server/v3; flags="-s -w" ;;
     *) module="$here/kubernetes/$minor_version"; package="k8s.io/kubernetes/cmd/$binary"; flags="-s -w $version_flags" ;;
   esac
-  echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about five minutes on two cores)" >&2
+  echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about eight minutes on two cores)" >&2
   started=$(date +%s)
-  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -ldflags "$flags" -o "$target/.$binary.partial" "$package")
+  # Debug information would be thrown away by the linker; not making it saves one second in fourteen.
+  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -gcflags=all=-dwarf=false -ldflags "$flags" -o "$target/.$binary.partial" "$package")
   mv "$target/.$binary.partial" "$target/$binary"
   echo "control plane: [$step/${#missing[@]}] $binary built in $(($(date +%s) - started)) s" >&2
 done

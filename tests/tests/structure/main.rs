@@ -14,6 +14,7 @@ mod examples;
 mod inference;
 mod layers;
 mod names;
+mod packages;
 mod places;
 mod source;
 mod workspace;
