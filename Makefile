@@ -82,6 +82,7 @@ nightly: ## What .ci/run has no time for: every version of Kubernetes, Flux, Arg
 	$(MAKE) versions
 	$(MAKE) clients
 	$(MAKE) model MODEL_SECONDS=1200
+	EVERY_PAIR=1 $(CARGO) test --workspace --locked --test explain
 	$(MAKE) flux
 	$(MAKE) argocd
 	$(MAKE) bench-admission

@@ -39,6 +39,12 @@ pub fn leads_to(discovery: &[u8], issuer: &IssuerUrl) -> bool {
     names("issuer", issuer.as_str()) && names("jwks_uri", &issuer.jwks_url())
 }
 
+/// Where a discovery document says that the keys are; `None` for one that does not say.
+pub fn keys_url(discovery: &[u8]) -> Option<String> {
+    let served = json::read(discovery).ok()?;
+    served.get("jwks_uri")?.as_str().map(str::to_owned)
+}
+
 /// Whether these bytes are a page of a proxy or a portal, and to nobody a document: no reader of JSON, however lenient,
 /// takes what begins like HTML or XML, or is empty.
 pub fn is_markup(bytes: &[u8]) -> bool {

@@ -12,6 +12,7 @@ pub mod compare;
 pub mod denial;
 pub mod digest;
 pub mod documents;
+pub mod explain;
 pub mod history;
 pub mod injection;
 pub mod instance;

@@ -18,6 +18,19 @@ pub fn listed(items: impl IntoIterator<Item = impl Display>, shown: usize) -> St
     }
 }
 
+/// Characters of a text of somebody else's that are shown.
+const LONGEST_SHOWN: usize = 255;
+
+/// Text that somebody else chose, as a part of a sentence: no line breaks or control characters, and not without end.
+pub fn shown(text: &str) -> String {
+    let short: String = text.chars().take(LONGEST_SHOWN).flat_map(char::escape_debug).collect();
+    match text.chars().count() {
+        0 => "\"\"".to_owned(),
+        count if count > LONGEST_SHOWN => format!("{short}…"),
+        _ => short,
+    }
+}
+
 /// An error's text, which begins in lower case and has no full stop, as a sentence.
 pub fn sentence(error: &dyn std::error::Error) -> String {
     let text = error.to_string();
@@ -45,6 +58,14 @@ mod tests {
         assert_eq!(listed(names, 3), "a, b, c and 1 more");
         assert_eq!(listed(names, 1), "a and 3 more");
         assert_eq!(listed([""; 0], 3), "");
+    }
+
+    #[test]
+    fn text_of_somebody_else_stays_in_its_line_and_ends() {
+        assert_eq!(shown("https://a.b/c"), "https://a.b/c");
+        assert_eq!(shown("a\nb\u{1b}[31m"), r"a\nb\u{1b}[31m");
+        assert_eq!(shown(""), "\"\"");
+        assert_eq!(shown(&"x".repeat(300)).chars().count(), 256);
     }
 
     #[test]

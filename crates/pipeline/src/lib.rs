@@ -21,6 +21,7 @@
 pub mod aws_errors;
 pub mod binding;
 pub mod conditions;
+pub mod evidence;
 pub mod federation;
 pub mod kube_errors;
 pub mod object;

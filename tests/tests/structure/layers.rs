@@ -8,7 +8,7 @@ const ORDER: &[&[&str]] = &[
     &["object", "permit", "report", "conditions"],
     &["step_error", "stage"],
     &["aws_errors", "kube_errors"],
-    &["spec/"],
+    &["spec/", "evidence"],
     &["binding/object", "federation/object"],
     &["binding/aws_errors", "federation/aws_errors", "federation/s3_refusals"],
     &["binding/observe/", "federation/observe/"],

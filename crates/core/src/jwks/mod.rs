@@ -12,12 +12,14 @@ mod key;
 mod parse;
 mod pem;
 mod spki;
+mod verify;
 
 pub use self::{
     error::JwksError,
     key::{KeyKind, KeySet, P521_ALGORITHM, PublicKey, Thumbprint},
     parse::parse,
     pem::{PemError, from_pem},
+    verify::SignatureError,
 };
 
 /// Keys of one kind that AWS reads from a set (IAM user guide, prerequisites of an OIDC provider: 100 RSA, 100 EC).

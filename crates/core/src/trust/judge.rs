@@ -13,7 +13,7 @@ use super::TrustPolicy;
 use crate::{compare, json};
 
 /// A subject that nobody binds: whoever lets it in lets everybody in.
-const STRANGER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-canary";
+pub const STRANGER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-canary";
 
 const ACTION: &str = "sts:assumerolewithwebidentity";
 
@@ -42,6 +42,10 @@ pub enum Admittance {
 }
 
 use Admittance::{Depends, No, Yes};
+
+mod obstacles;
+
+pub use obstacles::{Obstacle, obstacles};
 
 /// Why a trust policy that somebody else wrote does not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,211 @@
+//! The checks by name, and what comes of them.
+
+use std::fmt;
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckResult {
+    /// It holds, and how.
+    Pass(String),
+    /// It does not hold.
+    Fail {
+        /// What is wrong, in a sentence.
+        problem: String,
+        /// What to do about it, in a sentence.
+        fix: String,
+    },
+    /// It could not be made, and why.
+    Unknown(String),
+}
+
+impl CheckResult {
+    pub(super) fn pass(how: impl Into<String>) -> Self {
+        Self::Pass(how.into())
+    }
+
+    pub(super) fn fail(problem: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Fail {
+            problem: problem.into(),
+            fix: fix.into(),
+        }
+    }
+
+    pub(super) fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown(why.into())
+    }
+
+    /// Whether it fails.
+    pub fn is_fail(&self) -> bool {
+        matches!(self, Self::Fail { .. })
+    }
+
+    /// Whether it passes.
+    pub fn is_pass(&self) -> bool {
+        matches!(self, Self::Pass(_))
+    }
+}
+
+/// A check, and what it found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub check: Check,
+    /// What it found.
+    pub verdict: CheckResult,
+}
+
+/// All findings, in the order of [`Check::ALL`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Explanation(Vec<Finding>);
+
+impl Explanation {
+    pub(super) fn of(findings: impl IntoIterator<Item = Finding>) -> Self {
+        Self(findings.into_iter().collect())
+    }
+
+    /// The findings.
+    pub fn findings(&self) -> &[Finding] {
+        &self.0
+    }
+
+    /// Why the pod gets no credentials: the first check that fails and [stops](Check::stops) it.
+    pub fn cause(&self) -> Option<&Finding> {
+        self.failures().find(|finding| finding.check.stops())
+    }
+
+    /// Every check that fails, those that stop nothing too.
+    pub fn failures(&self) -> impl Iterator<Item = &Finding> {
+        self.0.iter().filter(|finding| finding.verdict.is_fail())
+    }
+
+    /// Whether everything that could stop the pod was looked at, and is as it must be.
+    pub fn is_proven(&self) -> bool {
+        let mut stopping = self.0.iter().filter(|finding| finding.check.stops());
+        stopping.all(|finding| finding.verdict.is_pass())
+    }
+
+    /// What a check found; `None` for one that was not made, because it is about a pod and there is none.
+    pub fn verdict(&self, check: Check) -> Option<&CheckResult> {
+        let found = self.0.iter().find(|finding| finding.check == check);
+        found.map(|finding| &finding.verdict)
+    }
+}
+
+/// Declares the checks in their order: name, identifier, whether it stops the pod, title.
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident = $id:literal, $stops:literal, $title:literal;)+) => {
+        /// One thing that has to hold. The order is the one in which one thing follows from another: of several that fail the first is
+        /// the cause.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Check {
+            $($(#[$doc])* $name,)+
+        }
+
+        impl Check {
+            /// All of them, in their order.
+            pub const ALL: [Self; [$($id),+].len()] = [$(Self::$name),+];
+
+            /// How output and documentation call it: lower-case words with hyphens.
+            pub const fn id(self) -> &'static str {
+                match self { $(Self::$name => $id,)+ }
+            }
+
+            /// Whether a pod gets no credentials, or those of somebody else, where it fails. The others are advice.
+            pub const fn stops(self) -> bool {
+                match self { $(Self::$name => $stops,)+ }
+            }
+
+            /// What has to hold, in a few words.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)+ }
+            }
+        }
+    };
+}
+
+checks! {
+    /// Pods are injected when they are created, never later.
+    PodInjected = "pod-injected", true, "The pod was given role and token";
+    /// SDKs ask several places in turn, and a web identity is rarely the first.
+    OwnCredentials = "own-credentials", true, "No other credentials come first in the containers";
+    /// What `AWS_ROLE_ARN` says.
+    PodRole = "pod-role", true, "The containers ask for the binding's role";
+    /// What `AWS_WEB_IDENTITY_TOKEN_FILE` leads to.
+    TokenFile = "token-file", true, "The token file is mounted, and has the binding's audience";
+    /// Half of the clients that were tried find no region outside AWS.
+    PodRegion = "pod-region", false, "The containers have a region";
+    /// STS takes 2 to 64 characters.
+    SessionName = "session-name", true, "STS takes the session's name";
+    /// Tokens have a beginning and an end, by the API server's clock, and are checked by AWS's.
+    Clocks = "clocks", true, "The API server's clock is AWS's";
+    /// `--service-account-issuer`.
+    ApiServerIssuer = "api-server-issuer", true, "The API servers sign as the federation's issuer";
+    /// `--api-audiences`.
+    ApiAudiences = "api-audiences", false, "The API servers do not take tokens for AWS for their own";
+    /// Three parts of base64url, the first two JSON.
+    TokenShape = "token-shape", true, "The token is one that STS can read";
+    /// What STS wants to find.
+    TokenClaims = "token-claims", true, "The token has all claims that STS wants";
+    /// `exp` and `nbf`, with five minutes of leeway.
+    TokenTimes = "token-times", true, "The token has begun and is not over";
+    /// A token for AWS cannot be taken back.
+    TokenLifetime = "token-lifetime", false, "The token lives no longer than a day";
+    /// `iss`, byte for byte.
+    TokenIssuer = "token-issuer", true, "The token is of the federation's issuer";
+    /// `sub`.
+    TokenSubject = "token-subject", true, "The token is of the binding's ServiceAccount";
+    /// `aud`: exactly one, or `azp`.
+    TokenAudience = "token-audience", true, "The token has the binding's audience, and no other";
+    /// By its ARN, in the role's account.
+    ProviderRegistered = "provider-registered", true, "IAM has the identity provider";
+    /// Byte for byte.
+    ProviderIssuer = "provider-issuer", true, "The identity provider is of the federation's issuer";
+    /// The provider's client IDs.
+    ClientId = "client-id", true, "The identity provider takes the audience";
+    /// As anybody on the Internet.
+    DiscoveryReadable = "discovery-readable", true, "Anybody can read the discovery document";
+    /// STS gives up after five seconds.
+    DiscoveryInTime = "discovery-in-time", true, "The discovery document comes in time";
+    /// The members without which STS finds no key.
+    DiscoveryComplete = "discovery-complete", true, "The discovery document has all that STS reads";
+    /// Byte for byte.
+    DiscoveryIssuer = "discovery-issuer", true, "The discovery document names the federation's issuer";
+    /// As anybody on the Internet.
+    KeysReadable = "keys-readable", true, "Anybody can read the keys";
+    /// STS gives up after five seconds.
+    KeysInTime = "keys-in-time", true, "The keys come in time";
+    /// At least one, at most a hundred of a kind.
+    KeysValid = "keys-valid", true, "The keys are a set that AWS reads";
+    /// What type the answers say they are. STS does not look.
+    ContentType = "content-type", false, "Both documents are served as JSON";
+    /// By the token's `kid`.
+    KeyPublished = "key-published", true, "The key that signed the token is published";
+    /// RSA and EC with SHA-2 alone, and as the key says.
+    Algorithm = "algorithm", true, "The token's algorithm is one that AWS takes";
+    /// With the published key.
+    Signature = "signature", true, "The published key signed the token";
+    /// Partition and account are the provider's.
+    RoleArn = "role-arn", true, "The role's ARN is of the provider's account and partition";
+    /// By its name.
+    RoleExists = "role-exists", true, "IAM has the role";
+    /// The role's own limit.
+    SessionDuration = "session-duration", true, "The session is no longer than the role allows";
+    /// A statement with this `Federated` principal.
+    TrustProvider = "trust-provider", true, "The trust policy names the identity provider";
+    /// `aud` of the trust policy.
+    TrustAudience = "trust-audience", true, "The trust policy lets the audience in";
+    /// `sub` of the trust policy.
+    TrustSubject = "trust-subject", true, "The trust policy lets the ServiceAccount in";
+    /// Denials and conditions beside `aud` and `sub`.
+    TrustConditions = "trust-conditions", true, "Nothing else in the trust policy keeps the token out";
+    /// Whom else it lets in.
+    TrustNarrow = "trust-narrow", false, "The trust policy lets no other ServiceAccount in";
+    /// What the role may do at all.
+    Permissions = "permissions", false, "The role has a policy";
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}

@@ -1,0 +1,106 @@
+//! Evidence for [`irsa_core::explain`], as far as AWS and the public tell: read only, and what cannot be read is said to be unknown.
+
+use irsa_aws::{AwsError, IdentityProviders, PublicRead, PublicReadError, PublicReader, Roles};
+use irsa_core::{
+    documents,
+    explain::{Fact, FetchFailure, Fetched, ProviderFacts, RoleFacts, Unseen},
+};
+use jiff::Timestamp;
+
+use crate::aws_errors::in_words;
+
+/// Both documents of an issuer, as anybody gets them.
+#[derive(Debug, Clone)]
+pub struct FetchedDocuments {
+    /// The discovery document.
+    pub discovery: Fact<Fetched>,
+    /// The keys, from where the discovery document says that they are.
+    pub jwks: Fact<Fetched>,
+}
+
+/// Reads the documents as STS would: the discovery document at `discovery_url`, then the keys at its `jwks_uri`. `now` is asked before and
+/// after each.
+pub async fn published_documents(
+    reader: &impl PublicReader,
+    discovery_url: &str,
+    now: &impl Fn() -> Timestamp,
+) -> FetchedDocuments {
+    let discovery = fetched(reader, discovery_url, now).await;
+    let keys_at = match &discovery.outcome {
+        Ok((bytes, _)) => documents::keys_url(bytes),
+        Err(_) => None,
+    };
+    let jwks = match keys_at.filter(|url| url.starts_with("https://")) {
+        Some(url) => Ok(fetched(reader, &url, now).await),
+        None => Err(Unseen::because("no discovery document says where the keys are")),
+    };
+    FetchedDocuments {
+        discovery: Ok(discovery),
+        jwks,
+    }
+}
+
+async fn fetched(reader: &impl PublicReader, url: &str, now: &impl Fn() -> Timestamp) -> Fetched {
+    let began = now();
+    let read = reader.read(url, None).await;
+    let took = now().duration_since(began).as_millis();
+    let outcome = match read {
+        Ok(PublicRead::Document(document)) => Ok((document.bytes, document.content_type)),
+        // Nothing was asked that 304 could answer.
+        Ok(PublicRead::NotModified) => Err(FetchFailure::Status(304)),
+        Err(error) => Err(failure(error)),
+    };
+    Fetched {
+        url: url.to_owned(),
+        outcome,
+        took_ms: u64::try_from(took).unwrap_or_default(),
+    }
+}
+
+fn failure(error: PublicReadError) -> FetchFailure {
+    match error {
+        PublicReadError::Status(status) => FetchFailure::Status(status),
+        PublicReadError::KmsEncrypted => FetchFailure::KmsEncrypted,
+        PublicReadError::Redirected { status } => FetchFailure::Redirected(status),
+        PublicReadError::TimedOut(seconds) => FetchFailure::TimedOut(seconds),
+        PublicReadError::Unreachable(why) => FetchFailure::Unreachable(why),
+        error @ (PublicReadError::Encoded(_) | PublicReadError::TooLarge(_) | PublicReadError::NotHttps) => {
+            FetchFailure::Unreadable(error.to_string())
+        }
+    }
+}
+
+/// The IAM OIDC provider of this ARN.
+pub async fn provider(providers: &impl IdentityProviders, arn: &str) -> Fact<Option<ProviderFacts>> {
+    let found = providers.provider(arn).await.map_err(|error| unseen(&error))?;
+    Ok(found.map(|provider| ProviderFacts {
+        url: provider.url,
+        client_ids: provider.client_ids.into_iter().collect(),
+    }))
+}
+
+/// The role of this ARN, with the names of its policies.
+pub async fn role(roles: &impl Roles, arn: &str) -> Fact<Option<RoleFacts>> {
+    // IAM finds a role by its name alone.
+    let name = arn.rsplit('/').next().unwrap_or_default();
+    let Some(role) = roles.role(name).await.map_err(|error| unseen(&error))? else {
+        return Ok(None);
+    };
+    Ok(Some(RoleFacts {
+        policies: policies(roles, name).await,
+        arn: role.arn,
+        trust: role.trust_policy,
+        max_session_seconds: role.max_session_seconds,
+        boundary: role.permissions_boundary,
+    }))
+}
+
+async fn policies(roles: &impl Roles, name: &str) -> Fact<Vec<String>> {
+    let attached = roles.attached_policies(name).await.map_err(|error| unseen(&error))?;
+    let inline = roles.inline_policies(name).await.map_err(|error| unseen(&error))?;
+    Ok(attached.into_iter().chain(inline).collect())
+}
+
+fn unseen(error: &AwsError) -> Unseen {
+    Unseen::because(in_words(error).trim_end_matches('.'))
+}
