@@ -20,11 +20,12 @@ pub use error::{AwsError, Kind};
 pub use gate::WriteGate;
 pub use limiter::{AccountLimiters, Admitted, Limiter, Limiters, Load, Priority, Rate};
 pub use ports::{
-    Aws, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
-    IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
-    Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
-    RoleToAssume, Roles,
+    AssumedRole, Aws, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document,
+    DocumentStore, IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef,
+    OidcProvider, Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role,
+    RoleListings, RoleToAssume, Roles, TemporaryCredentials, WebIdentity, WebIdentityRequest,
 };
 pub use sdk::{
-    NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, Settings, SettingsError, StaticCredentials, Timeouts, Wire,
+    NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, SdkWebIdentity, Settings, SettingsError, StaticCredentials,
+    Timeouts, Wire,
 };

@@ -25,7 +25,7 @@ pub fn user_agent() -> String {
 }
 
 /// With our name in each request: kube sends none, and the audit log would show nobody.
-fn introduced(mut config: Config) -> Config {
+pub fn introduced(mut config: Config) -> Config {
     if let Ok(value) = HeaderValue::from_str(&user_agent()) {
         config.headers.push((header::USER_AGENT, value));
     }

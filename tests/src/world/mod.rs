@@ -8,6 +8,7 @@ mod counts;
 mod kubelet;
 pub mod objects;
 mod operator;
+mod plugin;
 pub mod pods;
 mod policy;
 mod replica;
@@ -30,6 +31,7 @@ pub use self::{
     counts::{Counts, WorldMark},
     kubelet::Kubelet,
     operator::{Operator, binary as operator_binary, http_get},
+    plugin::PluginOutput,
     pods::PodIdentity,
     policy::{operator_policy, operator_policy_for},
     replica::{Replica, Skew},

@@ -194,6 +194,8 @@ fn build() -> Result<PathBuf, Problem> {
             "irsa-operator",
             "--package",
             "irsa-webhook",
+            "--package",
+            "irsa-cli",
             "--message-format=json-render-diagnostics",
         ])
         .stderr(Stdio::inherit())

@@ -49,7 +49,7 @@ async fn a_sound_scene_is_proven_and_accepted_with_keys_of_every_kind() {
         let wrong: Vec<_> = explanation
             .findings()
             .iter()
-            .filter(|finding| !finding.verdict.is_pass())
+            .filter(|finding| !finding.result.is_pass())
             .collect();
         assert!(wrong.is_empty(), "{}: {wrong:#?}", key.algorithm());
     }

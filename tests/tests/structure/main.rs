@@ -70,6 +70,10 @@ fn dependencies_point_one_way() {
                 "irsa-process",
             ][..],
         ),
+        (
+            "irsa-cli",
+            &["irsa-api", "irsa-aws", "irsa-core", "irsa-pipeline", "irsa-process"][..],
+        ),
         ("irsa-process", &["irsa-core"][..]),
         // It has no credentials of AWS, and nothing that could use any.
         ("irsa-webhook", &["irsa-core", "irsa-process"][..]),
@@ -112,6 +116,7 @@ fn no_type_of_the_aws_sdk_leaves_its_crate() {
         "irsa-operator",
         "irsa-process",
         "irsa-webhook",
+        "irsa-cli",
     ] {
         for name in dependencies(package) {
             assert!(!name.starts_with("aws-"), "{package} depends on {name}");
@@ -129,6 +134,7 @@ fn vocabulary_is_spelt_in_one_place() {
         "crates/operator/src",
         "crates/aws/src",
         "crates/webhook/src",
+        "crates/cli/src",
     ] {
         for_each_source(directory, &mut |path, text| {
             let shipped = text.split("#[cfg(test)]").next().unwrap_or_default();

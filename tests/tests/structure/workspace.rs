@@ -7,9 +7,10 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use super::{circles::Graph, source::Source};
 
-const CRATES: [&str; 9] = [
+const CRATES: [&str; 10] = [
     "api",
     "aws",
+    "cli",
     "controller",
     "core",
     "operator",

@@ -9,6 +9,8 @@ pub struct PublicDocument {
     pub etag: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// `Date`: what time it is where it comes from.
+    pub date: Option<String>,
 }
 
 /// What an anonymous read brought.

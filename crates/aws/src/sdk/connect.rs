@@ -12,7 +12,7 @@ use aws_smithy_runtime_api::client::http::{HttpClient, HttpConnectorSettings, Sh
 use tokio::sync::OnceCell;
 
 use super::{
-    SdkAws, SdkPublicReader, Settings, SettingsError,
+    SdkAws, SdkPublicReader, SdkWebIdentity, Settings, SettingsError,
     assume::Assumed,
     call::{About, about},
     http::Transport,
@@ -127,6 +127,26 @@ impl SdkConnect {
     /// The pace of each account.
     pub fn limiters(&self) -> &Limiters {
         &self.0.limiters
+    }
+
+    /// STS of a region, for tokens. Nothing is called, and no credentials are looked for.
+    pub async fn web_identity(&self, region: &str) -> SdkWebIdentity {
+        let inner = &self.0;
+        let meter = Meter::new(
+            inner.attempts.clone(),
+            inner.settings.timeouts.attempt,
+            inner.limiters.of(""),
+            inner.settings.gate.clone(),
+            inner.settings.user_agent.clone(),
+        );
+        let client = MeteredClient {
+            inner: inner.http(),
+            meter: Arc::new(meter),
+        };
+        let config = inner.configure(Region::new(region.to_owned()), client).await;
+        let mut anonymous = config.into_builder();
+        anonymous.set_credentials_provider(None);
+        SdkWebIdentity(Arc::new(aws_sdk_sts::Client::new(&anonymous.build())))
     }
 
     /// The reader of public documents, over the same proxy and trust anchors.

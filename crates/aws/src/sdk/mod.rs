@@ -14,6 +14,7 @@ mod s3;
 mod settings;
 mod stranger;
 mod tags;
+mod web_identity;
 mod wire;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use connect::SdkConnect;
 pub use http::SettingsError;
 pub use public::SdkPublicReader;
 pub use settings::{Proxy, Settings, StaticCredentials, Timeouts};
+pub use web_identity::SdkWebIdentity;
 pub use wire::{NoAnswer, Wire};
 
 use crate::ports::{Caller, CallerIdentity};

@@ -80,6 +80,7 @@ impl SdkPublicReader {
             bytes,
             etag: header(&answer, "etag"),
             content_type: header(&answer, "content-type"),
+            date: header(&answer, "date"),
         }))
     }
 

@@ -51,7 +51,7 @@ pub struct Finding {
     /// The check.
     pub check: Check,
     /// What it found.
-    pub verdict: CheckResult,
+    pub result: CheckResult,
 }
 
 /// All findings, in the order of [`Check::ALL`].
@@ -75,19 +75,19 @@ impl Explanation {
 
     /// Every check that fails, those that stop nothing too.
     pub fn failures(&self) -> impl Iterator<Item = &Finding> {
-        self.0.iter().filter(|finding| finding.verdict.is_fail())
+        self.0.iter().filter(|finding| finding.result.is_fail())
     }
 
     /// Whether everything that could stop the pod was looked at, and is as it must be.
     pub fn is_proven(&self) -> bool {
         let mut stopping = self.0.iter().filter(|finding| finding.check.stops());
-        stopping.all(|finding| finding.verdict.is_pass())
+        stopping.all(|finding| finding.result.is_pass())
     }
 
     /// What a check found; `None` for one that was not made, because it is about a pod and there is none.
-    pub fn verdict(&self, check: Check) -> Option<&CheckResult> {
+    pub fn result(&self, check: Check) -> Option<&CheckResult> {
         let found = self.0.iter().find(|finding| finding.check == check);
-        found.map(|finding| &finding.verdict)
+        found.map(|finding| &finding.result)
     }
 }
 

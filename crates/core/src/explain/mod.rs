@@ -16,6 +16,7 @@ mod documents;
 mod evidence;
 mod key;
 mod pod;
+mod pod_json;
 mod provider;
 mod role;
 mod steps;
@@ -35,8 +36,8 @@ pub use self::{
 /// from it or are causes of their own.
 pub fn explain(evidence: &Evidence) -> Explanation {
     Explanation::of(Check::ALL.into_iter().filter_map(|check| {
-        let verdict = steps::verdict(check, evidence)?;
-        Some(Finding { check, verdict })
+        let result = steps::result(check, evidence)?;
+        Some(Finding { check, result })
     }))
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What a check finds; `None` for one about a pod where there is none.
-pub(super) fn verdict(check: Check, evidence: &Evidence) -> Option<CheckResult> {
+pub(super) fn result(check: Check, evidence: &Evidence) -> Option<CheckResult> {
     let found = match check {
         Check::PodInjected | Check::OwnCredentials | Check::PodRole | Check::TokenFile | Check::PodRegion => {
             of_pod(check, evidence)?

@@ -39,6 +39,8 @@ pub const INJECT_LABEL: &str = "irsa-anywhere.dev/inject";
 pub const INJECT_LABEL_VALUE: &str = "true";
 /// Value of [`INJECT_LABEL`] for people who set the role by hand: such a ServiceAccount needs no [`CONFIRMED_FOR`].
 pub const INJECT_LABEL_MANUAL: &str = "manual";
+/// Value of [`INJECT_LABEL`] on a namespace whose pods are left alone.
+pub const INJECT_LABEL_OPT_OUT: &str = "false";
 /// Annotation on bound ServiceAccounts: the ServiceAccount's own UID. Without it, or with another, as after a restore,
 /// the injection policy does nothing: a binding of this cluster has not confirmed what the annotations say.
 pub const CONFIRMED_FOR: &str = "irsa-anywhere.dev/confirmed-for";

@@ -292,6 +292,7 @@ impl PublicReader for FakeAws {
                     bytes: swapped.clone(),
                     etag: None,
                     content_type: None,
+                    date: None,
                 })));
             }
             if document.is_some_and(|document| document.encryption.as_deref() == Some("aws:kms")) {
@@ -303,6 +304,7 @@ impl PublicReader for FakeAws {
                     bytes: document.bytes.clone(),
                     etag: Some(document.etag.clone()),
                     content_type: None,
+                    date: None,
                 }),
             }))
         });

@@ -27,8 +27,8 @@ fn try_each(cases: &[Case]) {
             explanation.failures().next()
         };
         let first = first.unwrap_or_else(|| panic!("case {number}: nothing fails, expected {check} with {words:?}"));
-        assert_eq!(first.check, *check, "case {number} ({words}): {:?}", first.verdict);
-        let CheckResult::Fail { problem, fix } = &first.verdict else {
+        assert_eq!(first.check, *check, "case {number} ({words}): {:?}", first.result);
+        let CheckResult::Fail { problem, fix } = &first.result else {
             panic!("{first:?}")
         };
         assert!(problem.contains(words), "case {number}: {problem:?} lacks {words:?}");
@@ -48,7 +48,7 @@ fn a_sound_scene_passes_every_check() {
     let wrong: Vec<_> = explanation
         .findings()
         .iter()
-        .filter(|finding| !finding.verdict.is_pass())
+        .filter(|finding| !finding.result.is_pass())
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!(explanation.findings().len(), Check::ALL.len());
@@ -63,7 +63,7 @@ fn without_a_pod_nothing_is_said_of_pods() {
     let explanation = explain(&scene.evidence());
     assert!(explanation.is_proven());
     assert_eq!(explanation.findings().len(), Check::ALL.len() - 5);
-    assert_eq!(explanation.verdict(Check::PodInjected), None);
+    assert_eq!(explanation.result(Check::PodInjected), None);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn what_nobody_could_see_is_unknown_and_names_no_cause() {
     let unknown = explanation
         .findings()
         .iter()
-        .filter(|finding| matches!(&finding.verdict, CheckResult::Unknown(why) if why.contains("nobody may read it")))
+        .filter(|finding| matches!(&finding.result, CheckResult::Unknown(why) if why.contains("nobody may read it")))
         .count();
     assert!(unknown > 25, "{explanation:#?}");
 }

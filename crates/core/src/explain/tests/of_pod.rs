@@ -131,7 +131,7 @@ fn each_fault_of_the_pod_is_named() {
 fn verdict(break_it: fn(&mut Scene), check: Check) -> CheckResult {
     let mut scene = Scene::sound();
     break_it(&mut scene);
-    explain(&scene.evidence()).verdict(check).cloned().unwrap()
+    explain(&scene.evidence()).result(check).cloned().unwrap()
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn what_depends_on_the_caller_is_not_guessed_at() {
     assert_eq!(explanation.cause(), None);
     assert!(!explanation.is_proven());
     assert!(matches!(
-        explanation.verdict(Check::TrustConditions),
+        explanation.result(Check::TrustConditions),
         Some(super::CheckResult::Unknown(why)) if why.contains("only AWS knows")
     ));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Request;
 use irsa_core::{
-    injection::{self, Admission, Carriers},
+    injection::{self, Admission, Carriers, NoCarrier},
     vocabulary::{ConditionType, Reason},
 };
 use kube::Client;
@@ -24,6 +24,17 @@ const BETA: &str = "v1beta1";
 pub struct ObservedAdmission {
     admission: Admission,
     version: &'static str,
+}
+
+impl ObservedAdmission {
+    /// What injects pods, in a sentence.
+    ///
+    /// # Errors
+    /// Why nothing does.
+    pub fn in_words(&self) -> Result<String, NoCarrier> {
+        let carriers = injection::carriers(&self.admission)?;
+        Ok(injected_by(&carriers, self.version))
+    }
 }
 
 /// Why it is not known whether pods are injected.
@@ -99,8 +110,8 @@ pub fn note_injection<S>(found: &Result<ObservedAdmission, UnseenAdmission>, dra
             return draft.cannot_tell(aspect, Reason::ApiServerUnavailable, message);
         }
     };
-    match injection::carriers(&found.admission) {
-        Ok(carriers) => draft.holds(aspect, injected_by(&carriers, found.version)),
+    match found.in_words() {
+        Ok(by) => draft.holds(aspect, by),
         Err(nothing) => draft.note(&StepError::new(aspect, Reason::InjectionMissing, nothing.to_string())),
     }
 }

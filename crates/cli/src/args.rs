@@ -1,0 +1,133 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// Explains what irsa-anywhere does in a cluster: why a pod has its AWS role, or has not.
+///
+/// Everything is read only. What your rights in the cluster or in AWS do not reach is said to be unknown.
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-irsa", bin_name = "kubectl irsa", version)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    pub(crate) cluster: ClusterArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which cluster, and as whom.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ClusterArgs {
+    /// The kubeconfig file; default: as kubectl finds it.
+    #[arg(long, global = true)]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; default: its current one.
+    #[arg(long, global = true)]
+    pub(crate) context: Option<String>,
+    /// The namespace; default: the context's.
+    #[arg(long, short, global = true)]
+    pub(crate) namespace: Option<String>,
+    /// The user to impersonate.
+    #[arg(long = "as", global = true, value_name = "USER")]
+    pub(crate) as_user: Option<String>,
+    /// A group to impersonate; may be given several times.
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    pub(crate) as_groups: Vec<String>,
+}
+
+/// What is shown, and how.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct OutputArgs {
+    /// The form of what is shown.
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Shows every check, those that pass too.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// A form of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Table,
+    /// For programs.
+    Json,
+    /// For programs, and people.
+    Yaml,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Says why a pod gets credentials, or does not: the first cause on top.
+    ///
+    /// Ends with 0 where everything is proven, 3 where a cause was found, 4 where none was and not everything could be seen.
+    Doctor {
+        #[command(subcommand)]
+        target: Target,
+    },
+}
+
+/// What is looked at.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Target {
+    /// A pod, its containers included.
+    #[command(visible_aliases = ["po", "pods"])]
+    Pod {
+        /// Its name.
+        name: String,
+    },
+    /// A ServiceAccount: what a pod of it would get.
+    #[command(visible_aliases = ["sa", "serviceaccounts"])]
+    Serviceaccount {
+        /// Its name.
+        name: String,
+    },
+    /// An IamRoleBinding, by its first ServiceAccount.
+    #[command(visible_aliases = ["irb", "iamrolebinding"])]
+    Binding {
+        /// Its name.
+        name: String,
+        /// Another of its ServiceAccounts.
+        #[arg(long)]
+        service_account: Option<String>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_may_stand_behind_the_command_as_with_kubectl() {
+        let args = Args::try_parse_from([
+            "kubectl-irsa",
+            "doctor",
+            "pod",
+            "app",
+            "-n",
+            "shop",
+            "-o",
+            "json",
+            "--as",
+            "alice",
+        ])
+        .unwrap();
+        assert_eq!(args.cluster.namespace.as_deref(), Some("shop"));
+        assert_eq!(args.cluster.as_user.as_deref(), Some("alice"));
+        assert_eq!(args.output.output, Format::Json);
+        let Command::Doctor { target } = args.command;
+        assert!(matches!(target, Target::Pod { name } if name == "app"));
+    }
+}

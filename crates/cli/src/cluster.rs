@@ -1,0 +1,232 @@
+//! The cluster, as the person who asks may see it.
+
+use http::{Request, header};
+use irsa_api::{IamRoleBinding, OidcFederation};
+use irsa_core::{
+    explain::{ApiServerFacts, Fact, Unseen},
+    jwks,
+};
+use irsa_pipeline::federation::observe::injection::{self, UnseenAdmission};
+use irsa_process::kubernetes;
+use jiff::Timestamp;
+use kube::{
+    Api, Client, Config,
+    api::ListParams,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::{Value, json};
+
+use crate::{Problem, args::ClusterArgs};
+
+/// The shortest lifetime of a token that an API server grants, in seconds.
+const SHORTEST_TOKEN: u32 = 600;
+
+/// A connection to the API server.
+pub(crate) struct Cluster {
+    client: Client,
+    /// The namespace that is meant where none is named.
+    pub(crate) namespace: String,
+}
+
+/// What an API server says of how it signs, and when it said so.
+pub(crate) struct Signing {
+    pub(crate) servers: Fact<ApiServerFacts>,
+    pub(crate) clock: Fact<Timestamp>,
+}
+
+impl Cluster {
+    /// Connects as the flags say; nothing is asked yet.
+    ///
+    /// # Errors
+    /// Where there is no kubeconfig, or none that can be used.
+    pub(crate) async fn connect(args: &ClusterArgs) -> Result<Self, Problem> {
+        let options = KubeConfigOptions {
+            context: args.context.clone(),
+            ..KubeConfigOptions::default()
+        };
+        let config = match &args.kubeconfig {
+            Some(file) => Config::from_custom_kubeconfig(Kubeconfig::read_from(file)?, &options).await?,
+            None => Config::from_kubeconfig(&options).await?,
+        };
+        let mut config = kubernetes::introduced(config);
+        config.auth_info.impersonate.clone_from(&args.as_user);
+        if !args.as_groups.is_empty() {
+            config.auth_info.impersonate_groups = Some(args.as_groups.clone());
+        }
+        let namespace = args
+            .namespace
+            .clone()
+            .unwrap_or_else(|| config.default_namespace.clone());
+        Ok(Self {
+            client: Client::try_from(config)?,
+            namespace,
+        })
+    }
+
+    /// An object of the core API as JSON; `None` where there is none.
+    pub(crate) async fn object(&self, path: &str) -> Fact<Option<Value>> {
+        let request = Request::get(path)
+            .body(Vec::new())
+            .map_err(|error| Unseen::because(error.to_string()))?;
+        match self.client.request::<Value>(request).await {
+            Ok(object) => Ok(Some(object)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(unseen(&error)),
+        }
+    }
+
+    /// The bindings of a namespace, the oldest first.
+    pub(crate) async fn bindings(&self, namespace: &str) -> Fact<Vec<IamRoleBinding>> {
+        let bindings = Api::<IamRoleBinding>::namespaced(self.client.clone(), namespace);
+        let list = bindings
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| unseen(&error))?;
+        let mut bindings = list.items;
+        bindings.sort_by_key(|binding| binding.metadata.creation_timestamp.clone());
+        Ok(bindings)
+    }
+
+    /// A federation; `None` where there is none.
+    pub(crate) async fn federation(&self, name: &str) -> Fact<Option<OidcFederation>> {
+        let federations = Api::<OidcFederation>::all(self.client.clone());
+        federations.get_opt(name).await.map_err(|error| unseen(&error))
+    }
+
+    /// What injects pods, in words.
+    pub(crate) async fn carrier(&self) -> Option<Fact<String>> {
+        match injection::admission(&self.client).await {
+            Ok(found) => Some(
+                found
+                    .in_words()
+                    .map_err(|nothing| Unseen::because(nothing.to_string().trim_end_matches('.'))),
+            ),
+            // Nobody said that nothing injects.
+            Err(UnseenAdmission::Forbidden(_) | UnseenAdmission::Unreachable(_)) => None,
+        }
+    }
+
+    /// A token of a ServiceAccount for ten minutes.
+    pub(crate) async fn token(&self, namespace: &str, account: &str, audience: &str) -> Fact<String> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let wanted = json!({
+            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": [audience], "expirationSeconds": SHORTEST_TOKEN},
+        });
+        let granted = self.post(&path, &wanted).await?;
+        let token = granted.pointer("/status/token").and_then(Value::as_str);
+        token
+            .map(str::to_owned)
+            .ok_or_else(|| Unseen::because("the API server granted no token"))
+    }
+
+    /// Whether the API server takes a token for its own, for whichever audience it was made.
+    pub(crate) async fn takes(&self, token: &str) -> Fact<bool> {
+        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
+        let answer = self
+            .post("/apis/authentication.k8s.io/v1/tokenreviews", &review)
+            .await?;
+        let taken = answer.pointer("/status/authenticated").and_then(Value::as_bool);
+        Ok(taken.unwrap_or(false))
+    }
+
+    /// How the API server signs; `shares_audience` is what [`Self::takes`] said.
+    pub(crate) async fn signing(&self, shares_audience: Fact<bool>) -> Signing {
+        match self.discovery().await {
+            Ok((issuer, clock)) => Signing {
+                servers: self.keys().await.map(|keys| ApiServerFacts {
+                    issuer,
+                    keys,
+                    shares_audience,
+                }),
+                clock,
+            },
+            Err(unseen) => Signing {
+                servers: Err(unseen.clone()),
+                clock: Err(unseen),
+            },
+        }
+    }
+
+    async fn discovery(&self) -> Fact<(String, Fact<Timestamp>)> {
+        let request = Request::get("/.well-known/openid-configuration").body(Vec::new());
+        let request = request.map_err(|error| Unseen::because(error.to_string()))?;
+        let answer = self
+            .client
+            .send(request.map(Into::into))
+            .await
+            .map_err(|error| unseen(&error))?;
+        let status = answer.status().as_u16();
+        if status != 200 {
+            return Err(Unseen::because(format!(
+                "the API server answers HTTP status {status} to who asks for its discovery document; \
+                 the ClusterRole system:service-account-issuer-discovery allows it"
+            )));
+        }
+        let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+        let clock = http_date(date);
+        let body = answer
+            .into_body()
+            .collect_bytes()
+            .await
+            .map_err(|error| unseen(&error))?;
+        let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+        let issuer = document.get("issuer").and_then(Value::as_str);
+        let issuer = issuer.ok_or_else(|| Unseen::because("the API server's discovery document names no issuer"))?;
+        Ok((issuer.to_owned(), clock))
+    }
+
+    async fn keys(&self) -> Fact<jwks::KeySet> {
+        let request = Request::get("/openid/v1/jwks").body(Vec::new());
+        let request = request.map_err(|error| Unseen::because(error.to_string()))?;
+        let text = self
+            .client
+            .request_text(request)
+            .await
+            .map_err(|error| unseen(&error))?;
+        jwks::parse(text.as_bytes())
+            .map_err(|error| Unseen::because(format!("the API server's keys cannot be used: {error}")))
+    }
+
+    /// What the API server answers, read as text first: kube would log an answer that it cannot read, and this may hold a token.
+    async fn post(&self, path: &str, body: &Value) -> Fact<Value> {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.to_string().into_bytes())
+            .map_err(|error| Unseen::because(error.to_string()))?;
+        let text = self
+            .client
+            .request_text(request)
+            .await
+            .map_err(|error| unseen(&error))?;
+        serde_json::from_str(&text).map_err(|_| Unseen::because("the API server's answer cannot be read"))
+    }
+}
+
+/// The time of a `Date` header.
+pub(crate) fn http_date(date: Option<&str>) -> Fact<Timestamp> {
+    let date = date.ok_or_else(|| Unseen::because("the answer has no Date"))?;
+    let time = jiff::fmt::rfc2822::parse(date).map_err(|_| Unseen::because("the answer's Date cannot be read"))?;
+    Ok(time.timestamp())
+}
+
+/// Why something of the cluster is not known.
+fn unseen(error: &kube::Error) -> Unseen {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => Unseen::because(status.message.trim_end_matches('.')),
+        kube::Error::Api(status) => Unseen::because(format!("the API server answers HTTP status {}", status.code)),
+        other => Unseen::because(format!("the API server cannot be asked: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_of_http_is_read() {
+        let time = http_date(Some("Mon, 30 Nov 2026 20:04:40 GMT")).unwrap();
+        assert_eq!(time, "2026-11-30T20:04:40Z".parse().unwrap());
+        assert!(http_date(Some("yesterday")).is_err() && http_date(None).is_err());
+    }
+}

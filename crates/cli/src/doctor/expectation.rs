@@ -1,0 +1,140 @@
+//! What should be, by the objects of the cluster: whose role, through which provider, with which audience.
+
+use irsa_api::{IamRoleBinding, OidcFederation, vocabulary::ConditionType};
+use irsa_core::{
+    explain::Expectation,
+    issuer::IssuerUrl,
+    naming::{account_of, partition_of},
+    trust::{Audience, Subject as TokenSubject},
+};
+use irsa_pipeline::object::Managed;
+use kube::ResourceExt;
+
+use super::{
+    diagnosis::{About, Line, LineResult},
+    subject::Subject,
+};
+
+/// Whom the diagnosis is about.
+pub(super) fn about(subject: &Subject) -> About {
+    let binding = subject.binding.as_ref().ok().and_then(Option::as_ref);
+    About {
+        namespace: subject.namespace.clone(),
+        pod: subject
+            .pod
+            .as_ref()
+            .and_then(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned())),
+        service_account: subject.account.clone(),
+        binding: binding.map(ResourceExt::name_any),
+        federation: binding.map(|binding| binding.spec.federation_ref.name.clone()),
+        role: binding.and_then(role_arn),
+    }
+}
+
+fn role_arn(binding: &IamRoleBinding) -> Option<String> {
+    let existing = binding.spec.existing_role.as_ref().map(|role| role.arn.clone());
+    existing.or_else(|| binding.status.as_ref()?.role_arn.clone())
+}
+
+/// What is wrong before anything can be checked: there is no role to be asked for.
+fn stop(check: &'static str, title: &'static str, message: String, fix: Option<String>) -> Line {
+    Line {
+        check,
+        title,
+        result: if fix.is_some() {
+            LineResult::Fail
+        } else {
+            LineResult::Unknown
+        },
+        message,
+        fix,
+        stops: true,
+    }
+}
+
+/// What the objects say should be.
+///
+/// # Errors
+/// What is wrong, or not known, before there is a role to ask for.
+pub(super) fn expectation(subject: &Subject) -> Result<Expectation, Line> {
+    let (namespace, account) = (&subject.namespace, &subject.account);
+    let bound = |message, fix| stop("bound", "An IamRoleBinding names the ServiceAccount", message, fix);
+    let binding = match &subject.binding {
+        Ok(Some(binding)) => binding,
+        Ok(None) => {
+            let message = format!("No IamRoleBinding of the namespace {namespace} names the ServiceAccount {account}.");
+            let fix = format!(
+                "Name {account} in the spec.serviceAccounts of a binding in {namespace}, or have the pod use a ServiceAccount that is."
+            );
+            return Err(bound(message, Some(fix)));
+        }
+        Err(unseen) => {
+            return Err(bound(
+                format!("The bindings of {namespace} cannot be listed: {unseen}."),
+                None,
+            ));
+        }
+    };
+    let name = &binding.spec.federation_ref.name;
+    let there = |message, fix| stop("federation", "The binding's OidcFederation is there", message, fix);
+    let federation = match &subject.federation {
+        Ok(Some(federation)) => federation,
+        Ok(None) => {
+            let fix = "Create it, or correct spec.federationRef of the binding.".to_owned();
+            return Err(there(format!("There is no OidcFederation {name}."), Some(fix)));
+        }
+        Err(unseen) => {
+            return Err(there(
+                format!("The OidcFederation {name} cannot be read: {unseen}."),
+                None,
+            ));
+        }
+    };
+    let made = |message| {
+        let fix = "See to what the condition says; docs/runbooks explains each reason.".to_owned();
+        stop("role-made", "The binding has a role", message, Some(fix))
+    };
+    let Some(role_arn) = role_arn(binding) else {
+        return Err(made(format!(
+            "The binding {} has no role yet: {}",
+            binding.name_any(),
+            ready_in_words(binding)
+        )));
+    };
+    let issuer = IssuerUrl::parse(&federation.spec.issuer).map_err(|error| made(format!("{error}.")))?;
+    let given = binding
+        .spec
+        .audiences
+        .first()
+        .or_else(|| federation.spec.audiences.first());
+    let audience = Audience::new(given.cloned().unwrap_or_default()).map_err(|error| made(format!("{error}.")))?;
+    let token_subject = TokenSubject::new(namespace, account).map_err(|error| made(format!("{error}.")))?;
+    Ok(Expectation {
+        provider_arn: provider_arn(federation, &issuer, &role_arn),
+        issuer,
+        role_arn,
+        subject: token_subject,
+        audience,
+    })
+}
+
+fn ready_in_words(binding: &IamRoleBinding) -> String {
+    binding.condition(ConditionType::Ready).map_or_else(
+        || "the operator has not looked at it.".to_owned(),
+        |ready| format!("{}, {}", ready.reason, ready.message),
+    )
+}
+
+/// As registered, or as it would be in the role's account.
+fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: &str) -> String {
+    let registered = federation
+        .status
+        .as_ref()
+        .and_then(|status| status.provider_arn.clone());
+    registered.unwrap_or_else(|| {
+        issuer.provider_arn(
+            partition_of(role).unwrap_or("aws"),
+            account_of(role).unwrap_or_default(),
+        )
+    })
+}

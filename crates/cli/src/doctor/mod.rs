@@ -1,0 +1,19 @@
+//! `doctor`: gathers what can be seen from here, and has `irsa_core::explain` judge it.
+
+mod diagnosis;
+mod expectation;
+mod gather;
+mod subject;
+
+pub(crate) use diagnosis::{Diagnosis, Line, LineResult, Summary};
+
+use crate::{Problem, args::Target, cluster::Cluster};
+
+/// Looks at a pod, a ServiceAccount or a binding.
+///
+/// # Errors
+/// Where the object is not there or cannot be read: nothing can be said then.
+pub(crate) async fn examine(cluster: &Cluster, target: &Target) -> Result<Diagnosis, Problem> {
+    let subject = subject::find(cluster, target).await?;
+    Ok(gather::examined(cluster, subject).await)
+}

@@ -1,0 +1,200 @@
+//! How a diagnosis is shown.
+
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal as _, stdout},
+};
+
+use crate::{
+    Problem,
+    args::{Format, OutputArgs},
+    doctor::{Diagnosis, Line, LineResult, Summary},
+};
+
+/// Columns of a line of text, where it may be broken.
+const WIDTH: usize = 110;
+
+/// The diagnosis in the form that was asked for, with a line break at its end.
+///
+/// # Errors
+/// It cannot be written in this form, which does not happen.
+pub(crate) fn render(diagnosis: &Diagnosis, args: &OutputArgs) -> Result<String, Problem> {
+    match args.output {
+        Format::Json => Ok(serde_json::to_string_pretty(diagnosis)? + "\n"),
+        Format::Yaml => Ok(serde_saphyr::to_string(diagnosis)?),
+        Format::Table => {
+            let colours = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+            Ok(table(diagnosis, args.verbose, &Paint { colours }))
+        }
+    }
+}
+
+struct Paint {
+    colours: bool,
+}
+
+impl Paint {
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.colours {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn mark(&self, result: LineResult) -> String {
+        match result {
+            LineResult::Pass => self.with("32", "✓"),
+            LineResult::Fail => self.with("31", "✗"),
+            LineResult::Unknown => self.with("33", "?"),
+        }
+    }
+
+    fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+}
+
+fn table(diagnosis: &Diagnosis, verbose: bool, paint: &Paint) -> String {
+    let mut text = heading(diagnosis, paint);
+    let cause = diagnosis.cause.as_ref().map(|line| line.check);
+    if let Some(line) = &diagnosis.cause {
+        text.push('\n');
+        text.push_str(&block(line, paint));
+    }
+    let rest: Vec<&Line> = diagnosis
+        .checks
+        .iter()
+        .filter(|line| Some(line.check) != cause)
+        .filter(|line| {
+            verbose || line.result == LineResult::Fail || (cause.is_none() && line.result == LineResult::Unknown)
+        })
+        .collect();
+    if !rest.is_empty() {
+        let title = match (verbose, cause) {
+            (true, _) => "All checks, in the order in which one thing follows from another:",
+            (false, Some(_)) => "Also wrong, because of that or by itself:",
+            (false, None) => "Also seen:",
+        };
+        let _ = writeln!(text, "\n{title}");
+        for line in rest {
+            text.push_str(&block(line, paint));
+        }
+    }
+    let _ = writeln!(text, "\n{}", counts(diagnosis, verbose));
+    text
+}
+
+fn heading(diagnosis: &Diagnosis, paint: &Paint) -> String {
+    let about = &diagnosis.about;
+    let mut text = String::new();
+    let mut row = |name: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            let _ = writeln!(text, "{name:<16}{value}");
+        }
+    };
+    let qualified = |name: &str| format!("{}/{name}", about.namespace);
+    row("Pod", about.pod.as_deref().map(qualified).as_deref());
+    row("ServiceAccount", Some(&qualified(&about.service_account)));
+    row("Binding", about.binding.as_deref());
+    row("Federation", about.federation.as_deref());
+    row("Role", about.role.as_deref());
+    let sts = diagnosis.sts.as_ref().map(|answer| {
+        if answer.accepted {
+            format!("accepts a token of the ServiceAccount, as {}", answer.says)
+        } else {
+            format!("refuses a token of the ServiceAccount: {}", answer.says)
+        }
+    });
+    row("STS", sts.as_deref());
+    let what = if about.pod.is_some() {
+        "The pod"
+    } else {
+        "A pod of the ServiceAccount"
+    };
+    let verdict = match diagnosis.verdict {
+        Summary::Good => paint.with("32", &format!("{what} gets credentials.")),
+        Summary::CauseFound => paint.with(
+            "31",
+            &format!("{what} gets no credentials of its role. The first cause:"),
+        ),
+        Summary::NotProven => paint.with("33", "Nothing wrong was seen, and not everything could be."),
+    };
+    let _ = writeln!(text, "\n{verdict}");
+    text
+}
+
+fn block(line: &Line, paint: &Paint) -> String {
+    let mut text = format!(
+        "{} {}  ({})\n",
+        paint.mark(line.result),
+        paint.bold(line.title),
+        line.check
+    );
+    text.push_str(&wrapped("  ", &line.message));
+    if let Some(fix) = &line.fix {
+        text.push_str(&wrapped("  → ", fix));
+    }
+    text
+}
+
+/// Text in lines of at most [`WIDTH`] columns where it has spaces; all but the first line are indented as far as the first.
+fn wrapped(lead: &str, text: &str) -> String {
+    let indent = " ".repeat(lead.chars().count());
+    let mut lines = String::new();
+    let mut line = lead.to_owned();
+    let mut length = lead.chars().count();
+    let start = length;
+    for word in text.split(' ') {
+        let size = word.chars().count();
+        if length > start && length + 1 + size > WIDTH {
+            lines.push_str(&line);
+            lines.push('\n');
+            line.clone_from(&indent);
+            length = start;
+        }
+        if length > start {
+            line.push(' ');
+            length += 1;
+        }
+        line.push_str(word);
+        length += size;
+    }
+    lines + &line + "\n"
+}
+
+fn counts(diagnosis: &Diagnosis, verbose: bool) -> String {
+    let count = |result| diagnosis.checks.iter().filter(|line| line.result == result).count();
+    let hint = if verbose { "" } else { " (-v shows all)" };
+    format!(
+        "{} pass, {} fail, {} could not be made{hint}",
+        count(LineResult::Pass),
+        count(LineResult::Fail),
+        count(LineResult::Unknown)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_sentence_is_broken_at_its_spaces() {
+        let text = "word ".repeat(40);
+        let lines = wrapped("  → ", text.trim());
+        assert_eq!(lines.lines().count(), 2);
+        for line in lines.lines() {
+            assert!(line.chars().count() <= WIDTH && line.starts_with("  "), "{line:?}");
+        }
+        let unbroken = "x".repeat(200);
+        assert_eq!(wrapped("  ", &unbroken), format!("  {unbroken}\n"));
+    }
+
+    #[test]
+    fn without_a_terminal_there_is_no_colour() {
+        let paint = Paint { colours: false };
+        assert_eq!(paint.mark(LineResult::Fail), "✗");
+        assert_eq!(paint.bold("a"), "a");
+        assert!(Paint { colours: true }.bold("a").starts_with('\u{1b}'));
+    }
+}

@@ -1,0 +1,82 @@
+//! `kubectl irsa doctor` on a real API server and the double: what is broken by hand is named first.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail the test"
+)]
+
+mod breakages;
+mod rights;
+
+use irsa_testkit::{aws::Credentials, controlplane::SigningKey};
+use irsa_tests::{
+    admin,
+    world::{ACCOUNT, REGION, World},
+};
+use serde_json::Value;
+
+/// A cluster in which all is well: the samples are applied and Ready, and the operator is gone, so that nobody mends what is broken.
+struct Scene {
+    world: World,
+    root: Credentials,
+    /// The name of an injected pod.
+    pod: String,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let world = World::as_shipped(SigningKey::generate_rsa().unwrap()).await.unwrap();
+        let root = world.aws.account(ACCOUNT).root_credentials();
+        let pod = world.injected_pod("default", "app").await.unwrap();
+        Self {
+            pod: name(&pod),
+            world,
+            root,
+        }
+    }
+
+    async fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&admin::root(&self.world.aws, ACCOUNT, REGION).await.unwrap())
+    }
+
+    /// The diagnosis of an object, and what the command ended with.
+    async fn doctor(&self, target: &[&str]) -> (Value, i32) {
+        let arguments = [&["doctor"], target, &["-o", "json"]].concat();
+        let output = self.world.irsa(&arguments, Some(&self.root)).await.unwrap();
+        let diagnosis = serde_json::from_str(&output.out);
+        (
+            diagnosis.unwrap_or_else(|error| panic!("{error}: {output:?}")),
+            output.code,
+        )
+    }
+
+    /// The first cause that is named for a pod.
+    async fn cause(&self, pod: &str) -> String {
+        let (diagnosis, code) = self.doctor(&["pod", pod]).await;
+        let cause = diagnosis["cause"]["check"].as_str();
+        let cause = cause.unwrap_or_else(|| panic!("no cause: {diagnosis:#}")).to_owned();
+        assert_eq!(code, 3, "{diagnosis:#}");
+        assert!(diagnosis["cause"]["fix"].is_string() && diagnosis["verdict"] == "CauseFound");
+        cause
+    }
+
+    /// Nothing is wrong.
+    async fn is_well(&self) {
+        let (diagnosis, code) = self.doctor(&["pod", &self.pod]).await;
+        let open: Vec<&Value> = diagnosis["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|check| check["result"] != "Pass")
+            .collect();
+        assert!(open.is_empty(), "{open:#?}");
+        assert_eq!((&diagnosis["verdict"], code), (&Value::from("Good"), 0));
+        assert_eq!(diagnosis["sts"]["accepted"], true);
+    }
+}
+
+fn name(object: &Value) -> String {
+    object["metadata"]["name"].as_str().unwrap().to_owned()
+}

@@ -1,0 +1,91 @@
+//! What the doctor says where not everything can be seen, and to whom.
+
+use irsa_testkit::aws::{Access, Entry};
+
+use crate::Scene;
+
+#[tokio::test]
+async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+
+    // No credentials of AWS: provider and role are not known, and STS still has the last word.
+    let output = world.irsa(&["doctor", "pod", &scene.pod, "-v"], None).await.unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        output.out.contains("The pod gets credentials.") && output.out.contains("? IAM has the role"),
+        "{}",
+        output.out
+    );
+
+    // Somebody who may look at pods and bindings, and at nothing else.
+    let rights = r#"{"apiVersion":"v1","kind":"List","items":[
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRole","metadata":{"name":"looks"},"rules":[
+            {"apiGroups":[""],"resources":["pods"],"verbs":["get"]},
+            {"apiGroups":["irsa-anywhere.dev"],"resources":["iamrolebindings","oidcfederations"],"verbs":["get","list"]}]},
+        {"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBinding","metadata":{"name":"looks"},
+            "roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"looks"},
+            "subjects":[{"apiGroup":"rbac.authorization.k8s.io","kind":"User","name":"alice"}]}]}"#;
+    world.cluster.apply_yaml(rights).await.unwrap();
+    let alice = ["doctor", "pod", &scene.pod, "--as", "alice"];
+    let output = world.irsa(&alice, Some(&scene.root)).await.unwrap();
+    assert_eq!(output.code, 4, "{output:?}");
+    assert!(
+        output
+            .out
+            .contains("Nothing wrong was seen, and not everything could be."),
+        "{}",
+        output.out
+    );
+    let why = "User \"alice\" cannot create resource \"serviceaccounts/token\"";
+    assert!(output.out.replace("\n  ", " ").contains(why), "{}", output.out);
+
+    // Nobody at all.
+    let nobody = ["doctor", "pod", &scene.pod, "--as", "bob"];
+    let output = world.irsa(&nobody, Some(&scene.root)).await.unwrap();
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(
+        output.err.contains("User \"bob\" cannot get resource \"pods\""),
+        "{}",
+        output.err
+    );
+    let gone = world.irsa(&["doctor", "pod", "gone"], None).await.unwrap();
+    assert!(
+        gone.code == 1 && gone.err.contains("there is no pod default/gone"),
+        "{gone:?}"
+    );
+
+    // What it says, and does not say: no token and no secret is in any form of its output.
+    let yaml = world
+        .irsa(&["doctor", "sa", "app", "-o", "yaml"], Some(&scene.root))
+        .await
+        .unwrap();
+    assert!(yaml.code == 0 && yaml.out.contains("verdict: Good"), "{yaml:?}");
+    let binding = world
+        .irsa(&["doctor", "irb", "app", "-v"], Some(&scene.root))
+        .await
+        .unwrap();
+    assert!(
+        binding.code == 0 && binding.out.contains("Binding         app"),
+        "{binding:?}"
+    );
+    for output in [yaml, binding] {
+        assert!(!output.out.contains("eyJ") && !output.out.contains(&scene.root.secret_access_key));
+    }
+
+    // It has written nothing: neither in AWS nor in the cluster.
+    let (aws, cluster) = (world.aws.mark(), world.cluster.mark().await.unwrap());
+    world
+        .irsa(&["doctor", "pod", &scene.pod], Some(&scene.root))
+        .await
+        .unwrap();
+    let written = |entry: &Entry| entry.access == Access::Write;
+    assert!(!world.aws.since(aws).iter().any(written));
+    let audit = world.cluster.audit_since(&cluster).await.unwrap();
+    let writes: Vec<_> = audit
+        .entries()
+        .iter()
+        .filter(|entry| entry.is_write() && !entry.user.starts_with("system:"))
+        .collect();
+    assert!(writes.is_empty(), "{writes:#?}");
+}
