@@ -9,13 +9,13 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 /// Everything is read only. What your rights in the cluster or in AWS do not reach is said to be unknown.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-irsa", bin_name = "kubectl irsa", version)]
-pub(crate) struct Args {
+pub(crate) struct CliArgs {
     #[command(flatten)]
     pub(crate) cluster: ClusterArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
     #[command(subcommand)]
-    pub(crate) command: Command,
+    pub(crate) command: CliCommand,
 }
 
 /// Which cluster, and as whom.
@@ -62,19 +62,19 @@ pub(crate) enum Format {
 
 /// A command.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Command {
+pub(crate) enum CliCommand {
     /// Says why a pod gets credentials, or does not: the first cause on top.
     ///
     /// Ends with 0 where everything is proven, 3 where a cause was found, 4 where none was and not everything could be seen.
     Doctor {
         #[command(subcommand)]
-        target: Target,
+        target: DoctorTarget,
     },
 }
 
 /// What is looked at.
 #[derive(Debug, Clone, Subcommand)]
-pub(crate) enum Target {
+pub(crate) enum DoctorTarget {
     /// A pod, its containers included.
     #[command(visible_aliases = ["po", "pods"])]
     Pod {
@@ -106,12 +106,12 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        Args::command().debug_assert();
+        CliArgs::command().debug_assert();
     }
 
     #[test]
     fn flags_may_stand_behind_the_command_as_with_kubectl() {
-        let args = Args::try_parse_from([
+        let args = CliArgs::try_parse_from([
             "kubectl-irsa",
             "doctor",
             "pod",
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(args.cluster.namespace.as_deref(), Some("shop"));
         assert_eq!(args.cluster.as_user.as_deref(), Some("alice"));
         assert_eq!(args.output.output, Format::Json);
-        let Command::Doctor { target } = args.command;
-        assert!(matches!(target, Target::Pod { name } if name == "app"));
+        let CliCommand::Doctor { target } = args.command;
+        assert!(matches!(target, DoctorTarget::Pod { name } if name == "app"));
     }
 }

@@ -16,7 +16,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{Problem, args::ClusterArgs};
+use crate::{args::ClusterArgs, failure::Failure};
 
 /// The shortest lifetime of a token that an API server grants, in seconds.
 const SHORTEST_TOKEN: u32 = 600;
@@ -39,7 +39,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Where there is no kubeconfig, or none that can be used.
-    pub(crate) async fn connect(args: &ClusterArgs) -> Result<Self, Problem> {
+    pub(crate) async fn connect(args: &ClusterArgs) -> Result<Self, Failure> {
         let options = KubeConfigOptions {
             context: args.context.clone(),
             ..KubeConfigOptions::default()

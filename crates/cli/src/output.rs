@@ -6,9 +6,9 @@ use std::{
 };
 
 use crate::{
-    Problem,
     args::{Format, OutputArgs},
     doctor::{Diagnosis, Line, LineResult, Summary},
+    failure::Failure,
 };
 
 /// Columns of a line of text, where it may be broken.
@@ -18,7 +18,7 @@ const WIDTH: usize = 110;
 ///
 /// # Errors
 /// It cannot be written in this form, which does not happen.
-pub(crate) fn render(diagnosis: &Diagnosis, args: &OutputArgs) -> Result<String, Problem> {
+pub(crate) fn render(diagnosis: &Diagnosis, args: &OutputArgs) -> Result<String, Failure> {
     match args.output {
         Format::Json => Ok(serde_json::to_string_pretty(diagnosis)? + "\n"),
         Format::Yaml => Ok(serde_saphyr::to_string(diagnosis)?),

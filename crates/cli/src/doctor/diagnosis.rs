@@ -10,7 +10,7 @@ use crate::exit;
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Diagnosis {
     /// Whom it is about.
-    pub(crate) about: About,
+    pub(crate) about: ExaminedObject,
     /// In one word.
     pub(crate) verdict: Summary,
     /// Why there are no credentials; nothing where no check that stops a pod fails.
@@ -26,7 +26,7 @@ pub(crate) struct Diagnosis {
 /// Whom it is about.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct About {
+pub(crate) struct ExaminedObject {
     pub(crate) namespace: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pod: Option<String>,
@@ -89,7 +89,7 @@ pub(crate) enum LineResult {
 
 impl Diagnosis {
     /// Of what the checks found, and of what STS said.
-    pub(crate) fn of(about: About, explanation: &Explanation, sts: Option<StsAnswer>) -> Self {
+    pub(crate) fn of(about: ExaminedObject, explanation: &Explanation, sts: Option<StsAnswer>) -> Self {
         let checks: Vec<Line> = explanation.findings().iter().map(Line::of).collect();
         let cause = explanation.cause().map(Line::of);
         let is_open = |line: &&Line| line.stops && line.result == LineResult::Unknown;
@@ -111,7 +111,7 @@ impl Diagnosis {
     }
 
     /// Of something that is wrong before any check can be made.
-    pub(crate) fn stopped(about: About, line: Line) -> Self {
+    pub(crate) fn stopped(about: ExaminedObject, line: Line) -> Self {
         Self {
             about,
             verdict: if line.result == LineResult::Fail {

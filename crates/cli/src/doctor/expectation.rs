@@ -5,20 +5,20 @@ use irsa_core::{
     explain::Expectation,
     issuer::IssuerUrl,
     naming::{account_of, partition_of},
-    trust::{Audience, Subject as TokenSubject},
+    trust::{Audience, Subject},
 };
 use irsa_pipeline::object::Managed;
 use kube::ResourceExt;
 
 use super::{
-    diagnosis::{About, Line, LineResult},
-    subject::Subject,
+    diagnosis::{ExaminedObject, Line, LineResult},
+    subject::BoundAccount,
 };
 
 /// Whom the diagnosis is about.
-pub(super) fn about(subject: &Subject) -> About {
+pub(super) fn about(subject: &BoundAccount) -> ExaminedObject {
     let binding = subject.binding.as_ref().ok().and_then(Option::as_ref);
-    About {
+    ExaminedObject {
         namespace: subject.namespace.clone(),
         pod: subject
             .pod
@@ -56,7 +56,7 @@ fn stop(check: &'static str, title: &'static str, message: String, fix: Option<S
 ///
 /// # Errors
 /// What is wrong, or not known, before there is a role to ask for.
-pub(super) fn expectation(subject: &Subject) -> Result<Expectation, Line> {
+pub(super) fn expectation(subject: &BoundAccount) -> Result<Expectation, Line> {
     let (namespace, account) = (&subject.namespace, &subject.account);
     let bound = |message, fix| stop("bound", "An IamRoleBinding names the ServiceAccount", message, fix);
     let binding = match &subject.binding {
@@ -108,7 +108,7 @@ pub(super) fn expectation(subject: &Subject) -> Result<Expectation, Line> {
         .first()
         .or_else(|| federation.spec.audiences.first());
     let audience = Audience::new(given.cloned().unwrap_or_default()).map_err(|error| made(format!("{error}.")))?;
-    let token_subject = TokenSubject::new(namespace, account).map_err(|error| made(format!("{error}.")))?;
+    let token_subject = Subject::new(namespace, account).map_err(|error| made(format!("{error}.")))?;
     Ok(Expectation {
         provider_arn: provider_arn(federation, &issuer, &role_arn),
         issuer,

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use super::{
     diagnosis::{Diagnosis, StsAnswer},
     expectation,
-    subject::Subject,
+    subject::BoundAccount,
 };
 use crate::cluster::{Cluster, http_date};
 
@@ -32,7 +32,7 @@ const SESSION_NAME: &str = "irsa-anywhere-doctor";
 const SHORTEST_SESSION: i32 = 900;
 
 /// Looks, and judges.
-pub(crate) async fn examined(cluster: &Cluster, subject: Subject) -> Diagnosis {
+pub(crate) async fn examined(cluster: &Cluster, subject: BoundAccount) -> Diagnosis {
     let about = expectation::about(&subject);
     let expected = match expectation::expectation(&subject) {
         Ok(expected) => expected,
@@ -42,7 +42,7 @@ pub(crate) async fn examined(cluster: &Cluster, subject: Subject) -> Diagnosis {
     Diagnosis::of(about, &explain(&evidence), sts)
 }
 
-async fn gathered(cluster: &Cluster, subject: &Subject, expected: Expectation) -> (Evidence, Option<StsAnswer>) {
+async fn gathered(cluster: &Cluster, subject: &BoundAccount, expected: Expectation) -> (Evidence, Option<StsAnswer>) {
     let settings = Settings {
         user_agent: kubernetes::user_agent(),
         ..Settings::default()
@@ -107,7 +107,7 @@ struct InCluster {
 }
 
 impl InCluster {
-    async fn of(cluster: &Cluster, subject: &Subject, expected: &Expectation) -> Self {
+    async fn of(cluster: &Cluster, subject: &BoundAccount, expected: &Expectation) -> Self {
         let signing = async {
             let token = cluster
                 .token(&subject.namespace, &subject.account, expected.audience.as_str())
@@ -128,7 +128,7 @@ impl InCluster {
     }
 }
 
-async fn pod_facts(cluster: &Cluster, subject: &Subject) -> Option<PodFacts> {
+async fn pod_facts(cluster: &Cluster, subject: &BoundAccount) -> Option<PodFacts> {
     let pod = subject.pod.as_ref()?;
     let (namespace, account) = (&subject.namespace, &subject.account);
     let (account, namespace, carrier) = join3(

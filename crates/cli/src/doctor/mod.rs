@@ -7,13 +7,13 @@ mod subject;
 
 pub(crate) use diagnosis::{Diagnosis, Line, LineResult, Summary};
 
-use crate::{Problem, args::Target, cluster::Cluster};
+use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 
 /// Looks at a pod, a ServiceAccount or a binding.
 ///
 /// # Errors
 /// Where the object is not there or cannot be read: nothing can be said then.
-pub(crate) async fn examine(cluster: &Cluster, target: &Target) -> Result<Diagnosis, Problem> {
+pub(crate) async fn examine(cluster: &Cluster, target: &DoctorTarget) -> Result<Diagnosis, Failure> {
     let subject = subject::find(cluster, target).await?;
     Ok(gather::examined(cluster, subject).await)
 }

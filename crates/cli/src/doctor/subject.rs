@@ -5,10 +5,10 @@ use irsa_core::explain::Fact;
 use kube::ResourceExt;
 use serde_json::Value;
 
-use crate::{Problem, args::Target, cluster::Cluster};
+use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 
 /// Whom the question is about.
-pub(crate) struct Subject {
+pub(crate) struct BoundAccount {
     /// Its namespace.
     pub(crate) namespace: String,
     /// The ServiceAccount's name.
@@ -25,17 +25,17 @@ pub(crate) struct Subject {
 ///
 /// # Errors
 /// The object that was named is not there, or cannot be read.
-pub(crate) async fn find(cluster: &Cluster, target: &Target) -> Result<Subject, Problem> {
+pub(crate) async fn find(cluster: &Cluster, target: &DoctorTarget) -> Result<BoundAccount, Failure> {
     let namespace = cluster.namespace.clone();
     match target {
-        Target::Pod { name } => {
+        DoctorTarget::Pod { name } => {
             let path = format!("/api/v1/namespaces/{namespace}/pods/{name}");
             let pod = needed(cluster.object(&path).await, &format!("pod {namespace}/{name}"))?;
             let account = pod.pointer("/spec/serviceAccountName").and_then(Value::as_str);
             let account = account.unwrap_or("default").to_owned();
             Ok(bound(cluster, namespace, account, Some(pod)).await)
         }
-        Target::Serviceaccount { name } => {
+        DoctorTarget::Serviceaccount { name } => {
             let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}");
             needed(
                 cluster.object(&path).await,
@@ -43,7 +43,7 @@ pub(crate) async fn find(cluster: &Cluster, target: &Target) -> Result<Subject, 
             )?;
             Ok(bound(cluster, namespace, name.clone(), None).await)
         }
-        Target::Binding { name, service_account } => {
+        DoctorTarget::Binding { name, service_account } => {
             let bindings = cluster.bindings(&namespace).await;
             let what = format!("IamRoleBinding {namespace}/{name}");
             let found = bindings.map(|all| all.into_iter().find(|binding| binding.name_any() == *name));
@@ -54,7 +54,7 @@ pub(crate) async fn find(cluster: &Cluster, target: &Target) -> Result<Subject, 
     }
 }
 
-fn needed<T>(found: Fact<Option<T>>, what: &str) -> Result<T, Problem> {
+fn needed<T>(found: Fact<Option<T>>, what: &str) -> Result<T, Failure> {
     match found {
         Ok(Some(object)) => Ok(object),
         Ok(None) => Err(format!("there is no {what}; see --namespace and --context").into()),
@@ -62,7 +62,7 @@ fn needed<T>(found: Fact<Option<T>>, what: &str) -> Result<T, Problem> {
     }
 }
 
-fn account_of(binding: &IamRoleBinding, wanted: Option<&str>) -> Result<String, Problem> {
+fn account_of(binding: &IamRoleBinding, wanted: Option<&str>) -> Result<String, Failure> {
     let mut accounts = binding
         .spec
         .service_accounts
@@ -81,7 +81,7 @@ fn account_of(binding: &IamRoleBinding, wanted: Option<&str>) -> Result<String, 
     })
 }
 
-async fn bound(cluster: &Cluster, namespace: String, account: String, pod: Option<Value>) -> Subject {
+async fn bound(cluster: &Cluster, namespace: String, account: String, pod: Option<Value>) -> BoundAccount {
     let bindings = cluster.bindings(&namespace).await;
     let names = |binding: &IamRoleBinding| binding.spec.service_accounts.iter().any(|named| named.name == account);
     let binding = bindings.map(|all| all.into_iter().find(names));
@@ -94,13 +94,13 @@ async fn with_federation(
     account: String,
     pod: Option<Value>,
     binding: Fact<Option<IamRoleBinding>>,
-) -> Subject {
+) -> BoundAccount {
     let federation = match &binding {
         Ok(Some(binding)) => cluster.federation(&binding.spec.federation_ref.name).await,
         Ok(None) => Ok(None),
         Err(unseen) => Err(unseen.clone()),
     };
-    Subject {
+    BoundAccount {
         namespace,
         account,
         pod,

@@ -1,0 +1,10 @@
+//! Ends of a command, for scripts; 2 is clap's own, for a command line that is none.
+
+/// All is as it must be.
+pub(crate) const GOOD: u8 = 0;
+/// The command could not do what it was asked for.
+pub(crate) const FAILED: u8 = 1;
+/// Something is wrong, and has a name.
+pub(crate) const CAUSE_FOUND: u8 = 3;
+/// Nothing wrong was seen, and not everything could be.
+pub(crate) const NOT_PROVEN: u8 = 4;
