@@ -2,12 +2,16 @@
 
 use std::{env, process::ExitCode, time::Duration};
 
+use irsa_testkit::aws::Credentials;
 use irsa_tests::tokens::Token;
 use irsa_tests::world::{
-    DATA_BUCKET, ISSUER, Operator, PodIdentity, Problem, World, objects::is_ready, pods::variable, repository,
+    ACCOUNT, DATA_BUCKET, ISSUER, Operator, PodIdentity, Problem, World, objects::is_ready, pods::variable, repository,
 };
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+/// What `kubectl irsa doctor` ends with where something is wrong.
+const CAUSE_FOUND: i32 = 3;
 const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::main]
@@ -63,6 +67,13 @@ async fn run() -> Result<(), Problem> {
 
     step("The same claims, signed by somebody else");
     refused(&world, &identity.showing(&forged(&identity.token)?)?)?;
+
+    step("kubectl irsa doctor: that pod, and one that sets a key of its own");
+    let root = world.aws.account(ACCOUNT).root_credentials();
+    let pod = identity.pod.pointer("/metadata/name").and_then(|name| name.as_str());
+    examined(&world, &root, pod.ok_or("the pod has no name")?, 0).await?;
+    let broken = broken_pod(&world).await?;
+    examined(&world, &root, &broken, CAUSE_FOUND).await?;
 
     if env::var("KEEP").is_ok_and(|keep| keep == "1") {
         step("KEEP=1: everything goes on running until Ctrl-C");
@@ -137,6 +148,29 @@ fn refused(world: &World, identity: &PodIdentity) -> Result<(), Problem> {
 fn forged(token: &str) -> Result<String, Problem> {
     let key = irsa_testkit::controlplane::SigningKey::generate_rsa()?;
     Token::parse(token)?.signed_by(&key)
+}
+
+/// A pod whose container brings credentials of its own.
+async fn broken_pod(world: &World) -> Result<String, Problem> {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "app-with-a-key-"},
+        "spec": {"serviceAccountName": "app", "containers": [{
+            "name": "app", "image": "app", "env": [{"name": "AWS_ACCESS_KEY_ID", "value": "AKIAIOSFODNN7EXAMPLE"}],
+        }]},
+    });
+    let reply = world.cluster.client()?.post("/api/v1/namespaces/default/pods", &pod).await?;
+    let name = reply.body.pointer("/metadata/name").and_then(|name| name.as_str());
+    Ok(name.ok_or_else(|| reply.message())?.to_owned())
+}
+
+/// What the doctor says of a pod, which must end with this code.
+async fn examined(world: &World, credentials: &Credentials, pod: &str, code: i32) -> Result<(), Problem> {
+    let output = world.irsa(&["doctor", "pod", pod], Some(credentials)).await?;
+    print(&output.out);
+    if output.code == code {
+        return Ok(());
+    }
+    Err(format!("kubectl irsa doctor ended with {} and not with {code}: {}", output.code, output.err).into())
 }
 
 fn step(title: &str) {

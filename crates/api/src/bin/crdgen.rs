@@ -1,9 +1,9 @@
-//! Writes what is generated from the types of both kinds (the CRDs, one file each, and the API reference), or checks
-//! that what is committed is still what the types say.
+//! Writes what is generated from the types of both kinds (the CRDs, one file each, and the API reference) and from the checks of a
+//! pod's way to its credentials (a page of docs/), or checks that what is committed is still what they say.
 
 use std::{env, fs, path::PathBuf, process::ExitCode};
 
-const USAGE: &str = "usage: crdgen [--out DIR] [--docs FILE] [--check]   (DIR defaults to crds, FILE to docs/api.md)";
+const USAGE: &str = "usage: crdgen [--out DIR] [--docs DIR] [--check]   (they default to crds and docs)";
 
 fn main() -> ExitCode {
     match Options::parse(env::args().skip(1)).and_then(|options| options.run()) {
@@ -25,7 +25,7 @@ impl Options {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut options = Self {
             out: PathBuf::from("crds"),
-            docs: PathBuf::from("docs/api.md"),
+            docs: PathBuf::from("docs"),
             check: false,
         };
         while let Some(argument) = arguments.next() {
@@ -68,7 +68,8 @@ impl Options {
             files.push((self.out.join(format!("{name}.yaml")), text));
         }
         let reference = irsa_api::api_reference().map_err(|error| error.to_string())?;
-        files.push((self.docs.clone(), reference));
+        files.push((self.docs.join("api.md"), reference));
+        files.push((self.docs.join("troubleshooting.md"), irsa_core::explain::page()));
         Ok(files)
     }
 }

@@ -15,11 +15,13 @@ mod check;
 mod documents;
 mod evidence;
 mod key;
+mod page;
 mod pod;
 mod pod_json;
 mod provider;
 mod role;
 mod steps;
+mod symptoms;
 mod token;
 mod trust;
 
@@ -29,6 +31,8 @@ pub use self::{
         ApiServerFacts, Clocks, ContainerFacts, Evidence, Expectation, Fact, FetchFailure, Fetched, PodFacts,
         ProviderFacts, Request, RoleFacts, Unseen, Variable,
     },
+    page::page,
+    symptoms::{SYMPTOMS, Symptom},
     token::{IdentityToken, TokenError},
 };
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use scene::Scene;
 
-use super::{Check, CheckResult, Evidence, Unseen, explain};
+use super::{Check, CheckResult, Evidence, SYMPTOMS, Unseen, explain, page};
 
 /// What is broken, by which the check is to fail, and words of its sentence.
 type Case = (fn(&mut Scene), Check, &'static str);
@@ -123,4 +123,34 @@ fn every_check_can_fail() {
         .collect();
     let untried: Vec<Check> = Check::ALL.into_iter().filter(|check| !tried.contains(check)).collect();
     assert!(untried.is_empty(), "{untried:?}");
+}
+
+#[test]
+fn every_check_that_stops_a_pod_has_a_symptom_or_is_one_that_nobody_sees_alone() {
+    // What STS says of these is what it says of another check.
+    let unseen = [
+        Check::PodRole,
+        Check::TokenFile,
+        Check::ApiServerIssuer,
+        Check::TokenSubject,
+        Check::ProviderIssuer,
+        Check::KeysInTime,
+        Check::Algorithm,
+        Check::Signature,
+    ];
+    let seen: BTreeSet<Check> = SYMPTOMS.iter().flat_map(|symptom| symptom.checks).copied().collect();
+    let missing: Vec<Check> = Check::ALL
+        .into_iter()
+        .filter(|check| check.stops() && !seen.contains(check) && !unseen.contains(check))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
+fn the_page_has_a_place_for_every_check_that_it_leads_to() {
+    let page = page();
+    for check in Check::ALL {
+        assert!(page.contains(&format!("\n### {check}\n")), "{check}");
+        assert!(check.origin().ends_with('.'), "{check}");
+    }
 }
