@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Explains what irsa-anywhere does in a cluster: why a pod has its AWS role, or has not.
 ///
-/// Everything is read only. What your rights in the cluster or in AWS do not reach is said to be unknown.
+/// What your rights in the cluster or in AWS do not reach is said to be unknown. No object is written, in neither.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-irsa", bin_name = "kubectl irsa", version)]
 pub(crate) struct CliArgs {
@@ -34,7 +34,7 @@ pub(crate) struct ClusterArgs {
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) as_user: Option<String>,
     /// A group to impersonate; may be given several times.
-    #[arg(long = "as-group", global = true, value_name = "GROUP")]
+    #[arg(long = "as-group", global = true, value_name = "GROUP", requires = "as_user")]
     pub(crate) as_groups: Vec<String>,
 }
 
@@ -65,10 +65,17 @@ pub(crate) enum Format {
 pub(crate) enum CliCommand {
     /// Says why a pod gets credentials, or does not: the first cause on top.
     ///
+    /// Asks for a token of the ServiceAccount for ten minutes, has the API server review it, and shows it to STS: that makes a session of
+    /// the role for 15 minutes, which is dropped at once, is in CloudTrail as irsa-anywhere-doctor, and moves the role's last-used date.
+    /// --no-token asks for none.
+    ///
     /// Ends with 0 where everything is proven, 3 where a cause was found, 4 where none was and not everything could be seen.
     Doctor {
         #[command(subcommand)]
         target: DoctorTarget,
+        /// Asks for no token, and STS nothing: what only a token shows is unknown then.
+        #[arg(long, global = true)]
+        no_token: bool,
     },
 }
 
@@ -127,7 +134,8 @@ mod tests {
         assert_eq!(args.cluster.namespace.as_deref(), Some("shop"));
         assert_eq!(args.cluster.as_user.as_deref(), Some("alice"));
         assert_eq!(args.output.output, Format::Json);
-        let CliCommand::Doctor { target } = args.command;
+        let CliCommand::Doctor { target, no_token } = args.command;
+        assert!(!no_token);
         assert!(matches!(target, DoctorTarget::Pod { name } if name == "app"));
     }
 }

@@ -1,9 +1,12 @@
 //! The cluster, as the person who asks may see it.
 
+use std::time::Duration;
+
+use futures::future::join;
 use http::{Request, header};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::{
-    explain::{ApiServerFacts, Fact, Unseen},
+    explain::{ApiServerFacts, Fact, SecretToken, Unseen},
     jwks,
 };
 use irsa_pipeline::federation::observe::injection::{self, UnseenAdmission};
@@ -18,8 +21,12 @@ use serde_json::{Value, json};
 
 use crate::{args::ClusterArgs, failure::Failure};
 
+/// Longest that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// The shortest lifetime of a token that an API server grants, in seconds.
-const SHORTEST_TOKEN: u32 = 600;
+const SHORTEST_TOKEN: i64 = 600;
+/// The longest that is asked for, in seconds.
+const LONGEST_TOKEN: i64 = 86_400;
 
 /// A connection to the API server.
 pub(crate) struct Cluster {
@@ -28,10 +35,23 @@ pub(crate) struct Cluster {
     pub(crate) namespace: String,
 }
 
-/// What an API server says of how it signs, and when it said so.
+/// What an API server says of how it signs.
 pub(crate) struct Signing {
-    pub(crate) servers: Fact<ApiServerFacts>,
+    pub(crate) issuer: Fact<String>,
+    pub(crate) keys: Fact<jwks::KeySet>,
+    /// What time it is there.
     pub(crate) clock: Fact<Timestamp>,
+}
+
+impl Signing {
+    /// As evidence; `shares_audience` is what [`Cluster::takes`] said.
+    pub(crate) fn facts(self, shares_audience: Fact<bool>) -> Fact<ApiServerFacts> {
+        Ok(ApiServerFacts {
+            issuer: self.issuer?,
+            keys: self.keys?,
+            shares_audience,
+        })
+    }
 }
 
 impl Cluster {
@@ -49,10 +69,14 @@ impl Cluster {
             None => Config::from_kubeconfig(&options).await?,
         };
         let mut config = kubernetes::introduced(config);
-        config.auth_info.impersonate.clone_from(&args.as_user);
-        if !args.as_groups.is_empty() {
-            config.auth_info.impersonate_groups = Some(args.as_groups.clone());
+        if let Some(user) = &args.as_user {
+            // As kubectl does: who is named here stands for all that the kubeconfig says of it.
+            config.auth_info.impersonate = Some(user.clone());
+            config.auth_info.impersonate_groups = (!args.as_groups.is_empty()).then(|| args.as_groups.clone());
         }
+        config.connect_timeout = Some(PATIENCE);
+        config.read_timeout = Some(PATIENCE);
+        config.write_timeout = Some(PATIENCE);
         let namespace = args
             .namespace
             .clone()
@@ -93,36 +117,36 @@ impl Cluster {
         federations.get_opt(name).await.map_err(|error| unseen(&error))
     }
 
-    /// What injects pods, in words.
-    pub(crate) async fn carrier(&self) -> Option<Fact<String>> {
+    /// What injects pods, in words, or why nothing does.
+    pub(crate) async fn carrier(&self) -> Fact<Result<String, String>> {
         match injection::admission(&self.client).await {
-            Ok(found) => Some(
-                found
-                    .in_words()
-                    .map_err(|nothing| Unseen::because(nothing.to_string().trim_end_matches('.'))),
-            ),
-            // Nobody said that nothing injects.
-            Err(UnseenAdmission::Forbidden(_) | UnseenAdmission::Unreachable(_)) => None,
+            Ok(found) => Ok(found.in_words().map_err(|nothing| nothing.to_string())),
+            Err(UnseenAdmission::Forbidden(kind)) => Err(Unseen::because(format!("you may not list {kind}"))),
+            Err(UnseenAdmission::Unreachable(kind)) => {
+                Err(Unseen::because(format!("the API server did not list {kind}")))
+            }
         }
     }
 
-    /// A token of a ServiceAccount for ten minutes.
-    pub(crate) async fn token(&self, namespace: &str, account: &str, audience: &str) -> Fact<String> {
+    /// A token of a ServiceAccount, which is good for ten minutes by a clock that is so many seconds ahead of the API server's.
+    pub(crate) async fn token(&self, namespace: &str, account: &str, audience: &str, ahead: i64) -> Fact<SecretToken> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token");
+        let seconds = SHORTEST_TOKEN.saturating_add(ahead.max(0)).min(LONGEST_TOKEN);
         let wanted = json!({
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-            "spec": {"audiences": [audience], "expirationSeconds": SHORTEST_TOKEN},
+            "spec": {"audiences": [audience], "expirationSeconds": seconds},
         });
         let granted = self.post(&path, &wanted).await?;
         let token = granted.pointer("/status/token").and_then(Value::as_str);
         token
-            .map(str::to_owned)
+            .map(SecretToken::new)
             .ok_or_else(|| Unseen::because("the API server granted no token"))
     }
 
     /// Whether the API server takes a token for its own, for whichever audience it was made.
-    pub(crate) async fn takes(&self, token: &str) -> Fact<bool> {
-        let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}});
+    pub(crate) async fn takes(&self, token: &SecretToken) -> Fact<bool> {
+        let review =
+            json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token.expose()}});
         let answer = self
             .post("/apis/authentication.k8s.io/v1/tokenreviews", &review)
             .await?;
@@ -130,22 +154,14 @@ impl Cluster {
         Ok(taken.unwrap_or(false))
     }
 
-    /// How the API server signs; `shares_audience` is what [`Self::takes`] said.
-    pub(crate) async fn signing(&self, shares_audience: Fact<bool>) -> Signing {
-        match self.discovery().await {
-            Ok((issuer, clock)) => Signing {
-                servers: self.keys().await.map(|keys| ApiServerFacts {
-                    issuer,
-                    keys,
-                    shares_audience,
-                }),
-                clock,
-            },
-            Err(unseen) => Signing {
-                servers: Err(unseen.clone()),
-                clock: Err(unseen),
-            },
-        }
+    /// How the API server signs.
+    pub(crate) async fn signing(&self) -> Signing {
+        let (discovery, keys) = join(self.discovery(), self.keys()).await;
+        let (issuer, clock) = match discovery {
+            Ok((issuer, clock)) => (Ok(issuer), clock),
+            Err(unseen) => (Err(unseen.clone()), Err(unseen)),
+        };
+        Signing { issuer, keys, clock }
     }
 
     async fn discovery(&self) -> Fact<(String, Fact<Timestamp>)> {

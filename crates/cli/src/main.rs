@@ -1,4 +1,4 @@
-//! `kubectl irsa`: why a pod has its role, or has not. Reads; writes nothing.
+//! `kubectl irsa`: why a pod has its role, or has not.
 
 mod args;
 mod cluster;
@@ -7,9 +7,13 @@ mod exit;
 mod failure;
 mod output;
 
-use std::process::ExitCode;
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
+use irsa_core::text::plain;
 
 use crate::{
     args::{CliArgs, CliCommand},
@@ -30,7 +34,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(problem) => {
-            eprintln!("kubectl-irsa: {problem}");
+            eprintln!("kubectl-irsa: {}", plain(&problem.to_string()));
             ExitCode::from(exit::FAILED)
         }
     }
@@ -39,10 +43,18 @@ fn main() -> ExitCode {
 async fn run(args: CliArgs) -> Result<u8, Failure> {
     let cluster = cluster::Cluster::connect(&args.cluster).await?;
     match args.command {
-        CliCommand::Doctor { target } => {
-            let diagnosis = doctor::examine(&cluster, &target).await?;
-            print!("{}", output::render(&diagnosis, &args.output)?);
+        CliCommand::Doctor { target, no_token } => {
+            let diagnosis = Box::pin(doctor::examine(&cluster, &target, no_token)).await?;
+            write(&output::render(&diagnosis, &args.output)?)?;
             Ok(diagnosis.exit_code())
         }
+    }
+}
+
+/// Who reads only the beginning has what he wants.
+fn write(text: &str) -> io::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }

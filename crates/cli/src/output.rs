@@ -5,9 +5,11 @@ use std::{
     io::{IsTerminal as _, stdout},
 };
 
+use irsa_core::text::plain;
+
 use crate::{
     args::{Format, OutputArgs},
-    doctor::{Diagnosis, Line, LineResult, Summary},
+    doctor::{Diagnosis, Line, LineResult, StsAnswer, Summary},
     failure::Failure,
 };
 
@@ -90,30 +92,32 @@ fn heading(diagnosis: &Diagnosis, paint: &Paint) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: Option<&str>| {
         if let Some(value) = value {
-            let _ = writeln!(text, "{name:<16}{value}");
+            let _ = writeln!(text, "{name:<16}{}", plain(value));
         }
     };
     let qualified = |name: &str| format!("{}/{name}", about.namespace);
     row("Pod", about.pod.as_deref().map(qualified).as_deref());
     row("ServiceAccount", Some(&qualified(&about.service_account)));
-    row("Binding", about.binding.as_deref());
+    let binding = about.binding.as_ref().zip(about.ready.as_ref());
+    row(
+        "Binding",
+        binding.map(|(name, ready)| format!("{name} ({ready})")).as_deref(),
+    );
     row("Federation", about.federation.as_deref());
     row("Role", about.role.as_deref());
-    let sts = diagnosis.sts.as_ref().map(|answer| {
-        if answer.accepted {
-            format!("accepts a token of the ServiceAccount, as {}", answer.says)
-        } else {
-            format!("refuses a token of the ServiceAccount: {}", answer.says)
-        }
-    });
-    row("STS", sts.as_deref());
+    let sts = match &diagnosis.sts {
+        StsAnswer::Accepted(arn) => format!("accepts a new token of the ServiceAccount, as {arn}"),
+        StsAnswer::Refused(says) => format!("refuses a new token of the ServiceAccount: {says}"),
+        StsAnswer::NotAsked(why) => format!("was not asked, or has not answered: {why}"),
+    };
+    row("STS", Some(&sts));
     let what = if about.pod.is_some() {
         "The pod"
     } else {
-        "A pod of the ServiceAccount"
+        "A new pod of the ServiceAccount"
     };
     let verdict = match diagnosis.verdict {
-        Summary::Good => paint.with("32", &format!("{what} gets credentials.")),
+        Summary::Good => paint.with("32", &format!("{what} gets credentials of its role.")),
         Summary::CauseFound => paint.with(
             "31",
             &format!("{what} gets no credentials of its role. The first cause:"),

@@ -18,6 +18,20 @@ pub fn listed(items: impl IntoIterator<Item = impl Display>, shown: usize) -> St
     }
 }
 
+/// Text for a terminal: no line breaks, and nothing that moves the cursor, changes colours or turns the direction of writing.
+pub fn plain(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let escaped = |c: char| c.is_control() || turns(c);
+    let parts = text.chars().map(|c| {
+        if escaped(c) {
+            c.escape_unicode().to_string()
+        } else {
+            c.to_string()
+        }
+    });
+    parts.collect()
+}
+
 /// Characters of a text of somebody else's that are shown.
 const LONGEST_SHOWN: usize = 255;
 
@@ -66,6 +80,15 @@ mod tests {
         assert_eq!(shown("a\nb\u{1b}[31m"), r"a\nb\u{1b}[31m");
         assert_eq!(shown(""), "\"\"");
         assert_eq!(shown(&"x".repeat(300)).chars().count(), 256);
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_spelt_out() {
+        assert_eq!(plain("é → “a”"), "é → “a”");
+        assert_eq!(
+            plain("a\u{1b}[2J\u{9b}31m\r\n\u{202e}b"),
+            r"a\u{1b}[2J\u{9b}31m\u{d}\u{a}\u{202e}b"
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! Evidence for [`irsa_core::explain`], as far as AWS and the public tell: read only, and what cannot be read is said to be unknown.
 
-use irsa_aws::{AwsError, IdentityProviders, PublicRead, PublicReadError, PublicReader, Roles};
+use irsa_aws::{AwsError, IdentityProviders, Kind, PublicRead, PublicReadError, PublicReader, Roles};
 use irsa_core::{
     documents,
     explain::{Fact, FetchFailure, Fetched, ProviderFacts, RoleFacts, Unseen},
+    issuer::IssuerUrl,
+    text::shown,
 };
 use jiff::Timestamp;
-
-use crate::aws_errors::in_words;
 
 /// Both documents of an issuer, as anybody gets them.
 #[derive(Debug, Clone)]
@@ -18,20 +18,27 @@ pub struct FetchedDocuments {
     pub jwks: Fact<Fetched>,
 }
 
-/// Reads the documents as STS would: the discovery document at `discovery_url`, then the keys at its `jwks_uri`. `now` is asked before and
+/// Reads the documents as STS would: the discovery document of the issuer, then the keys at its `jwks_uri`. `now` is asked before and
 /// after each.
+///
+/// **Guarantee.** Whoever writes the documents cannot choose what is asked from here: keys are read from the issuer's own host alone.
 pub async fn published_documents(
     reader: &impl PublicReader,
-    discovery_url: &str,
+    issuer: &IssuerUrl,
     now: &impl Fn() -> Timestamp,
 ) -> FetchedDocuments {
-    let discovery = fetched(reader, discovery_url, now).await;
+    let discovery = fetched(reader, &issuer.discovery_url(), now).await;
     let keys_at = match &discovery.outcome {
         Ok((bytes, _)) => documents::keys_url(bytes),
         Err(_) => None,
     };
-    let jwks = match keys_at.filter(|url| url.starts_with("https://")) {
-        Some(url) => Ok(fetched(reader, &url, now).await),
+    let own = format!("https://{}/", issuer.host());
+    let jwks = match keys_at {
+        Some(url) if url.starts_with(&own) => Ok(fetched(reader, &url, now).await),
+        Some(url) => Err(Unseen::because(format!(
+            "the keys are at {}, which is not on the issuer's host and is not asked from here",
+            shown(&url)
+        ))),
         None => Err(Unseen::because("no discovery document says where the keys are")),
     };
     FetchedDocuments {
@@ -101,6 +108,11 @@ async fn policies(roles: &impl Roles, name: &str) -> Fact<Vec<String>> {
     Ok(attached.into_iter().chain(inline).collect())
 }
 
-fn unseen(error: &AwsError) -> Unseen {
-    Unseen::because(in_words(error).trim_end_matches('.'))
+/// Why AWS did not show something, whoever looks: the operator, or a person.
+pub fn unseen(error: &AwsError) -> Unseen {
+    Unseen::because(match error.kind() {
+        Kind::AccessDenied => format!("AWS refused {error}; whoever looks needs {}", error.operation),
+        Kind::NoCredentials => format!("there are no AWS credentials here: {error}"),
+        _ => error.to_string(),
+    })
 }

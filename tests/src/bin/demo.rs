@@ -158,7 +158,11 @@ async fn broken_pod(world: &World) -> Result<String, Problem> {
             "name": "app", "image": "app", "env": [{"name": "AWS_ACCESS_KEY_ID", "value": "AKIAIOSFODNN7EXAMPLE"}],
         }]},
     });
-    let reply = world.cluster.client()?.post("/api/v1/namespaces/default/pods", &pod).await?;
+    let reply = world
+        .cluster
+        .client()?
+        .post("/api/v1/namespaces/default/pods", &pod)
+        .await?;
     let name = reply.body.pointer("/metadata/name").and_then(|name| name.as_str());
     Ok(name.ok_or_else(|| reply.message())?.to_owned())
 }
@@ -170,7 +174,11 @@ async fn examined(world: &World, credentials: &Credentials, pod: &str, code: i32
     if output.code == code {
         return Ok(());
     }
-    Err(format!("kubectl irsa doctor ended with {} and not with {code}: {}", output.code, output.err).into())
+    Err(format!(
+        "kubectl irsa doctor ended with {} and not with {code}: {}",
+        output.code, output.err
+    )
+    .into())
 }
 
 fn step(title: &str) {

@@ -45,7 +45,9 @@ async fn ten_breakages_are_each_named_first() {
     scene.world.stop_operator().await.unwrap();
     scene.is_well().await;
 
-    assert_eq!(scene.cause(&late).await, "pod-injected");
+    let (cause, message) = scene.cause_in_words(&late).await;
+    assert_eq!(cause, "pod-injected");
+    assert!(message.contains("The pod is older than"), "{message}");
     of_pods(&scene).await;
     of_aws(&scene).await;
     of_documents(&scene).await;
@@ -82,9 +84,8 @@ async fn of_pods(scene: &Scene) {
     let mut opted_out = pod("app", &json!([]));
     opted_out["metadata"]["labels"] = json!({"eks.amazonaws.com/skip-pod-identity-webhook": "true"});
     let opted_out = create(scene, &opted_out).await;
-    let (diagnosis, _) = scene.doctor(&["pod", &opted_out]).await;
-    assert_eq!(diagnosis["cause"]["check"], "pod-injected");
-    let message = diagnosis["cause"]["message"].as_str().unwrap();
+    let (cause, message) = scene.cause_in_words(&opted_out).await;
+    assert_eq!(cause, "pod-injected");
     assert!(message.contains("skip-pod-identity-webhook"), "{message}");
 
     let own = json!([{"name": "AWS_ACCESS_KEY_ID", "value": "AKIAIOSFODNN7EXAMPLE"}, {"name": "AWS_SECRET_ACCESS_KEY", "value": "x"}]);
@@ -175,11 +176,25 @@ async fn of_documents(scene: &Scene) {
     assert!(aws.s3(|s3| s3.put_object_directly(ISSUER_BUCKET, JWKS_KEY, kept)));
 }
 
-/// AWS's clock goes on an hour, and ours stays behind.
+/// AWS's clock stays an hour behind ours: a new token has not begun for it. The other way round a token of a day is good for 23 hours.
 async fn of_the_clock(scene: &Scene) {
     let hour = SignedDuration::from_hours(1);
-    scene.world.aws.clock().advance(hour);
-    assert_eq!(scene.cause(&scene.pod).await, "clocks");
+    scene.world.aws.clock().advance(-hour);
+    assert_eq!(scene.cause(&scene.pod).await, "clock-ahead");
+    scene.world.aws.clock().advance(hour * 2);
+    let (diagnosis, code) = scene.doctor(&["pod", &scene.pod]).await;
+    let failing: Vec<&Value> = diagnosis["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["result"] == "Fail")
+        .collect();
+    assert_eq!(
+        (failing.len(), &failing[0]["check"]),
+        (1, &Value::from("clock-behind")),
+        "{failing:#?}"
+    );
+    assert!(code == 0 && diagnosis["sts"]["accepted"].is_string(), "{diagnosis:#}");
     scene.world.aws.clock().advance(-hour);
     scene.is_well().await;
 }

@@ -1,8 +1,10 @@
 //! What the doctor says where not everything can be seen, and to whom.
 
 use irsa_testkit::aws::{Access, Entry};
+use irsa_tests::world::objects::is_ready;
+use serde_json::{Value, json};
 
-use crate::Scene;
+use crate::{Scene, name};
 
 #[tokio::test]
 async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
@@ -13,7 +15,13 @@ async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
     let output = world.irsa(&["doctor", "pod", &scene.pod, "-v"], None).await.unwrap();
     assert_eq!(output.code, 0, "{output:?}");
     assert!(
-        output.out.contains("The pod gets credentials.") && output.out.contains("? IAM has the role"),
+        output.out.contains("The pod gets credentials of its role.") && output.out.contains("? IAM has the role"),
+        "{}",
+        output.out
+    );
+
+    assert!(
+        output.out.contains("there are no AWS credentials here") && !output.out.contains("The operator"),
         "{}",
         output.out
     );
@@ -40,6 +48,22 @@ async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
     let why = "User \"alice\" cannot create resource \"serviceaccounts/token\"";
     assert!(output.out.replace("\n  ", " ").contains(why), "{}", output.out);
 
+    // A bare pod: alice may not read its ServiceAccount, so it is not said that it has no role.
+    let bare = bare_pod(&scene).await;
+    let output = world
+        .irsa(
+            &["doctor", "pod", &bare, "--as", "alice", "-o", "json"],
+            Some(&scene.root),
+        )
+        .await
+        .unwrap();
+    let diagnosis: Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!(
+        (&diagnosis["verdict"], output.code),
+        (&Value::from("NotProven"), 4),
+        "{diagnosis:#}"
+    );
+
     // Nobody at all.
     let nobody = ["doctor", "pod", &scene.pod, "--as", "bob"];
     let output = world.irsa(&nobody, Some(&scene.root)).await.unwrap();
@@ -55,6 +79,16 @@ async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
         "{gone:?}"
     );
 
+    // Without a token: STS is not asked, and everything else is looked at.
+    let mark = world.aws.mark();
+    let output = world
+        .irsa(&["doctor", "pod", &scene.pod, "--no-token"], Some(&scene.root))
+        .await
+        .unwrap();
+    assert!(output.code == 4 && output.out.contains("(--no-token)"), "{output:?}");
+    let web_identity = |entry: &Entry| entry.operation == "sts:AssumeRoleWithWebIdentity";
+    assert!(!world.aws.since(mark).iter().any(web_identity));
+
     // What it says, and does not say: no token and no secret is in any form of its output.
     let yaml = world
         .irsa(&["doctor", "sa", "app", "-o", "yaml"], Some(&scene.root))
@@ -66,7 +100,7 @@ async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
         .await
         .unwrap();
     assert!(
-        binding.code == 0 && binding.out.contains("Binding         app"),
+        binding.code == 0 && binding.out.contains("Binding         app (Ready=True, Succeeded: "),
         "{binding:?}"
     );
     for output in [yaml, binding] {
@@ -88,4 +122,36 @@ async fn without_rights_it_says_what_it_could_not_see_and_goes_on() {
         .filter(|entry| entry.is_write() && !entry.user.starts_with("system:"))
         .collect();
     assert!(writes.is_empty(), "{writes:#?}");
+}
+
+/// A pod that was there before its ServiceAccount was bound.
+async fn bare_pod(scene: &Scene) -> String {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare"},
+        "spec": {"serviceAccountName": "unbound", "containers": [{"name": "app", "image": "app"}]},
+    });
+    let world = &scene.world;
+    world
+        .cluster
+        .ensure_service_account("default", "unbound")
+        .await
+        .unwrap();
+    let reply = world
+        .cluster
+        .client()
+        .unwrap()
+        .post("/api/v1/namespaces/default/pods", &pod)
+        .await
+        .unwrap();
+    assert!(reply.is_success(), "{}", reply.message());
+    let binding = json!({
+        "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding", "metadata": {"name": "unbound", "namespace": "default"},
+        "spec": {"serviceAccounts": [{"name": "unbound"}]},
+    });
+    world.cluster.apply_yaml(&binding.to_string()).await.unwrap();
+    world
+        .wait_for("Ready", ("iamrolebinding", "default", "unbound"), is_ready)
+        .await
+        .unwrap();
+    name(&reply.body)
 }

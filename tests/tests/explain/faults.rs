@@ -60,12 +60,12 @@ fn other_key(scene: &Scene) -> Value {
 
 pub(crate) const FAULTS: &[Fault] = &[
     fault("a session name with a slash", Check::SessionName, |scene| {
-        scene.asked.session_name = Some("shop/app".to_owned());
+        scene.asked.session_name = Ok(Some("shop/app".to_owned()));
     }),
     fault("a session name of one letter", Check::SessionName, |scene| {
-        scene.asked.session_name = Some("a".to_owned());
+        scene.asked.session_name = Ok(Some("a".to_owned()));
     }),
-    harmless("no session name", |scene| scene.asked.session_name = None),
+    harmless("no session name", |scene| scene.asked.session_name = Ok(None)),
     fault("no token", Check::TokenShape, |scene| {
         scene.spoil = Some(|_| "token".to_owned());
     }),

@@ -94,7 +94,7 @@ fn the_faults_are_of_every_check_that_sts_makes() {
         Check::OwnCredentials,
         Check::PodRole,
         Check::TokenFile,
-        Check::Clocks,
+        Check::ClockAhead,
         Check::ApiServerIssuer,
         Check::DiscoveryInTime,
         Check::KeysInTime,

@@ -10,10 +10,10 @@ use irsa_aws::{
     Settings, StaticCredentials, Wire,
 };
 use irsa_core::{
-    explain::{ApiServerFacts, Clocks, Evidence, Expectation, Request as Asked},
+    explain::{ApiServerFacts, Clocks, Evidence, Expectation, Request as Asked, SecretToken},
     issuer::IssuerUrl,
     jwks,
-    trust::{Audience, Subject},
+    trust::{Audience, NonEmptySet, Subject},
 };
 use irsa_pipeline::evidence;
 use irsa_testkit::{
@@ -92,7 +92,7 @@ impl Scene {
             blocks: PublicAccessBlock::ACLS_ONLY,
             asked: Asked {
                 role_arn: ROLE.to_owned(),
-                session_name: Some("app-7d9".to_owned()),
+                session_name: Ok(Some("app-7d9".to_owned())),
                 duration_seconds: None,
             },
             time: NOW,
@@ -218,7 +218,12 @@ impl World {
             ("RoleArn", &self.asked.role_arn),
             (
                 "RoleSessionName",
-                self.asked.session_name.as_deref().unwrap_or("botocore-session-1"),
+                self.asked
+                    .session_name
+                    .as_ref()
+                    .unwrap()
+                    .as_deref()
+                    .unwrap_or("botocore-session-1"),
             ),
             ("WebIdentityToken", &self.token),
         ];
@@ -246,8 +251,7 @@ impl World {
         let issuer = IssuerUrl::parse(ISSUER).unwrap();
         let provider_arn = issuer.provider_arn("aws", ACCOUNT);
         let now = || self.aws.clock().now();
-        let documents =
-            evidence::published_documents(&self.connect.public_reader(), &issuer.discovery_url(), &now).await;
+        let documents = evidence::published_documents(&self.connect.public_reader(), &issuer, &now).await;
         let served = json!({"keys": [self.served.jwk().unwrap()]}).to_string();
         Evidence {
             clocks: Clocks {
@@ -263,7 +267,7 @@ impl World {
             jwks: documents.jwks,
             provider: evidence::provider(&self.sdk, &provider_arn).await,
             role: evidence::role(&self.sdk, ROLE).await,
-            token: Ok(self.token.clone()),
+            token: Ok(SecretToken::new(&*self.token)),
             request: self.asked.clone(),
             pod: None,
             expected: Expectation {
@@ -271,6 +275,7 @@ impl World {
                 provider_arn,
                 role_arn: ROLE.to_owned(),
                 subject: Subject::new("shop", "app").unwrap(),
+                audiences: NonEmptySet::one(Audience::new(AUDIENCE).unwrap()),
                 audience: Audience::new(AUDIENCE).unwrap(),
             },
         }

@@ -9,8 +9,10 @@ pub struct PublicDocument {
     pub etag: Option<String>,
     /// `Content-Type`.
     pub content_type: Option<String>,
-    /// `Date`: what time it is where it comes from.
+    /// `Date`: what time it was where it comes from when it was made.
     pub date: Option<String>,
+    /// `Age`: for how many seconds a cache has had it.
+    pub age: Option<String>,
 }
 
 /// What an anonymous read brought.

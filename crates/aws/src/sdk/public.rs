@@ -81,6 +81,7 @@ impl SdkPublicReader {
             etag: header(&answer, "etag"),
             content_type: header(&answer, "content-type"),
             date: header(&answer, "date"),
+            age: header(&answer, "age"),
         }))
     }
 

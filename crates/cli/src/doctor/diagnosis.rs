@@ -1,6 +1,9 @@
 //! What the doctor says.
 
-use irsa_core::explain::{CheckResult, Explanation};
+use irsa_core::{
+    explain::{Check, CheckResult, Explanation, Finding},
+    text::plain,
+};
 use serde::Serialize;
 
 use crate::exit;
@@ -16,9 +19,8 @@ pub(crate) struct Diagnosis {
     /// Why there are no credentials; nothing where no check that stops a pod fails.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) cause: Option<Line>,
-    /// What STS said to a token of the ServiceAccount, where it was asked.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) sts: Option<StsAnswer>,
+    /// What STS said to a new token of the ServiceAccount.
+    pub(crate) sts: StsAnswer,
     /// Every check, in its order.
     pub(crate) checks: Vec<Line>,
 }
@@ -33,6 +35,9 @@ pub(crate) struct ExaminedObject {
     pub(crate) service_account: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) binding: Option<String>,
+    /// The binding's condition `Ready`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ready: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) federation: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,22 +47,24 @@ pub(crate) struct ExaminedObject {
 /// The verdict in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) enum Summary {
-    /// Every check passes, or STS accepts and nothing of the pod stands in the way.
+    /// The pod asks for its role, and STS accepts; or every check passes, where STS was not asked.
     Good,
-    /// A check that stops a pod fails.
+    /// Something keeps the pod from its role.
     CauseFound,
-    /// None fails, and not all could be made.
+    /// Nothing does that was seen, and not everything could be.
     NotProven,
 }
 
-/// What STS said.
+/// What STS said to a new token of the ServiceAccount.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct StsAnswer {
-    /// Whether it accepted.
-    pub(crate) accepted: bool,
-    /// Whom it takes the token for, or why it refuses.
-    pub(crate) says: String,
+pub(crate) enum StsAnswer {
+    /// Whom it takes the token for.
+    Accepted(String),
+    /// Its code and message.
+    Refused(String),
+    /// It was not asked, or has not answered: why.
+    NotAsked(String),
 }
 
 /// A check and what it found.
@@ -87,19 +94,33 @@ pub(crate) enum LineResult {
     Unknown,
 }
 
+/// What STS cannot see, or takes otherwise than the binding does.
+const NOT_FOR_STS: [Check; 7] = [
+    Check::PodInjected,
+    Check::OwnCredentials,
+    Check::PodRole,
+    Check::TokenFile,
+    Check::SessionName,
+    Check::TokenSubject,
+    Check::TokenAudience,
+];
+
 impl Diagnosis {
-    /// Of what the checks found, and of what STS said.
-    pub(crate) fn of(about: ExaminedObject, explanation: &Explanation, sts: Option<StsAnswer>) -> Self {
+    /// Of what the checks found, and of what STS said: on the token it has the last word, whatever is seen from here.
+    pub(crate) fn of(about: ExaminedObject, explanation: &Explanation, sts: StsAnswer) -> Self {
         let checks: Vec<Line> = explanation.findings().iter().map(Line::of).collect();
-        let cause = explanation.cause().map(Line::of);
-        let is_open = |line: &&Line| line.stops && line.result == LineResult::Unknown;
-        // Of the token STS has the last word; of the pod it knows nothing.
-        let accepted = sts.as_ref().is_some_and(|answer| answer.accepted);
-        let open_pod = checks.iter().filter(is_open).any(|line| is_of_pod(line.check));
+        let accepted = matches!(sts, StsAnswer::Accepted(_));
+        let counts = |finding: &&Finding| finding.check.stops() && (!accepted || NOT_FOR_STS.contains(&finding.check));
+        let failing = explanation.failures().find(counts).map(Line::of);
+        let cause = failing.or_else(|| match &sts {
+            StsAnswer::Refused(says) => Some(Line::refused(says)),
+            StsAnswer::Accepted(_) | StsAnswer::NotAsked(_) => None,
+        });
+        let open = |finding: &Finding| counts(&finding) && !finding.result.is_pass();
         let verdict = match &cause {
             Some(_) => Summary::CauseFound,
-            None if explanation.is_proven() || (accepted && !open_pod) => Summary::Good,
-            None => Summary::NotProven,
+            None if explanation.findings().iter().any(open) => Summary::NotProven,
+            None => Summary::Good,
         };
         Self {
             about,
@@ -112,15 +133,16 @@ impl Diagnosis {
 
     /// Of something that is wrong before any check can be made.
     pub(crate) fn stopped(about: ExaminedObject, line: Line) -> Self {
+        let is_wrong = line.result == LineResult::Fail;
         Self {
             about,
-            verdict: if line.result == LineResult::Fail {
+            verdict: if is_wrong {
                 Summary::CauseFound
             } else {
                 Summary::NotProven
             },
-            cause: (line.result == LineResult::Fail).then(|| line.clone()),
-            sts: None,
+            cause: is_wrong.then(|| line.clone()),
+            sts: StsAnswer::NotAsked("there is no role to ask for".to_owned()),
             checks: vec![line],
         }
     }
@@ -135,15 +157,24 @@ impl Diagnosis {
     }
 }
 
-fn is_of_pod(check: &str) -> bool {
-    use irsa_core::explain::Check::{OwnCredentials, PodInjected, PodRole, TokenFile};
-    [PodInjected, OwnCredentials, PodRole, TokenFile]
-        .iter()
-        .any(|of_pod| of_pod.id() == check)
-}
-
 impl Line {
-    fn of(finding: &irsa_core::explain::Finding) -> Self {
+    /// STS refuses, and what it refuses for was not seen.
+    fn refused(says: &str) -> Self {
+        Self {
+            check: "sts",
+            title: "STS accepts a new token of the ServiceAccount",
+            result: LineResult::Fail,
+            message: format!("STS refuses it, and no check from here shows why: {}.", plain(says)),
+            fix: Some(
+                "What is seen from here may not be what AWS sees: documents that only your network reaches, keys that STS has kept for a \
+                 while, a change that IAM does not show everywhere yet (a minute). See the checks that could not be made (-v)."
+                    .to_owned(),
+            ),
+            stops: true,
+        }
+    }
+
+    fn of(finding: &Finding) -> Self {
         let (result, message, fix) = match &finding.result {
             CheckResult::Pass(how) => (LineResult::Pass, how, None),
             CheckResult::Fail { problem, fix } => (LineResult::Fail, problem, Some(fix.clone())),
@@ -153,9 +184,41 @@ impl Line {
             check: finding.check.id(),
             title: finding.check.title(),
             result,
-            message: message.clone(),
-            fix,
+            message: plain(message),
+            fix: fix.map(|fix| plain(&fix)),
             stops: finding.check.stops(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn diagnosis(sts: StsAnswer) -> Diagnosis {
+        let about = ExaminedObject {
+            namespace: "shop".to_owned(),
+            pod: None,
+            service_account: "app".to_owned(),
+            binding: None,
+            ready: None,
+            federation: None,
+            role: None,
+        };
+        Diagnosis::of(about, &Explanation::default(), sts)
+    }
+
+    #[test]
+    fn a_refusal_of_sts_is_never_good_whatever_is_seen_from_here() {
+        let refused = diagnosis(StsAnswer::Refused("AccessDenied: no\u{1b}[2J".to_owned()));
+        assert_eq!(
+            (refused.verdict, refused.exit_code()),
+            (Summary::CauseFound, exit::CAUSE_FOUND)
+        );
+        let cause = refused.cause.unwrap();
+        assert_eq!(cause.check, "sts");
+        assert!(!cause.message.contains('\u{1b}'), "{}", cause.message);
+        assert_eq!(diagnosis(StsAnswer::Accepted("arn".to_owned())).verdict, Summary::Good);
+        assert_eq!(diagnosis(StsAnswer::NotAsked("why".to_owned())).verdict, Summary::Good);
     }
 }

@@ -5,7 +5,7 @@ use irsa_core::{
     explain::Expectation,
     issuer::IssuerUrl,
     naming::{account_of, partition_of},
-    trust::{Audience, Subject},
+    trust::{Audience, NonEmptySet, Subject},
 };
 use irsa_pipeline::object::Managed;
 use kube::ResourceExt;
@@ -26,14 +26,15 @@ pub(super) fn about(subject: &BoundAccount) -> ExaminedObject {
             .and_then(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned())),
         service_account: subject.account.clone(),
         binding: binding.map(ResourceExt::name_any),
+        ready: binding.map(ready_in_words),
         federation: binding.map(|binding| binding.spec.federation_ref.name.clone()),
         role: binding.and_then(role_arn),
     }
 }
 
+/// The role that the operator has made, or has found to be good.
 fn role_arn(binding: &IamRoleBinding) -> Option<String> {
-    let existing = binding.spec.existing_role.as_ref().map(|role| role.arn.clone());
-    existing.or_else(|| binding.status.as_ref()?.role_arn.clone())
+    binding.status.as_ref()?.role_arn.clone()
 }
 
 /// What is wrong before anything can be checked: there is no role to be asked for.
@@ -102,18 +103,25 @@ pub(super) fn expectation(subject: &BoundAccount) -> Result<Expectation, Line> {
         )));
     };
     let issuer = IssuerUrl::parse(&federation.spec.issuer).map_err(|error| made(format!("{error}.")))?;
-    let given = binding
-        .spec
-        .audiences
-        .first()
-        .or_else(|| federation.spec.audiences.first());
-    let audience = Audience::new(given.cloned().unwrap_or_default()).map_err(|error| made(format!("{error}.")))?;
+    let given = match binding.spec.audiences.as_slice() {
+        [] => federation.spec.audiences.iter().take(1).collect::<Vec<_>>(),
+        given => given.iter().collect(),
+    };
+    let audiences = given.into_iter().map(|audience| Audience::new(audience.as_str()));
+    let audiences = audiences
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| made(format!("{error}.")))?;
+    let first = audiences.first().cloned();
+    let (Some(audience), Some(audiences)) = (first, NonEmptySet::new(audiences)) else {
+        return Err(made("The federation has no audience.".to_owned()));
+    };
     let token_subject = Subject::new(namespace, account).map_err(|error| made(format!("{error}.")))?;
     Ok(Expectation {
         provider_arn: provider_arn(federation, &issuer, &role_arn),
         issuer,
         role_arn,
         subject: token_subject,
+        audiences,
         audience,
     })
 }
@@ -121,7 +129,7 @@ pub(super) fn expectation(subject: &BoundAccount) -> Result<Expectation, Line> {
 fn ready_in_words(binding: &IamRoleBinding) -> String {
     binding.condition(ConditionType::Ready).map_or_else(
         || "the operator has not looked at it.".to_owned(),
-        |ready| format!("{}, {}", ready.reason, ready.message),
+        |ready| format!("Ready={}, {}: {}", ready.status, ready.reason, ready.message),
     )
 }
 

@@ -1,30 +1,35 @@
 //! Gathers the evidence: from the cluster, from the public, and from AWS, all that do not wait for each other at once.
 
 use futures::future::{join, join3};
+use irsa_api::Publish;
 use irsa_aws::{
-    AssumedRole, AwsError, Connect, Connection, PublicReader, SdkConnect, Settings, WebIdentity, WebIdentityRequest,
+    Connect, Connection, Kind, PublicRead, PublicReader, SdkConnect, Settings, WebIdentity, WebIdentityRequest,
 };
 use irsa_core::{
     explain::{
-        Clocks, Evidence, Expectation, Fact, Fetched, PodFacts, ProviderFacts, Request, RoleFacts, Unseen, Variable,
-        explain,
+        Clocks, Evidence, Expectation, Fact, PodFacts, PodSurroundings, ProviderFacts, Request, RoleFacts, SecretToken,
+        Unseen, explain,
     },
+    issuer::IssuerUrl,
     naming::account_of,
+    trust::Audience,
 };
 use irsa_pipeline::{
-    aws_errors,
     evidence::{self, FetchedDocuments},
     spec::federation_view::connection,
 };
 use irsa_process::kubernetes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     diagnosis::{Diagnosis, StsAnswer},
     expectation,
     subject::BoundAccount,
 };
-use crate::cluster::{Cluster, http_date};
+use crate::{
+    cluster::{Cluster, http_date},
+    failure::Failure,
+};
 
 /// How the sessions are named that are made only to see whether they can be.
 const SESSION_NAME: &str = "irsa-anywhere-doctor";
@@ -32,48 +37,157 @@ const SESSION_NAME: &str = "irsa-anywhere-doctor";
 const SHORTEST_SESSION: i32 = 900;
 
 /// Looks, and judges.
-pub(crate) async fn examined(cluster: &Cluster, subject: BoundAccount) -> Diagnosis {
-    let about = expectation::about(&subject);
-    let expected = match expectation::expectation(&subject) {
+///
+/// # Errors
+/// The settings for AWS cannot be used.
+pub(crate) async fn examined(cluster: &Cluster, account: BoundAccount, no_token: bool) -> Result<Diagnosis, Failure> {
+    let about = expectation::about(&account);
+    let expected = match expectation::expectation(&account) {
         Ok(expected) => expected,
-        Err(line) => return Diagnosis::stopped(about, line),
+        Err(line) => return Ok(Diagnosis::stopped(about, line)),
     };
-    let (evidence, sts) = Box::pin(gathered(cluster, &subject, expected)).await;
-    Diagnosis::of(about, &explain(&evidence), sts)
+    let (evidence, sts) = Box::pin(gathered(cluster, &account, expected, no_token)).await?;
+    Ok(Diagnosis::of(about, &explain(&evidence), sts))
 }
 
-async fn gathered(cluster: &Cluster, subject: &BoundAccount, expected: Expectation) -> (Evidence, Option<StsAnswer>) {
-    let settings = Settings {
+async fn gathered(
+    cluster: &Cluster,
+    account: &BoundAccount,
+    expected: Expectation,
+    no_token: bool,
+) -> Result<(Evidence, StsAnswer), Failure> {
+    let connect = SdkConnect::new(Settings {
         user_agent: kubernetes::user_agent(),
         ..Settings::default()
-    };
-    let federation = subject.federation.as_ref().ok().and_then(Option::as_ref);
-    let region = federation.map_or_else(empty, connection);
-    let (in_cluster, outside) = join(
-        InCluster::of(cluster, subject, &expected),
-        Box::pin(Outside::of(settings, &region, &expected)),
+    })?;
+    let (pod, signing, outside) = join3(
+        pod_facts(cluster, account),
+        cluster.signing(),
+        Box::pin(Outside::of(&connect, account, &expected)),
     )
     .await;
-    let sts = match (&outside.connect, &in_cluster.token) {
-        (Ok(connect), Ok(token)) => Some(asked(connect, &region.region, &expected, token).await),
-        _ => None,
+    let expected = for_the_pod(expected, &pod);
+    let clocks = Clocks {
+        aws: outside.clock,
+        api_server: signing.clock.clone(),
+    };
+    let token = match no_token {
+        true => Err(Unseen::because("no token was asked for (--no-token)")),
+        false => token(cluster, account, &expected, &clocks).await,
+    };
+    let shares_audience = match &token {
+        Ok(token) => cluster.takes(token).await,
+        Err(unseen) => Err(unseen.clone()),
+    };
+    let sts = match &token {
+        Ok(token) => asked(&connect, &outside.region, &expected, token).await,
+        Err(unseen) => StsAnswer::NotAsked(unseen.to_string()),
     };
     let evidence = Evidence {
-        clocks: Clocks {
-            aws: outside.clock,
-            api_server: in_cluster.clock,
-        },
-        api_servers: in_cluster.servers,
+        clocks,
+        api_servers: signing.facts(shares_audience),
         discovery: outside.documents.discovery,
         jwks: outside.documents.jwks,
         provider: outside.provider,
         role: outside.role,
-        request: request(&expected, in_cluster.pod.as_ref()),
-        token: in_cluster.token,
-        pod: in_cluster.pod,
+        request: Request {
+            role_arn: expected.role_arn.clone(),
+            session_name: pod.session_name(),
+            duration_seconds: None,
+        },
+        token,
+        pod: Some(pod),
         expected,
     };
-    (evidence, sts)
+    Ok((evidence, sts))
+}
+
+/// With the audience of the token that the pod mounts, where it is one of the binding's.
+fn for_the_pod(expected: Expectation, pod: &PodFacts) -> Expectation {
+    let shown = pod.shown_audience(expected.audiences.iter().map(Audience::as_str));
+    let shown = expected
+        .audiences
+        .iter()
+        .find(|audience| Some(audience.as_str()) == shown);
+    Expectation {
+        audience: shown.cloned().unwrap_or_else(|| expected.audience.clone()),
+        ..expected
+    }
+}
+
+/// A token that is good for ten minutes by AWS's clock, whatever the API server's says.
+async fn token(
+    cluster: &Cluster,
+    account: &BoundAccount,
+    expected: &Expectation,
+    clocks: &Clocks,
+) -> Fact<SecretToken> {
+    let ahead = match (&clocks.aws, &clocks.api_server) {
+        (Ok(aws), Ok(api_server)) => aws.as_second().saturating_sub(api_server.as_second()),
+        _ => 0,
+    };
+    cluster
+        .token(&account.namespace, &account.account, expected.audience.as_str(), ahead)
+        .await
+}
+
+/// The pod, or a new one of the ServiceAccount.
+async fn pod_facts(cluster: &Cluster, subject: &BoundAccount) -> PodFacts {
+    let (namespace, account) = (&subject.namespace, &subject.account);
+    let (account_path, namespace_path) = (
+        format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}"),
+        format!("/api/v1/namespaces/{namespace}"),
+    );
+    let (account, namespace, carrier) = join3(
+        cluster.object(&account_path),
+        cluster.object(&namespace_path),
+        cluster.carrier(),
+    )
+    .await;
+    let around = PodSurroundings {
+        account: account.as_ref().map(Option::as_ref).map_err(Clone::clone),
+        namespace: namespace.as_ref().map(Option::as_ref).map_err(Clone::clone),
+        carrier,
+    };
+    match &subject.pod {
+        Some(pod) => PodFacts::of(pod, &around),
+        None => PodFacts::new_one(&around),
+    }
+}
+
+/// What the public and AWS tell.
+struct Outside {
+    region: String,
+    clock: Fact<Timestamp>,
+    documents: FetchedDocuments,
+    provider: Fact<Option<ProviderFacts>>,
+    role: Fact<Option<RoleFacts>>,
+}
+
+impl Outside {
+    async fn of(connect: &SdkConnect, account: &BoundAccount, expected: &Expectation) -> Self {
+        let federation = account.federation.as_ref().ok().and_then(Option::as_ref);
+        let connection = federation.map_or_else(empty, connection);
+        let in_s3 = federation.is_some_and(|federation| match &federation.spec.publish {
+            Publish::S3(s3) => expected.issuer.is_served_by_bucket(&s3.bucket, &s3.region),
+            Publish::External(_) => false,
+        });
+        let public = connect.public_reader();
+        let documents = evidence::published_documents(&public, &expected.issuer, &Timestamp::now);
+        let (documents, clock, (provider, role)) = join3(
+            documents,
+            clock(&public, &expected.issuer, in_s3),
+            in_account(connect, &connection, expected),
+        )
+        .await;
+        Self {
+            region: connection.region,
+            clock,
+            documents,
+            provider,
+            role,
+        }
+    }
 }
 
 fn empty() -> Connection {
@@ -84,123 +198,25 @@ fn empty() -> Connection {
     }
 }
 
-/// What the first container that is meant to would ask for.
-fn request(expected: &Expectation, pod: Option<&PodFacts>) -> Request {
-    let mut containers = pod.iter().flat_map(|pod| &pod.containers);
-    let named = containers.find_map(|container| match container.variables.get("AWS_ROLE_SESSION_NAME") {
-        Some(Variable::Value(name)) if !name.is_empty() => Some(name.clone()),
-        _ => None,
-    });
-    Request {
-        role_arn: expected.role_arn.clone(),
-        session_name: named,
-        duration_seconds: None,
+/// What time it is at AWS: as S3 says it. What somebody else serves says what time it is there.
+async fn clock(public: &impl PublicReader, issuer: &IssuerUrl, in_s3: bool) -> Fact<Timestamp> {
+    if !in_s3 {
+        return Err(Unseen::because(
+            "nothing that S3 itself serves says what time it is at AWS",
+        ));
     }
-}
-
-/// What the cluster tells.
-struct InCluster {
-    servers: Fact<irsa_core::explain::ApiServerFacts>,
-    clock: Fact<Timestamp>,
-    token: Fact<String>,
-    pod: Option<PodFacts>,
-}
-
-impl InCluster {
-    async fn of(cluster: &Cluster, subject: &BoundAccount, expected: &Expectation) -> Self {
-        let signing = async {
-            let token = cluster
-                .token(&subject.namespace, &subject.account, expected.audience.as_str())
-                .await;
-            let shared = match &token {
-                Ok(token) => cluster.takes(token).await,
-                Err(unseen) => Err(unseen.clone()),
-            };
-            (token, cluster.signing(shared).await)
-        };
-        let ((token, signing), pod) = join(signing, pod_facts(cluster, subject)).await;
-        Self {
-            servers: signing.servers,
-            clock: signing.clock,
-            token,
-            pod,
-        }
-    }
-}
-
-async fn pod_facts(cluster: &Cluster, subject: &BoundAccount) -> Option<PodFacts> {
-    let pod = subject.pod.as_ref()?;
-    let (namespace, account) = (&subject.namespace, &subject.account);
-    let (account, namespace, carrier) = join3(
-        cluster.object(&format!("/api/v1/namespaces/{namespace}/serviceaccounts/{account}")),
-        cluster.object(&format!("/api/v1/namespaces/{namespace}")),
-        cluster.carrier(),
-    )
-    .await;
-    let (account, namespace) = (account.ok().flatten(), namespace.ok().flatten());
-    let labels = namespace
-        .as_ref()
-        .and_then(|namespace| namespace.pointer("/metadata/labels"));
-    Some(PodFacts {
-        carrier,
-        ..PodFacts::of(pod, account.as_ref(), labels)
-    })
-}
-
-/// What the public and AWS tell.
-struct Outside {
-    connect: Fact<SdkConnect>,
-    clock: Fact<Timestamp>,
-    documents: FetchedDocuments,
-    provider: Fact<Option<ProviderFacts>>,
-    role: Fact<Option<RoleFacts>>,
-}
-
-impl Outside {
-    async fn of(settings: Settings, connection: &Connection, expected: &Expectation) -> Self {
-        let connect = match SdkConnect::new(settings) {
-            Ok(connect) => connect,
-            Err(error) => return Self::unseen(&Unseen::because(error.to_string())),
-        };
-        let public = connect.public_reader();
-        let url = expected.issuer.discovery_url();
-        let documents = evidence::published_documents(&public, &url, &Timestamp::now);
-        let (documents, clock, (provider, role)) = join3(
-            documents,
-            clock_of(&public, &url),
-            in_account(&connect, connection, expected),
-        )
-        .await;
-        Self {
-            connect: Ok(connect),
-            clock,
-            documents,
-            provider,
-            role,
-        }
-    }
-
-    fn unseen(why: &Unseen) -> Self {
-        let unread = || Err::<Fetched, _>(why.clone());
-        Self {
-            connect: Err(why.clone()),
-            clock: Err(why.clone()),
-            documents: FetchedDocuments {
-                discovery: unread(),
-                jwks: unread(),
-            },
-            provider: Err(why.clone()),
-            role: Err(why.clone()),
-        }
-    }
-}
-
-/// What time it is where the documents are: in AWS, or somewhere as well kept.
-async fn clock_of(public: &impl PublicReader, url: &str) -> Fact<Timestamp> {
-    match public.read(url, None).await {
-        Ok(irsa_aws::PublicRead::Document(document)) => http_date(document.date.as_deref()),
-        _ => Err(Unseen::because("nothing that AWS serves says what time it is there")),
-    }
+    let read = public.read(&issuer.discovery_url(), None).await;
+    let Ok(PublicRead::Document(document)) = read else {
+        return Err(Unseen::because(
+            "the discovery document, which would say what time it is at AWS, cannot be read",
+        ));
+    };
+    // A cache on the way keeps the date of when it was filled (RFC 9111, 5.1).
+    let age = document.age.as_deref().map_or(Ok(0), str::parse::<i64>);
+    let age = age.map_err(|_| Unseen::because("the answer's Age cannot be read"))?;
+    let made = http_date(document.date.as_deref())?;
+    made.checked_add(SignedDuration::from_secs(age))
+        .map_err(|_| Unseen::because("the answer's Age is no age"))
 }
 
 /// Provider and role, with the credentials of whoever asks.
@@ -220,30 +236,26 @@ async fn in_account(
             let provider = evidence::provider(&aws, &expected.provider_arn);
             join(provider, evidence::role(&aws, &expected.role_arn)).await
         }
-        Err(error) => {
-            let why = Unseen::because(aws_errors::in_words(&error).trim_end_matches('.'));
-            (Err(why.clone()), Err(why))
-        }
+        Err(error) => (Err(evidence::unseen(&error)), Err(evidence::unseen(&error))),
     }
 }
 
 /// Shows the token to STS. The credentials are dropped at once.
-async fn asked(connect: &SdkConnect, region: &str, expected: &Expectation, token: &str) -> StsAnswer {
+async fn asked(connect: &SdkConnect, region: &str, expected: &Expectation, token: &SecretToken) -> StsAnswer {
     let request = WebIdentityRequest {
         role_arn: expected.role_arn.clone(),
         session_name: SESSION_NAME.to_owned(),
-        token: token.to_owned(),
+        token: token.expose().to_owned(),
         duration_seconds: Some(SHORTEST_SESSION),
     };
-    let answer: Result<AssumedRole, AwsError> = connect.web_identity(region).await.assume(&request).await;
-    match answer {
-        Ok(role) => StsAnswer {
-            accepted: true,
-            says: role.arn,
-        },
-        Err(error) => StsAnswer {
-            accepted: false,
-            says: format!("{}: {}", error.code, error.message),
+    match connect.web_identity(region).await.assume(&request).await {
+        Ok(role) => StsAnswer::Accepted(role.arn),
+        Err(error) => match error.kind() {
+            // It has not judged the token.
+            Kind::Unavailable | Kind::Throttled | Kind::NotAws | Kind::LimitExceeded => {
+                StsAnswer::NotAsked(error.to_string())
+            }
+            _ => StsAnswer::Refused(format!("{}: {}", error.code, error.message)),
         },
     }
 }

@@ -5,7 +5,7 @@ mod expectation;
 mod gather;
 mod subject;
 
-pub(crate) use diagnosis::{Diagnosis, Line, LineResult, Summary};
+pub(crate) use diagnosis::{Diagnosis, Line, LineResult, StsAnswer, Summary};
 
 use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 
@@ -13,7 +13,7 @@ use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 ///
 /// # Errors
 /// Where the object is not there or cannot be read: nothing can be said then.
-pub(crate) async fn examine(cluster: &Cluster, target: &DoctorTarget) -> Result<Diagnosis, Failure> {
+pub(crate) async fn examine(cluster: &Cluster, target: &DoctorTarget, no_token: bool) -> Result<Diagnosis, Failure> {
     let subject = subject::find(cluster, target).await?;
-    Ok(gather::examined(cluster, subject).await)
+    Box::pin(gather::examined(cluster, subject, no_token)).await
 }

@@ -83,7 +83,11 @@ fn account_of(binding: &IamRoleBinding, wanted: Option<&str>) -> Result<String, 
 
 async fn bound(cluster: &Cluster, namespace: String, account: String, pod: Option<Value>) -> BoundAccount {
     let bindings = cluster.bindings(&namespace).await;
-    let names = |binding: &IamRoleBinding| binding.spec.service_accounts.iter().any(|named| named.name == account);
+    // One that is being deleted binds nobody any more.
+    let goes_on = |binding: &IamRoleBinding| binding.metadata.deletion_timestamp.is_none();
+    let names = |binding: &IamRoleBinding| {
+        goes_on(binding) && binding.spec.service_accounts.iter().any(|named| named.name == account)
+    };
     let binding = bindings.map(|all| all.into_iter().find(names));
     with_federation(cluster, namespace, account, pod, binding).await
 }

@@ -134,6 +134,11 @@ checks! {
         "The pod was given role and token",
         "Injection happens when a pod is created: one that is older than its binding, has the opt-out label, is in a \
          namespace that is left out, or was created while the webhook could not be reached stays without.";
+    /// Sidecars need none, most of the time.
+    ContainersLeftOut = "containers-left-out", false,
+        "No container went without a role",
+        "A sidecar that was added after injection, a container that mounts something of its own where the token belongs, or one that \
+         sets one of the two variables itself.";
     /// SDKs ask several places in turn, and a web identity is rarely the first.
     OwnCredentials = "own-credentials", true,
         "No other credentials come first in the containers",
@@ -158,10 +163,14 @@ checks! {
     SessionName = "session-name", true,
         "STS takes the session's name",
         "AWS_ROLE_SESSION_NAME with a slash or a colon in it, or longer than 64 characters.";
-    /// Tokens have a beginning and an end, by the API server's clock, and are checked by AWS's.
-    Clocks = "clocks", true,
-        "The API server's clock is AWS's",
+    /// A token begins when the API server's clock says so, and AWS's clock judges that.
+    ClockAhead = "clock-ahead", true,
+        "The API server's clock is not ahead of AWS's",
         "A control plane without NTP. AWS forgives five minutes.";
+    /// A token ends when the API server's clock says so.
+    ClockBehind = "clock-behind", false,
+        "The API server's clock is not behind AWS's",
+        "A control plane without NTP. A token of a day loses that much of its life; one of ten minutes may have none left.";
     /// `--service-account-issuer`.
     ApiServerIssuer = "api-server-issuer", true,
         "The API servers sign as the federation's issuer",

@@ -61,7 +61,11 @@ fn readable(fetched: Result<&Fetched, &Unseen>) -> Fact<CheckResult> {
                 "Have whatever answers for the host hand out the documents of the issuer, to everybody and without a login.",
             ));
         }
-        Ok(_) => return Ok(CheckResult::pass(format!("Anybody can read {url}."))),
+        Ok(_) => {
+            return Ok(CheckResult::pass(format!(
+                "{url} can be read without credentials, from here."
+            )));
+        }
         Err(failure) => failure,
     };
     Ok(match failure {

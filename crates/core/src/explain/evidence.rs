@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::{
     issuer::IssuerUrl,
     jwks::KeySet,
-    trust::{Audience, Subject},
+    trust::{Audience, NonEmptySet, Subject},
 };
 
 /// Something that was looked at, or why it could not be.
@@ -47,12 +47,34 @@ pub struct Evidence {
     pub provider: Fact<Option<ProviderFacts>>,
     /// The role of the expected ARN; `None`: there is none.
     pub role: Fact<Option<RoleFacts>>,
-    /// The token that is shown to STS, as compact JWS. Never part of a message.
-    pub token: Fact<String>,
+    /// The token that is shown to STS.
+    pub token: Fact<SecretToken>,
     /// What is asked of STS with it.
     pub request: Request,
     /// The pod; `None` where no pod is looked at.
     pub pod: Option<PodFacts>,
+}
+
+/// A token as compact JWS. `Debug` does not show it, and no message has it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretToken(String);
+
+impl SecretToken {
+    /// This one.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The token itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretToken(…)")
+    }
 }
 
 /// What the objects say should be.
@@ -66,7 +88,9 @@ pub struct Expectation {
     pub role_arn: String,
     /// Whose token it is.
     pub subject: Subject,
-    /// The audience of the binding.
+    /// The audiences of the binding.
+    pub audiences: NonEmptySet<Audience>,
+    /// Which of them the token is for.
     pub audience: Audience,
 }
 
@@ -148,26 +172,35 @@ pub struct Request {
     /// `RoleArn`.
     pub role_arn: String,
     /// `RoleSessionName`; `None`: one that the SDK makes up, which is always good.
-    pub session_name: Option<String>,
+    pub session_name: Fact<Option<String>>,
     /// `DurationSeconds`; `None`: AWS's default of one hour.
     pub duration_seconds: Option<u32>,
 }
 
-/// A pod as it is.
-#[derive(Debug, Clone, Default)]
+/// A pod as it is, or as a new one would be.
+#[derive(Debug, Clone)]
 pub struct PodFacts {
-    /// When it was created.
+    /// When it was created; `None` for one that is not there yet.
     pub created: Option<Timestamp>,
-    /// Whether its labels keep injection away from it, by the label's name.
-    pub skipped_by: Option<String>,
-    /// The role that the ServiceAccount's annotation names, if its label asks for injection.
-    pub account_role: Option<String>,
-    /// Since when the ServiceAccount has that annotation, as far as the API server tells.
-    pub account_since: Option<Timestamp>,
-    /// What injects pods in this cluster, by name; an error is why nothing does.
-    pub carrier: Option<Fact<String>>,
+    /// What keeps injection away from it.
+    pub left_out: Fact<Option<LeftOut>>,
+    /// The role that the ServiceAccount gives its pods.
+    pub account_role: Fact<Option<String>>,
+    /// When the operator last changed what the ServiceAccount gives its pods, as far as the API server tells.
+    pub account_changed: Option<Timestamp>,
+    /// What injects pods in this cluster, in words; `Ok(Err(…))` is why nothing does.
+    pub carrier: Fact<Result<String, String>>,
     /// Its containers, init containers too.
     pub containers: Vec<ContainerFacts>,
+}
+
+/// What keeps injection away from a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Its own label, the AWS webhook's.
+    PodLabel,
+    /// The label of its namespace.
+    NamespaceLabel,
 }
 
 /// What a container has of an identity.
@@ -177,12 +210,21 @@ pub struct ContainerFacts {
     pub name: String,
     /// Whether the pod's annotation keeps injection away from it.
     pub skipped: bool,
-    /// Its variables.
+    /// Those of its variables that an SDK of AWS reads. Of what may be secret only that it is there.
     pub variables: BTreeMap<String, Variable>,
-    /// Whether more may come from ConfigMaps or Secrets (`envFrom`).
-    pub env_from: bool,
-    /// Files with tokens of its ServiceAccount that are mounted in it: path to audience.
-    pub token_files: BTreeMap<String, String>,
+    /// The prefixes of what more it takes from ConfigMaps and Secrets (`envFrom`).
+    pub env_from: Vec<String>,
+    /// Files with tokens of its ServiceAccount that are mounted in it, by their path, with slashes and without a drive.
+    pub token_files: BTreeMap<String, TokenFile>,
+}
+
+/// A file with a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenFile {
+    /// Whom the token is for.
+    pub audience: String,
+    /// Whether the kubelet can renew it: not what is mounted by `subPath`.
+    pub renewed: bool,
 }
 
 /// The value of a container's variable.
@@ -190,6 +232,8 @@ pub struct ContainerFacts {
 pub enum Variable {
     /// This text.
     Value(String),
-    /// Whatever a Secret, a ConfigMap or a field holds.
+    /// Something that is not empty and is not told.
+    Hidden,
+    /// Whatever a Secret, a ConfigMap, a field or another variable holds.
     Elsewhere,
 }

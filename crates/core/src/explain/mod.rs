@@ -6,7 +6,7 @@
 //! ([`Evidence`], each fact known or not) and says of each check whether it holds, with the fix where it does not.
 //!
 //! **Guarantees.** Where all checks that [stop](Check::stops) pass, STS accepts the token; where STS refuses, one of them fails or could
-//! not be made. `tests/tests/explain` holds both against an STS that really verifies, over random faults.
+//! not be made. `tests/tests/explain` holds both against an STS that really verifies, over a list of faults, each alone and each two of them.
 //!
 //! **Assumption.** The evidence is of one moment, and IAM has shown every change everywhere.
 
@@ -28,10 +28,11 @@ mod trust;
 pub use self::{
     check::{Check, CheckResult, Explanation, Finding},
     evidence::{
-        ApiServerFacts, Clocks, ContainerFacts, Evidence, Expectation, Fact, FetchFailure, Fetched, PodFacts,
-        ProviderFacts, Request, RoleFacts, Unseen, Variable,
+        ApiServerFacts, Clocks, ContainerFacts, Evidence, Expectation, Fact, FetchFailure, Fetched, LeftOut, PodFacts,
+        ProviderFacts, Request, RoleFacts, SecretToken, TokenFile, Unseen, Variable,
     },
     page::page,
+    pod_json::PodSurroundings,
     symptoms::{SYMPTOMS, Symptom},
     token::{IdentityToken, TokenError},
 };

@@ -1,21 +1,31 @@
 //! The pod as it is: whether it was injected, and which credentials its containers take.
 //!
-//! Sources for the order in which SDKs ask: their own documentation of the default provider chain; what the project tried is in
-//! `docs/clients.md`.
+//! Sources for the order in which SDKs ask: their own documentation of the default provider chain. With a profile named, botocore 1.44.5 and
+//! the Go SDK (config 1.33.18) were seen to take the web identity all the same; of others it is not known here.
 
 use super::{
     check::CheckResult,
-    evidence::{ContainerFacts, Expectation, Fact, PodFacts, Unseen, Variable},
+    evidence::{ContainerFacts, Expectation, Fact, LeftOut, PodFacts, Unseen, Variable},
+    role::is_session_name,
 };
-use crate::text::{listed, shown};
+use crate::{
+    text::{listed, shown},
+    vocabulary::{EKS_SKIP_CONTAINERS, EKS_SKIP_POD, INJECT_LABEL},
+};
 
-const ROLE: &str = "AWS_ROLE_ARN";
-const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-/// Every SDK takes static keys of the environment before a web identity.
-const STATIC_KEY: &str = "AWS_ACCESS_KEY_ID";
-/// With a profile named, boto3 and the Go SDK do not look at the web identity of the environment (their sources).
-const PROFILE: &str = "AWS_PROFILE";
-const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+pub(super) const ROLE: &str = "AWS_ROLE_ARN";
+pub(super) const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+pub(super) const SESSION: &str = "AWS_ROLE_SESSION_NAME";
+pub(super) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// Every SDK takes static keys of the environment before a web identity; the second is an old name that some still read.
+pub(super) const STATIC_KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"];
+/// What leads to credentials of files, which some SDKs (JavaScript, Rust, by their documentation) ask before a web identity.
+pub(super) const PROFILES: [&str; 4] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_CONFIG_FILE",
+];
 /// Names that are shown of a list of containers.
 const SHOWN: usize = 4;
 const RESTART: &str =
@@ -23,8 +33,16 @@ const RESTART: &str =
 
 impl ContainerFacts {
     fn has(&self, variable: &str) -> bool {
-        !matches!(self.variables.get(variable), None | Some(Variable::Value(_)))
-            || matches!(self.variables.get(variable), Some(Variable::Value(text)) if !text.is_empty())
+        match self.variables.get(variable) {
+            None => false,
+            Some(Variable::Value(text)) => !text.is_empty(),
+            Some(Variable::Hidden | Variable::Elsewhere) => true,
+        }
+    }
+
+    /// Whether something that is not seen may set the variable.
+    fn may_have(&self, variable: &str) -> bool {
+        self.env_from.iter().any(|prefix| variable.starts_with(prefix.as_str()))
     }
 
     /// Whether it asks for a web identity.
@@ -33,181 +51,241 @@ impl ContainerFacts {
     }
 }
 
-/// The containers that injection is to reach.
-fn meant(pod: &PodFacts) -> impl Iterator<Item = &ContainerFacts> {
-    pod.containers.iter().filter(|container| !container.skipped)
+impl PodFacts {
+    /// The containers that injection is to reach.
+    fn meant(&self) -> impl Iterator<Item = &ContainerFacts> {
+        self.containers.iter().filter(|container| !container.skipped)
+    }
+
+    /// Those of them that ask for a web identity.
+    fn asking(&self) -> impl Iterator<Item = &ContainerFacts> {
+        self.meant().filter(|container| container.is_injected())
+    }
+
+    /// The session name that a container asks for: one that STS does not take, if there is such, or else the first.
+    ///
+    /// # Errors
+    /// It comes from where nobody looks.
+    pub fn session_name(&self) -> Fact<Option<String>> {
+        let mut first = None;
+        for container in self.asking() {
+            match container.variables.get(SESSION) {
+                Some(Variable::Value(name)) if !name.is_empty() && !is_session_name(name) => {
+                    return Ok(Some(name.clone()));
+                }
+                Some(Variable::Value(name)) if !name.is_empty() => {
+                    first.get_or_insert_with(|| name.clone());
+                }
+                Some(Variable::Hidden | Variable::Elsewhere) => {
+                    return Err(Unseen::because(format!(
+                        "{SESSION} of {} comes from elsewhere",
+                        names([container])
+                    )));
+                }
+                _ => {}
+            }
+        }
+        Ok(first)
+    }
+
+    /// The audience of the token that a container of the pod shows, if it is one of these.
+    pub fn shown_audience<'a>(&'a self, mut of: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        let mut shown = self
+            .asking()
+            .filter_map(|container| match container.variables.get(TOKEN_FILE)? {
+                Variable::Value(file) => container.token_files.get(&spelled(file)),
+                Variable::Hidden | Variable::Elsewhere => None,
+            });
+        let shown = shown.next()?;
+        of.find(|audience| *audience == shown.audience)
+    }
 }
 
 fn names<'a>(containers: impl IntoIterator<Item = &'a ContainerFacts>) -> String {
     listed(containers.into_iter().map(|container| shown(&container.name)), SHOWN)
 }
 
-pub(super) fn injected(pod: &PodFacts) -> CheckResult {
-    let without: Vec<&ContainerFacts> = meant(pod).filter(|container| !container.is_injected()).collect();
-    if meant(pod).next().is_none() {
-        CheckResult::fail(
-            "The pod's annotation eks.amazonaws.com/skip-containers names all of its containers.",
+pub(super) fn injected(pod: &PodFacts) -> Fact<CheckResult> {
+    if pod.meant().next().is_none() {
+        return Ok(CheckResult::fail(
+            format!("The pod's annotation {EKS_SKIP_CONTAINERS} names all of its containers."),
             "Take the containers that need AWS out of the annotation, and create the pod again.",
-        )
-    } else if without.is_empty() {
-        CheckResult::pass("Each container has AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE.")
-    } else {
-        left_out(pod).unwrap_or_else(|| left_alone(pod, &without))
-    }
-}
-
-/// What keeps injection from the whole pod.
-fn left_out(pod: &PodFacts) -> Option<CheckResult> {
-    if let Some(label) = &pod.skipped_by {
-        return Some(CheckResult::fail(
-            format!(
-                "The pod was not given a role, because it has the label {}.",
-                shown(label)
-            ),
-            "Take the label out of the pod's template; a new pod then gets role and token.",
         ));
     }
-    let Some(role) = &pod.account_role else {
-        return Some(CheckResult::fail(
-            "The pod was not given a role, because its ServiceAccount has none.",
-            "Name the ServiceAccount in an IamRoleBinding of its namespace, and see its condition ServiceAccountsSynced; then restart the \
-             pod.",
+    if pod.asking().next().is_some() {
+        return Ok(CheckResult::pass(format!(
+            "{} is told its role and where its token is.",
+            names(pod.asking())
+        )));
+    }
+    let hidden: Vec<&ContainerFacts> = pod.meant().filter(|container| container.may_have(ROLE)).collect();
+    if !hidden.is_empty() {
+        return Err(Unseen::because(format!(
+            "the envFrom of {} may set {ROLE}",
+            names(hidden)
+        )));
+    }
+    if let Some(why) = kept_out(pod.left_out.clone()?) {
+        return Ok(why);
+    }
+    let Some(role) = pod.account_role.clone()? else {
+        return Ok(CheckResult::fail(
+            "The pod was not given a role, because its ServiceAccount has none to give.",
+            "See the binding's condition ServiceAccountsSynced, and the ServiceAccount's annotations; then restart the pod.",
         ));
     };
-    if let (Some(created), Some(since)) = (pod.created, pod.account_since)
-        && created < since
+    if let Err(why) = pod.carrier.clone()? {
+        return Ok(CheckResult::fail(
+            format!("The pod was not given a role, because nothing injects pods in this cluster: {why}"),
+            "Install config/with-policy or config/with-webhook, or set injection.carrier of the chart; then restart the pod.",
+        ));
+    }
+    if let (Some(created), Some(changed)) = (pod.created, pod.account_changed)
+        && created < changed
     {
-        return Some(CheckResult::fail(
+        return Ok(CheckResult::fail(
             format!(
-                "The pod is older than its ServiceAccount's role {}: it was created before the binding.",
-                shown(role)
+                "The pod is older than what its ServiceAccount gives to pods, the role {}: that was last changed after the pod was created.",
+                shown(&role)
             ),
             RESTART,
         ));
     }
-    match &pod.carrier {
-        Some(Err(why)) => Some(CheckResult::fail(
-            format!("The pod was not given a role, because nothing injects pods in this cluster: {why}."),
-            "Install config/with-policy or config/with-webhook, or set injection.carrier of the chart; then restart the pod.",
-        )),
-        _ => None,
-    }
+    Ok(CheckResult::fail(
+        "The pod was not given a role, and its ServiceAccount has one to give.",
+        "Restart the pod: it was created while the webhook could not be reached, or before admission knew of the ServiceAccount's role. \
+         Where a container mounts something of its own at the token's place, free the path (docs/injection.md).",
+    ))
 }
 
-/// Why these containers have no role, as far as the pod alone tells.
-fn left_alone(pod: &PodFacts, without: &[&ContainerFacts]) -> CheckResult {
-    if without.len() < meant(pod).count() {
-        CheckResult::fail(
-            format!(
-                "These containers were given no role: {}.",
-                names(without.iter().copied())
-            ),
-            "A container that mounts something of its own where the token belongs, or that sets one of the two variables itself, is left \
-             alone: set both or neither, and free the path.",
-        )
-    } else {
-        CheckResult::fail(
-            "The pod was not given a role, and its ServiceAccount has one.",
-            "Restart the pod: it was created while the webhook could not be reached, or in a namespace that is left out \
-             (docs/injection.md).",
-        )
+/// What somebody has asked for.
+fn kept_out(left_out: Option<LeftOut>) -> Option<CheckResult> {
+    Some(match left_out? {
+        LeftOut::PodLabel => CheckResult::fail(
+            format!("The pod was not given a role, because it has the label {EKS_SKIP_POD}."),
+            "Take the label out of the pod's template; a new pod then gets role and token.",
+        ),
+        LeftOut::NamespaceLabel => CheckResult::fail(
+            format!("The pod was not given a role, because its namespace has the label {INJECT_LABEL}=false."),
+            "Take the label off the namespace, and restart the pod.",
+        ),
+    })
+}
+
+pub(super) fn left_out_containers(pod: &PodFacts) -> CheckResult {
+    let without: Vec<&ContainerFacts> = pod.meant().filter(|container| !container.is_injected()).collect();
+    if without.is_empty() || pod.asking().next().is_none() {
+        return CheckResult::pass("Every container that injection is to reach has a role, or none has.");
     }
+    CheckResult::fail(
+        format!("These containers were given no role: {}.", names(without)),
+        "If one of them needs AWS: a container that mounts something of its own where the token belongs, or that sets one of the two \
+         variables itself, is left alone, and so is one that was added after injection.",
+    )
 }
 
 pub(super) fn own_credentials(pod: &PodFacts) -> Fact<CheckResult> {
-    for variable in [STATIC_KEY, PROFILE] {
-        let found: Vec<&ContainerFacts> = pod
-            .containers
-            .iter()
-            .filter(|container| container.has(variable))
-            .collect();
+    for variable in STATIC_KEYS {
+        let found: Vec<&ContainerFacts> = pod.asking().filter(|container| container.has(variable)).collect();
         if !found.is_empty() {
             return Ok(CheckResult::fail(
                 format!(
-                    "{} of {} comes before the role: SDKs do not look at the token then.",
-                    variable,
+                    "{variable} of {} comes before the role: SDKs do not look at the token then.",
                     names(found)
                 ),
                 format!("Take {variable} out of the container's env (and of what its envFrom names)."),
             ));
         }
     }
-    let unseen: Vec<&ContainerFacts> = pod.containers.iter().filter(|container| container.env_from).collect();
-    if unseen.is_empty() {
-        Ok(CheckResult::pass(
-            "No container has other credentials in its environment.",
-        ))
-    } else {
-        Err(Unseen::because(format!(
-            "the envFrom of {} may set {STATIC_KEY}, which would come before the role; see env | grep ^AWS_ in the container",
-            names(unseen)
-        )))
+    let hides = |container: &&ContainerFacts| STATIC_KEYS.iter().any(|name| container.may_have(name));
+    let hidden: Vec<&ContainerFacts> = pod.asking().filter(hides).collect();
+    if !hidden.is_empty() {
+        return Err(Unseen::because(format!(
+            "the envFrom of {} may set AWS_ACCESS_KEY_ID, which would come before the role; see env | grep ^AWS_ in the container",
+            names(hidden)
+        )));
     }
+    for variable in PROFILES {
+        let found: Vec<&ContainerFacts> = pod.asking().filter(|container| container.has(variable)).collect();
+        if !found.is_empty() {
+            return Err(Unseen::because(format!(
+                "{variable} of {} names a profile, whose credentials some SDKs take before the role and others do not",
+                names(found)
+            )));
+        }
+    }
+    Ok(CheckResult::pass(
+        "No container that has a role has other credentials in its environment.",
+    ))
 }
 
 pub(super) fn role(pod: &PodFacts, expected: &Expectation) -> Fact<CheckResult> {
     let mut hidden = Vec::new();
-    let mut asking = 0;
-    for container in meant(pod) {
+    let mut other = None;
+    let mut asks = false;
+    for container in pod.asking() {
         match container.variables.get(ROLE) {
-            Some(Variable::Value(arn)) if *arn == expected.role_arn => asking += 1,
-            Some(Variable::Value(arn)) => {
-                return Ok(CheckResult::fail(
-                    format!(
-                        "{} asks for {}, and the binding's role is {}.",
-                        shown(&container.name),
-                        shown(arn),
-                        shown(&expected.role_arn)
-                    ),
-                    "A container's own AWS_ROLE_ARN wins over ours: take it out of the container's env. If the binding's role has \
-                     changed since, restart the pod.",
-                ));
-            }
-            Some(Variable::Elsewhere) => hidden.push(container),
-            None => {}
+            Some(Variable::Value(arn)) if *arn == expected.role_arn => asks = true,
+            Some(Variable::Value(arn)) => other = other.or(Some((container, arn))),
+            _ => hidden.push(container),
         }
     }
-    if !hidden.is_empty() {
-        return Err(Unseen::because(format!(
-            "{ROLE} of {} comes from a Secret or ConfigMap",
+    match (asks, other) {
+        (true, _) => Ok(CheckResult::pass(format!(
+            "The pod asks for {}.",
+            shown(&expected.role_arn)
+        ))),
+        (false, Some((container, arn))) => Ok(CheckResult::fail(
+            format!(
+                "{} asks for {}, and the binding's role is {}.",
+                shown(&container.name),
+                shown(arn),
+                shown(&expected.role_arn)
+            ),
+            "A container's own AWS_ROLE_ARN wins over ours: take it out of the container's env. If the binding's role has changed since, \
+             restart the pod.",
+        )),
+        (false, None) if hidden.is_empty() => Err(Unseen::because("no container asks for a role")),
+        (false, None) => Err(Unseen::because(format!(
+            "{ROLE} of {} comes from elsewhere",
             names(hidden)
-        )));
+        ))),
     }
-    if asking == 0 {
-        return Err(Unseen::because("no container asks for a role"));
-    }
-    Ok(CheckResult::pass(format!(
-        "The containers ask for {}.",
-        shown(&expected.role_arn)
-    )))
 }
 
 pub(super) fn token_file(pod: &PodFacts, expected: &Expectation) -> Fact<CheckResult> {
     let mut hidden = Vec::new();
-    let mut found = 0;
-    for container in meant(pod) {
-        let file = match container.variables.get(TOKEN_FILE) {
-            Some(Variable::Value(file)) => file,
-            Some(Variable::Elsewhere) => {
-                hidden.push(container);
-                continue;
-            }
-            None => continue,
+    let mut found = None;
+    for container in pod.asking() {
+        let Some(Variable::Value(file)) = container.variables.get(TOKEN_FILE) else {
+            hidden.push(container);
+            continue;
         };
         let name = shown(&container.name);
-        match container.token_files.get(&spelled(file)) {
-            Some(audience) if audience == expected.audience.as_str() => found += 1,
-            Some(audience) => {
+        let token = container.token_files.get(&spelled(file));
+        let is_bound = |audience: &str| expected.audiences.iter().any(|bound| bound.as_str() == audience);
+        match token {
+            Some(token) if !is_bound(&token.audience) => {
                 return Ok(CheckResult::fail(
                     format!(
                         "The token in {} of {name} is for {}, and the binding's audience is {}.",
                         shown(file),
-                        shown(audience),
-                        expected.audience
+                        shown(&token.audience),
+                        listed(expected.audiences.iter(), SHOWN)
                     ),
                     "Set the audience of the volume's serviceAccountToken to the binding's, or leave volume and variables to injection.",
                 ));
             }
+            Some(token) if !token.renewed => {
+                return Ok(CheckResult::fail(
+                    format!(
+                        "The token in {} of {name} is mounted by subPath, so the kubelet never renews it.",
+                        shown(file)
+                    ),
+                    "Mount the whole volume, without subPath.",
+                ));
+            }
+            Some(token) => found = Some(&token.audience),
             None => {
                 return Ok(CheckResult::fail(
                     format!(
@@ -219,49 +297,50 @@ pub(super) fn token_file(pod: &PodFacts, expected: &Expectation) -> Fact<CheckRe
             }
         }
     }
-    if !hidden.is_empty() {
-        return Err(Unseen::because(format!(
-            "{TOKEN_FILE} of {} comes from a Secret or ConfigMap",
+    match (found, hidden.is_empty()) {
+        (Some(audience), true) => Ok(CheckResult::pass(format!(
+            "The token file is mounted, for {}.",
+            shown(audience)
+        ))),
+        (None, true) => Err(Unseen::because("no container has a token file")),
+        (_, false) => Err(Unseen::because(format!(
+            "{TOKEN_FILE} of {} comes from elsewhere",
             names(hidden)
-        )));
+        ))),
     }
-    if found == 0 {
-        return Err(Unseen::because("no container has a token file"));
-    }
-    Ok(CheckResult::pass(format!(
-        "The token file is mounted, for {}.",
-        expected.audience
-    )))
 }
 
-/// A path as mounts are spelled: without a drive, with slashes.
-fn spelled(file: &str) -> String {
+/// A path as those of mounts are spelled here: without a drive, with slashes, none at its end.
+pub(super) fn spelled(file: &str) -> String {
     let file = file.replace('\\', "/");
-    match file.split_once(':') {
+    let file = match file.split_once(':') {
         Some((drive, rest)) if drive.len() == 1 => rest.to_owned(),
         _ => file,
-    }
+    };
+    file.trim_end_matches('/').to_owned()
 }
 
 pub(super) fn region(pod: &PodFacts) -> Fact<CheckResult> {
     let has_none = |container: &&ContainerFacts| REGIONS.iter().all(|name| !container.has(name));
-    let without: Vec<&ContainerFacts> = meant(pod).filter(has_none).collect();
-    let hidden: Vec<&ContainerFacts> = without.iter().copied().filter(|container| container.env_from).collect();
-    Ok(if without.is_empty() {
-        CheckResult::pass("Each container has a region.")
-    } else if hidden.len() == without.len() {
-        return Err(Unseen::because(format!(
-            "the envFrom of {} may set a region",
-            names(hidden)
-        )));
-    } else {
-        CheckResult::fail(
+    let without: Vec<&ContainerFacts> = pod.asking().filter(has_none).collect();
+    let hides = |container: &&ContainerFacts| REGIONS.iter().any(|name| container.may_have(name));
+    let (hidden, bare): (Vec<&ContainerFacts>, Vec<&ContainerFacts>) = without.into_iter().partition(hides);
+    if !bare.is_empty() {
+        return Ok(CheckResult::fail(
             format!(
                 "{} has no region: half of all clients then fail outside AWS, and some ask for nothing and send no signature.",
-                names(without)
+                names(bare)
             ),
             "Set pods.region of the federation or of the binding (None injects none) and restart the pod, or set AWS_REGION and \
              AWS_DEFAULT_REGION in the container.",
-        )
-    })
+        ));
+    }
+    if hidden.is_empty() {
+        Ok(CheckResult::pass("Each container that has a role has a region."))
+    } else {
+        Err(Unseen::because(format!(
+            "the envFrom of {} may set a region",
+            names(hidden)
+        )))
+    }
 }

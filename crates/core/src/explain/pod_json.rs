@@ -5,30 +5,32 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::evidence::{ContainerFacts, PodFacts, Variable};
+use super::{
+    evidence::{ContainerFacts, Fact, LeftOut, PodFacts, TokenFile, Unseen, Variable},
+    pod::{PROFILES, REGIONS, ROLE, SESSION, STATIC_KEYS, TOKEN_FILE, spelled},
+};
 use crate::{
-    injection::InjectionSettings,
+    injection::{InjectionSettings, USUAL_TOKEN_FILE},
     vocabulary::{
         EKS_ROLE_ARN, EKS_SKIP_CONTAINERS, EKS_SKIP_POD, INJECT_LABEL, INJECT_LABEL_OPT_OUT,
         SERVICE_ACCOUNT_FIELD_MANAGER,
     },
 };
 
+/// What surrounds a pod.
+#[derive(Debug, Clone)]
+pub struct PodSurroundings<'a> {
+    /// Its ServiceAccount; `None`: there is none.
+    pub account: Fact<Option<&'a Value>>,
+    /// Its namespace.
+    pub namespace: Fact<Option<&'a Value>>,
+    /// What injects pods, in words, or why nothing does.
+    pub carrier: Fact<Result<String, String>>,
+}
+
 impl PodFacts {
-    /// A pod as the API server has it, with its ServiceAccount and the labels of its namespace, where they are known. What injects pods is
-    /// not in any of them: [`Self::carrier`] is left open.
-    pub fn of(pod: &Value, account: Option<&Value>, namespace_labels: Option<&Value>) -> Self {
-        let opted_out = namespace_labels
-            .and_then(|labels| labels.get(INJECT_LABEL))
-            .is_some_and(|value| value == INJECT_LABEL_OPT_OUT);
-        let skipped = pod
-            .pointer("/metadata/labels")
-            .and_then(|labels| labels.get(EKS_SKIP_POD));
-        let skipped_by = match (skipped, opted_out) {
-            (Some(_), _) => Some(EKS_SKIP_POD.to_owned()),
-            (None, true) => Some(format!("{INJECT_LABEL}: {INJECT_LABEL_OPT_OUT:?} of its namespace")),
-            (None, false) => None,
-        };
+    /// A pod as the API server has it.
+    pub fn of(pod: &Value, around: &PodSurroundings<'_>) -> Self {
         let names = skipped_names(pod);
         let containers = ["containers", "initContainers"]
             .into_iter()
@@ -40,15 +42,73 @@ impl PodFacts {
                     ..facts
                 }
             });
+        let has_label = pod
+            .pointer("/metadata/labels")
+            .is_some_and(|labels| labels.get(EKS_SKIP_POD).is_some());
         Self {
             created: pod.pointer("/metadata/creationTimestamp").and_then(time),
-            skipped_by,
-            account_role: account.and_then(role_of),
-            account_since: account.and_then(role_since),
-            carrier: None,
+            left_out: if has_label {
+                Ok(Some(LeftOut::PodLabel))
+            } else {
+                left_out(around)
+            },
             containers: containers.collect(),
+            ..Self::around(around)
         }
     }
+
+    /// A pod of the ServiceAccount with one plain container, as it would come back from admission now.
+    pub fn new_one(around: &PodSurroundings<'_>) -> Self {
+        let facts = Self::around(around);
+        let is_injected = matches!(facts.left_out, Ok(None)) && matches!(facts.carrier, Ok(Ok(_)));
+        let settings = around.account.as_ref().ok().copied().flatten().and_then(settings);
+        let mut container = ContainerFacts {
+            name: "a new pod".to_owned(),
+            ..ContainerFacts::default()
+        };
+        if let (true, Some(settings)) = (is_injected, settings) {
+            let mut set = |name: &str, value: &str| {
+                let value = Variable::Value(value.to_owned());
+                container.variables.insert(name.to_owned(), value);
+            };
+            set(ROLE, settings.role_arn());
+            set(TOKEN_FILE, USUAL_TOKEN_FILE);
+            for name in REGIONS {
+                set(name, settings.region().unwrap_or_default());
+            }
+            let token = TokenFile {
+                audience: settings.audience().to_owned(),
+                renewed: true,
+            };
+            container.token_files.insert(USUAL_TOKEN_FILE.to_owned(), token);
+        }
+        Self {
+            containers: vec![container],
+            ..facts
+        }
+    }
+
+    fn around(around: &PodSurroundings<'_>) -> Self {
+        let account = around.account.clone();
+        Self {
+            created: None,
+            left_out: left_out(around),
+            account_role: account.clone().map(|account| account.and_then(role_of)),
+            account_changed: account.ok().flatten().and_then(changed),
+            carrier: around.carrier.clone(),
+            containers: Vec::new(),
+        }
+    }
+}
+
+fn left_out(around: &PodSurroundings<'_>) -> Fact<Option<LeftOut>> {
+    let namespace = around.namespace.clone()?;
+    let namespace = namespace.ok_or_else(|| Unseen::because("the namespace is not there"))?;
+    let label = namespace
+        .pointer("/metadata/labels")
+        .and_then(|labels| labels.get(INJECT_LABEL));
+    let opted_out = label.is_some_and(|value| value == INJECT_LABEL_OPT_OUT);
+    Ok(opted_out.then_some(LeftOut::NamespaceLabel))
 }
 
 fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
@@ -84,16 +144,20 @@ fn skipped_names(pod: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The role that pods of the ServiceAccount are given.
-fn role_of(account: &Value) -> Option<String> {
+fn settings(account: &Value) -> Option<InjectionSettings> {
     let annotations = strings(account, "/metadata/annotations");
     let labels = strings(account, "/metadata/labels");
-    InjectionSettings::of_service_account(text(account, "/metadata/uid"), &labels, &annotations)?;
-    annotations.get(EKS_ROLE_ARN).cloned()
+    InjectionSettings::of_service_account(text(account, "/metadata/uid"), &labels, &annotations)
 }
 
-/// When the operator last wrote to it: before that it had no role, or another.
-fn role_since(account: &Value) -> Option<Timestamp> {
+/// The role that pods of the ServiceAccount are given.
+fn role_of(account: &Value) -> Option<String> {
+    settings(account)?;
+    strings(account, "/metadata/annotations").get(EKS_ROLE_ARN).cloned()
+}
+
+/// When the operator last wrote to it.
+fn changed(account: &Value) -> Option<Timestamp> {
     let ours = |entry: &&Value| text(entry, "/manager").starts_with(SERVICE_ACCOUNT_FIELD_MANAGER);
     let times = items(account.pointer("/metadata/managedFields"))
         .filter(ours)
@@ -101,43 +165,73 @@ fn role_since(account: &Value) -> Option<Timestamp> {
     times.max()
 }
 
+/// What of a container's variable may be told.
+fn told(pod: &Value, name: &str, variable: &Value) -> Option<Variable> {
+    let open = [ROLE, TOKEN_FILE, SESSION].contains(&name) || REGIONS.contains(&name);
+    let known = open || STATIC_KEYS.contains(&name) || PROFILES.contains(&name);
+    let value = variable.get("value").and_then(Value::as_str);
+    Some(match (value, variable.get("valueFrom")) {
+        _ if !known => return None,
+        // A reference to another variable, which the kubelet fills in.
+        (Some(value), _) if value.contains("$(") => Variable::Elsewhere,
+        (Some(value), _) if open || value.is_empty() => Variable::Value(value.to_owned()),
+        (Some(_), _) => Variable::Hidden,
+        (None, Some(source)) => field(pod, source).map_or(Variable::Elsewhere, Variable::Value),
+        (None, None) => Variable::Value(String::new()),
+    })
+}
+
+/// The value of a field of the pod itself, where the pod's JSON has it.
+fn field(pod: &Value, source: &Value) -> Option<String> {
+    let pointer = match text(source, "/fieldRef/fieldPath") {
+        "metadata.name" => "/metadata/name",
+        "metadata.namespace" => "/metadata/namespace",
+        "metadata.uid" => "/metadata/uid",
+        "spec.serviceAccountName" => "/spec/serviceAccountName",
+        _ => return None,
+    };
+    pod.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}
+
 fn container_facts(pod: &Value, container: &Value) -> ContainerFacts {
-    let variables = items(container.get("env")).map(|variable| {
-        let value = match (variable.get("value").and_then(Value::as_str), variable.get("valueFrom")) {
-            (Some(value), _) => Variable::Value(value.to_owned()),
-            (None, Some(_)) => Variable::Elsewhere,
-            (None, None) => Variable::Value(String::new()),
-        };
-        (text(variable, "/name").to_owned(), value)
+    let variables = items(container.get("env")).filter_map(|variable| {
+        let name = text(variable, "/name");
+        Some((name.to_owned(), told(pod, name, variable)?))
     });
     ContainerFacts {
         name: text(container, "/name").to_owned(),
         skipped: false,
         variables: variables.collect(),
-        env_from: items(container.get("envFrom")).next().is_some(),
+        env_from: items(container.get("envFrom"))
+            .map(|source| text(source, "/prefix").to_owned())
+            .collect(),
         token_files: items(container.get("volumeMounts"))
             .flat_map(|mount| token_files(pod, mount))
             .collect(),
     }
 }
 
-/// Files with tokens in a mount: path to audience.
-fn token_files(pod: &Value, mount: &Value) -> Vec<(String, String)> {
+/// Files with tokens in a mount.
+fn token_files(pod: &Value, mount: &Value) -> Vec<(String, TokenFile)> {
     let name = text(mount, "/name");
     let volume = items(pod.pointer("/spec/volumes")).find(|volume| text(volume, "/name") == name);
     let sources = items(volume.and_then(|volume| volume.pointer("/projected/sources")));
     let tokens = sources.filter_map(|source| source.get("serviceAccountToken"));
-    let at = text(mount, "/mountPath").trim_end_matches('/');
+    let at = spelled(text(mount, "/mountPath"));
     let part = text(mount, "/subPath");
     tokens
         .filter_map(|token| {
             let path = text(token, "/path");
             let file = match part {
                 "" => format!("{at}/{path}"),
-                part if part == path => at.to_owned(),
+                part if part == path => at.clone(),
                 _ => return None,
             };
-            Some((file, text(token, "/audience").to_owned()))
+            let token = TokenFile {
+                audience: text(token, "/audience").to_owned(),
+                renewed: part.is_empty(),
+            };
+            Some((file, token))
         })
         .collect()
 }
@@ -149,11 +243,11 @@ mod tests {
     use super::*;
     use crate::vocabulary::{CONFIRMED_FOR, INJECT_LABEL_VALUE};
 
-    const ROLE: &str = "arn:aws:iam::123456789012:role/app";
+    const ROLE_ARN: &str = "arn:aws:iam::123456789012:role/app";
 
     fn account() -> Value {
         json!({"metadata": {
-            "uid": "u1", "labels": {INJECT_LABEL: INJECT_LABEL_VALUE}, "annotations": {EKS_ROLE_ARN: ROLE, CONFIRMED_FOR: "u1"},
+            "uid": "u1", "labels": {INJECT_LABEL: INJECT_LABEL_VALUE}, "annotations": {EKS_ROLE_ARN: ROLE_ARN, CONFIRMED_FOR: "u1"},
             "managedFields": [
                 {"manager": "kubectl", "time": "2026-11-03T00:00:00Z"},
                 {"manager": "irsa-anywhere-serviceaccount", "time": "2026-11-02T00:00:00Z"},
@@ -164,7 +258,7 @@ mod tests {
     fn pod() -> Value {
         json!({
             "metadata": {
-                "creationTimestamp": "2026-11-01T00:00:00Z",
+                "name": "app-1", "creationTimestamp": "2026-11-01T00:00:00Z",
                 "annotations": {EKS_SKIP_CONTAINERS: "\"proxy, logs\""},
             },
             "spec": {
@@ -176,13 +270,18 @@ mod tests {
                 "containers": [{
                     "name": "app",
                     "env": [
-                        {"name": "AWS_ROLE_ARN", "value": ROLE},
-                        {"name": "AWS_ACCESS_KEY_ID", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
-                        {"name": "EMPTY"},
+                        {"name": "AWS_ROLE_ARN", "value": ROLE_ARN},
+                        {"name": "AWS_ROLE_SESSION_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                        {"name": "AWS_REGION", "value": "$(REGION)"},
+                        {"name": "AWS_ACCESS_KEY_ID", "value": "AKIAIOSFODNN7EXAMPLE"},
+                        {"name": "AWS_PROFILE", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                        {"name": "AWS_DEFAULT_REGION"},
+                        {"name": "PASSWORD", "value": "secret"},
                     ],
-                    "envFrom": [{"configMapRef": {"name": "c"}}],
+                    "envFrom": [{"configMapRef": {"name": "c"}, "prefix": "DB_"}],
                     "volumeMounts": [
                         {"name": "token", "mountPath": "/a/"},
+                        {"name": "token", "mountPath": "C:\\b"},
                         {"name": "token", "mountPath": "/file", "subPath": "token"},
                         {"name": "token", "mountPath": "/other", "subPath": "x"},
                         {"name": "data", "mountPath": "/data"},
@@ -192,48 +291,96 @@ mod tests {
         })
     }
 
+    fn around<'a>(account: &'a Value, namespace: &'a Value) -> PodSurroundings<'a> {
+        PodSurroundings {
+            account: Ok(Some(account)),
+            namespace: Ok(Some(namespace)),
+            carrier: Ok(Ok("a policy".to_owned())),
+        }
+    }
+
     #[test]
     fn a_pod_is_read_with_what_its_containers_set_and_mount() {
-        let facts = PodFacts::of(&pod(), Some(&account()), None);
+        let (account, namespace) = (account(), json!({}));
+        let facts = PodFacts::of(&pod(), &around(&account, &namespace));
         assert_eq!(facts.created, "2026-11-01T00:00:00Z".parse().ok());
-        assert_eq!(facts.account_role.as_deref(), Some(ROLE));
-        assert_eq!(facts.account_since, "2026-11-02T00:00:00Z".parse().ok());
-        assert_eq!(facts.skipped_by, None);
+        assert_eq!(facts.account_role, Ok(Some(ROLE_ARN.to_owned())));
+        assert_eq!(facts.account_changed, "2026-11-02T00:00:00Z".parse().ok());
+        assert_eq!(facts.left_out, Ok(None));
         let [app, proxy] = facts.containers.as_slice() else {
             panic!("{facts:?}")
         };
-        assert!(proxy.skipped && !app.skipped && app.env_from && !proxy.env_from);
-        let value = |text: &str| Some(Variable::Value(text.to_owned()));
-        assert_eq!(app.variables.get("AWS_ROLE_ARN").cloned(), value(ROLE));
-        assert_eq!(app.variables.get("EMPTY").cloned(), value(""));
-        assert_eq!(app.variables.get("AWS_ACCESS_KEY_ID"), Some(&Variable::Elsewhere));
-        let files: Vec<&str> = app.token_files.keys().map(String::as_str).collect();
-        assert_eq!(files, ["/a/token", "/file"]);
-        assert!(app.token_files.values().all(|audience| audience == "sts.amazonaws.com"));
+        assert!(proxy.skipped && !app.skipped);
+        assert_eq!(app.env_from, ["DB_"]);
+        let value = |text: &str| Variable::Value(text.to_owned());
+        let expected = [
+            ("AWS_ACCESS_KEY_ID", Variable::Hidden),
+            ("AWS_DEFAULT_REGION", value("")),
+            ("AWS_PROFILE", Variable::Elsewhere),
+            ("AWS_REGION", Variable::Elsewhere),
+            ("AWS_ROLE_ARN", value(ROLE_ARN)),
+            ("AWS_ROLE_SESSION_NAME", value("app-1")),
+        ];
+        let expected: BTreeMap<String, Variable> = expected
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        assert_eq!(app.variables, expected);
+        let files: Vec<(&str, bool)> = app
+            .token_files
+            .iter()
+            .map(|(path, file)| (path.as_str(), file.renewed))
+            .collect();
+        assert_eq!(files, [("/a/token", true), ("/b/token", true), ("/file", false)]);
+        let said = format!("{facts:?}");
+        assert!(!said.contains("AKIA") && !said.contains("secret"), "{said}");
     }
 
     #[test]
     fn a_pod_is_left_out_by_its_own_label_or_its_namespaces() {
+        let account = account();
+        let left_out = |pod: &Value, labels: Value| {
+            let namespace = json!({"metadata": {"labels": labels}});
+            PodFacts::of(pod, &around(&account, &namespace)).left_out
+        };
         let mut skipped = pod();
         skipped["metadata"]["labels"] = json!({EKS_SKIP_POD: ""});
+        assert_eq!(left_out(&skipped, json!({})), Ok(Some(LeftOut::PodLabel)));
         assert_eq!(
-            PodFacts::of(&skipped, None, None).skipped_by.as_deref(),
-            Some(EKS_SKIP_POD)
+            left_out(&pod(), json!({INJECT_LABEL: "false"})),
+            Ok(Some(LeftOut::NamespaceLabel))
         );
-        let labels = json!({INJECT_LABEL: "false"});
-        let by_namespace = PodFacts::of(&pod(), None, Some(&labels)).skipped_by;
-        assert!(by_namespace.is_some_and(|why| why.contains("of its namespace")));
-        let others = json!({INJECT_LABEL: "true"});
-        assert_eq!(PodFacts::of(&pod(), None, Some(&others)).skipped_by, None);
+        assert_eq!(left_out(&pod(), json!({INJECT_LABEL: "true"})), Ok(None));
     }
 
     #[test]
     fn an_account_gives_its_pods_a_role_only_as_injection_would() {
+        let namespace = json!({});
+        let role = |account: &Value| PodFacts::of(&pod(), &around(account, &namespace)).account_role;
         let mut restored = account();
         restored["metadata"]["uid"] = json!("u2");
-        assert_eq!(PodFacts::of(&pod(), Some(&restored), None).account_role, None);
+        assert_eq!(role(&restored), Ok(None));
         let mut bare = account();
         bare["metadata"]["labels"] = json!({});
-        assert_eq!(PodFacts::of(&pod(), Some(&bare), None).account_role, None);
+        assert_eq!(role(&bare), Ok(None));
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_not_taken_for_missing() {
+        let account = account();
+        let why = || Unseen::because("forbidden");
+        let unseen = PodSurroundings {
+            account: Err(why()),
+            namespace: Err(why()),
+            carrier: Err(why()),
+        };
+        let facts = PodFacts::of(&pod(), &unseen);
+        assert!(facts.account_role.is_err() && facts.left_out.is_err() && facts.carrier.is_err());
+        let namespace = json!({});
+        let new = PodFacts::new_one(&around(&account, &namespace));
+        let variables = &new.containers.first().unwrap().variables;
+        assert_eq!(variables.get(ROLE), Some(&Variable::Value(ROLE_ARN.to_owned())));
+        let unknown = PodFacts::new_one(&unseen);
+        assert!(unknown.containers.first().unwrap().variables.is_empty());
     }
 }

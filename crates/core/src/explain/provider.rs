@@ -17,7 +17,7 @@ fn known(evidence: &Evidence) -> Fact<&ProviderFacts> {
 pub(super) fn registered(evidence: &Evidence) -> Fact<CheckResult> {
     let arn = &evidence.expected.provider_arn;
     Ok(match evidence.provider.as_ref().map_err(Clone::clone)? {
-        Some(_) => CheckResult::pass(format!("IAM has {arn}.")),
+        Some(_) => CheckResult::pass(format!("IAM has {}.", shown(arn))),
         None => CheckResult::fail(
             format!("IAM has no identity provider {arn}, so AWS trusts no token of this issuer."),
             "See the federation's condition ProviderRegistered; the operator makes the provider again within its interval, unless \

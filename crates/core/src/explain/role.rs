@@ -22,12 +22,18 @@ pub(super) fn known(evidence: &Evidence) -> Fact<&RoleFacts> {
     role.as_ref().ok_or_else(|| Unseen::because("there is no such role"))
 }
 
-pub(super) fn session_name(evidence: &Evidence) -> CheckResult {
-    let Some(name) = &evidence.request.session_name else {
-        return CheckResult::pass("The SDK makes the session's name up.");
-    };
+/// Whether STS takes a session of this name.
+pub(super) fn is_session_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
-    if SESSION_NAME.contains(&name.chars().count()) && name.chars().all(fits) {
+    SESSION_NAME.contains(&name.chars().count()) && name.chars().all(fits)
+}
+
+pub(super) fn session_name(evidence: &Evidence) -> Fact<CheckResult> {
+    let name = evidence.request.session_name.as_ref().map_err(Clone::clone)?;
+    let Some(name) = name else {
+        return Ok(CheckResult::pass("The SDK makes the session's name up."));
+    };
+    Ok(if is_session_name(name) {
         CheckResult::pass(format!("The session is named {name}."))
     } else {
         CheckResult::fail(
@@ -37,7 +43,7 @@ pub(super) fn session_name(evidence: &Evidence) -> CheckResult {
             ),
             "Set AWS_ROLE_SESSION_NAME to such a name, or leave it out.",
         )
-    }
+    })
 }
 
 pub(super) fn arn(evidence: &Evidence) -> CheckResult {
@@ -78,7 +84,7 @@ fn is_role(arn: &str) -> bool {
 pub(super) fn exists(evidence: &Evidence) -> Fact<CheckResult> {
     let asked = &evidence.request.role_arn;
     Ok(match evidence.role.as_ref().map_err(Clone::clone)? {
-        Some(role) if role.arn == *asked => CheckResult::pass(format!("IAM has {asked}.")),
+        Some(role) if role.arn == *asked => CheckResult::pass(format!("IAM has {}.", shown(asked))),
         Some(role) => CheckResult::fail(
             format!(
                 "{} is asked for, and the binding's role is {}.",

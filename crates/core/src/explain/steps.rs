@@ -11,9 +11,12 @@ use super::{
 /// What a check finds; `None` for one about a pod where there is none.
 pub(super) fn result(check: Check, evidence: &Evidence) -> Option<CheckResult> {
     let found = match check {
-        Check::PodInjected | Check::OwnCredentials | Check::PodRole | Check::TokenFile | Check::PodRegion => {
-            of_pod(check, evidence)?
-        }
+        Check::PodInjected
+        | Check::ContainersLeftOut
+        | Check::OwnCredentials
+        | Check::PodRole
+        | Check::TokenFile
+        | Check::PodRegion => of_pod(check, evidence)?,
         other => of_identity(other, evidence),
     };
     Some(found.unwrap_or_else(|unseen| CheckResult::unknown(unseen.0)))
@@ -22,7 +25,8 @@ pub(super) fn result(check: Check, evidence: &Evidence) -> Option<CheckResult> {
 fn of_pod(check: Check, evidence: &Evidence) -> Option<Fact<CheckResult>> {
     let pod = evidence.pod.as_ref()?;
     Some(match check {
-        Check::PodInjected => Ok(pod::injected(pod)),
+        Check::PodInjected => pod::injected(pod),
+        Check::ContainersLeftOut => Ok(pod::left_out_containers(pod)),
         Check::OwnCredentials => pod::own_credentials(pod),
         Check::PodRole => pod::role(pod, &evidence.expected),
         Check::TokenFile => pod::token_file(pod, &evidence.expected),
@@ -32,11 +36,15 @@ fn of_pod(check: Check, evidence: &Evidence) -> Option<Fact<CheckResult>> {
 
 fn of_identity(check: Check, evidence: &Evidence) -> Fact<CheckResult> {
     match check {
-        Check::PodInjected | Check::OwnCredentials | Check::PodRole | Check::TokenFile | Check::PodRegion => {
-            Ok(CheckResult::unknown("there is no pod"))
-        }
-        Check::SessionName => Ok(role::session_name(evidence)),
-        Check::Clocks => api_server::clocks(evidence),
+        Check::PodInjected
+        | Check::ContainersLeftOut
+        | Check::OwnCredentials
+        | Check::PodRole
+        | Check::TokenFile
+        | Check::PodRegion => Ok(CheckResult::unknown("there is no pod")),
+        Check::SessionName => role::session_name(evidence),
+        Check::ClockAhead => api_server::clock_ahead(evidence),
+        Check::ClockBehind => api_server::clock_behind(evidence),
         Check::ApiServerIssuer => api_server::issuer(evidence),
         Check::ApiAudiences => api_server::audiences(evidence),
         Check::TokenShape => token::shape(evidence),

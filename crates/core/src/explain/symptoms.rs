@@ -21,7 +21,7 @@ const fn symptom(who: &'static str, says: &'static str, checks: &'static [Check]
 }
 
 use Check::{
-    ClientId, Clocks, DiscoveryComplete, DiscoveryInTime, DiscoveryIssuer, DiscoveryReadable, KeyPublished,
+    ClientId, ClockAhead, DiscoveryComplete, DiscoveryInTime, DiscoveryIssuer, DiscoveryReadable, KeyPublished,
     KeysReadable, KeysValid, OwnCredentials, Permissions, PodInjected, PodRegion, PodRole, ProviderRegistered, RoleArn,
     RoleExists, SessionDuration, SessionName, TokenAudience, TokenClaims, TokenFile, TokenIssuer, TokenShape,
     TokenTimes, TrustAudience, TrustConditions, TrustProvider, TrustSubject,
@@ -76,7 +76,7 @@ pub const SYMPTOMS: &[Symptom] = &[
         "The ID Token provided is not a valid JWT",
         &[TokenShape, TokenFile],
     ),
-    symptom("STS", "ExpiredTokenException: Token expired", &[TokenTimes, Clocks]),
+    symptom("STS", "ExpiredTokenException: Token expired", &[TokenTimes, ClockAhead]),
     symptom("STS", "IDPCommunicationError", &[DiscoveryReadable, DiscoveryInTime]),
     symptom("STS", "Request ARN is invalid", &[RoleArn, PodRole]),
     symptom(

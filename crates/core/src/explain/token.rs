@@ -8,7 +8,10 @@ use super::{
     check::CheckResult,
     evidence::{Evidence, Fact, Unseen},
 };
-use crate::{json, text::shown};
+use crate::{
+    json,
+    text::{listed, shown},
+};
 
 /// Characters that STS takes (STS API model, `WebIdentityToken`).
 const LENGTH: std::ops::RangeInclusive<usize> = 4..=20_000;
@@ -149,13 +152,13 @@ impl IdentityToken {
 
 /// The token, where it can be read.
 pub(super) fn token(evidence: &Evidence) -> Fact<IdentityToken> {
-    IdentityToken::parse(evidence.token.as_deref().map_err(Clone::clone)?)
+    IdentityToken::parse(evidence.token.as_ref().map_err(Clone::clone)?.expose())
         .map_err(|_| Unseen::because("the token cannot be read"))
 }
 
 pub(super) fn shape(evidence: &Evidence) -> Fact<CheckResult> {
-    let text = evidence.token.as_deref().map_err(Clone::clone)?;
-    Ok(match IdentityToken::parse(text) {
+    let token = evidence.token.as_ref().map_err(Clone::clone)?;
+    Ok(match IdentityToken::parse(token.expose()) {
         Ok(_) => CheckResult::pass("The token is a JWT."),
         Err(error) => CheckResult::fail(
             format!("What is shown to STS {error}."),
@@ -274,7 +277,7 @@ pub(super) fn subject(evidence: &Evidence) -> Fact<CheckResult> {
 
 pub(super) fn audience(evidence: &Evidence) -> Fact<CheckResult> {
     let token = token(evidence)?;
-    let expected = evidence.expected.audience.as_str();
+    let expected = &evidence.expected;
     let Some(found) = token.audience() else {
         let count = token.audiences().len();
         if count < 2 {
@@ -282,23 +285,26 @@ pub(super) fn audience(evidence: &Evidence) -> Fact<CheckResult> {
         }
         return Ok(CheckResult::fail(
             format!("The token has {count} audiences, and STS takes a token with exactly one."),
-            format!("Ask for a token with the audience {expected} alone."),
+            format!("Ask for a token with the audience {} alone.", expected.audience),
         ));
     };
-    Ok(if found == expected {
-        CheckResult::pass(format!("The token is for {expected}."))
-    } else {
-        CheckResult::fail(
-            format!(
-                "The token is for {}, and the binding's audience is {expected}.",
-                shown(found)
-            ),
-            format!(
-                "Mount a token with the audience {expected} (injection does), or add the token's to spec.audiences of federation and \
-                 binding."
-            ),
-        )
-    })
+    Ok(
+        if expected.audiences.iter().any(|audience| audience.as_str() == found) {
+            CheckResult::pass(format!("The token is for {found}."))
+        } else {
+            CheckResult::fail(
+                format!(
+                    "The token is for {}, and the binding's audience is {}.",
+                    shown(found),
+                    listed(expected.audiences.iter(), 4)
+                ),
+                format!(
+                    "Mount a token with the audience {} (injection does), or add the token's to spec.audiences of federation and binding.",
+                    expected.audience
+                ),
+            )
+        },
+    )
 }
 
 /// The time by which AWS judges.

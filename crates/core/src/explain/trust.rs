@@ -161,11 +161,18 @@ pub(super) fn narrow(evidence: &Evidence) -> Fact<CheckResult> {
         .and_then(Option::as_ref)
         .map(|provider| provider.client_ids.as_slice());
     let subject = evidence.expected.subject.as_str();
+    let is_bound = |id: &str| {
+        evidence
+            .expected
+            .audiences
+            .iter()
+            .any(|audience| audience.as_str() == id)
+    };
     // The client IDs of the provider are the only audiences that come this far.
     let other = others
         .unwrap_or_default()
         .iter()
-        .find(|id| *id != expected && lets(subject, id));
+        .find(|id| !is_bound(id) && lets(subject, id));
     Ok(if lets(STRANGER, expected) {
         CheckResult::fail(
             "The trust policy lets every ServiceAccount of the cluster take the role.",

@@ -17,10 +17,13 @@ struct TokenPlace {
     at: &'static str,
 }
 
+/// The token's file in a container that has nothing of its own there.
+pub const USUAL_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
+
 /// Where the token is mounted, as the AWS webhook does.
 const USUAL_PLACE: TokenPlace = TokenPlace {
     path: "/var/run/secrets/eks.amazonaws.com/serviceaccount",
-    file: "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
+    file: USUAL_TOKEN_FILE,
     at: "var/run/secrets/eks.amazonaws.com/serviceaccount/",
 };
 /// Where it is mounted when something of the pod's own is in the way there.

@@ -13,6 +13,7 @@ mod pod;
 mod settings;
 
 pub use carrier::{Admission, Carriers, NoCarrier, carriers};
+pub use container::USUAL_TOKEN_FILE;
 pub use decision::inject;
 pub use patch::PatchOperation;
 pub use pod::PodView;

@@ -72,6 +72,16 @@ impl InjectionSettings {
         })
     }
 
+    /// The role.
+    pub fn role_arn(&self) -> &str {
+        &self.role_arn
+    }
+
+    /// The region, if they get one.
+    pub fn region(&self) -> Option<&str> {
+        self.region.as_deref()
+    }
+
     /// The audience of the pods' tokens.
     pub fn audience(&self) -> &str {
         self.audience.as_deref().unwrap_or(DEFAULT_AUDIENCE)

@@ -293,6 +293,7 @@ impl PublicReader for FakeAws {
                     etag: None,
                     content_type: None,
                     date: None,
+                    age: None,
                 })));
             }
             if document.is_some_and(|document| document.encryption.as_deref() == Some("aws:kms")) {
@@ -305,6 +306,7 @@ impl PublicReader for FakeAws {
                     etag: Some(document.etag.clone()),
                     content_type: None,
                     date: None,
+                    age: None,
                 }),
             }))
         });

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::super::{
     ApiServerFacts, Clocks, ContainerFacts, Evidence, Expectation, Fetched, PodFacts, ProviderFacts, Request,
-    RoleFacts, Variable,
+    RoleFacts, SecretToken, TokenFile, Variable,
 };
 use crate::{
     issuer::IssuerUrl,
     jwks,
-    trust::{Audience, Subject},
+    trust::{Audience, NonEmptySet, Subject},
 };
 
 pub(super) const ISSUER: &str = "https://acme-irsa.s3.eu-central-1.amazonaws.com/clusters/prod";
@@ -103,10 +103,10 @@ impl Scene {
                 boundary: None,
                 policies: Ok(vec!["AmazonS3ReadOnlyAccess".to_owned()]),
             })),
-            token: Ok(String::new()),
+            token: Ok(SecretToken::new("")),
             request: Request {
                 role_arn: ROLE.to_owned(),
-                session_name: Some("app-7d9".to_owned()),
+                session_name: Ok(Some("app-7d9".to_owned())),
                 duration_seconds: None,
             },
             pod: Some(pod()),
@@ -115,6 +115,7 @@ impl Scene {
                 provider_arn: PROVIDER.to_owned(),
                 role_arn: ROLE.to_owned(),
                 subject: Subject::new("shop", "app").unwrap(),
+                audiences: NonEmptySet::one(Audience::new(AUDIENCE).unwrap()),
                 audience: Audience::new(AUDIENCE).unwrap(),
             },
         };
@@ -138,10 +139,10 @@ impl Scene {
     /// The evidence with token, documents and trust policy as they are by now; what a test has put there itself stays.
     pub(super) fn evidence(mut self) -> Evidence {
         let token = self.signer.token(&self.header, &self.claims);
-        if let Ok(text) = &mut self.evidence.token
-            && text.is_empty()
+        if let Ok(shown) = &mut self.evidence.token
+            && shown.expose().is_empty()
         {
-            *text = token;
+            *shown = SecretToken::new(token);
         }
         for (fetched, document) in [
             (&mut self.evidence.discovery, &self.discovery),
@@ -195,10 +196,10 @@ fn pod() -> PodFacts {
     let value = |text: &str| Variable::Value(text.to_owned());
     PodFacts {
         created: Timestamp::from_second(NOW - 600).ok(),
-        skipped_by: None,
-        account_role: Some(ROLE.to_owned()),
-        account_since: Timestamp::from_second(NOW - 6000).ok(),
-        carrier: Some(Ok("irsa-anywhere-inject".to_owned())),
+        left_out: Ok(None),
+        account_role: Ok(Some(ROLE.to_owned())),
+        account_changed: Timestamp::from_second(NOW - 6000).ok(),
+        carrier: Ok(Ok("irsa-anywhere-inject".to_owned())),
         containers: vec![ContainerFacts {
             name: "app".to_owned(),
             skipped: false,
@@ -208,8 +209,15 @@ fn pod() -> PodFacts {
                 ("AWS_REGION".to_owned(), value("eu-central-1")),
                 ("AWS_DEFAULT_REGION".to_owned(), value("eu-central-1")),
             ]),
-            env_from: false,
-            token_files: BTreeMap::from([(TOKEN_FILE.to_owned(), AUDIENCE.to_owned())]),
+            env_from: Vec::new(),
+            token_files: BTreeMap::from([(TOKEN_FILE.to_owned(), token_file(AUDIENCE))]),
         }],
+    }
+}
+
+pub(super) fn token_file(audience: &str) -> TokenFile {
+    TokenFile {
+        audience: audience.to_owned(),
+        renewed: true,
     }
 }
