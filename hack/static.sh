@@ -7,6 +7,9 @@
 # and stays resident become some kilobytes. For aarch64 Rust links musl's programs to a fixed address, so they have none. What RUSTFLAGS
 # says otherwise, of another linker perhaps, does not count here.
 #
+# With a second argument, plugin, it builds kubectl-irsa instead: by itself, so that what a person's tool needs of the libraries is not in the
+# operator.
+#
 # The same commit is to give the same bytes, wherever it lies: no path of this machine is compiled in, and the little C that there is
 # (ring's) is compiled by a compiler that is pinned.
 set -eu
@@ -15,6 +18,11 @@ target=${1:-$(uname -m)-unknown-linux-musl}
 case $target in
   x86_64-unknown-linux-musl | aarch64-unknown-linux-musl) ;;
   *) echo "static.sh: there is no image for $target" >&2; exit 2 ;;
+esac
+case ${2:-image} in
+  image) packages='irsa-operator irsa-webhook' binaries='irsa-anywhere irsa-anywhere-webhook' ;;
+  plugin) packages='irsa-cli' binaries='kubectl-irsa' ;;
+  *) echo "static.sh: $2 is neither image nor plugin" >&2; exit 2 ;;
 esac
 checkout=$(pwd)
 directory=${CARGO_TARGET_DIR:-target}
@@ -40,10 +48,13 @@ for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
 done
 # A path may have a space in it, which RUSTFLAGS could not say.
 CARGO_ENCODED_RUSTFLAGS=$(printf '%s\037' "$@")
-CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%?} CFLAGS='' \
-  cargo build --release --locked --package irsa-operator --package irsa-webhook --target "$target" --target-dir "$directory"
+CARGO_ENCODED_RUSTFLAGS=${CARGO_ENCODED_RUSTFLAGS%?}
+export CARGO_ENCODED_RUSTFLAGS
+set --
+for package in $packages; do set -- "$@" --package "$package"; done
+CFLAGS='' cargo build --release --locked "$@" --target "$target" --target-dir "$directory"
 
-for binary in irsa-anywhere irsa-anywhere-webhook; do
+for binary in $binaries; do
   built=$directory/$target/release/$binary
   # A linker that does not know the option packs nothing, and says nothing.
   if ! command -v readelf >/dev/null; then

@@ -1,8 +1,9 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use irsa_core::issuer_flags::Distribution;
 
 /// Explains what irsa-anywhere does in a cluster: why a pod has its AWS role, or has not.
 ///
@@ -77,6 +78,66 @@ pub(crate) enum CliCommand {
         #[arg(long, global = true)]
         no_token: bool,
     },
+    /// Says what the API servers must be started with to sign as a federation's issuer, and in which order.
+    ///
+    /// Ends with 0 where the API server that was asked does, and with 3 where there is something to do.
+    Flags {
+        /// The federation.
+        #[arg(default_value = "default")]
+        federation: String,
+        /// The distribution; default: the one that the cluster looks like, or all.
+        #[arg(long, value_enum)]
+        distribution: Option<DistributionName>,
+    },
+    /// Takes the role of a ServiceAccount as its pods would, and says who that is; or runs a command as it.
+    ///
+    /// The session is in CloudTrail as irsa-anywhere-whoami, and moves the role's last-used date. Nothing is written to disk. With a command
+    /// it ends with what the command ends with.
+    Whoami {
+        /// The ServiceAccount.
+        #[arg(long, short, conflicts_with = "binding", required_unless_present = "binding")]
+        service_account: Option<String>,
+        /// The IamRoleBinding, by its first ServiceAccount.
+        #[arg(long, short)]
+        binding: Option<String>,
+        /// Seconds that the session lasts, from 900 up to the role's limit.
+        #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(i32).range(900..=43_200))]
+        duration: i32,
+        /// A command to run with the session's credentials in its environment.
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+    /// Prints a completion script for a shell.
+    ///
+    /// kubectl asks an executable kubectl_complete-irsa; this one is for the plugin called by its own name.
+    Completion {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// A way to run Kubernetes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DistributionName {
+    Kubeadm,
+    /// RKE2, too.
+    #[value(alias = "rke2")]
+    K3s,
+    Talos,
+    Kind,
+    Minikube,
+}
+
+impl From<DistributionName> for Distribution {
+    fn from(name: DistributionName) -> Self {
+        match name {
+            DistributionName::Kubeadm => Self::Kubeadm,
+            DistributionName::K3s => Self::K3s,
+            DistributionName::Talos => Self::Talos,
+            DistributionName::Kind => Self::Kind,
+            DistributionName::Minikube => Self::Minikube,
+        }
+    }
 }
 
 /// What is looked at.
@@ -134,7 +195,9 @@ mod tests {
         assert_eq!(args.cluster.namespace.as_deref(), Some("shop"));
         assert_eq!(args.cluster.as_user.as_deref(), Some("alice"));
         assert_eq!(args.output.output, Format::Json);
-        let CliCommand::Doctor { target, no_token } = args.command;
+        let CliCommand::Doctor { target, no_token } = args.command else {
+            panic!("{:?}", args.command)
+        };
         assert!(!no_token);
         assert!(matches!(target, DoctorTarget::Pod { name } if name == "app"));
     }

@@ -7,6 +7,7 @@ use http::{Request, header};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::{
     explain::{ApiServerFacts, Fact, SecretToken, Unseen},
+    issuer_flags::Distribution,
     jwks,
 };
 use irsa_pipeline::federation::observe::injection::{self, UnseenAdmission};
@@ -19,7 +20,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use crate::{args::ClusterArgs, failure::Failure};
+use crate::{args::ClusterArgs, distribution::recognised, failure::Failure};
 
 /// Longest that an answer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -202,6 +203,16 @@ impl Cluster {
             .map_err(|error| unseen(&error))?;
         jwks::parse(text.as_bytes())
             .map_err(|error| Unseen::because(format!("the API server's keys cannot be used: {error}")))
+    }
+
+    /// The distribution that the cluster looks like.
+    pub(crate) async fn distribution(&self) -> Option<Distribution> {
+        let (version, nodes) = join(self.object("/version"), self.object("/api/v1/nodes?limit=1")).await;
+        let nodes = nodes.ok().flatten();
+        recognised(
+            &version.ok().flatten().unwrap_or_default(),
+            nodes.as_ref().and_then(|nodes| nodes.pointer("/items/0")),
+        )
     }
 
     /// What the API server answers, read as text first: kube would log an answer that it cannot read, and this may hold a token.

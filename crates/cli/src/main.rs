@@ -2,10 +2,14 @@
 
 mod args;
 mod cluster;
+mod completion;
+mod distribution;
 mod doctor;
 mod exit;
 mod failure;
+mod flags;
 mod output;
+mod whoami;
 
 use std::{
     io::{self, Write as _},
@@ -16,7 +20,7 @@ use clap::Parser as _;
 use irsa_core::text::plain;
 
 use crate::{
-    args::{CliArgs, CliCommand},
+    args::{CliArgs, CliCommand, DoctorTarget},
     failure::Failure,
 };
 
@@ -41,13 +45,51 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: CliArgs) -> Result<u8, Failure> {
+    if let CliCommand::Completion { shell } = args.command {
+        write(&completion::script(shell))?;
+        return Ok(exit::GOOD);
+    }
     let cluster = cluster::Cluster::connect(&args.cluster).await?;
+    let format = args.output.output;
     match args.command {
         CliCommand::Doctor { target, no_token } => {
             let diagnosis = Box::pin(doctor::examine(&cluster, &target, no_token)).await?;
-            write(&output::render(&diagnosis, &args.output)?)?;
+            write(&output::render(&diagnosis, format, |paint| {
+                output::diagnosis(&diagnosis, args.output.verbose, paint)
+            })?)?;
             Ok(diagnosis.exit_code())
         }
+        CliCommand::Flags {
+            federation,
+            distribution,
+        } => {
+            let report = flags::flags(&cluster, &federation, distribution.map(Into::into)).await?;
+            write(&output::render(&report, format, |_| report.table())?)?;
+            Ok(report.exit_code())
+        }
+        CliCommand::Whoami {
+            service_account,
+            binding,
+            duration,
+            command,
+        } => {
+            let target = match (service_account, binding) {
+                (_, Some(name)) => DoctorTarget::Binding {
+                    name,
+                    service_account: None,
+                },
+                (name, None) => DoctorTarget::Serviceaccount {
+                    name: name.unwrap_or_default(),
+                },
+            };
+            let session = Box::pin(whoami::whoami(&cluster, &target, duration)).await?;
+            if command.is_empty() {
+                write(&output::render(&session, format, |_| session.table())?)?;
+                return Ok(exit::GOOD);
+            }
+            session.run(&command).await
+        }
+        CliCommand::Completion { .. } => Ok(exit::GOOD),
     }
 }
 

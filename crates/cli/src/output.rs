@@ -1,4 +1,4 @@
-//! How a diagnosis is shown.
+//! How what a command found is shown.
 
 use std::{
     fmt::Write as _,
@@ -6,9 +6,10 @@ use std::{
 };
 
 use irsa_core::text::plain;
+use serde::Serialize;
 
 use crate::{
-    args::{Format, OutputArgs},
+    args::Format,
     doctor::{Diagnosis, Line, LineResult, StsAnswer, Summary},
     failure::Failure,
 };
@@ -16,22 +17,27 @@ use crate::{
 /// Columns of a line of text, where it may be broken.
 const WIDTH: usize = 110;
 
-/// The diagnosis in the form that was asked for, with a line break at its end.
+/// Something in the form that was asked for, with a line break at its end; `table` writes it for people.
 ///
 /// # Errors
 /// It cannot be written in this form, which does not happen.
-pub(crate) fn render(diagnosis: &Diagnosis, args: &OutputArgs) -> Result<String, Failure> {
-    match args.output {
-        Format::Json => Ok(serde_json::to_string_pretty(diagnosis)? + "\n"),
-        Format::Yaml => Ok(serde_saphyr::to_string(diagnosis)?),
+pub(crate) fn render(
+    shown: &impl Serialize,
+    format: Format,
+    table: impl FnOnce(&Paint) -> String,
+) -> Result<String, Failure> {
+    match format {
+        Format::Json => Ok(serde_json::to_string_pretty(shown)? + "\n"),
+        Format::Yaml => Ok(serde_saphyr::to_string(shown)?),
         Format::Table => {
             let colours = stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-            Ok(table(diagnosis, args.verbose, &Paint { colours }))
+            Ok(table(&Paint { colours }))
         }
     }
 }
 
-struct Paint {
+/// Colours, where there is a terminal.
+pub(crate) struct Paint {
     colours: bool,
 }
 
@@ -57,7 +63,8 @@ impl Paint {
     }
 }
 
-fn table(diagnosis: &Diagnosis, verbose: bool, paint: &Paint) -> String {
+/// A diagnosis for people.
+pub(crate) fn diagnosis(diagnosis: &Diagnosis, verbose: bool, paint: &Paint) -> String {
     let mut text = heading(diagnosis, paint);
     let cause = diagnosis.cause.as_ref().map(|line| line.check);
     if let Some(line) = &diagnosis.cause {

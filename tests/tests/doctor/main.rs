@@ -8,6 +8,7 @@
 )]
 
 mod breakages;
+mod commands;
 mod rights;
 
 use irsa_testkit::{aws::Credentials, controlplane::SigningKey};

@@ -158,6 +158,12 @@ impl Diagnosis {
 }
 
 impl Line {
+    /// What was found, and what to do.
+    pub(crate) fn in_words(&self) -> String {
+        let fix = self.fix.as_deref().unwrap_or_default();
+        format!("{} {fix}", self.message).trim_end().to_owned()
+    }
+
     /// STS refuses, and what it refuses for was not seen.
     fn refused(says: &str) -> Self {
         Self {

@@ -71,9 +71,10 @@ async fn gathered(
         aws: outside.clock,
         api_server: signing.clock.clone(),
     };
-    let token = match no_token {
-        true => Err(Unseen::because("no token was asked for (--no-token)")),
-        false => token(cluster, account, &expected, &clocks).await,
+    let token = if no_token {
+        Err(Unseen::because("no token was asked for (--no-token)"))
+    } else {
+        token(cluster, account, &expected, &clocks).await
     };
     let shares_audience = match &token {
         Ok(token) => cluster.takes(token).await,

@@ -6,6 +6,9 @@ mod gather;
 mod subject;
 
 pub(crate) use diagnosis::{Diagnosis, Line, LineResult, StsAnswer, Summary};
+pub(crate) use subject::BoundAccount;
+
+use irsa_core::explain::Expectation;
 
 use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 
@@ -16,4 +19,14 @@ use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 pub(crate) async fn examine(cluster: &Cluster, target: &DoctorTarget, no_token: bool) -> Result<Diagnosis, Failure> {
     let subject = subject::find(cluster, target).await?;
     Box::pin(gather::examined(cluster, subject, no_token)).await
+}
+
+/// The ServiceAccount of a question, and what should be by the objects of the cluster.
+///
+/// # Errors
+/// The object is not there or cannot be read, or there is no role to ask for.
+pub(crate) async fn expected(cluster: &Cluster, target: &DoctorTarget) -> Result<(BoundAccount, Expectation), Failure> {
+    let account = subject::find(cluster, target).await?;
+    let expected = expectation::expectation(&account).map_err(|line| line.in_words())?;
+    Ok((account, expected))
 }

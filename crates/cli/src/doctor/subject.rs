@@ -2,6 +2,7 @@
 
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::explain::Fact;
+use irsa_pipeline::spec::federation_view::connection;
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -19,6 +20,16 @@ pub(crate) struct BoundAccount {
     pub(crate) binding: Fact<Option<IamRoleBinding>>,
     /// The binding's federation.
     pub(crate) federation: Fact<Option<OidcFederation>>,
+}
+
+impl BoundAccount {
+    /// The region of the federation; empty where that is not known.
+    pub(crate) fn region(&self) -> String {
+        let federation = self.federation.as_ref().ok().and_then(Option::as_ref);
+        federation
+            .map(|federation| connection(federation).region)
+            .unwrap_or_default()
+    }
 }
 
 /// Finds it.

@@ -18,7 +18,7 @@ kubectl irsa doctor pod app-7d9 -n team        # or: sa app, irb app; -v shows e
 
 It reads the pod, its ServiceAccount, binding and federation, what the API server signs as, what anybody gets at the issuer, and with your
 own AWS credentials (if there are any) the identity provider and the role. It asks for a token of the ServiceAccount for ten minutes and shows it
-to STS. What your rights do not reach it says is unknown. Nothing is written ([kubectl irsa](kubectl-irsa.md)).
+to STS. What your rights do not reach it says is unknown. No object is written ([kubectl irsa](kubectl-irsa.md) has what it does and needs).
 
 ";
 

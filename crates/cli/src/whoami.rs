@@ -1,0 +1,123 @@
+//! `whoami`: takes the role as a pod of the ServiceAccount would, and says who that is; or runs a command as it.
+
+use std::{ffi::OsString, process::Stdio};
+
+use irsa_aws::{AssumedRole, SdkConnect, Settings, WebIdentity, WebIdentityRequest};
+use irsa_core::{explain::Expectation, text::plain};
+use irsa_process::kubernetes;
+use jiff::Timestamp;
+use serde::Serialize;
+use tokio::process::Command;
+
+use crate::{args::DoctorTarget, cluster::Cluster, doctor, failure::Failure};
+
+/// How the sessions are named.
+const SESSION_NAME: &str = "irsa-anywhere-whoami";
+/// What of the environment would lead an SDK to other credentials.
+const OTHERS: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_CREDENTIAL_EXPIRATION",
+];
+
+/// Who a pod of the ServiceAccount is to AWS.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Session {
+    /// The session's ARN.
+    arn: String,
+    /// The role's.
+    role: String,
+    /// The ServiceAccount, as STS is told.
+    subject: String,
+    /// When the session ends.
+    expires: String,
+    #[serde(skip)]
+    credentials: irsa_aws::TemporaryCredentials,
+    #[serde(skip)]
+    region: String,
+}
+
+/// Takes the role.
+///
+/// # Errors
+/// There is no role, no token, or STS refuses.
+pub(crate) async fn whoami(cluster: &Cluster, target: &DoctorTarget, seconds: i32) -> Result<Session, Failure> {
+    let (account, expected) = doctor::expected(cluster, target).await?;
+    let Expectation { audience, role_arn, .. } = &expected;
+    let token = cluster
+        .token(&account.namespace, &account.account, audience.as_str(), 0)
+        .await;
+    let token = token.map_err(|unseen| format!("no token of {} is to be had: {unseen}", expected.subject))?;
+    let connect = SdkConnect::new(Settings {
+        user_agent: kubernetes::user_agent(),
+        ..Settings::default()
+    })?;
+    let request = WebIdentityRequest {
+        role_arn: role_arn.clone(),
+        session_name: SESSION_NAME.to_owned(),
+        token: token.expose().to_owned(),
+        duration_seconds: Some(seconds),
+    };
+    let region = account.region();
+    let assumed = connect.web_identity(&region).await.assume(&request).await;
+    let AssumedRole { arn, credentials } = assumed.map_err(|error| {
+        let (namespace, name) = (&account.namespace, &account.account);
+        format!("{error}. Why: kubectl irsa doctor sa {name} -n {namespace}")
+    })?;
+    let expires = Timestamp::from_second(credentials.expires)?;
+    Ok(Session {
+        arn,
+        role: expected.role_arn,
+        subject: expected.subject.to_string(),
+        expires: expires.to_string(),
+        credentials,
+        region,
+    })
+}
+
+impl Session {
+    /// For people.
+    pub(crate) fn table(&self) -> String {
+        let row = |name: &str, value: &str| format!("{name:<10}{}\n", plain(value));
+        [
+            row("Session", &self.arn),
+            row("Role", &self.role),
+            row("Subject", &self.subject),
+            row("Until", &self.expires),
+        ]
+        .concat()
+    }
+
+    /// Runs a command with the session's credentials in its environment, and nowhere else. What it ends with.
+    ///
+    /// # Errors
+    /// It cannot be started, or was ended by a signal.
+    pub(crate) async fn run(&self, command: &[OsString]) -> Result<u8, Failure> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Err("there is no command behind --".into());
+        };
+        let mut child = Command::new(program);
+        child.args(arguments).stdin(Stdio::inherit());
+        for name in OTHERS {
+            child.env_remove(name);
+        }
+        let credentials = &self.credentials;
+        child
+            .env("AWS_ACCESS_KEY_ID", &credentials.access_key_id)
+            .env("AWS_SECRET_ACCESS_KEY", &credentials.secret_access_key)
+            .env("AWS_SESSION_TOKEN", &credentials.session_token);
+        for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
+            child.env(name, &self.region);
+        }
+        let status = child
+            .status()
+            .await
+            .map_err(|error| format!("{}: {error}", program.display()))?;
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        code.ok_or_else(|| format!("{} was ended by a signal", program.display()).into())
+    }
+}

@@ -1,0 +1,111 @@
+//! The other commands: flags, whoami, completion.
+
+use irsa_tests::world::ISSUER;
+use serde_json::Value;
+
+use crate::Scene;
+
+#[tokio::test]
+async fn whoami_takes_the_role_and_lends_it_to_a_command() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    // Credentials of AWS are not needed: the token is enough.
+    let output = world.irsa(&["whoami", "-s", "app", "-o", "json"], None).await.unwrap();
+    assert_eq!(output.code, 0, "{output:?}");
+    let session: Value = serde_json::from_str(&output.out).unwrap();
+    assert!(
+        session["arn"].as_str().unwrap().ends_with("/irsa-anywhere-whoami"),
+        "{session}"
+    );
+    assert_eq!(session["subject"], "system:serviceaccount:default:app");
+    assert!(!output.out.to_lowercase().contains("secret"), "{}", output.out);
+
+    let inside = "test -n \"$AWS_SESSION_TOKEN\" && test -z \"$AWS_PROFILE\" && echo \"$AWS_REGION ${AWS_ACCESS_KEY_ID%%[A-Z0-9]*}\"; exit 7";
+    let lent = world
+        .irsa(
+            &["whoami", "-b", "app", "--duration", "900", "--", "sh", "-c", inside],
+            Some(&scene.root),
+        )
+        .await
+        .unwrap();
+    assert_eq!((lent.code, lent.out.trim()), (7, "eu-central-1"), "{lent:?}");
+
+    let missing = world
+        .irsa(&["whoami", "-b", "app", "--", "no-such-command"], None)
+        .await
+        .unwrap();
+    assert!(
+        missing.code == 1 && missing.err.contains("no-such-command: "),
+        "{missing:?}"
+    );
+    let unbound = world.irsa(&["whoami", "-s", "default"], None).await.unwrap();
+    assert!(
+        unbound.code == 1 && unbound.err.contains("No IamRoleBinding of the namespace default names"),
+        "{unbound:?}"
+    );
+    let long = world
+        .irsa(&["whoami", "-s", "app", "--duration", "7200"], None)
+        .await
+        .unwrap();
+    assert!(
+        long.code == 1 && long.err.contains("kubectl irsa doctor sa app -n default"),
+        "{long:?}"
+    );
+}
+
+#[tokio::test]
+async fn flags_says_what_is_to_be_done_and_when_nothing_is() {
+    let mut scene = Scene::start().await;
+    let output = scene.world.irsa(&["flags"], None).await.unwrap();
+    assert!(
+        output.code == 0 && output.out.contains("There is nothing to do."),
+        "{output:?}"
+    );
+
+    let old = "https://kubernetes.default.svc.cluster.local";
+    scene
+        .world
+        .cluster
+        .restart_with_issuers(0, &[old, ISSUER])
+        .await
+        .unwrap();
+    let output = scene
+        .world
+        .irsa(&["flags", "--distribution", "rke2"], None)
+        .await
+        .unwrap();
+    assert_eq!(output.code, 3, "{output:?}");
+    let both = format!("   |   - service-account-issuer={old}\n   |   - service-account-issuer={ISSUER}\n");
+    let first = output.out.find(&both).unwrap_or_else(|| panic!("{}", output.out));
+    let swapped = format!("   |   - service-account-issuer={ISSUER}\n   |   - service-account-issuer={old}\n");
+    assert!(output.out.find(&swapped).unwrap() > first, "{}", output.out);
+    let all = scene.world.irsa(&["flags", "-o", "json"], None).await.unwrap();
+    let report: Value = serde_json::from_str(&all.out).unwrap();
+    assert_eq!(
+        (&report["signsAs"], &report["wanted"]),
+        (&Value::from(old), &Value::from(ISSUER))
+    );
+    let gone = scene.world.irsa(&["flags", "other"], None).await.unwrap();
+    assert!(
+        gone.code == 1 && gone.err.contains("there is no OidcFederation other"),
+        "{gone:?}"
+    );
+
+    let script = scene.world.irsa(&["completion", "bash"], None).await.unwrap();
+    assert_eq!(completed(&script.out, &["doctor", "p"]), ["pod", "po", "pods"]);
+    assert_eq!(completed(&script.out, &["fl"]), ["flags"]);
+}
+
+/// What bash offers for these words behind the plugin's name, the last of which is not yet whole.
+fn completed(script: &str, words: &[&str]) -> Vec<String> {
+    let last = words.last().unwrap();
+    let before = words.iter().rev().nth(1).unwrap_or(&"kubectl-irsa");
+    let ask = format!(
+        "{script}\nCOMP_WORDS=(kubectl-irsa {}) COMP_CWORD={}\n_kubectl_irsa kubectl-irsa {last} {before}\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        words.join(" "),
+        words.len(),
+    );
+    let output = std::process::Command::new("bash").arg("-c").arg(&ask).output().unwrap();
+    let offered = String::from_utf8(output.stdout).unwrap();
+    offered.lines().map(str::to_owned).collect()
+}
