@@ -96,6 +96,10 @@ versions: ## make e2e with the API server of every version that is supported (ni
 webhook: prerequisites control-plane operator ## The slow end-to-end tests of the webhook: its certificate, its replicas, no pod without credentials meanwhile
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test webhook
 
+.PHONY: doctor
+doctor: prerequisites control-plane operator ## The slow end-to-end tests of kubectl irsa: what is broken by hand is named first
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test doctor
+
 .PHONY: rotation
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test rotation

@@ -15,6 +15,7 @@ fi
 
 rm -rf dist
 hack/image.sh
+hack/plugin.sh
 prefix=dist/irsa-anywhere-$version
 image=$(cat dist/image.txt)
 printf '%s\n' "$notes" > "$prefix-notes.md"
