@@ -107,6 +107,18 @@ pub(crate) enum CliCommand {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+    /// Prints the policy that the operator needs in AWS for a federation, and no more.
+    IamPolicy {
+        /// The federation.
+        #[arg(default_value = "default")]
+        federation: String,
+        /// The AWS account, where neither the federation nor its status names it.
+        #[arg(long)]
+        account: Option<String>,
+        /// For whom it is written.
+        #[arg(long, value_enum, default_value_t = PolicyForm::Json)]
+        form: PolicyForm,
+    },
     /// Prints a completion script for a shell.
     ///
     /// kubectl asks an executable kubectl_complete-irsa; this one is for the plugin called by its own name.
@@ -114,6 +126,17 @@ pub(crate) enum CliCommand {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// For whom it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyForm {
+    /// The policy itself, for the AWS command line.
+    Json,
+    /// A resource `aws_iam_policy`.
+    Terraform,
+    /// A template with an `AWS::IAM::ManagedPolicy`.
+    Cloudformation,
 }
 
 /// A way to run Kubernetes.
@@ -153,6 +176,13 @@ pub(crate) enum DoctorTarget {
     #[command(visible_aliases = ["sa", "serviceaccounts"])]
     Serviceaccount {
         /// Its name.
+        name: String,
+    },
+    /// An OidcFederation: its issuer, documents, keys and identity provider.
+    #[command(visible_aliases = ["oidcfed", "oidcfederation"])]
+    Federation {
+        /// Its name.
+        #[arg(default_value = "default")]
         name: String,
     },
     /// An IamRoleBinding, by its first ServiceAccount.

@@ -1,5 +1,7 @@
 //! `flags`: what the API servers must be started with, and in which order.
 
+use std::fmt::Write as _;
+
 use irsa_core::{
     issuer::IssuerUrl,
     issuer_flags::{Distribution, issuer_flags},
@@ -115,11 +117,11 @@ impl FlagsReport {
                 + "\nThe API server that was asked signs as the federation's issuer. There is nothing to do.\n";
         }
         for (number, step) in (1..).zip(&self.steps) {
-            text.push_str(&format!("\n{number}. {}\n", step.what));
+            let _ = writeln!(text, "\n{number}. {}", step.what);
             for configuration in &step.configuration {
-                text.push_str(&format!("\n   {}:\n", configuration.distribution));
+                let _ = writeln!(text, "\n   {}:", configuration.distribution);
                 for line in plain_lines(&configuration.text) {
-                    text.push_str(&format!("   | {line}\n"));
+                    let _ = writeln!(text, "   | {line}");
                 }
             }
         }

@@ -8,6 +8,7 @@ mod doctor;
 mod exit;
 mod failure;
 mod flags;
+mod iam_policy;
 mod output;
 mod whoami;
 
@@ -66,6 +67,14 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
             let report = flags::flags(&cluster, &federation, distribution.map(Into::into)).await?;
             write(&output::render(&report, format, |_| report.table())?)?;
             Ok(report.exit_code())
+        }
+        CliCommand::IamPolicy {
+            federation,
+            account,
+            form,
+        } => {
+            write(&iam_policy::iam_policy(&cluster, &federation, account, form).await?)?;
+            Ok(exit::GOOD)
         }
         CliCommand::Whoami {
             service_account,

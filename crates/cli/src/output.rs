@@ -102,15 +102,23 @@ fn heading(diagnosis: &Diagnosis, paint: &Paint) -> String {
             let _ = writeln!(text, "{name:<16}{}", plain(value));
         }
     };
-    let qualified = |name: &str| format!("{}/{name}", about.namespace);
+    let namespace = about.namespace.as_deref().unwrap_or_default();
+    let qualified = |name: &str| format!("{namespace}/{name}");
     row("Pod", about.pod.as_deref().map(qualified).as_deref());
-    row("ServiceAccount", Some(&qualified(&about.service_account)));
-    let binding = about.binding.as_ref().zip(about.ready.as_ref());
     row(
-        "Binding",
-        binding.map(|(name, ready)| format!("{name} ({ready})")).as_deref(),
+        "ServiceAccount",
+        about.service_account.as_deref().map(qualified).as_deref(),
     );
-    row("Federation", about.federation.as_deref());
+    let ready = about.ready.as_deref().unwrap_or_default();
+    let with_ready = |name: &str| format!("{name} ({ready})");
+    let federation = about.federation.as_deref();
+    match &about.binding {
+        Some(binding) => {
+            row("Binding", Some(&with_ready(binding)));
+            row("Federation", federation);
+        }
+        None => row("Federation", federation.map(with_ready).as_deref()),
+    }
     row("Role", about.role.as_deref());
     let sts = match &diagnosis.sts {
         StsAnswer::Accepted(arn) => format!("accepts a new token of the ServiceAccount, as {arn}"),
@@ -118,10 +126,10 @@ fn heading(diagnosis: &Diagnosis, paint: &Paint) -> String {
         StsAnswer::NotAsked(why) => format!("was not asked, or has not answered: {why}"),
     };
     row("STS", Some(&sts));
-    let what = if about.pod.is_some() {
-        "The pod"
-    } else {
-        "A new pod of the ServiceAccount"
+    let what = match (&about.pod, &about.service_account) {
+        (Some(_), _) => "The pod",
+        (None, Some(_)) => "A new pod of the ServiceAccount",
+        (None, None) => return heading_of_issuer(text, diagnosis.verdict, paint),
     };
     let verdict = match diagnosis.verdict {
         Summary::Good => paint.with("32", &format!("{what} gets credentials of its role.")),
@@ -129,6 +137,16 @@ fn heading(diagnosis: &Diagnosis, paint: &Paint) -> String {
             "31",
             &format!("{what} gets no credentials of its role. The first cause:"),
         ),
+        Summary::NotProven => paint.with("33", "Nothing wrong was seen, and not everything could be."),
+    };
+    let _ = writeln!(text, "\n{verdict}");
+    text
+}
+
+fn heading_of_issuer(mut text: String, verdict: Summary, paint: &Paint) -> String {
+    let verdict = match verdict {
+        Summary::Good => paint.with("32", "AWS can take the tokens of this issuer."),
+        Summary::CauseFound => paint.with("31", "AWS takes no token of this issuer. The first cause:"),
         Summary::NotProven => paint.with("33", "Nothing wrong was seen, and not everything could be."),
     };
     let _ = writeln!(text, "\n{verdict}");

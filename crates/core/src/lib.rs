@@ -22,6 +22,7 @@ pub mod issuer_flags;
 mod json;
 pub mod jwks;
 pub mod naming;
+pub mod operator_policy;
 pub mod outcome;
 pub mod plan;
 pub mod policy_document;

@@ -1,6 +1,6 @@
 //! The other commands: flags, whoami, completion.
 
-use irsa_tests::world::ISSUER;
+use irsa_tests::world::{ISSUER, ISSUER_BUCKET, operator_policy};
 use serde_json::Value;
 
 use crate::Scene;
@@ -94,6 +94,57 @@ async fn flags_says_what_is_to_be_done_and_when_nothing_is() {
     let script = scene.world.irsa(&["completion", "bash"], None).await.unwrap();
     assert_eq!(completed(&script.out, &["doctor", "p"]), ["pod", "po", "pods"]);
     assert_eq!(completed(&script.out, &["fl"]), ["flags"]);
+}
+
+#[tokio::test]
+async fn the_policy_is_the_one_that_the_operator_works_under_and_the_issuer_is_judged_by_itself() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    let output = world.irsa(&["iam-policy"], None).await.unwrap();
+    let printed: Value = serde_json::from_str(&output.out).unwrap_or_else(|_| panic!("{output:?}"));
+    let works: Value = serde_json::from_str(&operator_policy().unwrap()).unwrap();
+    assert_eq!(printed, works);
+    let terraform = world
+        .irsa(&["iam-policy", "default", "--form", "terraform"], None)
+        .await
+        .unwrap();
+    assert!(
+        terraform.out.starts_with("resource \"aws_iam_policy\""),
+        "{terraform:?}"
+    );
+
+    let (diagnosis, code) = scene.doctor(&["federation"]).await;
+    let failing: Vec<&Value> = diagnosis["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|check| check["result"] != "Pass")
+        .collect();
+    assert!(
+        code == 0 && failing.is_empty() && diagnosis["checks"].as_array().unwrap().len() > 12,
+        "{failing:#?}"
+    );
+    let table = world.irsa(&["doctor", "oidcfed"], Some(&scene.root)).await.unwrap();
+    assert!(
+        table.out.contains("AWS can take the tokens of this issuer."),
+        "{table:?}"
+    );
+    world
+        .aws
+        .s3(|s3| s3.remove_object_directly(ISSUER_BUCKET, "clusters/demo/openid/v1/jwks"))
+        .unwrap();
+    let (diagnosis, code) = scene.doctor(&["federation", "default"]).await;
+    // The operator puts it back within a minute.
+    assert_eq!(
+        (&diagnosis["cause"]["check"], code),
+        (&Value::from("keys-readable"), 3),
+        "{diagnosis:#}"
+    );
+    let gone = world.irsa(&["doctor", "federation", "other"], None).await.unwrap();
+    assert!(
+        gone.code == 1 && gone.err.contains("there is no OidcFederation other"),
+        "{gone:?}"
+    );
 }
 
 /// What bash offers for these words behind the plugin's name, the last of which is not yet whole.

@@ -26,16 +26,18 @@ pub(crate) struct Diagnosis {
 }
 
 /// Whom it is about.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ExaminedObject {
-    pub(crate) namespace: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) namespace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pod: Option<String>,
-    pub(crate) service_account: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service_account: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) binding: Option<String>,
-    /// The binding's condition `Ready`.
+    /// The condition `Ready` of the binding, or of the federation where no binding is looked at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ready: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,15 +204,7 @@ mod tests {
     use super::*;
 
     fn diagnosis(sts: StsAnswer) -> Diagnosis {
-        let about = ExaminedObject {
-            namespace: "shop".to_owned(),
-            pod: None,
-            service_account: "app".to_owned(),
-            binding: None,
-            ready: None,
-            federation: None,
-            role: None,
-        };
+        let about = ExaminedObject::default();
         Diagnosis::of(about, &Explanation::default(), sts)
     }
 

@@ -19,12 +19,12 @@ use super::{
 pub(super) fn about(subject: &BoundAccount) -> ExaminedObject {
     let binding = subject.binding.as_ref().ok().and_then(Option::as_ref);
     ExaminedObject {
-        namespace: subject.namespace.clone(),
+        namespace: Some(subject.namespace.clone()),
         pod: subject
             .pod
             .as_ref()
             .and_then(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned())),
-        service_account: subject.account.clone(),
+        service_account: Some(subject.account.clone()),
         binding: binding.map(ResourceExt::name_any),
         ready: binding.map(ready_in_words),
         federation: binding.map(|binding| binding.spec.federation_ref.name.clone()),
@@ -126,15 +126,16 @@ pub(super) fn expectation(subject: &BoundAccount) -> Result<Expectation, Line> {
     })
 }
 
-fn ready_in_words(binding: &IamRoleBinding) -> String {
-    binding.condition(ConditionType::Ready).map_or_else(
+/// The condition `Ready` of an object.
+pub(super) fn ready_in_words<K: Managed>(object: &K) -> String {
+    object.condition(ConditionType::Ready).map_or_else(
         || "the operator has not looked at it.".to_owned(),
         |ready| format!("Ready={}, {}: {}", ready.status, ready.reason, ready.message),
     )
 }
 
 /// As registered, or as it would be in the role's account.
-fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: &str) -> String {
+pub(super) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: &str) -> String {
     let registered = federation
         .status
         .as_ref()

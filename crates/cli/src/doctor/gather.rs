@@ -1,35 +1,21 @@
 //! Gathers the evidence: from the cluster, from the public, and from AWS, all that do not wait for each other at once.
 
-use futures::future::{join, join3};
-use irsa_api::Publish;
-use irsa_aws::{
-    Connect, Connection, Kind, PublicRead, PublicReader, SdkConnect, Settings, WebIdentity, WebIdentityRequest,
-};
+use futures::future::join3;
+use irsa_api::OidcFederation;
+use irsa_aws::{Kind, SdkConnect, Settings, WebIdentity, WebIdentityRequest};
 use irsa_core::{
-    explain::{
-        Clocks, Evidence, Expectation, Fact, PodFacts, PodSurroundings, ProviderFacts, Request, RoleFacts, SecretToken,
-        Unseen, explain,
-    },
-    issuer::IssuerUrl,
-    naming::account_of,
+    explain::{Clocks, Evidence, Expectation, Fact, PodFacts, PodSurroundings, Request, SecretToken, Unseen, explain},
     trust::Audience,
 };
-use irsa_pipeline::{
-    evidence::{self, FetchedDocuments},
-    spec::federation_view::connection,
-};
 use irsa_process::kubernetes;
-use jiff::{SignedDuration, Timestamp};
 
 use super::{
     diagnosis::{Diagnosis, StsAnswer},
     expectation,
+    outside::Outside,
     subject::BoundAccount,
 };
-use crate::{
-    cluster::{Cluster, http_date},
-    failure::Failure,
-};
+use crate::{cluster::Cluster, failure::Failure};
 
 /// How the sessions are named that are made only to see whether they can be.
 const SESSION_NAME: &str = "irsa-anywhere-doctor";
@@ -50,6 +36,10 @@ pub(crate) async fn examined(cluster: &Cluster, account: BoundAccount, no_token:
     Ok(Diagnosis::of(about, &explain(&evidence), sts))
 }
 
+fn federation_of(account: &BoundAccount) -> Option<&OidcFederation> {
+    account.federation.as_ref().ok().and_then(Option::as_ref)
+}
+
 async fn gathered(
     cluster: &Cluster,
     account: &BoundAccount,
@@ -63,7 +53,7 @@ async fn gathered(
     let (pod, signing, outside) = join3(
         pod_facts(cluster, account),
         cluster.signing(),
-        Box::pin(Outside::of(&connect, account, &expected)),
+        Box::pin(Outside::of(&connect, federation_of(account), &expected)),
     )
     .await;
     let expected = for_the_pod(expected, &pod);
@@ -153,91 +143,6 @@ async fn pod_facts(cluster: &Cluster, subject: &BoundAccount) -> PodFacts {
     match &subject.pod {
         Some(pod) => PodFacts::of(pod, &around),
         None => PodFacts::new_one(&around),
-    }
-}
-
-/// What the public and AWS tell.
-struct Outside {
-    region: String,
-    clock: Fact<Timestamp>,
-    documents: FetchedDocuments,
-    provider: Fact<Option<ProviderFacts>>,
-    role: Fact<Option<RoleFacts>>,
-}
-
-impl Outside {
-    async fn of(connect: &SdkConnect, account: &BoundAccount, expected: &Expectation) -> Self {
-        let federation = account.federation.as_ref().ok().and_then(Option::as_ref);
-        let connection = federation.map_or_else(empty, connection);
-        let in_s3 = federation.is_some_and(|federation| match &federation.spec.publish {
-            Publish::S3(s3) => expected.issuer.is_served_by_bucket(&s3.bucket, &s3.region),
-            Publish::External(_) => false,
-        });
-        let public = connect.public_reader();
-        let documents = evidence::published_documents(&public, &expected.issuer, &Timestamp::now);
-        let (documents, clock, (provider, role)) = join3(
-            documents,
-            clock(&public, &expected.issuer, in_s3),
-            in_account(connect, &connection, expected),
-        )
-        .await;
-        Self {
-            region: connection.region,
-            clock,
-            documents,
-            provider,
-            role,
-        }
-    }
-}
-
-fn empty() -> Connection {
-    Connection {
-        region: String::new(),
-        account_id: None,
-        assume_role: None,
-    }
-}
-
-/// What time it is at AWS: as S3 says it. What somebody else serves says what time it is there.
-async fn clock(public: &impl PublicReader, issuer: &IssuerUrl, in_s3: bool) -> Fact<Timestamp> {
-    if !in_s3 {
-        return Err(Unseen::because(
-            "nothing that S3 itself serves says what time it is at AWS",
-        ));
-    }
-    let read = public.read(&issuer.discovery_url(), None).await;
-    let Ok(PublicRead::Document(document)) = read else {
-        return Err(Unseen::because(
-            "the discovery document, which would say what time it is at AWS, cannot be read",
-        ));
-    };
-    // A cache on the way keeps the date of when it was filled (RFC 9111, 5.1).
-    let age = document.age.as_deref().map_or(Ok(0), str::parse::<i64>);
-    let age = age.map_err(|_| Unseen::because("the answer's Age cannot be read"))?;
-    let made = http_date(document.date.as_deref())?;
-    made.checked_add(SignedDuration::from_secs(age))
-        .map_err(|_| Unseen::because("the answer's Age is no age"))
-}
-
-/// Provider and role, with the credentials of whoever asks.
-async fn in_account(
-    connect: &SdkConnect,
-    connection: &Connection,
-    expected: &Expectation,
-) -> (Fact<Option<ProviderFacts>>, Fact<Option<RoleFacts>>) {
-    let own = Connection {
-        account_id: account_of(&expected.role_arn).map(str::to_owned),
-        // The role that the operator takes is not the role of whoever asks.
-        assume_role: None,
-        ..connection.clone()
-    };
-    match connect.connect(&own).await {
-        Ok(aws) => {
-            let provider = evidence::provider(&aws, &expected.provider_arn);
-            join(provider, evidence::role(&aws, &expected.role_arn)).await
-        }
-        Err(error) => (Err(evidence::unseen(&error)), Err(evidence::unseen(&error))),
     }
 }
 

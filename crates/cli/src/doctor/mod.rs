@@ -3,6 +3,8 @@
 mod diagnosis;
 mod expectation;
 mod gather;
+mod issuer;
+mod outside;
 mod subject;
 
 pub(crate) use diagnosis::{Diagnosis, Line, LineResult, StsAnswer, Summary};
@@ -17,6 +19,9 @@ use crate::{args::DoctorTarget, cluster::Cluster, failure::Failure};
 /// # Errors
 /// Where the object is not there or cannot be read: nothing can be said then.
 pub(crate) async fn examine(cluster: &Cluster, target: &DoctorTarget, no_token: bool) -> Result<Diagnosis, Failure> {
+    if let DoctorTarget::Federation { name } = target {
+        return Box::pin(issuer::examined(cluster, name)).await;
+    }
     let subject = subject::find(cluster, target).await?;
     Box::pin(gather::examined(cluster, subject, no_token)).await
 }

@@ -54,6 +54,7 @@ pub(crate) async fn find(cluster: &Cluster, target: &DoctorTarget) -> Result<Bou
             )?;
             Ok(bound(cluster, namespace, name.clone(), None).await)
         }
+        DoctorTarget::Federation { name } => Err(format!("the OidcFederation {name} has no ServiceAccount").into()),
         DoctorTarget::Binding { name, service_account } => {
             let bindings = cluster.bindings(&namespace).await;
             let what = format!("IamRoleBinding {namespace}/{name}");

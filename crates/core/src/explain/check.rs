@@ -249,6 +249,10 @@ checks! {
     KeysValid = "keys-valid", true,
         "The keys are a set that AWS reads",
         "An empty or broken upload, or keys of twenty years.";
+    /// By their `kid`.
+    ServedKeysPublished = "served-keys-published", false,
+        "Every key of the API servers is published",
+        "A key that was changed a moment ago, or a set that somebody overwrote. Tokens of a key that is not published are refused.";
     /// What type the answers say they are. STS does not look.
     ContentType = "content-type", false,
         "Both documents are served as JSON",
@@ -303,6 +307,30 @@ checks! {
     Permissions = "permissions", false,
         "The role has a policy",
         "The role can be assumed, and everything it is used for is refused.";
+}
+
+impl Check {
+    /// Whether it is about the issuer alone, and so of every pod: no role, no token and no pod is needed for it.
+    pub const fn is_of_issuer(self) -> bool {
+        matches!(
+            self,
+            Self::ClockAhead
+                | Self::ClockBehind
+                | Self::ApiServerIssuer
+                | Self::ProviderRegistered
+                | Self::ProviderIssuer
+                | Self::ClientId
+                | Self::DiscoveryReadable
+                | Self::DiscoveryInTime
+                | Self::DiscoveryComplete
+                | Self::DiscoveryIssuer
+                | Self::KeysReadable
+                | Self::KeysInTime
+                | Self::KeysValid
+                | Self::ServedKeysPublished
+                | Self::ContentType
+        )
+    }
 }
 
 impl fmt::Display for Check {

@@ -9,8 +9,8 @@ use super::{
     token::{IdentityToken, token},
 };
 use crate::{
-    jwks::{self, PublicKey, SignatureError},
-    text::{sentence, shown},
+    jwks::{self, KeyKind, PublicKey, SignatureError},
+    text::{listed, sentence, shown},
 };
 
 /// What AWS takes (STS API model, `WebIdentityToken`).
@@ -69,6 +69,37 @@ pub(super) fn published(evidence: &Evidence) -> Fact<CheckResult> {
             ),
             "Publish the keys of every API server: GET /openid/v1/jwks from each.",
         ),
+    })
+}
+
+pub(super) fn served_are_published(evidence: &Evidence) -> Fact<CheckResult> {
+    let servers = evidence.api_servers.as_ref().map_err(Clone::clone)?;
+    let published = documents::keys(evidence)?;
+    let is_published = |kid: &str| {
+        published
+            .iter()
+            .any(|key| key.get("kid").and_then(Value::as_str) == Some(kid))
+    };
+    let usable = servers
+        .keys
+        .keys()
+        .iter()
+        .filter(|key| key.kind() != KeyKind::Unsupported);
+    let missing: Vec<String> = usable
+        .map(PublicKey::kid)
+        .filter(|kid| !is_published(kid))
+        .map(shown)
+        .collect();
+    Ok(if missing.is_empty() {
+        CheckResult::pass("Every key that the API server which was asked serves, and AWS takes, is published.")
+    } else {
+        CheckResult::fail(
+            format!(
+                "An API server serves keys that are not published: {}.",
+                listed(missing, 4)
+            ),
+            "See the federation's conditions KeysObserved and Published; the operator publishes a new key within a minute.",
+        )
     })
 }
 

@@ -46,5 +46,16 @@ pub fn explain(evidence: &Evidence) -> Explanation {
     }))
 }
 
+/// Makes the checks of the issuer alone, for whoever has no role to ask about.
+pub fn explain_issuer(evidence: &Evidence) -> Explanation {
+    let all = explain(evidence);
+    Explanation::of(
+        all.findings()
+            .iter()
+            .filter(|finding| finding.check.is_of_issuer())
+            .cloned(),
+    )
+}
+
 #[cfg(test)]
 mod tests;

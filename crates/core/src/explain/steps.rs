@@ -64,6 +64,7 @@ fn of_identity(check: Check, evidence: &Evidence) -> Fact<CheckResult> {
         Check::KeysReadable => documents::keys_readable(evidence),
         Check::KeysInTime => documents::keys_in_time(evidence),
         Check::KeysValid => documents::keys_valid(evidence),
+        Check::ServedKeysPublished => key::served_are_published(evidence),
         Check::ContentType => documents::content_type(evidence),
         Check::KeyPublished => key::published(evidence),
         Check::Algorithm => key::algorithm(evidence),

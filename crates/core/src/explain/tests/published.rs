@@ -141,6 +141,15 @@ pub(super) const CASES: &[Case] = &[
         "which the API servers serve and the published set lacks",
     ),
     (
+        |scene| {
+            let other = Signer::new().jwk("k2");
+            let both = json!({"keys": [scene.jwks["keys"][0].clone(), other]});
+            scene.servers().keys = crate::jwks::parse(both.to_string().as_bytes()).unwrap();
+        },
+        Check::ServedKeysPublished,
+        "not published: k2.",
+    ),
+    (
         |scene| scene.header["kid"] = json!("k9"),
         Check::KeyPublished,
         "neither published nor served",
@@ -170,4 +179,25 @@ pub(super) const CASES: &[Case] = &[
 #[test]
 fn each_fault_of_what_is_published_is_named() {
     try_each(CASES);
+}
+
+#[test]
+fn the_issuer_is_judged_without_a_role_a_token_or_a_pod() {
+    let mut scene = super::Scene::sound();
+    let why = || super::Unseen::because("not looked at");
+    scene.evidence.token = Err(why());
+    scene.evidence.role = Err(why());
+    scene.evidence.pod = None;
+    let explanation = super::super::explain_issuer(&scene.evidence());
+    assert!(
+        explanation.is_proven() && explanation.findings().len() > 12,
+        "{explanation:#?}"
+    );
+    let mut scene = super::Scene::sound();
+    scene.evidence.provider = Ok(None);
+    let explanation = super::super::explain_issuer(&scene.evidence());
+    assert_eq!(
+        explanation.cause().map(|finding| finding.check),
+        Some(Check::ProviderRegistered)
+    );
 }
