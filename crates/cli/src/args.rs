@@ -107,6 +107,20 @@ pub(crate) enum CliCommand {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
+    /// Prints what the operator would do for a binding, by its own steps and without a write.
+    ///
+    /// Ends with 0 where there is nothing to do, with 2 where there is, and with 3 where a binding cannot have what it asks for.
+    Plan {
+        /// The IamRoleBinding.
+        #[arg(required_unless_present = "filename", conflicts_with = "filename")]
+        binding: Option<String>,
+        /// A file with IamRoleBindings, which are planned for as if they were applied.
+        #[arg(long, short)]
+        filename: Option<PathBuf>,
+        /// Shows policy documents as they are and as they would be.
+        #[arg(long)]
+        diff: bool,
+    },
     /// Prints the policy that the operator needs in AWS for a federation, and no more.
     IamPolicy {
         /// The federation.

@@ -1,11 +1,12 @@
 //! The cluster, as the person who asks may see it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join;
 use http::{Request, header};
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::{
+    admission::Labels,
     explain::{ApiServerFacts, Fact, SecretToken, Unseen},
     issuer_flags::Distribution,
     jwks,
@@ -13,9 +14,10 @@ use irsa_core::{
 use irsa_pipeline::federation::observe::injection::{self, UnseenAdmission};
 use irsa_process::kubernetes;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
-    Api, Client, Config,
-    api::ListParams,
+    Api, Client, Config, ResourceExt,
+    api::{ListParams, PartialObjectMeta},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use serde_json::{Value, json};
@@ -116,6 +118,42 @@ impl Cluster {
     pub(crate) async fn federation(&self, name: &str) -> Fact<Option<OidcFederation>> {
         let federations = Api::<OidcFederation>::all(self.client.clone());
         federations.get_opt(name).await.map_err(|error| unseen(&error))
+    }
+
+    /// All bindings.
+    pub(crate) async fn all_bindings(&self) -> Fact<Vec<IamRoleBinding>> {
+        let bindings = Api::<IamRoleBinding>::all(self.client.clone());
+        let list = bindings
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| unseen(&error))?;
+        Ok(list.items)
+    }
+
+    /// All federations.
+    pub(crate) async fn federations(&self) -> Fact<Vec<OidcFederation>> {
+        let federations = Api::<OidcFederation>::all(self.client.clone());
+        let list = federations
+            .list(&ListParams::default())
+            .await
+            .map_err(|error| unseen(&error))?;
+        Ok(list.items)
+    }
+
+    /// The labels of each namespace.
+    pub(crate) async fn namespace_labels(&self) -> Fact<BTreeMap<String, Labels>> {
+        let namespaces = Api::<Namespace>::all(self.client.clone());
+        let list = namespaces
+            .list_metadata(&ListParams::default())
+            .await
+            .map_err(|error| unseen(&error))?;
+        let labels = |namespace: PartialObjectMeta<Namespace>| (namespace.name_any(), namespace.labels().clone());
+        Ok(list.items.into_iter().map(labels).collect())
+    }
+
+    /// The ServiceAccounts of a namespace.
+    pub(crate) fn service_accounts(&self, namespace: &str) -> Api<ServiceAccount> {
+        Api::namespaced(self.client.clone(), namespace)
     }
 
     /// What injects pods, in words, or why nothing does.

@@ -10,6 +10,7 @@ mod failure;
 mod flags;
 mod iam_policy;
 mod output;
+mod plan;
 mod whoami;
 
 use std::{
@@ -23,6 +24,7 @@ use irsa_core::text::plain;
 use crate::{
     args::{CliArgs, CliCommand, DoctorTarget},
     failure::Failure,
+    plan::{PlanReport, Planned},
 };
 
 fn main() -> ExitCode {
@@ -75,6 +77,20 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
         } => {
             write(&iam_policy::iam_policy(&cluster, &federation, account, form).await?)?;
             Ok(exit::GOOD)
+        }
+        CliCommand::Plan {
+            binding,
+            filename,
+            diff,
+        } => {
+            let planned = match (binding, filename) {
+                (_, Some(file)) => Planned::File(file),
+                (name, None) => Planned::Named(name.unwrap_or_default()),
+            };
+            let reports = Box::pin(plan::plan(&cluster, &planned)).await?;
+            let table = |_: &output::Paint| reports.iter().map(|report| report.table(diff)).collect();
+            write(&output::render(&reports, format, table)?)?;
+            Ok(reports.iter().map(PlanReport::exit_code).max().unwrap_or(exit::GOOD))
         }
         CliCommand::Whoami {
             service_account,

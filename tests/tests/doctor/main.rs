@@ -9,6 +9,7 @@
 
 mod breakages;
 mod commands;
+mod plan;
 mod rights;
 
 use irsa_testkit::{aws::Credentials, controlplane::SigningKey};
