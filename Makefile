@@ -238,7 +238,7 @@ operator: prerequisites
 # The programs alone are of the same packages as with their tests (tests/tests/structure), so a test after a demo compiles only tests.
 .PHONY: programs
 programs: prerequisites
-	$(CARGO) build --locked --workspace --bins
+	$(CARGO) build --locked --workspace --bin irsa-anywhere --bin irsa-anywhere-webhook --bin kubectl-irsa --bin demo
 
 # No kube-controller-manager: the demo needs none, and it is a minute of the first run.
 .PHONY: demo

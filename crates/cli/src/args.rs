@@ -70,7 +70,8 @@ pub(crate) enum CliCommand {
     /// the role for 15 minutes, which is dropped at once, is in CloudTrail as irsa-anywhere-doctor, and moves the role's last-used date.
     /// --no-token asks for none.
     ///
-    /// Ends with 0 where everything is proven, 3 where a cause was found, 4 where none was and not everything could be seen.
+    /// Ends with 0 where the pod asks for its role and STS accepts (of a federation: where every check passes), with 3 where a cause was found,
+    /// with 4 where none was and not everything that counts could be seen.
     Doctor {
         #[command(subcommand)]
         target: DoctorTarget,

@@ -11,6 +11,17 @@ use serde::Serialize;
 
 use crate::{cluster::Cluster, exit, failure::Failure};
 
+const PUBLISHED: &str = "Wait until the federation's conditions Published, PubliclyReadable and ProviderRegistered are True: AWS then finds the \
+                         documents before any token names them.";
+const ACCEPT: &str = "Accept the new issuer on every API server, and restart them one by one. The first signs, all are accepted. With one API \
+                      server this can be left out.";
+const SIGN: &str = "Sign with it: put it first on every API server, and restart them one by one.";
+const SWITCH: &str = "Where API servers take one issuer alone: tokens of the old one are refused from this moment, so restart all pods that talk \
+                      to the API server.";
+const RESTART: &str = "Wait until the bindings are Ready, and restart the pods that were there before.";
+const DROP: &str = "Drop the old issuer when no token of it lives any more: a day later, or a year later where \
+                    --service-account-extend-token-expiration has its default and old pods were never restarted.";
+
 /// What is to be done to the API servers.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,44 +74,37 @@ pub(crate) async fn flags(
 
 impl FlagsReport {
     fn of(signs_as: String, wanted: &str, distribution: Option<Distribution>) -> Self {
-        let configured = |first: &str, second: Option<&str>| {
-            let of = distribution.map_or_else(|| Distribution::ALL.to_vec(), |one| vec![one]);
-            of.into_iter()
+        let all = distribution.map_or_else(|| Distribution::ALL.to_vec(), |one| vec![one]);
+        let of = |which: fn(Distribution) -> bool, first: &str, second: Option<&str>| -> Vec<Configuration> {
+            let chosen = all.iter().copied().filter(|distribution| which(*distribution));
+            chosen
                 .map(|distribution| Configuration {
                     distribution: distribution.name(),
                     text: issuer_flags(distribution, first, second),
                 })
                 .collect()
         };
+        let several: fn(Distribution) -> bool = Distribution::takes_several;
+        let single: fn(Distribution) -> bool = |distribution| !distribution.takes_several();
         let step = |what: &str, configuration| FlagsStep {
             what: what.to_owned(),
             configuration,
         };
-        let steps = if signs_as == wanted {
-            Vec::new()
-        } else {
-            vec![
-                step(
-                    "Wait until the federation's conditions Published, PubliclyReadable and ProviderRegistered are True: AWS then finds the \
-                     documents before any token names them.",
-                    Vec::new(),
-                ),
-                step(
-                    "Accept the new issuer on every API server, and restart them one by one. The first signs, all are accepted. With one \
-                     API server this can be left out.",
-                    configured(&signs_as, Some(wanted)),
-                ),
-                step(
-                    "Sign with it: put it first on every API server, and restart them one by one.",
-                    configured(wanted, Some(&signs_as)),
-                ),
-                step(
-                    "Wait until the bindings are Ready, and restart pods that were there before. A day later, when no token of the old issuer \
-                     lives any more, drop it.",
-                    configured(wanted, None),
-                ),
-            ]
-        };
+        let mut steps = Vec::new();
+        if signs_as != wanted {
+            steps.push(step(PUBLISHED, Vec::new()));
+            if all.iter().copied().any(several) {
+                steps.push(step(ACCEPT, of(several, &signs_as, Some(wanted))));
+                steps.push(step(SIGN, of(several, wanted, Some(&signs_as))));
+            }
+            if all.iter().copied().any(single) {
+                steps.push(step(SWITCH, of(single, wanted, None)));
+            }
+            steps.push(step(RESTART, Vec::new()));
+            if all.iter().copied().any(several) {
+                steps.push(step(DROP, of(several, wanted, None)));
+            }
+        }
         Self {
             signs_as,
             wanted: wanted.to_owned(),
@@ -125,7 +129,7 @@ impl FlagsReport {
                 }
             }
         }
-        text + "\nTalos, kind and minikube take one issuer each: docs/issuer.md says what that means for tokens that live. Leave --api-audiences alone.\n"
+        text + "\nLeave --api-audiences alone (docs/issuer.md).\n"
     }
 
     /// What the command ends with.
@@ -173,6 +177,12 @@ mod tests {
         let done = FlagsReport::of(NEW.to_owned(), NEW, None);
         assert_eq!((done.steps.len(), done.exit_code()), (0, exit::GOOD));
         let all = FlagsReport::of(OLD.to_owned(), NEW, None);
-        assert_eq!(all.steps[1].configuration.len(), Distribution::ALL.len());
+        let per_step: Vec<usize> = all.steps.iter().map(|step| step.configuration.len()).collect();
+        assert_eq!(per_step, [0, 2, 2, 3, 0, 2]);
+        let talos = FlagsReport::of(OLD.to_owned(), NEW, Some(Distribution::Talos)).table();
+        assert!(
+            !talos.contains(&format!("issuer: {OLD}")) && talos.contains("from this moment"),
+            "{talos}"
+        );
     }
 }

@@ -1,10 +1,13 @@
 //! `iam-policy`: what the operator must be allowed in AWS for a federation, and no more.
 
-use irsa_api::{BucketAccess, OidcFederation, ProviderManagement, Publish, RoleNameRule};
+use std::collections::BTreeSet;
+
+use irsa_api::{Adoption, BucketAccess, IamRoleBinding, OidcFederation, ProviderManagement, Publish, RoleNameRule};
 use irsa_core::{
     issuer::IssuerUrl,
-    naming::{account_of, default_role_name_prefix, partition_of_region},
+    naming::{PolicyArn, account_of, default_role_name_prefix, partition_of_region},
     operator_policy::{PolicyScope, PublishScope, operator_policy},
+    text::plain,
 };
 use irsa_pipeline::spec::federation_view::{connection, role_path};
 use kube::ResourceExt;
@@ -25,7 +28,17 @@ pub(crate) async fn iam_policy(
     let found = cluster.federation(name).await;
     let found = found.map_err(|unseen| format!("the OidcFederation {name} cannot be read: {unseen}"))?;
     let federation = found.ok_or_else(|| format!("there is no OidcFederation {name}; name another"))?;
-    let scope = scope(&federation, account)?;
+    let bindings = cluster.all_bindings().await;
+    let bindings = bindings.map_err(|unseen| {
+        format!("the IamRoleBindings cannot be listed, and roles that they name belong into it: {unseen}")
+    })?;
+    let scope = scope(&federation, &bindings, account)?;
+    if let Some(role) = &federation.spec.aws.assume_role {
+        eprintln!(
+            "It is the policy of {}, which the operator takes; the operator itself needs sts:AssumeRole on that.",
+            plain(&role.arn)
+        );
+    }
     Ok(written(
         &operator_policy(&scope),
         &format!("irsa-anywhere-{}", federation.name_any()),
@@ -33,7 +46,11 @@ pub(crate) async fn iam_policy(
     ))
 }
 
-fn scope(federation: &OidcFederation, account: Option<String>) -> Result<PolicyScope, Failure> {
+fn scope(
+    federation: &OidcFederation,
+    bindings: &[IamRoleBinding],
+    account: Option<String>,
+) -> Result<PolicyScope, Failure> {
     let spec = &federation.spec;
     let issuer = IssuerUrl::parse(&spec.issuer)?;
     let status = federation.status.as_ref().and_then(|status| status.account_id.clone());
@@ -51,13 +68,22 @@ fn scope(federation: &OidcFederation, account: Option<String>) -> Result<PolicyS
     }
     let prefix = spec.bindings.role_name_prefix.clone();
     let prefix = prefix.unwrap_or_else(|| default_role_name_prefix(&spec.issuer));
+    let partition = partition_of_region(&connection(federation).region).to_owned();
+    let boundary = spec.bindings.permissions_boundary.as_deref();
+    // The schema takes more than IAM has in an ARN; here it becomes part of a policy, and of what Terraform reads.
+    let boundary = boundary.map(|arn| PolicyArn::resolve(arn, &partition)).transpose()?;
+    let of_federation = |binding: &&IamRoleBinding| binding.spec.federation_ref.name == federation.name_any();
+    let bindings: Vec<&IamRoleBinding> = bindings.iter().filter(of_federation).collect();
+    let path = role_path(federation);
     Ok(PolicyScope {
-        partition: partition_of_region(&connection(federation).region).to_owned(),
+        existing_roles: existing_roles(&bindings),
+        adopted_roles: adopted_roles(&bindings, &path),
+        partition,
         account,
         issuer: issuer.without_scheme().to_owned(),
-        role_path: role_path(federation),
+        role_path: path,
         role_name_prefix: (spec.bindings.role_names == RoleNameRule::Prefixed).then_some(prefix),
-        boundary: spec.bindings.permissions_boundary.clone(),
+        boundary: boundary.map(|arn| arn.as_str().to_owned()),
         manages_provider: spec.provider.management == ProviderManagement::Managed,
         publishes: match &spec.publish {
             Publish::External(_) => None,
@@ -71,17 +97,40 @@ fn scope(federation: &OidcFederation, account: Option<String>) -> Result<PolicyS
     })
 }
 
+fn existing_roles(bindings: &[&IamRoleBinding]) -> Vec<String> {
+    let named = bindings
+        .iter()
+        .filter_map(|binding| binding.spec.existing_role.as_ref());
+    let arns: BTreeSet<String> = named.map(|role| role.arn.clone()).filter(|arn| is_role(arn)).collect();
+    arns.into_iter().collect()
+}
+
+/// Roles under another path that bindings have by adoption.
+fn adopted_roles(bindings: &[&IamRoleBinding], path: &str) -> Vec<String> {
+    let adopting = bindings
+        .iter()
+        .filter(|binding| binding.spec.role.adopt == Adoption::IfTagged);
+    let arns = adopting.filter_map(|binding| binding.status.as_ref()?.role_arn.clone());
+    let others: BTreeSet<String> = arns
+        .filter(|arn| is_role(arn) && !arn.contains(&format!(":role{path}")))
+        .collect();
+    others.into_iter().collect()
+}
+
+/// Whether it is the ARN of one role: a tenant chooses what an administrator will paste.
+fn is_role(arn: &str) -> bool {
+    let name = arn.split_once(":role/").map(|(_, name)| name).unwrap_or_default();
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
+    account_of(arn).is_some_and(|account| account.len() == 12) && !name.is_empty() && name.chars().all(fits)
+}
+
 fn written(policy: &Value, name: &str, form: PolicyForm) -> String {
     let pretty = |value: &Value| format!("{value:#}");
     match form {
         PolicyForm::Json => pretty(policy) + "\n",
         PolicyForm::Terraform => format!(
             "resource \"aws_iam_policy\" \"irsa_anywhere\" {{\n  name   = \"{name}\"\n  policy = <<-JSON\n{}\n  JSON\n}}\n",
-            pretty(policy)
-                .lines()
-                .map(|line| format!("    {line}"))
-                .collect::<Vec<_>>()
-                .join("\n")
+            indented(&pretty(policy).replace("${", "$${").replace("%{", "%%{"))
         ),
         PolicyForm::Cloudformation => {
             let properties = json!({"ManagedPolicyName": name, "PolicyDocument": policy});
@@ -89,6 +138,13 @@ fn written(policy: &Value, name: &str, form: PolicyForm) -> String {
             pretty(&json!({"AWSTemplateFormatVersion": "2010-09-09", "Resources": {"IrsaAnywhere": resource}})) + "\n"
         }
     }
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]
@@ -106,6 +162,54 @@ mod tests {
         .unwrap()
     }
 
+    const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/irsa-boundary";
+
+    fn binding(spec: &Value, role: &str) -> IamRoleBinding {
+        serde_json::from_value(json!({
+            "apiVersion": "irsa-anywhere.dev/v1alpha1", "kind": "IamRoleBinding", "metadata": {"name": "app", "namespace": "shop"},
+            "spec": spec, "status": {"roleArn": role},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_bindings_name_is_in_it_and_nothing_that_somebody_could_slip_in() {
+        let given = federation(&json!({"rolePath": "/x/"}), &s3());
+        let role = |name: &str| format!("arn:aws:iam::123456789012:role/{name}");
+        let accounts = json!([{"name": "app"}]);
+        let bindings = [
+            binding(
+                &json!({"serviceAccounts": accounts, "existingRole": {"arn": role("theirs")}}),
+                "",
+            ),
+            binding(
+                &json!({"serviceAccounts": accounts, "existingRole": {"arn": role("*")}}),
+                "",
+            ),
+            binding(
+                &json!({"serviceAccounts": accounts, "role": {"adopt": "IfTagged"}}),
+                &role("old/app"),
+            ),
+            binding(
+                &json!({"serviceAccounts": accounts, "role": {"adopt": "IfTagged"}}),
+                &role("x/new"),
+            ),
+            binding(&json!({"serviceAccounts": accounts}), &role("elsewhere/app")),
+        ];
+        let found = scope(&given, &bindings, Some("123456789012".to_owned())).unwrap();
+        assert_eq!(
+            (found.existing_roles, found.adopted_roles),
+            (vec![role("theirs")], vec![role("old/app")])
+        );
+        for hostile in ["policy/${var.secret}/x", "policy/%{for}/x"] {
+            let hostile = federation(
+                &json!({"permissionsBoundary": format!("arn:aws:iam::123456789012:{hostile}")}),
+                &s3(),
+            );
+            assert!(scope(&hostile, &[], Some("123456789012".to_owned())).is_err());
+        }
+    }
+
     fn s3() -> Value {
         json!({"s3": {"bucket": "acme-irsa", "region": "eu-central-1", "access": "Unmanaged"}})
     }
@@ -113,24 +217,24 @@ mod tests {
     #[test]
     fn a_federation_is_taken_as_it_is() {
         let given = federation(
-            &json!({"rolePath": "/x/", "roleNames": "Any", "permissionsBoundary": "arn:b"}),
+            &json!({"rolePath": "/x/", "roleNames": "Any", "permissionsBoundary": BOUNDARY}),
             &s3(),
         );
-        assert!(scope(&given, None).unwrap_err().to_string().contains("--account"));
+        assert!(scope(&given, &[], None).unwrap_err().to_string().contains("--account"));
         assert!(
-            scope(&given, Some("12".to_owned()))
+            scope(&given, &[], Some("12".to_owned()))
                 .unwrap_err()
                 .to_string()
                 .contains("twelve digits")
         );
-        let found = scope(&given, Some("123456789012".to_owned())).unwrap();
+        let found = scope(&given, &[], Some("123456789012".to_owned())).unwrap();
         assert_eq!(
             (
                 found.role_path.as_str(),
                 found.role_name_prefix,
                 found.boundary.as_deref()
             ),
-            ("/x/", None, Some("arn:b"))
+            ("/x/", None, Some(BOUNDARY))
         );
         let publish = found.publishes.unwrap();
         assert_eq!(
@@ -139,14 +243,16 @@ mod tests {
         );
         let external = federation(&json!({}), &json!({"external": {}}));
         assert_eq!(
-            scope(&external, Some("123456789012".to_owned())).unwrap().publishes,
+            scope(&external, &[], Some("123456789012".to_owned()))
+                .unwrap()
+                .publishes,
             None
         );
     }
 
     #[test]
     fn each_form_has_the_whole_policy_in_it() {
-        let given = scope(&federation(&json!({}), &s3()), Some("123456789012".to_owned())).unwrap();
+        let given = scope(&federation(&json!({}), &s3()), &[], Some("123456789012".to_owned())).unwrap();
         let policy = operator_policy(&given);
         let plain: Value = serde_json::from_str(&written(&policy, "n", PolicyForm::Json)).unwrap();
         assert_eq!(plain, policy);
@@ -164,7 +270,8 @@ mod tests {
             .unwrap()
             .0;
         assert_eq!(serde_json::from_str::<Value>(body).unwrap(), policy);
-        // Nothing that HCL would fill in.
-        assert!(!body.contains("${") && !body.contains("%{"));
+        // What HCL would fill in is written so that it does not.
+        let filled = written(&json!({"a": "${x} %{y}"}), "n", PolicyForm::Terraform);
+        assert!(filled.contains("$${x} %%{y}"), "{filled}");
     }
 }

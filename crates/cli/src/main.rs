@@ -75,6 +75,9 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
             account,
             form,
         } => {
+            if format != args::Format::Table {
+                return Err("iam-policy takes --form json, terraform or cloudformation instead of --output".into());
+            }
             write(&iam_policy::iam_policy(&cluster, &federation, account, form).await?)?;
             Ok(exit::GOOD)
         }
@@ -112,7 +115,7 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
                 write(&output::render(&session, format, |_| session.table())?)?;
                 return Ok(exit::GOOD);
             }
-            session.run(&command).await
+            session.become_command(&command)
         }
         CliCommand::Completion { .. } => Ok(exit::GOOD),
     }

@@ -6,7 +6,7 @@ mod report;
 
 use irsa_aws::{Aws, Connect, SdkConnect, Settings};
 use irsa_core::{
-    plan::binding::{AccountField, AccountFields, ObservedAccount},
+    plan::binding::{AccountField, AccountFields, BindingPlan, ObservedAccount},
     vocabulary::ConditionType,
 };
 use irsa_pipeline::{
@@ -30,8 +30,8 @@ use irsa_pipeline::{
 };
 use irsa_process::kubernetes;
 
-use self::observed::Surroundings;
 pub(crate) use self::report::PlanReport;
+use self::{observed::Surroundings, report::Made};
 use crate::{cluster::Cluster, failure::Failure};
 
 /// Which binding is planned for.
@@ -64,13 +64,6 @@ pub(crate) async fn plan(cluster: &Cluster, planned: &Planned) -> Result<Vec<Pla
     Ok(reports)
 }
 
-/// What is done for one binding.
-pub(crate) struct Made {
-    pub(crate) plan: irsa_core::plan::binding::BindingPlan,
-    /// The role as it is.
-    pub(crate) found: Option<IamRole>,
-}
-
 async fn of_one(cluster: &Cluster, connect: &SdkConnect, around: &Surroundings) -> Result<Made, StepError> {
     let binding = &around.binding;
     let context = around.context();
@@ -93,7 +86,7 @@ async fn of_one(cluster: &Cluster, connect: &SdkConnect, around: &Surroundings) 
         let aws = connect.connect(&around.connection).await.map_err(connected)?;
         let found = existing_role(&aws, existing).await?;
         check_trust(&found, &trust)?;
-        (found.arn, irsa_core::plan::binding::BindingPlan::nothing(), None)
+        (found.arn, BindingPlan::nothing(), None)
     } else {
         let (_, validated) = chain.admit(binding, &mut draft)?;
         let aws = connect.connect(&around.connection).await.map_err(connected)?;

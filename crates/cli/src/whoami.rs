@@ -1,20 +1,24 @@
 //! `whoami`: takes the role as a pod of the ServiceAccount would, and says who that is; or runs a command as it.
 
-use std::{ffi::OsString, process::Stdio};
+use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command};
 
 use irsa_aws::{AssumedRole, SdkConnect, Settings, WebIdentity, WebIdentityRequest};
 use irsa_core::{explain::Expectation, text::plain};
 use irsa_process::kubernetes;
 use jiff::Timestamp;
 use serde::Serialize;
-use tokio::process::Command;
 
 use crate::{args::DoctorTarget, cluster::Cluster, doctor, failure::Failure};
 
 /// How the sessions are named.
 const SESSION_NAME: &str = "irsa-anywhere-whoami";
 /// What of the environment would lead an SDK to other credentials.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 10] = [
+    // botocore reads the first before the session token that is set below.
+    "AWS_SECURITY_TOKEN",
+    "AWS_ACCOUNT_ID",
+    "AWS_ACCESS_KEY",
+    "AWS_SECRET_KEY",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_ROLE_ARN",
@@ -75,7 +79,7 @@ pub(crate) async fn whoami(cluster: &Cluster, target: &DoctorTarget, seconds: i3
         subject: expected.subject.to_string(),
         expires: expires.to_string(),
         credentials,
-        region,
+        region: account.pods_region().unwrap_or(region),
     })
 }
 
@@ -92,16 +96,17 @@ impl Session {
         .concat()
     }
 
-    /// Runs a command with the session's credentials in its environment, and nowhere else. What it ends with.
+    /// Becomes a command with the session's credentials in its environment, and nowhere else: signals, the terminal and how it ends are the
+    /// command's own.
     ///
     /// # Errors
-    /// It cannot be started, or was ended by a signal.
-    pub(crate) async fn run(&self, command: &[OsString]) -> Result<u8, Failure> {
+    /// It cannot be started.
+    pub(crate) fn become_command(&self, command: &[OsString]) -> Result<u8, Failure> {
         let Some((program, arguments)) = command.split_first() else {
             return Err("there is no command behind --".into());
         };
         let mut child = Command::new(program);
-        child.args(arguments).stdin(Stdio::inherit());
+        child.args(arguments);
         for name in OTHERS {
             child.env_remove(name);
         }
@@ -113,11 +118,7 @@ impl Session {
         for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
             child.env(name, &self.region);
         }
-        let status = child
-            .status()
-            .await
-            .map_err(|error| format!("{}: {error}", program.display()))?;
-        let code = status.code().and_then(|code| u8::try_from(code).ok());
-        code.ok_or_else(|| format!("{} was ended by a signal", program.display()).into())
+        let error = child.exec();
+        Err(format!("{}: {error}", program.display()).into())
     }
 }

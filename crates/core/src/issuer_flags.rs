@@ -29,6 +29,11 @@ impl Distribution {
     /// All of them, in the order of the page.
     pub const ALL: [Self; 5] = [Self::Kubeadm, Self::K3s, Self::Talos, Self::Kind, Self::Minikube];
 
+    /// Whether its API servers can be told to accept a second issuer beside the one that they sign as.
+    pub const fn takes_several(self) -> bool {
+        matches!(self, Self::Kubeadm | Self::K3s)
+    }
+
     /// Its name.
     pub const fn name(self) -> &'static str {
         match self {

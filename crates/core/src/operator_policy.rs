@@ -17,6 +17,10 @@ pub struct PolicyScope {
     pub role_name_prefix: Option<String>,
     /// ARN of the permissions boundary, where there is one: the operator is held to it.
     pub boundary: Option<String>,
+    /// ARNs of roles that others keep and bindings use.
+    pub existing_roles: Vec<String>,
+    /// ARNs of roles under other paths that bindings have taken over, or may.
+    pub adopted_roles: Vec<String>,
     /// Whether the operator makes and keeps the provider.
     pub manages_provider: bool,
     /// Where it publishes; `None`: somebody else does.
@@ -87,6 +91,10 @@ pub fn operator_policy(scope: &PolicyScope) -> Value {
         &json!("iam:GetRole"),
         &json!(iam(&format!("role/{named}*"))),
     ));
+    if !scope.existing_roles.is_empty() {
+        let roles = json!(scope.existing_roles);
+        statements.push(allow("RolesOfOthers", &json!("iam:GetRole"), &roles));
+    }
     let pages = json!(["iam:ListRoles", "iam:GetAccountAuthorizationDetails"]);
     statements.push(allow("RolesByThePage", &pages, &json!("*")));
     let provider = if scope.manages_provider {
@@ -106,23 +114,28 @@ pub fn operator_policy(scope: &PolicyScope) -> Value {
 }
 
 fn roles(scope: &PolicyScope) -> Vec<Value> {
-    let arn = format!(
+    let own = format!(
         "arn:{}:iam::{}:role{}*",
         scope.partition, scope.account, scope.role_path
     );
+    let arn = if scope.adopted_roles.is_empty() {
+        json!(own)
+    } else {
+        json!(std::iter::once(&own).chain(&scope.adopted_roles).collect::<Vec<_>>())
+    };
     let Some(boundary) = &scope.boundary else {
-        return vec![allow("OurRoles", &json!(ROLES), &json!(arn))];
+        return vec![allow("OurRoles", &json!(ROLES), &arn)];
     };
     let others = ROLES
         .iter()
         .filter(|action| !GIVES.contains(action) && **action != "iam:DeleteRolePermissionsBoundary");
     let others: Vec<&str> = others.copied().collect();
-    let mut within = allow("OurRolesWithinTheBoundary", &json!(GIVES), &json!(arn));
+    let mut within = allow("OurRolesWithinTheBoundary", &json!(GIVES), &arn);
     if let Some(statement) = within.as_object_mut() {
         let held = json!({"StringEquals": {"iam:PermissionsBoundary": boundary}});
         statement.insert("Condition".to_owned(), held);
     }
-    vec![within, allow("OurRoles", &json!(others), &json!(arn))]
+    vec![within, allow("OurRoles", &json!(others), &arn)]
 }
 
 fn documents(partition: &str, publish: &PublishScope) -> Vec<Value> {
@@ -164,6 +177,8 @@ mod tests {
             role_path: "/irsa/<id>/".to_owned(),
             role_name_prefix: Some("irsa-<id>-".to_owned()),
             boundary: None,
+            existing_roles: Vec::new(),
+            adopted_roles: Vec::new(),
             manages_provider: true,
             publishes: Some(PublishScope {
                 bucket: "<bucket>".to_owned(),
@@ -214,6 +229,23 @@ mod tests {
         publish.keeps_policy = false;
         publish.creates = true;
         assert_eq!(sids(&operator_policy(&made))[4..], ["OurDocuments", "OurBucket"]);
+    }
+
+    #[test]
+    fn roles_of_others_are_read_and_those_taken_over_are_kept() {
+        let other = "arn:aws:iam::123456789012:role/theirs";
+        let taken = "arn:aws:iam::123456789012:role/old/app";
+        let policy = operator_policy(&PolicyScope {
+            existing_roles: vec![other.to_owned()],
+            adopted_roles: vec![taken.to_owned()],
+            ..scope()
+        });
+        assert_eq!(
+            policy["Statement"][0]["Resource"],
+            json!(["arn:<partition>:iam::<account>:role/irsa/<id>/*", taken])
+        );
+        assert_eq!(sids(&policy)[2], "RolesOfOthers");
+        assert_eq!(policy["Statement"][2]["Resource"], json!([other]));
     }
 
     #[test]

@@ -24,6 +24,19 @@ impl World {
     /// # Errors
     /// When it cannot be run or was ended by a signal.
     pub async fn irsa(&self, arguments: &[&str], credentials: Option<&Credentials>) -> Result<PluginOutput, Problem> {
+        self.irsa_in(arguments, credentials, &[]).await
+    }
+
+    /// The same with more variables.
+    ///
+    /// # Errors
+    /// As for [`Self::irsa`].
+    pub async fn irsa_in(
+        &self,
+        arguments: &[&str],
+        credentials: Option<&Credentials>,
+        variables: &[(&str, &str)],
+    ) -> Result<PluginOutput, Problem> {
         let environment = match credentials {
             Some(credentials) => self.aws.env(credentials, REGION),
             None => self.aws.env_without_credentials(REGION),
@@ -33,6 +46,7 @@ impl World {
             .env_clear()
             .envs(environment)
             .env("KUBECONFIG", self.cluster.kubeconfig())
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

@@ -92,6 +92,14 @@ async fn of_pods(scene: &Scene) {
     let own = create(scene, &pod("app", &own)).await;
     assert_eq!(scene.cause(&own).await, "own-credentials");
 
+    let own = json!([{"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::123456789012:role/of-a-chart"}]);
+    let own = create(scene, &pod("app", &own)).await;
+    let (cause, message) = scene.cause_in_words(&own).await;
+    assert!(
+        cause == "pod-injected" && message.contains("app sets AWS_ROLE_ARN itself"),
+        "{cause}: {message}"
+    );
+
     let stranger = create(scene, &pod("default", &json!([]))).await;
     assert_eq!(scene.cause(&stranger).await, "bound");
 }

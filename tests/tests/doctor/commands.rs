@@ -20,15 +20,27 @@ async fn whoami_takes_the_role_and_lends_it_to_a_command() {
     assert_eq!(session["subject"], "system:serviceaccount:default:app");
     assert!(!output.out.to_lowercase().contains("secret"), "{}", output.out);
 
-    let inside = "test -n \"$AWS_SESSION_TOKEN\" && test -z \"$AWS_PROFILE\" && echo \"$AWS_REGION ${AWS_ACCESS_KEY_ID%%[A-Z0-9]*}\"; exit 7";
-    let lent = world
-        .irsa(
-            &["whoami", "-b", "app", "--duration", "900", "--", "sh", "-c", inside],
-            Some(&scene.root),
-        )
-        .await
-        .unwrap();
-    assert_eq!((lent.code, lent.out.trim()), (7, "eu-central-1"), "{lent:?}");
+    // Nothing of the person's own is left in the command's environment.
+    let inside = "test -n \"$AWS_SESSION_TOKEN\" || exit 1; echo \"$AWS_REGION $AWS_DEFAULT_REGION [$AWS_PROFILE$AWS_SECURITY_TOKEN$AWS_ACCOUNT_ID]\"; \
+                  echo \"$AWS_ACCESS_KEY_ID\" | cut -c 1-4; exit 7";
+    let persons = [
+        ("AWS_PROFILE", "mine"),
+        ("AWS_SECURITY_TOKEN", "mine"),
+        ("AWS_ACCOUNT_ID", "210987654321"),
+        ("AWS_REGION", "us-west-2"),
+        ("AWS_DEFAULT_REGION", "us-west-2"),
+    ];
+    let arguments = ["whoami", "-b", "app", "--duration", "900", "--", "sh", "-c", inside];
+    let lent = world.irsa_in(&arguments, Some(&scene.root), &persons).await.unwrap();
+    assert_eq!(
+        (lent.code, lent.out.trim()),
+        (7, "eu-central-1 eu-central-1 []\nASIA"),
+        "{lent:?}"
+    );
+    let killed = world
+        .irsa(&["whoami", "-b", "app", "--", "sh", "-c", "kill -TERM $$"], None)
+        .await;
+    assert!(killed.unwrap_err().to_string().contains("by a signal"));
 
     let missing = world
         .irsa(&["whoami", "-b", "app", "--", "no-such-command"], None)
@@ -138,6 +150,22 @@ async fn the_policy_is_the_one_that_the_operator_works_under_and_the_issuer_is_j
     assert_eq!(
         (&diagnosis["cause"]["check"], code),
         (&Value::from("keys-readable"), 3),
+        "{diagnosis:#}"
+    );
+    // Another cluster's key, which is sound by itself.
+    let other = irsa_testkit::controlplane::SigningKey::generate_ec_p256()
+        .unwrap()
+        .jwk()
+        .unwrap();
+    assert!(world.aws.put_object(
+        ISSUER_BUCKET,
+        "clusters/demo/openid/v1/jwks",
+        serde_json::json!({"keys": [other]}).to_string()
+    ));
+    let (diagnosis, code) = scene.doctor(&["federation"]).await;
+    assert_eq!(
+        (&diagnosis["cause"]["check"], code),
+        (&Value::from("served-keys-published"), 3),
         "{diagnosis:#}"
     );
     let gone = world.irsa(&["doctor", "federation", "other"], None).await.unwrap();

@@ -112,13 +112,21 @@ impl Diagnosis {
     pub(crate) fn of(about: ExaminedObject, explanation: &Explanation, sts: StsAnswer) -> Self {
         let checks: Vec<Line> = explanation.findings().iter().map(Line::of).collect();
         let accepted = matches!(sts, StsAnswer::Accepted(_));
-        let counts = |finding: &&Finding| finding.check.stops() && (!accepted || NOT_FOR_STS.contains(&finding.check));
+        let of_issuer = about.service_account.is_none();
+        let counts = |finding: &&Finding| {
+            let check = finding.check;
+            // No token is looked at, so what is served stands for what signs.
+            let stops = check.stops() || (of_issuer && check == Check::ServedKeysPublished);
+            stops && (!accepted || NOT_FOR_STS.contains(&check))
+        };
         let failing = explanation.failures().find(counts).map(Line::of);
         let cause = failing.or_else(|| match &sts {
             StsAnswer::Refused(says) => Some(Line::refused(says)),
             StsAnswer::Accepted(_) | StsAnswer::NotAsked(_) => None,
         });
-        let open = |finding: &Finding| counts(&finding) && !finding.result.is_pass();
+        // Of the issuer of somebody else it is not known what time it is at AWS, and its tokens may be good all the same.
+        let matters = |finding: &Finding| !(of_issuer && finding.check == Check::ClockAhead);
+        let open = |finding: &Finding| counts(&finding) && matters(finding) && !finding.result.is_pass();
         let verdict = match &cause {
             Some(_) => Summary::CauseFound,
             None if explanation.findings().iter().any(open) => Summary::NotProven,
@@ -203,22 +211,88 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn diagnosis(sts: StsAnswer) -> Diagnosis {
-        let about = ExaminedObject::default();
-        Diagnosis::of(about, &Explanation::default(), sts)
+    fn diagnosis(failing: &[Check], unknown: &[Check], sts: StsAnswer) -> Diagnosis {
+        let about = ExaminedObject {
+            service_account: Some("app".to_owned()),
+            ..ExaminedObject::default()
+        };
+        let result = |check| {
+            if failing.contains(&check) {
+                CheckResult::fail("It is wrong.", "Mend it.")
+            } else if unknown.contains(&check) {
+                CheckResult::Unknown("not seen".to_owned())
+            } else {
+                CheckResult::pass("It is good.")
+            }
+        };
+        let findings = Check::ALL.into_iter().map(|check| Finding {
+            check,
+            result: result(check),
+        });
+        Diagnosis::of(about, &Explanation::of(findings), sts)
+    }
+
+    fn accepted() -> StsAnswer {
+        StsAnswer::Accepted("arn".to_owned())
+    }
+
+    fn cause(diagnosis: &Diagnosis) -> Option<&str> {
+        diagnosis.cause.as_ref().map(|line| line.check)
     }
 
     #[test]
     fn a_refusal_of_sts_is_never_good_whatever_is_seen_from_here() {
-        let refused = diagnosis(StsAnswer::Refused("AccessDenied: no\u{1b}[2J".to_owned()));
+        let refused = || StsAnswer::Refused("AccessDenied: no\u{1b}[2J".to_owned());
+        let unseen = diagnosis(&[], &[], refused());
         assert_eq!(
-            (refused.verdict, refused.exit_code()),
+            (unseen.verdict, unseen.exit_code()),
             (Summary::CauseFound, exit::CAUSE_FOUND)
         );
-        let cause = refused.cause.unwrap();
-        assert_eq!(cause.check, "sts");
-        assert!(!cause.message.contains('\u{1b}'), "{}", cause.message);
-        assert_eq!(diagnosis(StsAnswer::Accepted("arn".to_owned())).verdict, Summary::Good);
-        assert_eq!(diagnosis(StsAnswer::NotAsked("why".to_owned())).verdict, Summary::Good);
+        assert_eq!(cause(&unseen), Some("sts"));
+        assert!(!unseen.cause.unwrap().message.contains('\u{1b}'));
+        let seen = diagnosis(&[Check::TrustSubject], &[], refused());
+        assert_eq!(cause(&seen), Some("trust-subject"));
+    }
+
+    #[test]
+    fn what_sts_accepts_is_good_whatever_is_seen_from_here_and_the_pod_is_the_pods() {
+        for check in Check::ALL {
+            let of_token = check.stops() && !NOT_FOR_STS.contains(&check);
+            let failing = diagnosis(&[check], &[], accepted());
+            let unknown = diagnosis(&[], &[check], accepted());
+            if of_token || !check.stops() {
+                assert_eq!((cause(&failing), failing.verdict), (None, Summary::Good), "{check}");
+                assert_eq!(unknown.verdict, Summary::Good, "{check}");
+            } else {
+                assert_eq!(cause(&failing), Some(check.id()));
+                assert_eq!(unknown.verdict, Summary::NotProven, "{check}");
+            }
+        }
+        let unasked = diagnosis(&[], &[Check::RoleExists], StsAnswer::NotAsked("why".to_owned()));
+        assert_eq!(
+            (unasked.verdict, unasked.exit_code()),
+            (Summary::NotProven, exit::NOT_PROVEN)
+        );
+        let good = diagnosis(&[], &[], StsAnswer::NotAsked("why".to_owned()));
+        assert_eq!(good.verdict, Summary::Good);
+    }
+
+    #[test]
+    fn of_an_issuer_a_key_that_is_served_and_not_published_is_a_cause() {
+        let wrong = |check, result| {
+            let finding = Finding { check, result };
+            Diagnosis::of(
+                ExaminedObject::default(),
+                &Explanation::of([finding]),
+                StsAnswer::NotAsked(String::new()),
+            )
+        };
+        let unpublished = wrong(
+            Check::ServedKeysPublished,
+            CheckResult::fail("It is not.", "Publish it."),
+        );
+        assert_eq!(cause(&unpublished), Some("served-keys-published"));
+        let timeless = wrong(Check::ClockAhead, CheckResult::Unknown("not AWS's".to_owned()));
+        assert_eq!(timeless.verdict, Summary::Good);
     }
 }

@@ -4,10 +4,11 @@ use irsa_api::{IamRoleBinding, OidcFederation, vocabulary::ConditionType};
 use irsa_core::{
     explain::Expectation,
     issuer::IssuerUrl,
-    naming::{account_of, partition_of},
+    naming::{account_of, partition_of, partition_of_region},
+    text::plain,
     trust::{Audience, NonEmptySet, Subject},
 };
-use irsa_pipeline::object::Managed;
+use irsa_pipeline::{object::Managed, spec::federation_view::connection};
 use kube::ResourceExt;
 
 use super::{
@@ -47,7 +48,7 @@ fn stop(check: &'static str, title: &'static str, message: String, fix: Option<S
         } else {
             LineResult::Unknown
         },
-        message,
+        message: plain(&message),
         fix,
         stops: true,
     }
@@ -117,7 +118,7 @@ pub(super) fn expectation(subject: &BoundAccount) -> Result<Expectation, Line> {
     };
     let token_subject = Subject::new(namespace, account).map_err(|error| made(format!("{error}.")))?;
     Ok(Expectation {
-        provider_arn: provider_arn(federation, &issuer, &role_arn),
+        provider_arn: provider_arn(federation, &issuer, Some(&role_arn)).unwrap_or_default(),
         issuer,
         role_arn,
         subject: token_subject,
@@ -134,16 +135,21 @@ pub(super) fn ready_in_words<K: Managed>(object: &K) -> String {
     )
 }
 
-/// As registered, or as it would be in the role's account.
-pub(super) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: &str) -> String {
+/// As registered, or as it would be in the account of this role; `None` where nothing says which account that is.
+pub(super) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: Option<&str>) -> Option<String> {
     let registered = federation
         .status
         .as_ref()
         .and_then(|status| status.provider_arn.clone());
-    registered.unwrap_or_else(|| {
-        issuer.provider_arn(
-            partition_of(role).unwrap_or("aws"),
-            account_of(role).unwrap_or_default(),
-        )
+    registered.or_else(|| {
+        let aws = &federation.spec.aws;
+        let assumed = aws.assume_role.as_ref().map(|role| role.arn.as_str());
+        let account = role
+            .and_then(account_of)
+            .or(aws.account_id.as_deref())
+            .or(assumed.and_then(account_of))?;
+        let region = connection(federation).region;
+        let partition = role.and_then(partition_of).unwrap_or(partition_of_region(&region));
+        Some(issuer.provider_arn(partition, account))
     })
 }

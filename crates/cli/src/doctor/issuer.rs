@@ -26,13 +26,22 @@ pub(super) async fn examined(cluster: &Cluster, name: &str) -> Result<Diagnosis,
     let found = found.map_err(|unseen| format!("the OidcFederation {name} cannot be read: {unseen}"))?;
     let federation = found.ok_or_else(|| format!("there is no OidcFederation {name}; see --context"))?;
     let issuer = IssuerUrl::parse(&federation.spec.issuer)?;
-    let audience = Audience::new(federation.spec.audiences.first().cloned().unwrap_or_default())?;
+    let audiences = federation
+        .spec
+        .audiences
+        .iter()
+        .map(|audience| Audience::new(audience.as_str()));
+    let audiences = audiences.collect::<Result<Vec<_>, _>>()?;
+    let none = || format!("the OidcFederation {name} has no audience");
+    let audience = audiences.first().cloned().ok_or_else(none)?;
+    let provider_arn = expectation::provider_arn(&federation, &issuer, None);
+    let is_registered = provider_arn.is_some();
     let expected = Expectation {
-        provider_arn: expectation::provider_arn(&federation, &issuer, ""),
+        provider_arn: provider_arn.unwrap_or_default(),
         issuer,
         role_arn: String::new(),
         subject: Subject::new("kube-system", CANARY_SERVICE_ACCOUNT)?,
-        audiences: NonEmptySet::one(audience.clone()),
+        audiences: NonEmptySet::new(audiences).ok_or_else(none)?,
         audience,
     };
     let connect = SdkConnect::new(Settings {
@@ -53,7 +62,13 @@ pub(super) async fn examined(cluster: &Cluster, name: &str) -> Result<Diagnosis,
         api_servers: signing.facts(Err(unasked())),
         discovery: outside.documents.discovery,
         jwks: outside.documents.jwks,
-        provider: outside.provider,
+        provider: if is_registered {
+            outside.provider
+        } else {
+            Err(Unseen::because(
+                "nothing says yet in which account it is to be registered",
+            ))
+        },
         role: Err(unasked()),
         token: Err(unasked()),
         request: Request {

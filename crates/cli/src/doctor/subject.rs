@@ -2,7 +2,10 @@
 
 use irsa_api::{IamRoleBinding, OidcFederation};
 use irsa_core::explain::Fact;
-use irsa_pipeline::spec::federation_view::connection;
+use irsa_pipeline::spec::{
+    federation_view::{FederationView, connection},
+    pods::pods,
+};
 use kube::ResourceExt;
 use serde_json::Value;
 
@@ -29,6 +32,15 @@ impl BoundAccount {
         federation
             .map(|federation| connection(federation).region)
             .unwrap_or_default()
+    }
+}
+
+impl BoundAccount {
+    /// The region that its pods get, if they get one.
+    pub(crate) fn pods_region(&self) -> Option<String> {
+        let binding = self.binding.as_ref().ok()?.as_ref()?;
+        let federation = self.federation.as_ref().ok()?.as_ref()?;
+        pods(binding, &FederationView::of(federation, true).usage.pods).region
     }
 }
 

@@ -6,17 +6,23 @@ use irsa_api::IamRoleBinding;
 use irsa_core::{
     plan::{
         Step,
-        binding::{BindingStep, RoleStep},
+        binding::{BindingPlan, BindingStep, RoleStep},
     },
     text::plain,
 };
-use irsa_pipeline::step_error::StepError;
+use irsa_pipeline::{binding::observe::role::IamRole, step_error::StepError};
 use kube::ResourceExt;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Made;
 use crate::exit;
+
+/// What is done for one binding.
+pub(super) struct Made {
+    pub(super) plan: BindingPlan,
+    /// The role as it is.
+    pub(super) found: Option<IamRole>,
+}
 
 /// What would be done for one binding.
 #[derive(Debug, Serialize)]

@@ -19,11 +19,13 @@ pub enum CheckResult {
 }
 
 impl CheckResult {
-    pub(super) fn pass(how: impl Into<String>) -> Self {
+    /// It holds.
+    pub fn pass(how: impl Into<String>) -> Self {
         Self::Pass(how.into())
     }
 
-    pub(super) fn fail(problem: impl Into<String>, fix: impl Into<String>) -> Self {
+    /// It does not hold.
+    pub fn fail(problem: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Fail {
             problem: problem.into(),
             fix: fix.into(),
@@ -59,7 +61,8 @@ pub struct Finding {
 pub struct Explanation(Vec<Finding>);
 
 impl Explanation {
-    pub(super) fn of(findings: impl IntoIterator<Item = Finding>) -> Self {
+    /// Of these, in their order.
+    pub fn of(findings: impl IntoIterator<Item = Finding>) -> Self {
         Self(findings.into_iter().collect())
     }
 
@@ -152,8 +155,7 @@ checks! {
     /// What `AWS_WEB_IDENTITY_TOKEN_FILE` leads to.
     TokenFile = "token-file", true,
         "The token file is mounted, and has the binding's audience",
-        "A container sets AWS_WEB_IDENTITY_TOKEN_FILE itself, to the API server's own token for example, or mounts \
-         something over the token.";
+        "A container sets AWS_WEB_IDENTITY_TOKEN_FILE itself, to the API server's own token for example, or mounts the token by subPath.";
     /// Half of the clients that were tried find no region outside AWS.
     PodRegion = "pod-region", false,
         "The containers have a region",
@@ -301,8 +303,8 @@ checks! {
         "A Deny of an incident, another condition, or another action.";
     /// Whom else it lets in.
     TrustNarrow = "trust-narrow", false,
-        "The trust policy lets no other ServiceAccount in",
-        "A trust policy without a condition on sub or on aud. Pods get credentials, and so do others.";
+        "The trust policy lets in nobody but whom it names",
+        "A trust policy without a condition on sub or on aud, or with a pattern for sub. Pods get credentials, and so do others.";
     /// What the role may do at all.
     Permissions = "permissions", false,
         "The role has a policy",

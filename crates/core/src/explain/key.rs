@@ -75,10 +75,13 @@ pub(super) fn published(evidence: &Evidence) -> Fact<CheckResult> {
 pub(super) fn served_are_published(evidence: &Evidence) -> Fact<CheckResult> {
     let servers = evidence.api_servers.as_ref().map_err(Clone::clone)?;
     let published = documents::keys(evidence)?;
-    let is_published = |kid: &str| {
+    // The key itself, whatever its name: another one under its kid is none of the API servers'.
+    let is_published = |key: &PublicKey| {
+        let jwk = key.to_jwk();
+        let parts = ["kid", "kty", "n", "e", "crv", "x", "y"];
         published
             .iter()
-            .any(|key| key.get("kid").and_then(Value::as_str) == Some(kid))
+            .any(|found| parts.iter().all(|part| found.get(part) == jwk.get(part)))
     };
     let usable = servers
         .keys
@@ -86,9 +89,8 @@ pub(super) fn served_are_published(evidence: &Evidence) -> Fact<CheckResult> {
         .iter()
         .filter(|key| key.kind() != KeyKind::Unsupported);
     let missing: Vec<String> = usable
-        .map(PublicKey::kid)
-        .filter(|kid| !is_published(kid))
-        .map(shown)
+        .filter(|key| !is_published(key))
+        .map(|key| shown(key.kid()))
         .collect();
     Ok(if missing.is_empty() {
         CheckResult::pass("Every key that the API server which was asked serves, and AWS takes, is published.")

@@ -17,10 +17,12 @@ pub(super) const ROLE: &str = "AWS_ROLE_ARN";
 pub(super) const TOKEN_FILE: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 pub(super) const SESSION: &str = "AWS_ROLE_SESSION_NAME";
 pub(super) const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-/// Every SDK takes static keys of the environment before a web identity; the second is an old name that some still read.
-pub(super) const STATIC_KEYS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"];
-/// What leads to credentials of files, which some SDKs (JavaScript, Rust, by their documentation) ask before a web identity.
-pub(super) const PROFILES: [&str; 4] = [
+/// Every SDK takes static keys of the environment before a web identity.
+pub(super) const STATIC_KEY: &str = "AWS_ACCESS_KEY_ID";
+/// What leads some SDKs to other credentials before a web identity, and others not: an old name of the key, and files (JavaScript and Rust, by
+/// their documentation).
+pub(super) const PROFILES: [&str; 5] = [
+    "AWS_ACCESS_KEY",
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SHARED_CREDENTIALS_FILE",
@@ -118,6 +120,17 @@ pub(super) fn injected(pod: &PodFacts) -> Fact<CheckResult> {
             names(pod.asking())
         )));
     }
+    if let Some((container, variable)) = half_set(pod) {
+        return Ok(CheckResult::fail(
+            format!(
+                "{} sets {variable} itself, so injection leaves it alone, and the other of the two is missing.",
+                names([container])
+            ),
+            format!(
+                "Take {variable} out of the container's env (injection then gives it both), or set {ROLE} and {TOKEN_FILE}."
+            ),
+        ));
+    }
     let hidden: Vec<&ContainerFacts> = pod.meant().filter(|container| container.may_have(ROLE)).collect();
     if !hidden.is_empty() {
         return Err(Unseen::because(format!(
@@ -158,6 +171,16 @@ pub(super) fn injected(pod: &PodFacts) -> Fact<CheckResult> {
     ))
 }
 
+/// A container that has one of the two variables alone, and which.
+fn half_set(pod: &PodFacts) -> Option<(&ContainerFacts, &'static str)> {
+    pod.meant()
+        .find_map(|container| match (container.has(ROLE), container.has(TOKEN_FILE)) {
+            (true, false) => Some((container, ROLE)),
+            (false, true) => Some((container, TOKEN_FILE)),
+            _ => None,
+        })
+}
+
 /// What somebody has asked for.
 fn kept_out(left_out: Option<LeftOut>) -> Option<CheckResult> {
     Some(match left_out? {
@@ -172,36 +195,43 @@ fn kept_out(left_out: Option<LeftOut>) -> Option<CheckResult> {
     })
 }
 
-pub(super) fn left_out_containers(pod: &PodFacts) -> CheckResult {
-    let without: Vec<&ContainerFacts> = pod.meant().filter(|container| !container.is_injected()).collect();
-    if without.is_empty() || pod.asking().next().is_none() {
-        return CheckResult::pass("Every container that injection is to reach has a role, or none has.");
+pub(super) fn left_out_containers(pod: &PodFacts, expected: &Expectation) -> CheckResult {
+    let is_other = |container: &&ContainerFacts| match container.variables.get(ROLE) {
+        Some(Variable::Value(arn)) => *arn != expected.role_arn || !container.is_injected(),
+        _ => !container.is_injected(),
+    };
+    let others: Vec<&ContainerFacts> = pod.meant().filter(is_other).collect();
+    if others.is_empty() || pod.asking().next().is_none() {
+        return CheckResult::pass("Every container that injection is to reach has the role, or none has.");
     }
     CheckResult::fail(
-        format!("These containers were given no role: {}.", names(without)),
-        "If one of them needs AWS: a container that mounts something of its own where the token belongs, or that sets one of the two \
+        format!(
+            "These containers have no role, or another one than the binding's: {}.",
+            names(others)
+        ),
+        "If one of them needs it: a container that mounts something of its own where the token belongs, or that sets one of the two \
          variables itself, is left alone, and so is one that was added after injection.",
     )
 }
 
 pub(super) fn own_credentials(pod: &PodFacts) -> Fact<CheckResult> {
-    for variable in STATIC_KEYS {
-        let found: Vec<&ContainerFacts> = pod.asking().filter(|container| container.has(variable)).collect();
-        if !found.is_empty() {
-            return Ok(CheckResult::fail(
-                format!(
-                    "{variable} of {} comes before the role: SDKs do not look at the token then.",
-                    names(found)
-                ),
-                format!("Take {variable} out of the container's env (and of what its envFrom names)."),
-            ));
-        }
+    let found: Vec<&ContainerFacts> = pod.asking().filter(|container| container.has(STATIC_KEY)).collect();
+    if !found.is_empty() {
+        return Ok(CheckResult::fail(
+            format!(
+                "{STATIC_KEY} of {} comes before the role: SDKs do not look at the token then.",
+                names(found)
+            ),
+            format!("Take {STATIC_KEY} out of the container's env (and of what its envFrom names)."),
+        ));
     }
-    let hides = |container: &&ContainerFacts| STATIC_KEYS.iter().any(|name| container.may_have(name));
-    let hidden: Vec<&ContainerFacts> = pod.asking().filter(hides).collect();
+    let hidden: Vec<&ContainerFacts> = pod
+        .asking()
+        .filter(|container| container.may_have(STATIC_KEY))
+        .collect();
     if !hidden.is_empty() {
         return Err(Unseen::because(format!(
-            "the envFrom of {} may set AWS_ACCESS_KEY_ID, which would come before the role; see env | grep ^AWS_ in the container",
+            "the envFrom of {} may set {STATIC_KEY}, which would come before the role; see env | grep ^AWS_ in the container",
             names(hidden)
         )));
     }
@@ -209,7 +239,7 @@ pub(super) fn own_credentials(pod: &PodFacts) -> Fact<CheckResult> {
         let found: Vec<&ContainerFacts> = pod.asking().filter(|container| container.has(variable)).collect();
         if !found.is_empty() {
             return Err(Unseen::because(format!(
-                "{variable} of {} names a profile, whose credentials some SDKs take before the role and others do not",
+                "{variable} of {} leads some SDKs to other credentials before the role, and others not",
                 names(found)
             )));
         }

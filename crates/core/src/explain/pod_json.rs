@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     evidence::{ContainerFacts, Fact, LeftOut, PodFacts, TokenFile, Unseen, Variable},
-    pod::{PROFILES, REGIONS, ROLE, SESSION, STATIC_KEYS, TOKEN_FILE, spelled},
+    pod::{PROFILES, REGIONS, ROLE, SESSION, STATIC_KEY, TOKEN_FILE, spelled},
 };
 use crate::{
     injection::{InjectionSettings, USUAL_TOKEN_FILE},
@@ -168,7 +168,7 @@ fn changed(account: &Value) -> Option<Timestamp> {
 /// What of a container's variable may be told.
 fn told(pod: &Value, name: &str, variable: &Value) -> Option<Variable> {
     let open = [ROLE, TOKEN_FILE, SESSION].contains(&name) || REGIONS.contains(&name);
-    let known = open || STATIC_KEYS.contains(&name) || PROFILES.contains(&name);
+    let known = open || name == STATIC_KEY || PROFILES.contains(&name);
     let value = variable.get("value").and_then(Value::as_str);
     Some(match (value, variable.get("valueFrom")) {
         _ if !known => return None,

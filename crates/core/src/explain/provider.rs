@@ -5,7 +5,10 @@ use super::{
     evidence::{Evidence, Fact, ProviderFacts, Unseen},
     token,
 };
-use crate::text::shown;
+use crate::text::{listed, shown};
+
+/// Client IDs that are shown of a list.
+const SHOWN: usize = 4;
 
 fn known(evidence: &Evidence) -> Fact<&ProviderFacts> {
     let provider = evidence.provider.as_ref().map_err(Clone::clone)?;
@@ -44,18 +47,28 @@ pub(super) fn issuer(evidence: &Evidence) -> Fact<CheckResult> {
 
 pub(super) fn client_id(evidence: &Evidence) -> Fact<CheckResult> {
     let provider = known(evidence)?;
-    // STS asks about the audience that the token has, right or wrong.
-    let audience = token::token(evidence)
+    // STS asks about the audience that the token has, right or wrong; without a token it may have any of the binding's.
+    let shown_one = token::token(evidence)
         .ok()
         .and_then(|token| token.audience().map(str::to_owned));
-    let audience = audience.unwrap_or_else(|| evidence.expected.audience.as_str().to_owned());
-    Ok(if provider.client_ids.contains(&audience) {
-        CheckResult::pass(format!("The provider has the client ID {}.", shown(&audience)))
+    let expected = evidence
+        .expected
+        .audiences
+        .iter()
+        .map(|audience| audience.as_str().to_owned());
+    let asked: Vec<String> = shown_one.map_or_else(|| expected.collect(), |one| vec![one]);
+    let missing: Vec<&String> = asked
+        .iter()
+        .filter(|audience| !provider.client_ids.contains(audience))
+        .collect();
+    Ok(if missing.is_empty() {
+        let asked = listed(asked.iter().map(|audience| shown(audience)), SHOWN);
+        CheckResult::pass(format!("The provider has the client ID {asked}."))
     } else {
+        let missing = listed(missing.into_iter().map(|audience| shown(audience)), SHOWN);
         CheckResult::fail(
             format!(
-                "The identity provider lacks the client ID {}, so STS answers \"Incorrect token audience\".",
-                shown(&audience)
+                "The identity provider lacks the client ID {missing}, so STS answers \"Incorrect token audience\"."
             ),
             "Add the audience to spec.audiences of the federation; with provider.management Existing, have the provider's owner add the \
              client ID.",

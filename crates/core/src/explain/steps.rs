@@ -26,7 +26,7 @@ fn of_pod(check: Check, evidence: &Evidence) -> Option<Fact<CheckResult>> {
     let pod = evidence.pod.as_ref()?;
     Some(match check {
         Check::PodInjected => pod::injected(pod),
-        Check::ContainersLeftOut => Ok(pod::left_out_containers(pod)),
+        Check::ContainersLeftOut => Ok(pod::left_out_containers(pod, &evidence.expected)),
         Check::OwnCredentials => pod::own_credentials(pod),
         Check::PodRole => pod::role(pod, &evidence.expected),
         Check::TokenFile => pod::token_file(pod, &evidence.expected),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     text::{listed, shown},
-    trust::{Admittance, Claims, Obstacle, STRANGER, admits, obstacles},
+    trust::{Admittance, Claims, Obstacle, STRANGER, admits, obstacles, pinned_subjects},
 };
 
 /// Values that are shown of a list.
@@ -173,10 +173,17 @@ pub(super) fn narrow(evidence: &Evidence) -> Fact<CheckResult> {
         .unwrap_or_default()
         .iter()
         .find(|id| !is_bound(id) && lets(subject, id));
+    let pinned = pinned_subjects(&role.trust, &claims(evidence, subject, expected));
+    let pattern = pinned.iter().find(|value| value.contains(['*', '?'])).cloned();
     Ok(if lets(STRANGER, expected) {
         CheckResult::fail(
             "The trust policy lets every ServiceAccount of the cluster take the role.",
             "Add a StringEquals condition on the provider's sub.",
+        )
+    } else if let Some(pattern) = pattern {
+        CheckResult::fail(
+            format!("The trust policy lets whoever fits {} take the role.", shown(&pattern)),
+            "Name each ServiceAccount by a StringEquals condition on the provider's sub.",
         )
     } else if let Some(audience) = other {
         CheckResult::fail(
@@ -187,6 +194,9 @@ pub(super) fn narrow(evidence: &Evidence) -> Fact<CheckResult> {
             "Add a StringEquals condition on the provider's aud.",
         )
     } else {
-        CheckResult::pass("The trust policy lets no ServiceAccount in that nobody named.")
+        CheckResult::pass(format!(
+            "The trust policy lets these in, and nobody else: {}.",
+            accepted(&pinned)
+        ))
     })
 }

@@ -45,7 +45,7 @@ use Admittance::{Depends, No, Yes};
 
 mod obstacles;
 
-pub use obstacles::{Obstacle, obstacles};
+pub use obstacles::{Obstacle, obstacles, pinned_subjects};
 
 /// Why a trust policy that somebody else wrote does not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -51,6 +51,14 @@ pub(super) const CASES: &[Case] = &[
         Check::PodInjected,
         "nothing injects pods in this cluster: There is no policy and no webhook.",
     ),
+    (
+        |scene| {
+            let variables = &mut scene.container().variables;
+            variables.remove("AWS_WEB_IDENTITY_TOKEN_FILE");
+        },
+        Check::PodInjected,
+        "app sets AWS_ROLE_ARN itself",
+    ),
     (strip, Check::PodInjected, "and its ServiceAccount has one to give"),
     (
         |scene| {
@@ -61,7 +69,7 @@ pub(super) const CASES: &[Case] = &[
             scene.pod().containers.push(bare);
         },
         Check::ContainersLeftOut,
-        "given no role: proxy",
+        "another one than the binding's: proxy",
     ),
     (
         |scene| scene.container().skipped = true,

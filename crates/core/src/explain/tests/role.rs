@@ -111,6 +111,20 @@ pub(super) const CASES: &[Case] = &[
     ),
     (
         |scene| {
+            let name = ISSUER.trim_start_matches("https://");
+            scene
+                .pins()
+                .as_object_mut()
+                .unwrap()
+                .retain(|key, _| key.ends_with(":aud"));
+            let like = json!({format!("{name}:sub"): "system:serviceaccount:shop:*"});
+            scene.trust["Statement"][0]["Condition"]["StringLike"] = like;
+        },
+        Check::TrustNarrow,
+        "whoever fits system:serviceaccount:shop:*",
+    ),
+    (
+        |scene| {
             scene.provider().client_ids.push("vault".to_owned());
             let pins = scene.pins().as_object_mut().unwrap();
             pins.retain(|key, _| key.ends_with(":sub"));

@@ -122,6 +122,22 @@ fn pinned(statement: &Value, issuer: &str, claim: &str) -> Vec<String> {
         .collect()
 }
 
+/// The values of `sub` by which a trust policy lets tokens of a provider in, patterns too.
+pub fn pinned_subjects(document: &str, claims: &Claims<'_>) -> Vec<String> {
+    let Ok(policy) = strict::read(compare::decoded(document).as_bytes()) else {
+        return Vec::new();
+    };
+    let statements = policy.get("Statement").map(items).unwrap_or_default();
+    let lets_in = |statement: &&Value| {
+        let allows = statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+        allows && principal(statement.get("Principal"), claims) != No && action(statement) != No
+    };
+    let letting = statements.into_iter().filter(lets_in);
+    letting
+        .flat_map(|statement| pinned(statement, claims.issuer, "sub"))
+        .collect()
+}
+
 /// Whom a statement names, as text.
 fn principals(statement: &Value) -> Vec<String> {
     let named = statement.get("Principal").cloned().unwrap_or_else(|| json!([]));
