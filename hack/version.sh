@@ -16,7 +16,6 @@ charts/irsa-anywhere/Chart.yaml ^appVersion: v
 config/manager/kustomization.yaml ^ *newTag: v
 config/webhook/kustomization.yaml ^ *newTag: v
 docs/gitops.md ^ *newTag: v
-docs/kubectl-irsa.md kubectl-irsa-
 docs/release.md VERSION=
 deploy/flux/cluster/irsa-anywhere.yaml ^ *(tag|newTag): v
 deploy/flux/helm/irsa-anywhere.yaml ^ *(tag|newTag): v
