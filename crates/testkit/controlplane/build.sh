@@ -83,8 +83,9 @@ for binary in "${missing[@]}"; do
   esac
   echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about eight minutes on two cores)" >&2
   started=$(date +%s)
-  # Debug information would be thrown away by the linker; not making it saves one second in fourteen.
-  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly go build -trimpath -gcflags=all=-dwarf=false -ldflags "$flags" -o "$target/.$binary.partial" "$package")
+  # Debug information would be thrown away by the linker, and a compiler lives too short to be worth cleaning up after: without the one, and with
+  # more room for the other (within a bound, for the linker), the same bytes come out in three quarters of the time.
+  (cd "$module" && CGO_ENABLED=0 GOFLAGS=-mod=readonly GOGC=400 GOMEMLIMIT=3GiB go build -trimpath -gcflags=all=-dwarf=false -ldflags "$flags" -o "$target/.$binary.partial" "$package")
   mv "$target/.$binary.partial" "$target/$binary"
   echo "control plane: [$step/${#missing[@]}] $binary built in $(($(date +%s) - started)) s" >&2
 done

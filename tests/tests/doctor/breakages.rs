@@ -136,18 +136,7 @@ async fn of_aws(scene: &Scene) {
         .await
         .unwrap();
 
-    let binding = scene
-        .world
-        .get("iamrolebinding", "default", "app")
-        .await
-        .unwrap()
-        .unwrap();
-    let role = binding["status"]["roleName"].as_str().unwrap();
-    let found = iam.get_role().role_name(role).send().await.unwrap().role.unwrap();
-    let trust = percent_encoding::percent_decode_str(found.assume_role_policy_document().unwrap())
-        .decode_utf8()
-        .unwrap()
-        .into_owned();
+    let (role, trust) = scene.trust("app").await;
     let edited = trust.replace(
         "system:serviceaccount:default:app",
         "system:serviceaccount:default:other",
@@ -155,7 +144,7 @@ async fn of_aws(scene: &Scene) {
     assert_ne!(edited, trust);
     for (document, cause) in [(&edited, Some("trust-subject")), (&trust, None)] {
         iam.update_assume_role_policy()
-            .role_name(role)
+            .role_name(&role)
             .policy_document(document)
             .send()
             .await

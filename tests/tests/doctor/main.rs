@@ -43,6 +43,21 @@ impl Scene {
         aws_sdk_iam::Client::new(&admin::root(&self.world.aws, ACCOUNT, REGION).await.unwrap())
     }
 
+    /// The name of a binding's role, and its trust policy.
+    async fn trust(&self, binding: &str) -> (String, String) {
+        let found = self
+            .world
+            .get("iamrolebinding", "default", binding)
+            .await
+            .unwrap()
+            .unwrap();
+        let role = found["status"]["roleName"].as_str().unwrap().to_owned();
+        let shown = self.iam().await.get_role().role_name(&role).send().await.unwrap();
+        let document = shown.role.unwrap().assume_role_policy_document.unwrap();
+        let trust = percent_encoding::percent_decode_str(&document).decode_utf8().unwrap();
+        (role, trust.into_owned())
+    }
+
     /// The diagnosis of an object, and what the command ended with.
     async fn doctor(&self, target: &[&str]) -> (Value, i32) {
         let arguments = [&["doctor"], target, &["-o", "json"]].concat();

@@ -98,21 +98,10 @@ async fn what_is_planned_is_what_the_operator_does_and_nothing_is_written() {
     // Drift, with nobody there to mend it.
     scene.world.stop_operator().await.unwrap();
     let iam = scene.iam().await;
-    let found = scene
-        .world
-        .get("iamrolebinding", "default", "new")
-        .await
-        .unwrap()
-        .unwrap();
-    let role = found["status"]["roleName"].as_str().unwrap();
-    let trust = iam.get_role().role_name(role).send().await.unwrap().role.unwrap();
-    let trust = percent_encoding::percent_decode_str(trust.assume_role_policy_document().unwrap())
-        .decode_utf8()
-        .unwrap()
-        .into_owned();
+    let (role, trust) = scene.trust("new").await;
     let edited = trust.replace("serviceaccount:default:new", "serviceaccount:default:*");
     iam.update_assume_role_policy()
-        .role_name(role)
+        .role_name(&role)
         .policy_document(&edited)
         .send()
         .await

@@ -132,17 +132,7 @@ impl SdkConnect {
     /// STS of a region, for tokens. Nothing is called, and no credentials are looked for.
     pub async fn web_identity(&self, region: &str) -> SdkWebIdentity {
         let inner = &self.0;
-        let meter = Meter::new(
-            inner.attempts.clone(),
-            inner.settings.timeouts.attempt,
-            inner.limiters.of(""),
-            inner.settings.gate.clone(),
-            inner.settings.user_agent.clone(),
-        );
-        let client = MeteredClient {
-            inner: inner.http(),
-            meter: Arc::new(meter),
-        };
+        let (_, client) = inner.metered();
         let config = inner.configure(Region::new(region.to_owned()), client).await;
         let mut anonymous = config.into_builder();
         anonymous.set_credentials_provider(None);
@@ -173,12 +163,8 @@ impl Inner {
         self.http.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn make(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
-        if let Some(role) = &connection.assume_role {
-            // The role's ARN names its account: no need to become it to see that it is the wrong one.
-            let account = role.arn.split(':').nth(4).unwrap_or_default();
-            self.guard(connection, account, &role.arn)?;
-        }
+    /// A client whose attempts are counted and paced, of no account yet.
+    fn metered(&self) -> (Arc<Meter>, MeteredClient) {
         let meter = Arc::new(Meter::new(
             self.attempts.clone(),
             self.settings.timeouts.attempt,
@@ -190,6 +176,16 @@ impl Inner {
             inner: self.http(),
             meter: Arc::clone(&meter),
         };
+        (meter, client)
+    }
+
+    async fn make(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
+        if let Some(role) = &connection.assume_role {
+            // The role's ARN names its account: no need to become it to see that it is the wrong one.
+            let account = role.arn.split(':').nth(4).unwrap_or_default();
+            self.guard(connection, account, &role.arn)?;
+        }
+        let (meter, client) = self.metered();
         let config = self.configure(Region::new(connection.region.clone()), client).await;
         let config = match &connection.assume_role {
             Some(role) => assuming(role, config),
