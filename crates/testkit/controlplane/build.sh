@@ -81,7 +81,7 @@ for binary in "${missing[@]}"; do
     etcd) module="$here/etcd"; package=go.etcd.io/etcd/server/v3; flags="-s -w" ;;
     *) module="$here/kubernetes/$minor_version"; package="k8s.io/kubernetes/cmd/$binary"; flags="-s -w $version_flags" ;;
   esac
-  echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about eight minutes on two cores)" >&2
+  echo "control plane: [$step/${#missing[@]}] building $binary (the first build of all takes about seven minutes on two cores)" >&2
   started=$(date +%s)
   # Debug information would be thrown away by the linker, and a compiler lives too short to be worth cleaning up after: without the one, and with
   # more room for the other (within a bound, for the linker), the same bytes come out in three quarters of the time.
