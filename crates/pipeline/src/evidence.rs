@@ -116,3 +116,58 @@ pub fn unseen(error: &AwsError) -> Unseen {
         _ => error.to_string(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use irsa_aws::PublicDocument;
+
+    use super::*;
+
+    /// Serves one discovery document, and tells what it was asked for.
+    #[derive(Clone)]
+    struct Served {
+        keys_at: &'static str,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl PublicReader for Served {
+        async fn read(&self, url: &str, _: Option<&str>) -> Result<PublicRead, PublicReadError> {
+            self.asked.lock().unwrap().push(url.to_owned());
+            Ok(PublicRead::Document(PublicDocument {
+                bytes: format!("{{\"jwks_uri\": \"{}\"}}", self.keys_at).into_bytes(),
+                etag: None,
+                content_type: None,
+                date: None,
+                age: None,
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_the_documents_cannot_choose_which_host_is_asked_from_here() {
+        let issuer = IssuerUrl::parse("https://issuer.example.com/a").unwrap();
+        for (keys_at, is_asked) in [
+            ("https://issuer.example.com/keys", true),
+            ("https://issuer.example.com.other.example/keys", false),
+            ("https://issuer.example.com@other.example/keys", false),
+            ("https://issuer.example.com:8443/keys", false),
+            ("https://192.0.2.1/keys", false),
+            ("http://issuer.example.com/keys", false),
+        ] {
+            let served = Served {
+                keys_at,
+                asked: Arc::default(),
+            };
+            let found = published_documents(&served, &issuer, &|| Timestamp::UNIX_EPOCH).await;
+            let asked = served.asked.lock().unwrap().clone();
+            assert_eq!(asked.contains(&keys_at.to_owned()), is_asked, "{keys_at}");
+            assert_eq!(
+                (asked.len(), found.jwks.is_ok()),
+                (1 + usize::from(is_asked), is_asked),
+                "{keys_at}"
+            );
+        }
+    }
+}
