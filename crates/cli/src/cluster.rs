@@ -1,6 +1,6 @@
 //! The cluster, as the person who asks may see it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt::Debug, time::Duration};
 
 use futures::future::join;
 use http::{Request, header};
@@ -20,6 +20,7 @@ use kube::{
     api::{ListParams, PartialObjectMeta},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{args::ClusterArgs, distribution::recognised, failure::Failure};
@@ -104,12 +105,7 @@ impl Cluster {
 
     /// The bindings of a namespace, the oldest first.
     pub(crate) async fn bindings(&self, namespace: &str) -> Fact<Vec<IamRoleBinding>> {
-        let bindings = Api::<IamRoleBinding>::namespaced(self.client.clone(), namespace);
-        let list = bindings
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| unseen(&error))?;
-        let mut bindings = list.items;
+        let mut bindings = items(Api::<IamRoleBinding>::namespaced(self.client.clone(), namespace)).await?;
         bindings.sort_by_key(|binding| binding.metadata.creation_timestamp.clone());
         Ok(bindings)
     }
@@ -122,22 +118,12 @@ impl Cluster {
 
     /// All bindings.
     pub(crate) async fn all_bindings(&self) -> Fact<Vec<IamRoleBinding>> {
-        let bindings = Api::<IamRoleBinding>::all(self.client.clone());
-        let list = bindings
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| unseen(&error))?;
-        Ok(list.items)
+        items(Api::all(self.client.clone())).await
     }
 
     /// All federations.
     pub(crate) async fn federations(&self) -> Fact<Vec<OidcFederation>> {
-        let federations = Api::<OidcFederation>::all(self.client.clone());
-        let list = federations
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| unseen(&error))?;
-        Ok(list.items)
+        items(Api::all(self.client.clone())).await
     }
 
     /// The labels of each namespace.
@@ -266,6 +252,12 @@ impl Cluster {
             .map_err(|error| unseen(&error))?;
         serde_json::from_str(&text).map_err(|_| Unseen::because("the API server's answer cannot be read"))
     }
+}
+
+/// All objects of a kind.
+async fn items<K: Clone + DeserializeOwned + Debug>(api: Api<K>) -> Fact<Vec<K>> {
+    let list = api.list(&ListParams::default()).await;
+    Ok(list.map_err(|error| unseen(&error))?.items)
 }
 
 /// The time of a `Date` header.

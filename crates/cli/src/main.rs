@@ -1,6 +1,7 @@
 //! `kubectl irsa`: why a pod has its role, or has not.
 
 mod args;
+mod aws;
 mod cluster;
 mod completion;
 mod distribution;

@@ -4,7 +4,7 @@ mod manifests;
 mod observed;
 mod report;
 
-use irsa_aws::{Aws, Connect, SdkConnect, Settings};
+use irsa_aws::{Aws, Connect, SdkConnect};
 use irsa_core::{
     plan::binding::{AccountField, AccountFields, BindingPlan, ObservedAccount},
     vocabulary::ConditionType,
@@ -28,11 +28,10 @@ use irsa_pipeline::{
     },
     step_error::{Draft, StepError},
 };
-use irsa_process::kubernetes;
 
 pub(crate) use self::report::PlanReport;
 use self::{observed::Surroundings, report::Made};
-use crate::{cluster::Cluster, failure::Failure};
+use crate::{aws, cluster::Cluster, failure::Failure};
 
 /// Which binding is planned for.
 pub(crate) enum Planned {
@@ -51,10 +50,7 @@ pub(crate) async fn plan(cluster: &Cluster, planned: &Planned) -> Result<Vec<Pla
         Planned::Named(name) => vec![observed::binding(cluster, &cluster.namespace, name).await?],
         Planned::File(file) => observed::as_applied(cluster, manifests::bindings(file, &cluster.namespace)?).await?,
     };
-    let connect = SdkConnect::new(Settings {
-        user_agent: kubernetes::user_agent(),
-        ..Settings::default()
-    })?;
+    let connect = aws::connect()?;
     let mut reports = Vec::new();
     for binding in bindings {
         let surroundings = observed::surroundings(cluster, &binding).await?;

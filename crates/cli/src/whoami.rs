@@ -2,13 +2,12 @@
 
 use std::{ffi::OsString, os::unix::process::CommandExt as _, process::Command};
 
-use irsa_aws::{AssumedRole, SdkConnect, Settings, WebIdentity, WebIdentityRequest};
+use irsa_aws::{AssumedRole, WebIdentity, WebIdentityRequest};
 use irsa_core::{explain::Expectation, text::plain};
-use irsa_process::kubernetes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::{args::DoctorTarget, cluster::Cluster, doctor, failure::Failure};
+use crate::{args::DoctorTarget, aws, cluster::Cluster, doctor, failure::Failure};
 
 /// How the sessions are named.
 const SESSION_NAME: &str = "irsa-anywhere-whoami";
@@ -56,10 +55,7 @@ pub(crate) async fn whoami(cluster: &Cluster, target: &DoctorTarget, seconds: i3
         .token(&account.namespace, &account.account, audience.as_str(), 0)
         .await;
     let token = token.map_err(|unseen| format!("no token of {} is to be had: {unseen}", expected.subject))?;
-    let connect = SdkConnect::new(Settings {
-        user_agent: kubernetes::user_agent(),
-        ..Settings::default()
-    })?;
+    let connect = aws::connect()?;
     let request = WebIdentityRequest {
         role_arn: role_arn.clone(),
         session_name: SESSION_NAME.to_owned(),

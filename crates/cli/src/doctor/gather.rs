@@ -2,12 +2,11 @@
 
 use futures::future::join3;
 use irsa_api::OidcFederation;
-use irsa_aws::{Kind, SdkConnect, Settings, WebIdentity, WebIdentityRequest};
+use irsa_aws::{Kind, SdkConnect, WebIdentity, WebIdentityRequest};
 use irsa_core::{
     explain::{Clocks, Evidence, Expectation, Fact, PodFacts, PodSurroundings, Request, SecretToken, Unseen, explain},
     trust::Audience,
 };
-use irsa_process::kubernetes;
 
 use super::{
     diagnosis::{Diagnosis, StsAnswer},
@@ -15,7 +14,7 @@ use super::{
     outside::Outside,
     subject::BoundAccount,
 };
-use crate::{cluster::Cluster, failure::Failure};
+use crate::{aws, cluster::Cluster, failure::Failure};
 
 /// How the sessions are named that are made only to see whether they can be.
 const SESSION_NAME: &str = "irsa-anywhere-doctor";
@@ -46,10 +45,7 @@ async fn gathered(
     expected: Expectation,
     no_token: bool,
 ) -> Result<(Evidence, StsAnswer), Failure> {
-    let connect = SdkConnect::new(Settings {
-        user_agent: kubernetes::user_agent(),
-        ..Settings::default()
-    })?;
+    let connect = aws::connect()?;
     let (pod, signing, outside) = join3(
         pod_facts(cluster, account),
         cluster.signing(),

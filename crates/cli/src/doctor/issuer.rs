@@ -1,21 +1,19 @@
 //! A federation by itself: what AWS sees of its issuer.
 
 use futures::future::join;
-use irsa_aws::{SdkConnect, Settings};
 use irsa_core::{
     explain::{Clocks, Evidence, Expectation, Request, Unseen, explain_issuer},
     issuer::IssuerUrl,
     trust::{Audience, NonEmptySet, Subject},
     vocabulary::CANARY_SERVICE_ACCOUNT,
 };
-use irsa_process::kubernetes;
 
 use super::{
     diagnosis::{Diagnosis, ExaminedObject, StsAnswer},
     expectation,
     outside::Outside,
 };
-use crate::{cluster::Cluster, failure::Failure};
+use crate::{aws, cluster::Cluster, failure::Failure};
 
 /// Looks at a federation by itself: no token is asked for.
 ///
@@ -44,10 +42,7 @@ pub(super) async fn examined(cluster: &Cluster, name: &str) -> Result<Diagnosis,
         audiences: NonEmptySet::new(audiences).ok_or_else(none)?,
         audience,
     };
-    let connect = SdkConnect::new(Settings {
-        user_agent: kubernetes::user_agent(),
-        ..Settings::default()
-    })?;
+    let connect = aws::connect()?;
     let (signing, outside) = join(
         cluster.signing(),
         Box::pin(Outside::of(&connect, Some(&federation), &expected)),
