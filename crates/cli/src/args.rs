@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use irsa_core::issuer_flags::Distribution;
 
+use crate::failure::Failure;
+
 /// Explains what irsa-anywhere does in a cluster: why a pod has its AWS role, or has not.
 ///
 /// What your rights in the cluster or in AWS do not reach is said to be unknown. No object is written, in neither.
@@ -34,9 +36,25 @@ pub(crate) struct ClusterArgs {
     /// The user to impersonate.
     #[arg(long = "as", global = true, value_name = "USER")]
     pub(crate) as_user: Option<String>,
-    /// A group to impersonate; may be given several times.
-    #[arg(long = "as-group", global = true, value_name = "GROUP", requires = "as_user")]
+    /// A group to impersonate; may be given several times, with --as.
+    #[arg(long = "as-group", global = true, value_name = "GROUP")]
     pub(crate) as_groups: Vec<String>,
+}
+
+impl ClusterArgs {
+    /// Whom to impersonate, and with which groups; `None`: whoever the kubeconfig says.
+    ///
+    /// clap's `requires` is not used: it does not see a global flag that stands on the other side of the command.
+    ///
+    /// # Errors
+    /// Groups without a user.
+    pub(crate) fn impersonated(&self) -> Result<Option<(&str, &[String])>, Failure> {
+        match &self.as_user {
+            Some(user) => Ok(Some((user, &self.as_groups))),
+            None if self.as_groups.is_empty() => Ok(None),
+            None => Err("--as-group needs --as: groups are impersonated together with a user".into()),
+        }
+    }
 }
 
 /// What is shown, and how.
@@ -220,6 +238,31 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         CliArgs::command().debug_assert();
+    }
+
+    fn cluster_args(words: &[&str]) -> ClusterArgs {
+        CliArgs::try_parse_from([&["kubectl-irsa"], words].concat())
+            .unwrap()
+            .cluster
+    }
+
+    #[test]
+    fn a_group_is_impersonated_with_a_user_alone_wherever_either_stands() {
+        let groups = ["ops".to_owned()];
+        for words in [
+            &["--as", "alice", "--as-group", "ops", "flags"][..],
+            &["--as", "alice", "flags", "--as-group", "ops"],
+            &["--as-group", "ops", "flags", "--as", "alice"],
+            &["flags", "--as-group", "ops", "--as", "alice"],
+        ] {
+            let args = cluster_args(words);
+            assert_eq!(args.impersonated().unwrap(), Some(("alice", &groups[..])), "{words:?}");
+        }
+        assert_eq!(cluster_args(&["flags"]).impersonated().unwrap(), None);
+        let refused = cluster_args(&["flags", "--as-group", "ops"])
+            .impersonated()
+            .unwrap_err();
+        assert!(refused.to_string().contains("--as-group needs --as"), "{refused}");
     }
 
     #[test]

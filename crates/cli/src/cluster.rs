@@ -62,8 +62,9 @@ impl Cluster {
     /// Connects as the flags say; nothing is asked yet.
     ///
     /// # Errors
-    /// Where there is no kubeconfig, or none that can be used.
+    /// Where there is no kubeconfig, or none that can be used, and where groups are to be impersonated without a user.
     pub(crate) async fn connect(args: &ClusterArgs) -> Result<Self, Failure> {
+        let impersonated = args.impersonated()?;
         let options = KubeConfigOptions {
             context: args.context.clone(),
             ..KubeConfigOptions::default()
@@ -73,10 +74,10 @@ impl Cluster {
             None => Config::from_kubeconfig(&options).await?,
         };
         let mut config = kubernetes::introduced(config);
-        if let Some(user) = &args.as_user {
+        if let Some((user, groups)) = impersonated {
             // As kubectl does: who is named here stands for all that the kubeconfig says of it.
-            config.auth_info.impersonate = Some(user.clone());
-            config.auth_info.impersonate_groups = (!args.as_groups.is_empty()).then(|| args.as_groups.clone());
+            config.auth_info.impersonate = Some(user.to_owned());
+            config.auth_info.impersonate_groups = (!groups.is_empty()).then(|| groups.to_vec());
         }
         config.connect_timeout = Some(PATIENCE);
         config.read_timeout = Some(PATIENCE);
