@@ -100,6 +100,10 @@ webhook: prerequisites control-plane operator ## The slow end-to-end tests of th
 doctor: prerequisites control-plane operator ## The slow end-to-end tests of kubectl irsa: what is broken by hand is named first
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test doctor
 
+.PHONY: verify
+verify: prerequisites control-plane operator ## The slow end-to-end tests of the proof: what STS says decides, what it must refuse, and what keeps the operator's tokens within bounds
+	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test verify
+
 .PHONY: rotation
 rotation: prerequisites control-plane operator ## The slow end-to-end tests of signing keys: rotations, lost records, forged documents
 	RUST_TEST_THREADS=$(TEST_THREADS) IRSA_ANYWHERE_OPERATOR=$(OPERATOR) $(CARGO) test --workspace --locked --test rotation
@@ -221,6 +225,11 @@ bench-growth: static control-plane ## Whether memory grows while nothing changes
 .PHONY: bench-admission
 bench-admission: static control-plane ## What the injection of a pod costs, by the webhook and by the policy, beside the AWS webhook (three minutes)
 	@$(MEASURE) admission
+
+.PHONY: bench-plugin
+bench-plugin: static control-plane ## What kubectl irsa costs in a cluster with 1,000 bindings (two minutes)
+	hack/static.sh $(STATIC) plugin
+	@$(MEASURE) plugin 1000
 
 .PHONY: escapes
 escapes: prerequisites control-plane operator ## The slow end-to-end tests of tenants who would escape and deletions that would wedge

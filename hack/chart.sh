@@ -7,7 +7,7 @@ files=charts/irsa-anywhere/files
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
-for pair in crds:crds config/rbac:rbac config/manager:manager config/inject:inject config/webhook:webhook config/prometheus:prometheus; do
+for pair in crds:crds config/rbac:rbac config/manager:manager config/inject:inject config/webhook:webhook config/prometheus:prometheus config/verify:verify; do
   mkdir -p "$made/${pair#*:}"
   cp "${pair%%:*}"/*.yaml "$made/${pair#*:}/"
 done

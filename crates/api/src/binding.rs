@@ -40,6 +40,12 @@ use crate::{Adoption, DeletionPolicy, Duration, IamRoleBindingStatus, PodOverrid
         description = "Whose pods may assume the role."
     ),
     printcolumn(
+        name = "Verified",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Verified\")].status",
+        description = "Whether STS itself has said that they may, and nobody else."
+    ),
+    printcolumn(
         name = "Status",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
@@ -107,6 +113,12 @@ pub struct IamRoleBindingSpec {
     /// effect with `serviceAccountMode: None`.
     #[serde(default, skip_serializing_if = "is_default")]
     pub pods: PodOverrides,
+    /// When STS itself is asked whether the role lets the ServiceAccounts in, and nobody else: the condition `Verified`. `OnChange`:
+    /// when anything changes that it rests on, the API servers' signing keys included. `Periodic`: also about once a day; each time
+    /// moves the role's last-used date in IAM. `Never`: not at all, and `Ready` rests on what IAM shows. Where the operator may not ask
+    /// for tokens (`config/verify` is not applied), it is as with `Never`.
+    #[serde(default)]
+    pub verify: Verification,
     /// What deleting this object does. `Delete`: the role is removed, if it still carries our ownership tags. `Retain`:
     /// the role stays in AWS and keeps trusting the ServiceAccounts; the federation must allow it by
     /// `spec.bindings.allowRetain`. Where it does not when the object is deleted, `Retain` counts as `Delete`.
@@ -321,6 +333,18 @@ pub enum ServiceAccountMode {
     Create,
     /// Nothing.
     None,
+}
+
+/// When a role is proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+pub enum Verification {
+    /// When something changes.
+    #[default]
+    OnChange,
+    /// Also about once a day.
+    Periodic,
+    /// Not at all.
+    Never,
 }
 
 fn is_default(pods: &PodOverrides) -> bool {

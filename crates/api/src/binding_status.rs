@@ -1,6 +1,6 @@
 //! What the operator reports about an `IamRoleBinding`.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,8 @@ pub struct IamRoleBindingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
     /// `Ready` is always present, `Reconciling` and `Stalled` only while true. `FederationReady`, `Admitted`,
-    /// `RoleSynced`, `PoliciesSynced` and `ServiceAccountsSynced` tell how far the work has come and why not further.
+    /// `RoleSynced`, `PoliciesSynced` and `ServiceAccountsSynced` tell how far the work has come and why not further; `Verified`
+    /// what STS itself says of the role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -49,4 +50,12 @@ pub struct IamRoleBindingStatus {
     /// told so (`--trust-policy-quota`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_policy_bytes: Option<u32>,
+    /// When STS proved the role as it is now. It moves only when something else is proven: not with a check that finds what the last
+    /// one found. Absent while nothing is proven.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_at: Option<Time>,
+    /// A digest of what was proven then: role, trust policy, provider, audiences, ServiceAccounts, signing keys. By it a restart knows
+    /// what has to be proven again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified_digest: Option<String>,
 }

@@ -28,7 +28,7 @@ mod signing_keys;
 pub use adoption::Adoption;
 pub use binding::{
     ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, InlinePolicy, RoleOptions, RolePolicies,
-    ServiceAccountMode, ServiceAccountRef, ServiceAccountTemplate,
+    ServiceAccountMode, ServiceAccountRef, ServiceAccountTemplate, Verification,
 };
 pub use binding_status::IamRoleBindingStatus;
 pub use crd::custom_resource_definitions;

@@ -60,6 +60,7 @@ operations! {
     PutRolePermissionsBoundary: "iam", "PutRolePermissionsBoundary", Write;
     PutRolePolicy: "iam", "PutRolePolicy", Write;
     RemoveClientId: "iam", "RemoveClientIDFromOpenIDConnectProvider", Write;
+    SimulatePrincipalPolicy: "iam", "SimulatePrincipalPolicy", Read;
     TagProvider: "iam", "TagOpenIDConnectProvider", Write;
     TagRole: "iam", "TagRole", Write;
     UntagProvider: "iam", "UntagOpenIDConnectProvider", Write;
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn what_reads_by_name_has_the_priority_of_a_read() {
         for operation in Operation::ALL {
-            let reads = ["Get", "List", "Assume"]
+            let reads = ["Get", "List", "Assume", "Simulate"]
                 .iter()
                 .any(|verb| operation.name().starts_with(verb));
             assert_eq!(operation.priority() == Priority::Read, reads, "{operation:?}");

@@ -22,8 +22,8 @@ pub use limiter::{AccountLimiters, Admitted, Limiter, Limiters, Load, Priority, 
 pub use ports::{
     AssumedRole, Aws, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document,
     DocumentStore, IdentityProviders, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef,
-    OidcProvider, Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role,
-    RoleListings, RoleToAssume, Roles, TemporaryCredentials, WebIdentity, WebIdentityRequest,
+    OidcProvider, PolicySimulator, Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError,
+    PublicReader, Role, RoleListings, RoleToAssume, Roles, TemporaryCredentials, WebIdentity, WebIdentityRequest,
 };
 pub use sdk::{
     NoAnswer, Proxy, SdkAws, SdkConnect, SdkPublicReader, SdkWebIdentity, Settings, SettingsError, StaticCredentials,

@@ -7,9 +7,12 @@ use irsa_core::issuer_flags::Distribution;
 
 use crate::failure::Failure;
 
+/// Where `config/default` and the chart put the operator.
+const OPERATOR_NAMESPACE: &str = "irsa-anywhere-system";
+
 /// Explains what irsa-anywhere does in a cluster: why a pod has its AWS role, or has not.
 ///
-/// What your rights in the cluster or in AWS do not reach is said to be unknown. No object is written, in neither.
+/// What your rights in the cluster or in AWS do not reach is said to be unknown. Only bootstrap --publish and --hand-over write, in AWS.
 #[derive(Debug, Parser)]
 #[command(name = "kubectl-irsa", bin_name = "kubectl irsa", version)]
 pub(crate) struct CliArgs {
@@ -97,6 +100,54 @@ pub(crate) enum CliCommand {
         #[arg(long, global = true)]
         no_token: bool,
     },
+    /// Shows who in the cluster can become which role, and what tenants may ask for: what is too wide comes first.
+    ///
+    /// Looks at the whole cluster, and at all roles of the accounts of its federations that a ServiceAccount of the cluster gets into, whoever
+    /// made them. Reads only.
+    ///
+    /// Ends with 0 where nothing is too wide, with 3 where something is, and with 4 where nothing was seen to be and not everything could
+    /// be seen.
+    Audit {
+        /// Prints one page of HTML that needs nothing else.
+        #[arg(long)]
+        html: bool,
+    },
+    /// Publishes an issuer before there is a cluster, so that its API servers come up with one that AWS knows.
+    ///
+    /// Takes the OidcFederation that will be applied later, and the public keys that the API servers will sign with. Without --publish the
+    /// documents are printed, and nothing is asked or written anywhere. --hand-over offers what was published to the operator of the cluster,
+    /// once there is one.
+    ///
+    /// Ends with 0 where it is done, and with 3 where it is, and nobody can read the documents.
+    Bootstrap {
+        /// A file with the OidcFederation.
+        #[arg(long, short)]
+        filename: PathBuf,
+        /// A file with a public key as PEM (sa.pub); may be given several times.
+        #[arg(long = "key", value_name = "FILE", required_unless_present = "hand_over")]
+        keys: Vec<PathBuf>,
+        /// Writes the documents and makes the identity provider.
+        #[arg(long, conflicts_with = "hand_over")]
+        publish: bool,
+        /// Offers what was published to the operator of the cluster.
+        #[arg(long, conflicts_with = "keys")]
+        hand_over: bool,
+    },
+    /// Writes manifests for what the cluster has already: annotated ServiceAccounts, the roles that name them, the objects of irsa-manager.
+    ///
+    /// A binding names a role that is there, and leaves it with whoever keeps it; with --adopt the role becomes the operator's, once an AWS
+    /// administrator has handed it over by the tag that is shown. Beside each stands what the operator would do. Reads only.
+    ///
+    /// Ends with 0 where all that was found is in the manifests and will be taken as it is, with 3 where something is not, and with 4 where
+    /// not everything could be seen.
+    Import {
+        /// The federation that bindings refer to; default: that of the role's account, or a new one.
+        #[arg(long)]
+        federation: Option<String>,
+        /// Writes roles as the operator's own, with the policies that they have.
+        #[arg(long)]
+        adopt: bool,
+    },
     /// Says what the API servers must be started with to sign as a federation's issuer, and in which order.
     ///
     /// Ends with 0 where the API server that was asked does, and with 3 where there is something to do.
@@ -126,21 +177,30 @@ pub(crate) enum CliCommand {
         #[arg(last = true)]
         command: Vec<OsString>,
     },
-    /// Prints what the operator would do for a binding, by its own steps and without a write.
+    /// Prints what the operator would do for a binding or a federation, by its own steps and without a write.
     ///
-    /// Ends with 0 where there is nothing to do, with 2 where there is, and with 3 where a binding cannot have what it asks for.
+    /// Ends with 0 where there is nothing to do, with 2 where there is, with 3 where an object cannot have what it asks for, and with 4 where
+    /// your own rights or credentials do not suffice to tell.
     Plan {
         /// The IamRoleBinding.
-        #[arg(required_unless_present = "filename", conflicts_with = "filename")]
+        #[arg(required_unless_present_any = ["filename", "federation"], conflicts_with_all = ["filename", "federation"])]
         binding: Option<String>,
-        /// A file with IamRoleBindings, which are planned for as if they were applied.
+        /// An OidcFederation.
+        #[arg(long, conflicts_with = "filename")]
+        federation: Option<String>,
+        /// A file with OidcFederations and IamRoleBindings, which are planned for as if they were applied.
         #[arg(long, short)]
         filename: Option<PathBuf>,
-        /// Shows policy documents as they are and as they would be.
+        /// Shows documents and policies as they are and as they would be.
         #[arg(long)]
         diff: bool,
+        /// The operator's namespace, where its record of keys is.
+        #[arg(long, default_value = OPERATOR_NAMESPACE)]
+        operator_namespace: String,
     },
-    /// Prints the policy that the operator needs in AWS for a federation, and no more.
+    /// Prints the policy that the operator needs in AWS for a federation, and no more; or what a user or role has of it.
+    ///
+    /// With --diff it ends with 0 where that is the same as far as was asked, and with 3 where something is missing or too much.
     IamPolicy {
         /// The federation.
         #[arg(default_value = "default")]
@@ -148,9 +208,16 @@ pub(crate) enum CliCommand {
         /// The AWS account, where neither the federation nor its status names it.
         #[arg(long)]
         account: Option<String>,
+        /// The ARN of a role of somebody else's that a binding is to take over; may be given several times. One that a binding has taken over
+        /// already is in the policy without it.
+        #[arg(long, value_name = "ROLE_ARN")]
+        adopt: Vec<String>,
         /// For whom it is written.
         #[arg(long, value_enum, default_value_t = PolicyForm::Json)]
         form: PolicyForm,
+        /// The ARN of the user or role that the operator is: what it lacks of the policy, and what it has beyond it, by IAM's policy simulator.
+        #[arg(long, value_name = "ARN", conflicts_with = "form")]
+        diff: Option<String>,
     },
     /// Prints a completion script for a shell.
     ///

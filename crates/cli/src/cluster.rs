@@ -11,10 +11,17 @@ use irsa_core::{
     issuer_flags::Distribution,
     jwks,
 };
-use irsa_pipeline::federation::observe::injection::{self, UnseenAdmission};
+use irsa_pipeline::{
+    federation::observe::{
+        api_servers::{Answer, Reading, ServerError, ServerView, Shortfall},
+        cluster::{Records, StoredRecord},
+        injection::{self, UnseenAdmission},
+    },
+    step_error::StepError,
+};
 use irsa_process::kubernetes;
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
     Api, Client, Config, ResourceExt,
     api::{ListParams, PartialObjectMeta},
@@ -31,6 +38,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const SHORTEST_TOKEN: i64 = 600;
 /// The longest that is asked for, in seconds.
 const LONGEST_TOKEN: i64 = 86_400;
+
+/// Objects of which there may be many are listed so many at a time.
+const PAGE: u32 = 500;
 
 /// A connection to the API server.
 pub(crate) struct Cluster {
@@ -143,6 +153,56 @@ impl Cluster {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// What each ServiceAccount says of itself, in one namespace or in all.
+    pub(crate) async fn service_account_metadata(
+        &self,
+        namespace: Option<&str>,
+    ) -> Fact<Vec<PartialObjectMeta<ServiceAccount>>> {
+        let accounts = match namespace {
+            Some(namespace) => self.service_accounts(namespace),
+            None => Api::all(self.client.clone()),
+        };
+        let mut all = Vec::new();
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let list = accounts.list_metadata(&page).await.map_err(|error| unseen(&error))?;
+            all.extend(list.items);
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// Namespace and name of each ServiceAccount.
+    pub(crate) async fn all_service_accounts(&self) -> Fact<Vec<(String, String)>> {
+        let all = self.service_account_metadata(None).await?;
+        let name =
+            |account: PartialObjectMeta<ServiceAccount>| (account.namespace().unwrap_or_default(), account.name_any());
+        Ok(all.into_iter().map(name).collect())
+    }
+
+    /// How many pods that have not ended run as each ServiceAccount, by its namespace and name.
+    pub(crate) async fn pods_by_account(&self) -> Fact<BTreeMap<(String, String), usize>> {
+        let pods = Api::<Pod>::all(self.client.clone());
+        let mut counts = BTreeMap::new();
+        let mut page = ListParams::default()
+            .limit(PAGE)
+            .fields("status.phase!=Succeeded,status.phase!=Failed");
+        loop {
+            let list = pods.list(&page).await.map_err(|error| unseen(&error))?;
+            for pod in list.items {
+                let namespace = pod.namespace().unwrap_or_default();
+                let account = pod.spec.and_then(|spec| spec.service_account_name).unwrap_or_default();
+                *counts.entry((namespace, account)).or_default() += 1;
+            }
+            match list.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => return Ok(counts),
+            }
+        }
+    }
+
     /// What injects pods, in words, or why nothing does.
     pub(crate) async fn carrier(&self) -> Fact<Result<String, String>> {
         match injection::admission(&self.client).await {
@@ -190,6 +250,34 @@ impl Cluster {
         Signing { issuer, keys, clock }
     }
 
+    /// What an API server serves, as the operator would have it of one of several: through the normal connection one answers, and nothing
+    /// says whether it speaks for all.
+    pub(crate) async fn reading(&self) -> Reading {
+        let (discovery, keys) = join(self.discovery(), self.served_keys()).await;
+        let view = match (discovery, keys) {
+            (Ok((issuer, _)), Ok(jwks)) => Ok(ServerView {
+                issuer,
+                jwks: jwks.into_bytes(),
+            }),
+            (Err(why), _) | (_, Err(why)) => Err(ServerError::Unreachable(why.to_string())),
+        };
+        Reading {
+            answers: vec![Answer {
+                server: "that was asked".to_owned(),
+                view,
+            }],
+            shortfall: Some(Shortfall::Unread),
+        }
+    }
+
+    /// The operator's record of keys.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) async fn key_record(&self, namespace: &str, name: &str) -> Result<StoredRecord, StepError> {
+        Records::new(self.client.clone(), namespace).load(name).await
+    }
+
     async fn discovery(&self) -> Fact<(String, Fact<Timestamp>)> {
         let request = Request::get("/.well-known/openid-configuration").body(Vec::new());
         let request = request.map_err(|error| Unseen::because(error.to_string()))?;
@@ -219,15 +307,15 @@ impl Cluster {
     }
 
     async fn keys(&self) -> Fact<jwks::KeySet> {
-        let request = Request::get("/openid/v1/jwks").body(Vec::new());
-        let request = request.map_err(|error| Unseen::because(error.to_string()))?;
-        let text = self
-            .client
-            .request_text(request)
-            .await
-            .map_err(|error| unseen(&error))?;
+        let text = self.served_keys().await?;
         jwks::parse(text.as_bytes())
             .map_err(|error| Unseen::because(format!("the API server's keys cannot be used: {error}")))
+    }
+
+    async fn served_keys(&self) -> Fact<String> {
+        let request = Request::get("/openid/v1/jwks").body(Vec::new());
+        let request = request.map_err(|error| Unseen::because(error.to_string()))?;
+        self.client.request_text(request).await.map_err(|error| unseen(&error))
     }
 
     /// The distribution that the cluster looks like.

@@ -1,19 +1,35 @@
-//! `iam-policy`: what the operator must be allowed in AWS for a federation, and no more.
+//! `iam-policy`: what the operator must be allowed in AWS for a federation, and no more; and what somebody has of that.
+
+mod difference;
 
 use std::collections::BTreeSet;
 
 use irsa_api::{Adoption, BucketAccess, IamRoleBinding, OidcFederation, ProviderManagement, Publish, RoleNameRule};
 use irsa_core::{
     issuer::IssuerUrl,
-    naming::{PolicyArn, account_of, default_role_name_prefix, partition_of_region},
+    naming::{PolicyArn, account_of, default_role_name_prefix, is_role_arn, partition_of_region},
     operator_policy::{PolicyScope, PublishScope, operator_policy},
-    text::plain,
+    text::{plain, shown},
 };
 use irsa_pipeline::spec::federation_view::{connection, role_path};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
+pub(crate) use self::difference::PolicyDifference;
 use crate::{args::PolicyForm, cluster::Cluster, failure::Failure};
+
+/// Characters of a managed policy, blanks not counted [IAM quotas].
+const MOST_CHARACTERS: usize = 6_144;
+
+/// What is asked for.
+pub(crate) struct PolicyRequest {
+    /// Name of the federation.
+    pub(crate) federation: String,
+    /// The account, where the federation does not name it.
+    pub(crate) account: Option<String>,
+    /// ARNs of roles that are still to be taken over.
+    pub(crate) adopt: Vec<String>,
+}
 
 /// The policy for a federation.
 ///
@@ -21,10 +37,48 @@ use crate::{args::PolicyForm, cluster::Cluster, failure::Failure};
 /// It cannot be read, or nothing says which account it is of.
 pub(crate) async fn iam_policy(
     cluster: &Cluster,
-    name: &str,
-    account: Option<String>,
+    request: &PolicyRequest,
     form: PolicyForm,
 ) -> Result<String, Failure> {
+    let (federation, scope) = of_cluster(cluster, request).await?;
+    if let Some(role) = &federation.spec.aws.assume_role {
+        eprintln!(
+            "It is the policy of {}, which the operator takes; the operator itself needs sts:AssumeRole on that.",
+            plain(&role.arn)
+        );
+    }
+    let policy = operator_policy(&scope);
+    let size = policy.to_string().chars().filter(|c| !c.is_whitespace()).count();
+    if size > MOST_CHARACTERS {
+        eprintln!(
+            "It has {size} characters without blanks, and IAM takes {MOST_CHARACTERS} in a managed policy: put the statement RolesOfOthers into a second one."
+        );
+    }
+    Ok(written(
+        &policy,
+        &format!("irsa-anywhere-{}", federation.name_any()),
+        form,
+    ))
+}
+
+/// What a user or role has of it, and beyond it.
+///
+/// # Errors
+/// As for [`iam_policy`], and where AWS may not be asked.
+pub(crate) async fn difference(
+    cluster: &Cluster,
+    request: &PolicyRequest,
+    principal: &str,
+) -> Result<PolicyDifference, Failure> {
+    let (federation, scope) = of_cluster(cluster, request).await?;
+    difference::difference(&scope, connection(&federation).region, principal).await
+}
+
+async fn of_cluster(cluster: &Cluster, request: &PolicyRequest) -> Result<(OidcFederation, PolicyScope), Failure> {
+    let name = &request.federation;
+    if let Some(other) = request.adopt.iter().find(|arn| !is_role_arn(arn)) {
+        return Err(format!("--adopt takes the ARN of a role, and {} is none", shown(other)).into());
+    }
     let found = cluster.federation(name).await;
     let found = found.map_err(|unseen| format!("the OidcFederation {name} cannot be read: {unseen}"))?;
     let federation = found.ok_or_else(|| format!("there is no OidcFederation {name}; name another"))?;
@@ -32,18 +86,11 @@ pub(crate) async fn iam_policy(
     let bindings = bindings.map_err(|unseen| {
         format!("the IamRoleBindings cannot be listed, and roles that they name belong into it: {unseen}")
     })?;
-    let scope = scope(&federation, &bindings, account)?;
-    if let Some(role) = &federation.spec.aws.assume_role {
-        eprintln!(
-            "It is the policy of {}, which the operator takes; the operator itself needs sts:AssumeRole on that.",
-            plain(&role.arn)
-        );
-    }
-    Ok(written(
-        &operator_policy(&scope),
-        &format!("irsa-anywhere-{}", federation.name_any()),
-        form,
-    ))
+    let mut scope = scope(&federation, &bindings, request.account.clone())?;
+    scope.adopted_roles.extend(request.adopt.iter().cloned());
+    scope.adopted_roles.sort();
+    scope.adopted_roles.dedup();
+    Ok((federation, scope))
 }
 
 fn scope(
@@ -97,31 +144,28 @@ fn scope(
     })
 }
 
+/// Roles of others. A tenant chooses what an administrator will paste, so what is no ARN of one role is left out.
 fn existing_roles(bindings: &[&IamRoleBinding]) -> Vec<String> {
     let named = bindings
         .iter()
         .filter_map(|binding| binding.spec.existing_role.as_ref());
-    let arns: BTreeSet<String> = named.map(|role| role.arn.clone()).filter(|arn| is_role(arn)).collect();
+    let arns: BTreeSet<String> = named
+        .map(|role| role.arn.clone())
+        .filter(|arn| is_role_arn(arn))
+        .collect();
     arns.into_iter().collect()
 }
 
-/// Roles under another path that bindings have by adoption.
+/// Roles under another path that bindings have by adoption. What a binding only wishes for is not among them: a tenant has written that.
 fn adopted_roles(bindings: &[&IamRoleBinding], path: &str) -> Vec<String> {
     let adopting = bindings
         .iter()
         .filter(|binding| binding.spec.role.adopt == Adoption::IfTagged);
     let arns = adopting.filter_map(|binding| binding.status.as_ref()?.role_arn.clone());
     let others: BTreeSet<String> = arns
-        .filter(|arn| is_role(arn) && !arn.contains(&format!(":role{path}")))
+        .filter(|arn| is_role_arn(arn) && !arn.contains(&format!(":role{path}")))
         .collect();
     others.into_iter().collect()
-}
-
-/// Whether it is the ARN of one role: a tenant chooses what an administrator will paste.
-fn is_role(arn: &str) -> bool {
-    let name = arn.split_once(":role/").map(|(_, name)| name).unwrap_or_default();
-    let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-/".contains(c);
-    account_of(arn).is_some_and(|account| account.len() == 12) && !name.is_empty() && name.chars().all(fits)
 }
 
 fn written(policy: &Value, name: &str, form: PolicyForm) -> String {

@@ -1,7 +1,9 @@
 //! `kubectl irsa`: why a pod has its role, or has not.
 
 mod args;
+mod audit;
 mod aws;
+mod bootstrap;
 mod cluster;
 mod completion;
 mod distribution;
@@ -10,6 +12,8 @@ mod exit;
 mod failure;
 mod flags;
 mod iam_policy;
+mod import;
+mod manifests;
 mod output;
 mod plan;
 mod whoami;
@@ -25,7 +29,7 @@ use irsa_core::text::plain;
 use crate::{
     args::{CliArgs, CliCommand, DoctorTarget},
     failure::Failure,
-    plan::{PlanReport, Planned},
+    plan::Planned,
 };
 
 fn main() -> ExitCode {
@@ -53,8 +57,19 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
         write(&completion::script(shell))?;
         return Ok(exit::GOOD);
     }
-    let cluster = cluster::Cluster::connect(&args.cluster).await?;
     let format = args.output.output;
+    if let CliCommand::Bootstrap {
+        filename,
+        keys,
+        publish,
+        hand_over: false,
+    } = &args.command
+    {
+        let report = Box::pin(bootstrap::bootstrap(filename, keys, *publish)).await?;
+        write(&output::render(&report, format, |_| report.table())?)?;
+        return Ok(report.exit_code());
+    }
+    let cluster = cluster::Cluster::connect(&args.cluster).await?;
     match args.command {
         CliCommand::Doctor { target, no_token } => {
             let diagnosis = Box::pin(doctor::examine(&cluster, &target, no_token)).await?;
@@ -62,6 +77,33 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
                 output::diagnosis(&diagnosis, args.output.verbose, paint)
             })?)?;
             Ok(diagnosis.exit_code())
+        }
+        CliCommand::Audit { html } => {
+            if html && format != args::Format::Table {
+                return Err("--html is a form of its own: leave --output out".into());
+            }
+            let report = Box::pin(audit::audit(&cluster)).await?;
+            let shown = if html {
+                report.page()
+            } else {
+                output::render(&report, format, |paint| report.table(paint))?
+            };
+            write(&shown)?;
+            Ok(report.exit_code())
+        }
+        CliCommand::Import { federation, adopt } => {
+            let options = import::ImportOptions {
+                namespace: args.cluster.namespace,
+                federation,
+                adopt,
+            };
+            let report = Box::pin(import::import(&cluster, &options)).await?;
+            let shown = match format {
+                args::Format::Table => report.manifests()?,
+                _ => output::render(&report, format, |_| String::new())?,
+            };
+            write(&shown)?;
+            Ok(report.exit_code())
         }
         CliCommand::Flags {
             federation,
@@ -74,27 +116,42 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
         CliCommand::IamPolicy {
             federation,
             account,
+            adopt,
             form,
+            diff,
         } => {
+            let request = iam_policy::PolicyRequest {
+                federation,
+                account,
+                adopt,
+            };
+            if let Some(principal) = diff {
+                let found = Box::pin(iam_policy::difference(&cluster, &request, &principal)).await?;
+                write(&output::render(&found, format, |_| found.table())?)?;
+                return Ok(found.exit_code());
+            }
             if format != args::Format::Table {
                 return Err("iam-policy takes --form json, terraform or cloudformation instead of --output".into());
             }
-            write(&iam_policy::iam_policy(&cluster, &federation, account, form).await?)?;
+            write(&iam_policy::iam_policy(&cluster, &request, form).await?)?;
             Ok(exit::GOOD)
         }
         CliCommand::Plan {
             binding,
+            federation,
             filename,
             diff,
+            operator_namespace,
         } => {
-            let planned = match (binding, filename) {
-                (_, Some(file)) => Planned::File(file),
-                (name, None) => Planned::Named(name.unwrap_or_default()),
+            let planned = match (binding, federation, filename) {
+                (_, _, Some(file)) => Planned::File(file),
+                (_, Some(name), None) => Planned::Federation(name),
+                (name, None, None) => Planned::Binding(name.unwrap_or_default()),
             };
-            let reports = Box::pin(plan::plan(&cluster, &planned)).await?;
+            let reports = Box::pin(plan::plan(&cluster, &planned, &operator_namespace)).await?;
             let table = |_: &output::Paint| reports.iter().map(|report| report.table(diff)).collect();
             write(&output::render(&reports, format, table)?)?;
-            Ok(reports.iter().map(PlanReport::exit_code).max().unwrap_or(exit::GOOD))
+            Ok(plan::exit_code(&reports))
         }
         CliCommand::Whoami {
             service_account,
@@ -117,6 +174,11 @@ async fn run(args: CliArgs) -> Result<u8, Failure> {
                 return Ok(exit::GOOD);
             }
             session.become_command(&command)
+        }
+        CliCommand::Bootstrap { filename, .. } => {
+            let report = Box::pin(bootstrap::hand_over(&cluster, &filename)).await?;
+            write(&output::render(&report, format, |_| report.table())?)?;
+            Ok(exit::GOOD)
         }
         CliCommand::Completion { .. } => Ok(exit::GOOD),
     }

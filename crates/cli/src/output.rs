@@ -58,8 +58,19 @@ impl Paint {
         }
     }
 
-    fn bold(&self, text: &str) -> String {
+    /// Text that stands out.
+    pub(crate) fn bold(&self, text: &str) -> String {
         self.with("1", text)
+    }
+
+    /// How much something matters: `High`, `Medium` or `Low`.
+    pub(crate) fn severity(&self, severity: &str) -> String {
+        let code = match severity {
+            "High" => "31",
+            "Medium" => "33",
+            _ => "36",
+        };
+        self.with(code, &format!("{severity:<6}"))
     }
 }
 
@@ -167,8 +178,28 @@ fn block(line: &Line, paint: &Paint) -> String {
     text
 }
 
+/// Rows under their headings, each column as wide as what is in it; nothing of anybody else's moves the cursor.
+pub(crate) fn columns(headings: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+    let rows = rows.into_iter().map(|row| row.iter().map(|cell| plain(cell)).collect());
+    let rows: Vec<Vec<String>> = std::iter::once(headings).chain(rows).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// Text in lines of at most [`WIDTH`] columns where it has spaces; all but the first line are indented as far as the first.
-fn wrapped(lead: &str, text: &str) -> String {
+pub(crate) fn wrapped(lead: &str, text: &str) -> String {
     let indent = " ".repeat(lead.chars().count());
     let mut lines = String::new();
     let mut line = lead.to_owned();

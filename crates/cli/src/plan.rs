@@ -1,133 +1,87 @@
-//! `plan`: what the operator would do for a binding, by its own steps, and without a write.
+//! `plan`: what the operator would do for an object, by its own steps, and without a write.
 
-mod manifests;
-mod observed;
+mod binding;
+mod federation;
 mod report;
+mod surroundings;
 
-use irsa_aws::{Aws, Connect, SdkConnect};
-use irsa_core::{
-    plan::binding::{AccountField, AccountFields, BindingPlan, ObservedAccount},
-    vocabulary::ConditionType,
+use std::path::PathBuf;
+
+use irsa_api::IamRoleBinding;
+use irsa_aws::SdkConnect;
+
+pub(crate) use self::{
+    binding::Offer,
+    report::PlanReport,
+    surroundings::{Live, live, new, role_of},
 };
-use irsa_pipeline::{
-    binding::{
-        aws_errors::step_error,
-        observe::{
-            existing_role::existing_role,
-            role::{Depth, IamRole, role},
-        },
-        plan::{
-            accounts::{AccountHistory, Accounts},
-            role as planning,
-        },
-        validate::{
-            self, Limits,
-            admit::{AdmissionChain, check_kept, check_trust},
-            conflicts::Conflicts,
-        },
-    },
-    step_error::{Draft, StepError},
-};
+use crate::{aws, cluster::Cluster, exit, failure::Failure, manifests};
 
-pub(crate) use self::report::PlanReport;
-use self::{observed::Surroundings, report::Made};
-use crate::{aws, cluster::Cluster, failure::Failure};
-
-/// Which binding is planned for.
+/// What is planned for.
 pub(crate) enum Planned {
-    /// The one of this name.
-    Named(String),
-    /// Those of a file, as if they were applied.
-    File(std::path::PathBuf),
+    /// The binding of this name.
+    Binding(String),
+    /// The federation of this name.
+    Federation(String),
+    /// What is in a file, as if it were applied.
+    File(PathBuf),
 }
 
-/// The plan for each binding that is meant.
+/// The plan for each object that is meant, federations first. `operator` is the operator's namespace.
 ///
 /// # Errors
-/// An object cannot be read; a file has no binding in it.
-pub(crate) async fn plan(cluster: &Cluster, planned: &Planned) -> Result<Vec<PlanReport>, Failure> {
-    let bindings = match planned {
-        Planned::Named(name) => vec![observed::binding(cluster, &cluster.namespace, name).await?],
-        Planned::File(file) => observed::as_applied(cluster, manifests::bindings(file, &cluster.namespace)?).await?,
+/// An object cannot be read; a file has none of ours in it.
+pub(crate) async fn plan(cluster: &Cluster, planned: &Planned, operator: &str) -> Result<Vec<PlanReport>, Failure> {
+    let live = live(cluster).await?;
+    let (federations, bindings) = match planned {
+        Planned::Binding(name) => (Vec::new(), vec![live.binding(&cluster.namespace, name)?]),
+        Planned::Federation(name) => (vec![live.federation(name)?], Vec::new()),
+        Planned::File(file) => live.as_applied(manifests::objects(file, &cluster.namespace)?),
     };
+    let live = live.with(&federations, &bindings);
     let connect = aws::connect()?;
     let mut reports = Vec::new();
+    for federation in federations {
+        let made = Box::pin(federation::of_federation(
+            cluster,
+            &connect,
+            &live,
+            &federation,
+            operator,
+        ))
+        .await;
+        reports.push(PlanReport::of(&federation, made));
+    }
     for binding in bindings {
-        let surroundings = observed::surroundings(cluster, &binding).await?;
-        let made = Box::pin(of_one(cluster, &connect, &surroundings)).await;
+        let made = match live.around(&binding) {
+            Ok(around) => Box::pin(binding::of_binding(cluster, &connect, &around, Offer::AsTagged)).await,
+            Err(failure) => Err(failure),
+        };
         reports.push(PlanReport::of(&binding, made));
     }
     Ok(reports)
 }
 
-async fn of_one(cluster: &Cluster, connect: &SdkConnect, around: &Surroundings) -> Result<Made, StepError> {
-    let binding = &around.binding;
-    let context = around.context();
-    let conflicts = Conflicts::of(binding, &around.others);
-    let federation = |name: &str| around.federation_of(name);
-    let labels = |namespace: &str| around.labels_of(namespace);
-    let chain = AdmissionChain {
-        cluster: &around.cluster,
-        limits: Limits::default(),
-        context: &context,
-        conflicts: &conflicts,
-        federation: &federation,
-        labels: &labels,
-    };
-    let usage = &context.federation.usage;
-    let mut draft = Draft::of(binding);
-    let connected = |error| step_error(ConditionType::RoleSynced, &error);
-    let (arn, plan, found) = if let Some(existing) = &binding.spec.existing_role {
-        let (_, trust) = chain.admit_existing(binding, existing, &mut draft)?;
-        let aws = connect.connect(&around.connection).await.map_err(connected)?;
-        let found = existing_role(&aws, existing).await?;
-        check_trust(&found, &trust)?;
-        (found.arn, BindingPlan::nothing(), None)
-    } else {
-        let (_, validated) = chain.admit(binding, &mut draft)?;
-        let aws = connect.connect(&around.connection).await.map_err(connected)?;
-        let desired = &validated.role;
-        let ours = |tags: &_| desired.may_take(tags);
-        let found = role(&aws, desired.name.as_str(), ours, Depth::Documents)
-            .await
-            .map_err(connected)?;
-        check_kept(&validated, found.as_ref(), &context)?;
-        let plan = planning::make(binding, &validated, found.as_ref(), None)?;
-        (role_arn(&aws, &validated, found.as_ref()), plan, found)
-    };
-    let accounts = Accounts {
-        desired: validate::accounts(binding, &arn, usage, around.federation_ids())?,
-        observed: observed::accounts(cluster, binding).await,
-        annotated_with: around.annotated_with(&arn),
-        removes: false,
-    };
-    for name in accounts.observed.names() {
-        accounts.observed.get(name)?;
+/// What the command ends with for all together: what is refused counts for more than what cannot be seen.
+pub(crate) fn exit_code(reports: &[PlanReport]) -> u8 {
+    let codes = reports.iter().map(PlanReport::exit_code);
+    if codes.clone().any(|code| code == exit::CAUSE_FOUND) {
+        return exit::CAUSE_FOUND;
     }
-    let plans = accounts.plan(binding, &NoHistory);
-    Ok(Made {
-        plan: plan.with_accounts(plans),
-        found,
-    })
+    codes.max().unwrap_or(exit::GOOD)
 }
 
-fn role_arn(aws: &impl Aws, validated: &validate::ValidatedBinding, found: Option<&IamRole>) -> String {
-    let (caller, role) = (aws.caller(), &validated.role);
-    found.map_or_else(
-        || role.name.arn(&caller.partition, &caller.account, &role.path),
-        |found| found.arn.clone(),
-    )
-}
-
-/// Nobody has tried before.
-struct NoHistory;
-
-impl AccountHistory for NoHistory {
-    fn undone(&self, _: &ObservedAccount, _: &AccountFields) -> Option<AccountField> {
-        None
-    }
-
-    fn is_put_back(&self, _: &str) -> bool {
-        false
-    }
+/// The plan for a binding that is not there yet.
+pub(crate) async fn imagined(
+    cluster: &Cluster,
+    connect: &SdkConnect,
+    live: &Live,
+    binding: &IamRoleBinding,
+    offer: Offer,
+) -> PlanReport {
+    let made = match live.around(binding) {
+        Ok(around) => Box::pin(binding::of_binding(cluster, connect, &around, offer)).await,
+        Err(failure) => Err(failure),
+    };
+    PlanReport::of(binding, made)
 }

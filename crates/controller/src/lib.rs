@@ -12,4 +12,5 @@ pub mod leadership;
 mod memory;
 pub mod metrics;
 pub mod reconciler;
+mod text_request;
 pub mod watch;

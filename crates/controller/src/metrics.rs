@@ -15,8 +15,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use self::labels::{KindLabel, KindLabels, PassLabels};
-pub use self::{labels::PassResult, objects::Objects, state::ObjectState};
+use self::labels::{KindLabel, KindLabels, PassLabels, ProofLabels};
+pub use self::{
+    labels::{PassResult, ProofResult},
+    objects::Objects,
+    state::ObjectState,
+};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TransitionLabels {
@@ -33,6 +37,7 @@ pub struct Metrics {
     orphaned_roles: Gauge,
     abandoned: Family<KindLabels, Counter>,
     key_transitions: Family<TransitionLabels, Counter>,
+    proofs: Family<ProofLabels, Counter>,
     /// Objects by state.
     pub objects: Objects,
 }
@@ -47,6 +52,7 @@ impl Default for Metrics {
             orphaned_roles: Gauge::default(),
             abandoned: Family::default(),
             key_transitions: Family::default(),
+            proofs: Family::default(),
             objects: Objects::default(),
         }
     }
@@ -107,6 +113,14 @@ impl Metrics {
             "What happened to signing keys, by the reason of the event that tells of it",
             self.key_transitions.clone(),
         );
+        for result in ProofResult::ALL {
+            drop(self.proofs.get_or_create(&ProofLabels { result }));
+        }
+        registry.register(
+            "proofs",
+            "Roles for which tokens were shown to STS, by what it said",
+            self.proofs.clone(),
+        );
         self.objects.register(registry);
     }
 
@@ -133,6 +147,11 @@ impl Metrics {
     /// So many roles carry our marks and have no binding.
     pub fn set_orphaned_roles(&self, count: usize) {
         self.orphaned_roles.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a proof.
+    pub fn count_proof(&self, result: ProofResult) {
+        self.proofs.get_or_create(&ProofLabels { result }).inc();
     }
 
     /// Counts a deletion by force that may have left something in AWS.

@@ -8,12 +8,14 @@
 //! because outcome and plan are written in it and this crate depends on none of ours.
 
 pub mod admission;
+pub mod audit;
 pub mod compare;
 pub mod denial;
 pub mod digest;
 pub mod documents;
 pub mod explain;
 pub mod history;
+pub mod import;
 pub mod injection;
 pub mod instance;
 pub mod inventory;
@@ -21,11 +23,13 @@ pub mod issuer;
 pub mod issuer_flags;
 mod json;
 pub mod jwks;
+mod like;
 pub mod naming;
 pub mod operator_policy;
 pub mod outcome;
 pub mod plan;
 pub mod policy_document;
+pub mod proof;
 pub mod published;
 pub mod refusal;
 pub mod text;

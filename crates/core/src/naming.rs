@@ -10,7 +10,7 @@ mod provider;
 mod role;
 mod tags;
 
-pub use arn::{ArnError, PolicyArn, account_of, partition_of, partition_of_region};
+pub use arn::{ArnError, PolicyArn, account_of, is_role_arn, partition_of, partition_of_region};
 pub use boundary::BoundaryMark;
 pub use ignored::IgnoredTags;
 pub use provider::{FederationOwner, federation_tags};

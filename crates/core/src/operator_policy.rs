@@ -1,6 +1,10 @@
 //! The least that the operator must be allowed in AWS for one federation: `docs/iam-policy.json`, and what its page says of other settings.
 
+mod probe;
+
 use serde_json::{Value, json};
+
+pub use self::probe::{AccessProbe, access_probes};
 
 /// What of a federation decides over it.
 #[derive(Debug, Clone, PartialEq, Eq)]

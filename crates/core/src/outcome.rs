@@ -360,7 +360,7 @@ impl Circumstances<'_> {
 }
 
 /// Kubernetes stores times in whole seconds; anything finer would differ when read back.
-fn whole_seconds(time: Timestamp) -> Timestamp {
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 

@@ -198,6 +198,7 @@ fn parts(args: &Args, means: &Means, cluster: &str) -> Result<(Federations, Bind
         driver: driver("irsa-anywhere-binding"),
         connect: means.connect.clone(),
         cluster: cluster.to_owned(),
+        namespace: args.operator_namespace.clone(),
         limits: Limits {
             trust_characters: args.trust_policy_quota.into(),
             ..Limits::default()

@@ -88,18 +88,30 @@ pub async fn provider(providers: &impl IdentityProviders, arn: &str) -> Fact<Opt
 
 /// The role of this ARN, with the names of its policies.
 pub async fn role(roles: &impl Roles, arn: &str) -> Fact<Option<RoleFacts>> {
-    // IAM finds a role by its name alone.
-    let name = arn.rsplit('/').next().unwrap_or_default();
-    let Some(role) = roles.role(name).await.map_err(|error| unseen(&error))? else {
+    let Some(role) = role_alone(roles, arn).await? else {
         return Ok(None);
     };
     Ok(Some(RoleFacts {
-        policies: policies(roles, name).await,
+        policies: policies(roles, name_of(arn)).await,
+        ..role
+    }))
+}
+
+/// The role of this ARN by itself, in one read.
+pub async fn role_alone(roles: &impl Roles, arn: &str) -> Fact<Option<RoleFacts>> {
+    let found = roles.role(name_of(arn)).await.map_err(|error| unseen(&error))?;
+    Ok(found.map(|role| RoleFacts {
+        policies: Err(Unseen::because("its policies are not looked at")),
         arn: role.arn,
         trust: role.trust_policy,
         max_session_seconds: role.max_session_seconds,
         boundary: role.permissions_boundary,
     }))
+}
+
+/// IAM finds a role by its name alone.
+fn name_of(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
 }
 
 async fn policies(roles: &impl Roles, name: &str) -> Fact<Vec<String>> {

@@ -25,6 +25,8 @@ pub enum Stage {
     Plan,
     /// Doing it.
     Execute,
+    /// Whether STS says so, too.
+    Verify,
     /// What came of it.
     Conclude,
     /// What goes on although the object is suspended.
@@ -44,6 +46,7 @@ impl Stage {
             Self::Validate => "validate",
             Self::Plan => "plan",
             Self::Execute => "execute",
+            Self::Verify => "verify",
             Self::Conclude => "conclude",
             Self::Suspended => "suspended",
             Self::Cleanup => "cleanup",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{Problem, World};
@@ -172,6 +172,37 @@ impl World {
             self.wait_for("the request to be handled", (kind, namespace, name), echo)
                 .await?;
         }
+        Ok(())
+    }
+
+    /// Has the policy of `config/verify` list these audiences, too.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be changed.
+    pub async fn allow_tokens_for(&self, audiences: &[&str]) -> Result<(), Problem> {
+        let (kind, name) = ("validatingadmissionpolicy", "irsa-anywhere-tokens");
+        let policy = self.get(kind, "default", name).await?.ok_or("there is no policy")?;
+        let listed: Vec<String> = std::iter::once("sts.amazonaws.com")
+            .chain(audiences.iter().copied())
+            .map(|audience| format!("'{audience}'"))
+            .collect();
+        let listed = format!("[{}]", listed.join(", "));
+        let mut validations = policy.pointer("/spec/validations").cloned().unwrap_or_default();
+        for validation in validations.as_array_mut().into_iter().flatten() {
+            if let Some(expression) = validation.get_mut("expression") {
+                *expression = expression
+                    .as_str()
+                    .unwrap_or_default()
+                    .replace("['sts.amazonaws.com']", &listed)
+                    .into();
+            }
+        }
+        if !validations.to_string().contains(&listed) {
+            return Err(format!("the policy {name} has no list of audiences that could be made longer").into());
+        }
+        let patch = json!({"spec": {"validations": validations}}).to_string();
+        self.kubectl(&["patch", kind, name, "--type", "merge", "-p", &patch])
+            .await?;
         Ok(())
     }
 

@@ -160,7 +160,17 @@ async fn who_was_locked_out_stays_locked_out() {
     // A change of the trust policy, and of policies, takes neither off.
     let wish = json!({"spec": {"serviceAccounts": [{"name": "app"}, {"name": "second"}], "policies": {"managed": []}}});
     patch(&world, BINDING, &wish).await;
-    world.binding_ready("default", "app").await.unwrap();
+    // It is made as asked for, and nobody may take it: that is no longer called Ready once STS has had its time.
+    let refused = |object: &Value| says(object, "Verified", "Verifying") && says(object, "PoliciesSynced", "True");
+    world.wait_for("STS's refusal", BINDING, refused).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    let verdict = |object: &Value| says(object, "Ready", "AssumeRoleRefused");
+    let object = world.wait_for("the verdict", BINDING, verdict).await.unwrap();
+    let told = message(&object, "Ready");
+    assert!(
+        told.contains("A Deny of the trust policy keeps the token out"),
+        "{told}"
+    );
     let pod = world.pod_identity("default", "second").await.unwrap();
     assert!(world.assume(&pod.role_arn, &pod.token).await.is_err());
     let kept = iam

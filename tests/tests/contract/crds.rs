@@ -69,7 +69,15 @@ async fn kubectl_lists_both_kinds_by_their_category_and_short_names_in_the_promi
     ];
     assert_eq!(heads(&table), wide);
     let table = get(&["irb", "listed"]).await;
-    let columns = ["NAME", "READY", "ROLE ARN", "SERVICE ACCOUNTS", "STATUS", "AGE"];
+    let columns = [
+        "NAME",
+        "READY",
+        "ROLE ARN",
+        "SERVICE ACCOUNTS",
+        "VERIFIED",
+        "STATUS",
+        "AGE",
+    ];
     assert_eq!(heads(&table), columns);
     let table = get(&["irb", "listed", "-o", "wide"]).await;
     let wide = [
@@ -77,6 +85,7 @@ async fn kubectl_lists_both_kinds_by_their_category_and_short_names_in_the_promi
         "READY",
         "ROLE ARN",
         "SERVICE ACCOUNTS",
+        "VERIFIED",
         "STATUS",
         "MESSAGE",
         "AGE",

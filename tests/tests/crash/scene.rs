@@ -39,6 +39,7 @@ impl Scene {
             .unwrap();
         seed_foreign(&world).await;
         apply(&world, &[account()]).await;
+        world.allow_tokens_for(&["old", "new"]).await.unwrap();
         world.proxy = Some(world.cluster.proxy(0).await.unwrap());
         world.start_operator().await.unwrap();
         let scene = Self { world, act };

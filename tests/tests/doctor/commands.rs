@@ -1,7 +1,10 @@
-//! The other commands: flags, whoami, completion.
+//! The other commands: flags, whoami, iam-policy, completion.
 
-use irsa_tests::world::{ISSUER, ISSUER_BUCKET, operator_policy};
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use irsa_testkit::aws::Access;
+use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, operator_policy};
+use serde_json::{Value, json};
 
 use crate::Scene;
 
@@ -106,6 +109,68 @@ async fn flags_says_what_is_to_be_done_and_when_nothing_is() {
     let script = scene.world.irsa(&["completion", "bash"], None).await.unwrap();
     assert_eq!(completed(&script.out, &["doctor", "p"]), ["pod", "po", "pods"]);
     assert_eq!(completed(&script.out, &["fl"]), ["flags"]);
+}
+
+#[tokio::test]
+async fn what_the_operator_lacks_of_its_policy_and_has_beyond_it_is_named() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    let operator = format!("arn:aws:iam::{ACCOUNT}:user/irsa-anywhere");
+    let compare = async |principal: &str| {
+        let mark = world.aws.mark();
+        let arguments = ["iam-policy", "--diff", principal, "-o", "json"];
+        let output = world.irsa(&arguments, Some(&scene.root)).await.unwrap();
+        let calls = world.aws.since(mark);
+        assert!(calls.iter().all(|call| call.access == Access::Read), "{calls:#?}");
+        (serde_json::from_str::<Value>(&output.out).unwrap_or_default(), output)
+    };
+    // What it works under is what it needs.
+    let (same, output) = compare(&operator).await;
+    assert_eq!(
+        (&same["lacks"], &same["beyond"]),
+        (&json!([]), &json!([])),
+        "{output:?}"
+    );
+    assert_eq!(output.code, 0);
+
+    let mut policy: Value = serde_json::from_str(&operator_policy().unwrap()).unwrap();
+    let statements = policy["Statement"].as_array_mut().unwrap();
+    statements.push(json!({"Effect": "Deny", "Action": "iam:TagRole", "Resource": "*"}));
+    statements.push(json!({"Effect": "Allow", "Action": "iam:Create*", "Resource": "*"}));
+    let account = world.aws.account(ACCOUNT);
+    account.create_user("irsa-anywhere", &policy.to_string()).unwrap();
+    let (other, output) = compare(&operator).await;
+    assert_eq!(output.code, 3);
+    let actions = |list: &Value| -> BTreeSet<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|one| one["action"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        actions(&other["lacks"]),
+        BTreeSet::from(["iam:TagRole".to_owned()]),
+        "{other:#}"
+    );
+    let beyond = actions(&other["beyond"]);
+    for action in [
+        "iam:CreateUser",
+        "iam:CreateAccessKey",
+        "iam:CreatePolicyVersion",
+        "iam:CreateRole",
+    ] {
+        assert!(beyond.contains(action), "{action}: {other:#}");
+    }
+    assert!(
+        beyond.iter().all(|action| action.starts_with("iam:Create")),
+        "{other:#}"
+    );
+
+    let (_, nobody) = compare("arn:aws:sts::123456789012:assumed-role/x/y").await;
+    assert!(
+        nobody.code == 1 && nobody.err.contains("of a session, name its role"),
+        "{nobody:?}"
+    );
+    let refused = world.irsa(&["iam-policy", "-o", "json"], None).await.unwrap();
+    assert!(refused.code == 1 && refused.err.contains("--form"), "{refused:?}");
 }
 
 #[tokio::test]

@@ -7,8 +7,11 @@
     reason = "helpers of tests fail the test"
 )]
 
+mod audit;
+mod bootstrap;
 mod breakages;
 mod commands;
+mod import;
 mod plan;
 mod rights;
 

@@ -85,6 +85,34 @@ async fn what_is_planned_is_what_the_operator_does_and_nothing_is_written() {
         "{refused}"
     );
 
+    // One of a file has what another of it, or of the cluster, has already: the older one keeps it.
+    let taken = |name: &str, account: &str| {
+        let mut taken = binding(name, &[]);
+        taken["spec"]["serviceAccounts"][0]["name"] = account.into();
+        taken
+    };
+    let both = file(&[
+        taken("of-another", "app"),
+        taken("first", "new"),
+        taken("second", "new"),
+    ]);
+    let (reports, code) = scene.plan(&["-f", both.path().to_str().unwrap()]).await;
+    let refused = |report: &Value| report["refused"][0].as_str().unwrap_or_default().to_owned();
+    assert!(
+        refused(&reports[0]).starts_with("ServiceAccountTaken: "),
+        "{reports:#?}"
+    );
+    assert_eq!(steps(&reports[1]).len(), 2, "{reports:#?}");
+    assert!(
+        code == 3 && refused(&reports[2]).starts_with("ServiceAccountTaken: "),
+        "{reports:#?}"
+    );
+    let output = scene.world.irsa(&["plan", "app"], None).await.unwrap();
+    assert!(
+        output.code == 4 && output.out.contains("not known with your own"),
+        "{output:?}"
+    );
+
     // The operator does it, and then there is nothing left to do.
     scene.world.cluster.apply_yaml(&wanted.to_string()).await.unwrap();
     scene
@@ -133,7 +161,97 @@ async fn what_is_planned_is_what_the_operator_does_and_nothing_is_written() {
         .await
         .unwrap();
     assert!(
-        other.code == 1 && other.err.contains("has no IamRoleBinding in it"),
+        other.code == 1 && other.err.contains("has no OidcFederation and no IamRoleBinding in it"),
         "{other:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_federation_is_planned_for_by_the_operators_own_steps() {
+    let mut scene = Scene::start().await;
+    let federation = ["--federation", "default"];
+    let (reports, code) = scene.plan(&federation).await;
+    assert_eq!((steps(&reports[0]).len(), code), (0, 0), "{reports:#?}");
+    assert_eq!(
+        (&reports[0]["kind"], &reports[0]["name"]),
+        (&json!("OidcFederation"), &json!("default"))
+    );
+
+    // What a change would do, and then does.
+    let mut wanted = scene.world.get("oidcfederation", "", "default").await.unwrap().unwrap();
+    wanted["spec"]["audiences"] = json!(["sts.amazonaws.com", "vault"]);
+    wanted["spec"]["publish"]["s3"]["cacheControl"] = json!("public, max-age=60");
+    for member in ["status", "metadata"] {
+        wanted.as_object_mut().unwrap().remove(member);
+    }
+    wanted["metadata"] = json!({"name": "default"});
+    // A binding of it in the same file is judged by the federation as it would be.
+    let mut bound = binding("app", &["AmazonS3ReadOnlyAccess"]);
+    bound["spec"]["audiences"] = json!(["vault"]);
+    let manifests = file(&[wanted.clone(), bound]);
+    let path = manifests.path().to_str().unwrap().to_owned();
+    let (reports, code) = scene.plan(&["-f", &path]).await;
+    assert_eq!(
+        (steps(&reports[0]), code),
+        (
+            vec!["put key set", "put discovery document", "add provider audience vault"],
+            2
+        ),
+        "{reports:#?}"
+    );
+    assert!(steps(&reports[1]).contains(&"set trust policy"), "{reports:#?}");
+    let output = scene
+        .world
+        .irsa(&["plan", "--diff", "-f", &path], Some(&scene.root))
+        .await
+        .unwrap();
+    assert!(
+        output.out.starts_with("OidcFederation default\n  put key set\n"),
+        "{}",
+        output.out
+    );
+    // The record of keys, in which there is a secret, is never shown.
+    assert!(!output.out.to_lowercase().contains("secret"), "{}", output.out);
+
+    // Drift, with nobody there to mend it.
+    scene.world.stop_operator().await.unwrap();
+    let arn = format!(
+        "arn:aws:iam::{}:oidc-provider/acme-irsa.s3.eu-central-1.amazonaws.com/clusters/demo",
+        irsa_tests::world::ACCOUNT
+    );
+    let delete = scene.iam().await.delete_open_id_connect_provider();
+    delete.open_id_connect_provider_arn(&arn).send().await.unwrap();
+    let bucket = irsa_tests::world::ISSUER_BUCKET;
+    let removed = scene
+        .world
+        .aws
+        .s3(|s3| s3.remove_object_directly(bucket, "clusters/demo/openid/v1/jwks"));
+    removed.unwrap();
+    let (reports, code) = scene.plan(&federation).await;
+    assert_eq!(
+        (steps(&reports[0]), code),
+        (vec!["put key set", "create OIDC provider"], 2)
+    );
+    assert_eq!(
+        reports[0]["steps"][1]["after"]["clientIds"],
+        json!(["sts.amazonaws.com"])
+    );
+
+    // What only a person can mend is said.
+    let old = "https://kubernetes.default.svc.cluster.local";
+    let ours = irsa_tests::world::ISSUER;
+    scene.world.cluster.restart_with_issuers(0, &[old, ours]).await.unwrap();
+    let (reports, code) = scene.plan(&federation).await;
+    let refused = reports[0]["refused"][0].as_str().unwrap();
+    assert!(refused.starts_with("IssuerMismatch: ") && code == 3, "{reports:#?}");
+
+    let elsewhere = [&federation[..], &["--operator-namespace", "default"]].concat();
+    let (reports, code) = scene.plan(&elsewhere).await;
+    let refused = reports[0]["refused"][0].as_str().unwrap();
+    assert!(refused.contains("--operator-namespace") && code == 3, "{refused}");
+    let none = scene.world.irsa(&["plan", "--federation", "gone"], None).await.unwrap();
+    assert!(
+        none.code == 1 && none.err.contains("there is no OidcFederation gone"),
+        "{none:?}"
     );
 }

@@ -114,7 +114,11 @@ async fn separate_audiences_and_injection_are_confirmed_and_what_takes_it_away_i
     }
 
     // Rights that were taken away: not known, and nothing else suffers.
-    for role in ["clusterrole/irsa-anywhere-own-token", "clusterrole/irsa-anywhere"] {
+    for role in [
+        "clusterrole/irsa-anywhere-own-token",
+        "clusterrole/irsa-anywhere-verify",
+        "clusterrole/irsa-anywhere",
+    ] {
         let rules: Value = serde_json::from_str(&world.kubectl(&["get", role, "-o", "json"]).await.unwrap()).unwrap();
         let mut rules = rules["rules"].as_array().unwrap().clone();
         let concerns = |rule: &Value| {

@@ -59,6 +59,7 @@ async fn every_line_of_a_pass_says_of_which_object_which_pass_and_which_step_it_
         "validate",
         "plan",
         "execute",
+        "verify",
         "conclude",
         "cleanup",
         "finalizer",

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::support::{recorder::Recorder, status_rules};
 
 /// Reasons that no real API server and no fault of AWS can provoke here, and where they are tested instead.
-const ELSEWHERE: [(Reason, &str); 10] = [
+const ELSEWHERE: [(Reason, &str); 15] = [
     (
         Reason::ClusterCopied,
         "takes a second control plane; tests/tests/coexistence/copies.rs",
@@ -41,6 +41,23 @@ const ELSEWHERE: [(Reason, &str); 10] = [
     (
         Reason::NotChecked,
         "no verdict on an object; crates/controller/src/federation/tests/early_ends.rs",
+    ),
+    (
+        Reason::Verifying,
+        "IAM that shows a change late; tests/tests/verify/proof.rs",
+    ),
+    (
+        Reason::AssumeRoleRefused,
+        "takes two minutes; tests/tests/verify/proof.rs",
+    ),
+    (Reason::TooPermissive, "tests/tests/verify/wide.rs"),
+    (
+        Reason::NotGuarded,
+        "no verdict on an object; tests/tests/verify/rights.rs",
+    ),
+    (
+        Reason::NotAsked,
+        "no verdict on an object; crates/controller/src/binding/tests/verify.rs",
     ),
     (Reason::LargeAccount, "no verdict on an object; tests/tests/budget"),
     (Reason::ApiAudienceShared, "no verdict on an object; around.rs"),

@@ -1,6 +1,6 @@
 //! How a history ends.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use irsa_testkit::aws::{Access, Mark, Service};
 use jiff::SignedDuration;
@@ -11,7 +11,7 @@ use crate::{
     expectations::End,
     others,
     view::{View, document_keys, is_our_object, is_our_provider, is_our_role},
-    wishes::{ACCOUNT, FEDERATION, SLOTS, provider_arn, role_name},
+    wishes::{ACCOUNT, FEDERATION, SLOTS, binding_path, provider_arn, role_name},
     world::World,
 };
 
@@ -91,6 +91,15 @@ impl World {
         changed
     }
 
+    /// Whether no binding waits for a proof or goes without.
+    fn is_all_proven(&self) -> bool {
+        (0..SLOTS).filter(|slot| self.bindings[*slot].is_some()).all(|slot| {
+            let binding = self.outside.api.get(&binding_path(slot)).unwrap_or_default();
+            let mut conditions = binding["status"]["conditions"].as_array().into_iter().flatten();
+            conditions.any(|condition| condition["type"] == "Verified" && condition["status"] == "True")
+        })
+    }
+
     fn check_end(&self, when: &str) -> Result<(), String> {
         self.check_violations()?;
         let served = self.outside.served.lock().unwrap().clone();
@@ -115,6 +124,7 @@ impl World {
     /// Nothing is written any more, and everything stays as it is.
     async fn check_steady(&self, when: &str) -> Result<(), String> {
         let mark: Mark = self.outside.aws.mark();
+        let tokens = self.outside.tokens.load(Ordering::Relaxed);
         self.outside.api.take_writes();
         sleep(STEADY).await;
         let calls = self.outside.aws.since(mark);
@@ -132,6 +142,15 @@ impl World {
         );
         if !writes.is_empty() {
             return Err(format!("{when} it writes: {writes:#?}"));
+        }
+        let shown = calls
+            .iter()
+            .filter(|call| call.operation == "sts:AssumeRoleWithWebIdentity");
+        let asked = self.outside.tokens.load(Ordering::Relaxed) - tokens;
+        if self.is_all_proven() && shown.count() + asked > 0 {
+            return Err(format!(
+                "{when} it proves again what has not changed: it asked for {asked} tokens"
+            ));
         }
         if calls.is_empty() && self.federation.is_some() {
             return Err(format!("{when} it looks at nothing"));

@@ -255,6 +255,16 @@ impl End<'_> {
                 problems.push(format!("the ServiceAccount {account} has {annotation}"));
             }
         }
+        let proven = Self::condition(&self.api.get(&binding_path(slot)).unwrap_or_default(), "Verified");
+        let expected = if wish.no_annotations {
+            // Nobody has labelled them, so that no token is to be had; some may carry the label for another binding.
+            ["True", "Unknown"]
+        } else {
+            ["True"; 2]
+        };
+        if ready == "True" && !expected.contains(&proven.0.as_str()) {
+            problems.push(format!("Ready, and Verified is {proven:?}"));
+        }
         if (ready == "True") == (missing || conflict) {
             problems.push(format!(
                 "missing accounts: {missing}, conflict: {conflict}, and Ready is {ready}, {reason}"

@@ -21,6 +21,7 @@ mod operator;
 mod others;
 mod pace;
 mod regressions;
+mod tokens;
 mod users;
 mod view;
 mod wishes;

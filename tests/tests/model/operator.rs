@@ -31,6 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     actions::ApiFaultKind,
+    tokens,
     wishes::{CLUSTER, HOST, OPERATOR_NAMESPACE},
 };
 
@@ -59,6 +60,8 @@ pub(crate) struct Outside {
     /// The key that the API servers serve.
     pub(crate) served: Arc<Mutex<String>>,
     pub(crate) calls: Arc<AtomicUsize>,
+    /// Requests for tokens.
+    pub(crate) tokens: Arc<AtomicUsize>,
 }
 
 /// One process.
@@ -104,6 +107,7 @@ impl Operator {
             driver: driver("irsa-anywhere-binding"),
             connect,
             cluster: CLUSTER.to_owned(),
+            namespace: OPERATOR_NAMESPACE.to_owned(),
             limits: Limits::default(),
             inventories,
             instances,
@@ -158,10 +162,10 @@ impl Outside {
             self.trouble.lock().unwrap().take()
         };
         let Some(fault) = fault else {
-            return Ok(self.api.answer(request));
+            return Ok(self.answer(request));
         };
         if matches!(fault, ApiFaultKind::FailedAfter | ApiFaultKind::HangAfter) {
-            let _lost = self.api.answer(request);
+            let _lost = self.answer(request);
         }
         match fault {
             ApiFaultKind::Failed | ApiFaultKind::FailedAfter => Ok(refused(500, "InternalError")),
@@ -172,6 +176,25 @@ impl Outside {
                 Err(io::Error::from(io::ErrorKind::TimedOut))
             }
         }
+    }
+}
+
+impl Outside {
+    /// The memory's answer, or a token.
+    fn answer(&self, request: &Request<Bytes>) -> Response<AnswerBody> {
+        let Some(account) = request.uri().path().strip_suffix("/token") else {
+            return self.api.answer(request);
+        };
+        self.tokens.fetch_add(1, Ordering::Relaxed);
+        let body = serde_json::from_slice(request.body()).unwrap_or_default();
+        let (code, answer) = tokens::answer(
+            self.api.get(account).as_ref(),
+            &body,
+            &self.served.lock().unwrap(),
+            self.aws.clock().now(),
+        );
+        let body = AnswerBody::whole(answer.to_string());
+        Response::builder().status(code).body(body).unwrap()
     }
 }
 
@@ -223,7 +246,7 @@ impl ApiServers for Outside {
                 server: "server".to_owned(),
                 view: Ok(ServerView {
                     issuer: format!("https://{HOST}"),
-                    jwks: json!({"keys": [key(&kid)]}).to_string().into_bytes(),
+                    jwks: json!({"keys": [tokens::public(&kid)]}).to_string().into_bytes(),
                 }),
             }],
             shortfall: None,
@@ -236,15 +259,4 @@ impl ApiServers for Outside {
             audiences: Ok([format!("https://{HOST}")].into()),
         }]
     }
-}
-
-/// An RSA key. No token is checked here, so any modulus of the right form will do.
-fn key(kid: &str) -> serde_json::Value {
-    let modulus: String = kid
-        .chars()
-        .chain(std::iter::repeat('x'))
-        .take(341)
-        .chain(['A'])
-        .collect();
-    json!({"use": "sig", "kty": "RSA", "alg": "RS256", "kid": kid, "n": modulus, "e": "AQAB"})
 }

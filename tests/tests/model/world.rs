@@ -22,11 +22,11 @@ use crate::{
     expectations::Left,
     invariants::Ledger,
     operator::{Operator, Outside, Trouble},
-    others,
+    others, tokens,
     users::{change_binding, put_account},
     wishes::{
-        ACCOUNT, ACCOUNTS, BUCKET, BindingWish, FederationWish, NAMESPACES, REGION, SLOTS, account_path, binding_path,
-        namespace_path,
+        ACCOUNT, ACCOUNTS, BUCKET, BindingWish, FederationWish, NAMESPACES, OPERATOR_NAMESPACE, REGION, SLOTS,
+        account_path, binding_path, namespace_path,
     },
 };
 
@@ -78,6 +78,7 @@ impl World {
                 put_account(&api, namespace, account);
             }
         }
+        api.put(&account_path(OPERATOR_NAMESPACE, tokens::CANARY), tokens::canary());
         let account = aws.account(ACCOUNT);
         let open = BucketOptions::in_region(REGION).with_public_access_block(Some(PublicAccessBlock::ACLS_ONLY));
         account.create_bucket(BUCKET, open);
@@ -93,6 +94,7 @@ impl World {
             trouble: Arc::default(),
             served: Arc::new(Mutex::new("k0".to_owned())),
             calls: Arc::default(),
+            tokens: Arc::default(),
         };
         let operator = Operator::start(&outside);
         Self {

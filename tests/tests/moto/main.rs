@@ -19,7 +19,10 @@ use std::{collections::BTreeSet, time::Duration};
 use aws_sdk_iam::types::{EntityType, RoleDetail};
 use aws_sdk_s3::operation::get_object::GetObjectError;
 use irsa_testkit::{aws::Site, controlplane::SigningKey};
-use irsa_tests::world::{ACCOUNT, ISSUER_BUCKET, REGION, World, objects::is_ready};
+use irsa_tests::world::{
+    ACCOUNT, ISSUER_BUCKET, REGION, World,
+    objects::{is_ready, says},
+};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -104,13 +107,32 @@ impl Scene {
         if reply.status == 404 { Value::Null } else { reply.body }
     }
 
+    /// The site shows what is in the bucket.
+    async fn show_bucket(&self) {
+        for (key, body) in self.objects().await {
+            self.site.put(&format!("/{key}"), body);
+        }
+    }
+
+    /// Waits until the binding says what is wrong with this STS, and the site shows what is in the bucket meanwhile.
+    async fn found_out(&self) {
+        let deadline = Instant::now() + 2 * DEADLINE;
+        loop {
+            self.show_bucket().await;
+            let binding = self.get(BINDING).await;
+            if says(&binding, "Verified", "TooPermissive") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{binding:#}");
+            sleep(Duration::from_millis(500)).await;
+        }
+    }
+
     /// Waits until both objects are so, and the site shows what is in the bucket meanwhile.
     async fn wait(&self, what: &str, so: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            for (key, body) in self.objects().await {
-                self.site.put(&format!("/{key}"), body);
-            }
+            self.show_bucket().await;
             let (federation, binding) = (self.get(FEDERATION).await, self.get(BINDING).await);
             if so(&federation) && so(&binding) {
                 return;
@@ -190,6 +212,7 @@ fn binding(policy: &str, action: &str) -> Value {
         "metadata": {"name": "app", "namespace": "default"},
         "spec": {
             "serviceAccounts": [{"name": "app"}],
+            "verify": "Never",
             "policies": {"managed": [policy], "inline": [{"name": "own", "document": document}]},
         },
     })
@@ -240,6 +263,11 @@ async fn the_main_job_is_done_kept_and_undone_in_an_aws_that_is_not_ours() {
         json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "app", "namespace": "default"}});
     scene.apply(SERVICE_ACCOUNT, &account).await;
     scene.apply(FEDERATION, &federation()).await;
+    // An STS that takes any token is found out: it takes the canary's, too.
+    let mut proven = binding("AmazonS3ReadOnlyAccess", "s3:ListBucket");
+    proven["spec"]["verify"] = json!("OnChange");
+    scene.apply(BINDING, &proven).await;
+    scene.found_out().await;
     scene
         .apply(BINDING, &binding("AmazonS3ReadOnlyAccess", "s3:ListBucket"))
         .await;

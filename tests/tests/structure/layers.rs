@@ -20,7 +20,7 @@ const ORDER: &[&[&str]] = &[
         "federation/tampering",
     ],
     &["binding/execute/", "federation/execute/"],
-    &["federation/verify", "federation/publish/"],
+    &["binding/verify/", "federation/verify", "federation/publish/"],
     &["binding/conclude", "federation/conclude", "federation/roles"],
 ];
 

@@ -1,6 +1,6 @@
 //! Connections, and the identity of the caller (STS): who we are in AWS, and how to become somebody else.
 
-use super::{DocumentStore, IdentityProviders, RoleListings, Roles};
+use super::{DocumentStore, IdentityProviders, PublicReader, RoleListings, Roles, WebIdentity};
 use crate::error::AwsError;
 
 /// An AWS identity, as STS's `GetCallerIdentity` tells it.
@@ -23,9 +23,15 @@ pub trait CallerIdentity: Send + Sync {
 /// Everything that we ask of one AWS account.
 ///
 /// **Guarantee.** Whoever holds a value has passed the connection's account guard.
-pub trait Aws: DocumentStore + IdentityProviders + Roles + RoleListings + CallerIdentity + Clone + 'static {}
+pub trait Aws:
+    DocumentStore + IdentityProviders + Roles + RoleListings + WebIdentity + CallerIdentity + Clone + 'static
+{
+}
 
-impl<T: DocumentStore + IdentityProviders + Roles + RoleListings + CallerIdentity + Clone + 'static> Aws for T {}
+impl<T> Aws for T where
+    T: DocumentStore + IdentityProviders + Roles + RoleListings + WebIdentity + CallerIdentity + Clone + 'static
+{
+}
 
 /// How a federation reaches its account: `spec.aws`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,6 +57,8 @@ pub struct RoleToAssume {
 pub trait Connect: Send + Sync + 'static {
     /// What a connection can do.
     type Aws: Aws;
+    /// The public's view, over the same proxy and trust anchors.
+    type Public: PublicReader;
 
     /// A connection for these settings: made once per distinct [`Connection`] and then shared, credentials included.
     ///
@@ -59,4 +67,7 @@ pub trait Connect: Send + Sync + 'static {
     /// `account_id`, or to one outside the operator's `--allowed-accounts`, before anything else is called; otherwise
     /// why the identity could not be found out (no credentials, `AssumeRole` refused, STS unreachable).
     fn connect(&self, connection: &Connection) -> impl Future<Output = Result<Self::Aws, AwsError>> + Send;
+
+    /// The reader of public documents.
+    fn public(&self) -> Self::Public;
 }

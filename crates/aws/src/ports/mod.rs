@@ -13,6 +13,7 @@ mod listings;
 mod providers;
 mod public;
 mod roles;
+mod simulation;
 mod web_identity;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub use listings::{DetailedRole, ListedRole, RoleListings};
 pub use providers::{IdentityProviders, NewOidcProvider, OidcProvider};
 pub use public::{PublicDocument, PublicRead, PublicReadError, PublicReader};
 pub use roles::{NewRole, Role, Roles};
+pub use simulation::PolicySimulator;
 pub use web_identity::{AssumedRole, TemporaryCredentials, WebIdentity, WebIdentityRequest};
 
 /// AWS tags: key to value. IAM compares keys without regard to case but keeps the case that was given.

@@ -63,4 +63,11 @@ pub trait WebIdentity: Send + Sync {
     /// STS's refusal: [`Kind::AccessDenied`](crate::Kind::AccessDenied) where the trust policy keeps the token out or there is no such role,
     /// [`Kind::IdpUnreachable`](crate::Kind::IdpUnreachable) where STS cannot read the issuer's documents.
     fn assume(&self, request: &WebIdentityRequest) -> impl Future<Output = Result<AssumedRole, AwsError>> + Send;
+
+    /// Who a session is, as STS itself says when it is asked with the session's own credentials (`GetCallerIdentity`): its ARN. No
+    /// policy can refuse the call [STS API reference, GetCallerIdentity], so it shows that the credentials are good.
+    ///
+    /// # Errors
+    /// [`Kind::NoCredentials`](crate::Kind::NoCredentials) for credentials that STS does not know.
+    fn identity_of(&self, session: &AssumedRole) -> impl Future<Output = Result<String, AwsError>> + Send;
 }

@@ -134,9 +134,7 @@ impl SdkConnect {
         let inner = &self.0;
         let (_, client) = inner.metered();
         let config = inner.configure(Region::new(region.to_owned()), client).await;
-        let mut anonymous = config.into_builder();
-        anonymous.set_credentials_provider(None);
-        SdkWebIdentity(Arc::new(aws_sdk_sts::Client::new(&anonymous.build())))
+        anonymous(config)
     }
 
     /// The reader of public documents, over the same proxy and trust anchors.
@@ -147,6 +145,7 @@ impl SdkConnect {
 
 impl Connect for SdkConnect {
     type Aws = SdkAws;
+    type Public = SdkPublicReader;
 
     async fn connect(&self, connection: &Connection) -> Result<SdkAws, AwsError> {
         let cell = {
@@ -155,6 +154,10 @@ impl Connect for SdkConnect {
         };
         let made = cell.get_or_try_init(|| self.0.make(connection)).await;
         made.cloned()
+    }
+
+    fn public(&self) -> SdkPublicReader {
+        self.public_reader()
     }
 }
 
@@ -199,6 +202,7 @@ impl Inner {
             iam: aws_sdk_iam::Client::new(&config),
             s3: aws_sdk_s3::Client::new(&config),
             caller: Arc::new(caller),
+            web_identity: anonymous(config),
         })
     }
 
@@ -245,6 +249,13 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// STS for tokens: nobody's credentials go with a call.
+fn anonymous(config: SdkConfig) -> SdkWebIdentity {
+    let mut config = config.into_builder();
+    config.set_credentials_provider(None);
+    SdkWebIdentity(Arc::new(aws_sdk_sts::Client::new(&config.build())))
 }
 
 /// The same with the credentials of this role, which those of `base` assume.

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use aws_credential_types::Credentials;
+use aws_sdk_sts::config::IdentityCache;
+
 use super::call::about;
 use crate::{
     error::{AwsError, Kind},
@@ -37,5 +40,33 @@ impl WebIdentity for SdkWebIdentity {
                 expires: credentials.expiration.secs(),
             },
         })
+    }
+
+    async fn identity_of(&self, session: &AssumedRole) -> Result<String, AwsError> {
+        let about = about("sts:GetCallerIdentity", &session.arn);
+        let TemporaryCredentials {
+            access_key_id,
+            secret_access_key,
+            session_token,
+            ..
+        } = &session.credentials;
+        let own = Credentials::new(
+            access_key_id,
+            secret_access_key,
+            Some(session_token.clone()),
+            None,
+            "AssumeRoleWithWebIdentity",
+        );
+        // Without a cache, which would keep the credentials of every session for as long as the process lives.
+        let config = self.0.config().to_builder().credentials_provider(own);
+        let config = config.identity_cache(IdentityCache::no_cache()).build();
+        let answer = aws_sdk_sts::Client::from_conf(config)
+            .get_caller_identity()
+            .send()
+            .await;
+        let answer = answer.map_err(|error| about.failed(error))?;
+        answer
+            .arn
+            .ok_or_else(|| about.error("BrokenAnswer", "the answer has no ARN", Kind::Unavailable))
     }
 }

@@ -136,7 +136,7 @@ pub(super) fn ready_in_words<K: Managed>(object: &K) -> String {
 }
 
 /// As registered, or as it would be in the account of this role; `None` where nothing says which account that is.
-pub(super) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: Option<&str>) -> Option<String> {
+pub(crate) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role: Option<&str>) -> Option<String> {
     let registered = federation
         .status
         .as_ref()
@@ -152,4 +152,14 @@ pub(super) fn provider_arn(federation: &OidcFederation, issuer: &IssuerUrl, role
         let partition = role.and_then(partition_of).unwrap_or(partition_of_region(&region));
         Some(issuer.provider_arn(partition, account))
     })
+}
+
+/// The account of a federation, as far as anybody knows.
+pub(crate) fn account(federation: &OidcFederation) -> Option<String> {
+    let found_out = federation.status.as_ref().and_then(|status| status.account_id.clone());
+    let spec = &federation.spec.aws;
+    let assumed = spec.assume_role.as_ref().and_then(|role| account_of(&role.arn));
+    found_out
+        .or_else(|| spec.account_id.clone())
+        .or_else(|| assumed.map(str::to_owned))
 }

@@ -8,6 +8,7 @@ mod outside;
 mod subject;
 
 pub(crate) use diagnosis::{Diagnosis, Line, LineResult, StsAnswer, Summary};
+pub(crate) use expectation::{account, provider_arn};
 pub(crate) use subject::BoundAccount;
 
 use irsa_core::explain::Expectation;

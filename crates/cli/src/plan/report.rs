@@ -2,34 +2,32 @@
 
 use std::fmt::Write as _;
 
-use irsa_api::IamRoleBinding;
-use irsa_core::{
-    plan::{
-        Step,
-        binding::{BindingPlan, BindingStep, RoleStep},
-    },
-    text::plain,
-};
-use irsa_pipeline::{binding::observe::role::IamRole, step_error::StepError};
-use kube::ResourceExt;
+use irsa_core::{text::plain, vocabulary::Reason};
+use irsa_pipeline::step_error::StepError;
+use kube::{Resource, ResourceExt};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::exit;
 
-/// What is done for one binding.
+/// What is done for one object.
+#[derive(Debug, Default)]
 pub(super) struct Made {
-    pub(super) plan: BindingPlan,
-    /// The role as it is.
-    pub(super) found: Option<IamRole>,
+    pub(super) steps: Vec<ShownStep>,
+    /// What stays although nobody asked for it.
+    pub(super) kept: Vec<String>,
+    /// What nobody but a person can do.
+    pub(super) refused: Vec<String>,
 }
 
-/// What would be done for one binding.
+/// What would be done for one object.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PlanReport {
-    /// `namespace/name`.
-    binding: String,
+    /// `IamRoleBinding` or `OidcFederation`.
+    kind: &'static str,
+    /// `namespace/name`, or the name of a federation.
+    name: String,
     /// What is done, in this order.
     steps: Vec<ShownStep>,
     /// What stays on the role although nobody asked for it.
@@ -38,55 +36,64 @@ pub(crate) struct PlanReport {
     /// Why nothing is planned, or what nobody but a person can do.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     refused: Vec<String>,
+    /// Why nothing can be planned from here, whatever the operator could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unseen: Option<String>,
 }
 
+/// What keeps whoever asks from looking; the operator has rights and credentials of its own.
+const fn is_the_askers(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::AccessDenied
+            | Reason::ApiServerUnavailable
+            | Reason::AwsUnavailable
+            | Reason::Throttled
+            | Reason::WrongAccount
+    )
+}
+
+/// A step.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ShownStep {
+pub(super) struct ShownStep {
     /// `create role`.
-    what: String,
+    pub(super) what: String,
     /// What is written, where it is a document.
     #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<Value>,
+    pub(super) after: Option<Value>,
     /// What is there now.
     #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<Value>,
+    pub(super) before: Option<Value>,
 }
 
 impl PlanReport {
-    /// What came of planning for a binding.
-    pub(super) fn of(binding: &IamRoleBinding, made: Result<Made, StepError>) -> Self {
-        let name = format!("{}/{}", binding.namespace().unwrap_or_default(), binding.name_any());
-        let made = match made {
-            Ok(made) => made,
-            Err(failure) => {
-                return Self {
-                    binding: name,
-                    steps: Vec::new(),
-                    kept: Vec::new(),
-                    refused: vec![format!("{}: {}", failure.reason, failure.message)],
-                };
+    /// What came of planning for an object.
+    pub(super) fn of<K: Resource<DynamicType = ()>>(object: &K, made: Result<Made, StepError>) -> Self {
+        let name = object.name_any();
+        let mut unseen = None;
+        let made = made.unwrap_or_else(|failure| {
+            let mut made = Made::default();
+            if is_the_askers(failure.reason) {
+                unseen = Some(format!("with your own rights and credentials: {}", in_words(&failure)));
+            } else {
+                made.refused.push(in_words(&failure));
             }
-        };
-        let shown = |step: BindingStep<'_>| {
-            let (after, before) = documents(step, &made);
-            ShownStep {
-                what: format!("{} {step}", step.action()),
-                after,
-                before,
-            }
-        };
-        let refusals = made.plan.accounts.iter().filter_map(|account| {
-            let refusal = account.refusal.as_ref()?;
-            Some(format!("ServiceAccount {}: {refusal}", account.account))
+            made
         });
-        let taken = made.plan.taken_names.iter();
-        let taken = taken.map(|name| format!("inline policy {name}: the role has one of that name that only denies"));
         Self {
-            steps: made.plan.steps().map(shown).collect(),
-            kept: made.plan.kept.iter().map(ToString::to_string).collect(),
-            refused: refusals.chain(taken).collect(),
-            binding: name,
+            unseen,
+            kind: if K::kind(&()) == "OidcFederation" {
+                "OidcFederation"
+            } else {
+                "IamRoleBinding"
+            },
+            name: object
+                .namespace()
+                .map_or(name.clone(), |namespace| format!("{namespace}/{name}")),
+            steps: made.steps,
+            kept: made.kept,
+            refused: made.refused,
         }
     }
 
@@ -94,16 +101,36 @@ impl PlanReport {
     pub(crate) fn exit_code(&self) -> u8 {
         match (self.refused.is_empty(), self.steps.is_empty()) {
             (false, _) => exit::CAUSE_FOUND,
+            _ if self.unseen.is_some() => exit::NOT_PROVEN,
             (true, false) => exit::CHANGES,
             (true, true) => exit::GOOD,
         }
     }
 
+    /// Each step, what stays, and what is refused, a line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let nothing = self.steps.is_empty() && self.refused.is_empty() && self.unseen.is_none();
+        let none = nothing.then(|| "change nothing".to_owned());
+        let unseen = self.unseen.iter().map(|why| format!("do what is not known {why}"));
+        let steps = self.steps.iter().map(|step| step.what.clone());
+        let kept = self.kept.iter().map(|kept| format!("leave {kept}"));
+        let refused = self.refused.iter().map(|refused| format!("refuse: {refused}"));
+        none.into_iter()
+            .chain(steps)
+            .chain(kept)
+            .chain(refused)
+            .chain(unseen)
+            .collect()
+    }
+
     /// For people; with `diff` the documents beside each other.
     pub(crate) fn table(&self, diff: bool) -> String {
-        let mut text = format!("{}\n", self.binding);
-        if self.steps.is_empty() && self.refused.is_empty() {
+        let mut text = format!("{} {}\n", self.kind, plain(&self.name));
+        if self.steps.is_empty() && self.refused.is_empty() && self.unseen.is_none() {
             text.push_str("  nothing to do\n");
+        }
+        if let Some(why) = &self.unseen {
+            let _ = writeln!(text, "  not known {}", plain(why));
         }
         for step in &self.steps {
             let _ = writeln!(text, "  {}", plain(&step.what));
@@ -123,25 +150,9 @@ impl PlanReport {
     }
 }
 
-/// What a step writes, and what is there now.
-fn documents(step: BindingStep<'_>, made: &Made) -> (Option<Value>, Option<Value>) {
-    let parsed = |text: &str| serde_json::from_str(text).ok();
-    let role = made.found.as_ref().map(|found| &found.role);
-    match step {
-        BindingStep::Role(RoleStep::CreateRole { trust, .. }) => (parsed(trust), None),
-        BindingStep::Role(RoleStep::UpdateTrust { trust }) => {
-            (parsed(trust), role.and_then(|role| parsed(&role.trust)))
-        }
-        BindingStep::Role(RoleStep::PutInline { name, document }) => {
-            let before = role.and_then(|role| role.inline.get(name));
-            (parsed(document), before.and_then(|before| parsed(before)))
-        }
-        BindingStep::Role(RoleStep::DeleteInline { name }) => {
-            let before = role.and_then(|role| role.inline.get(name));
-            (None, before.and_then(|before| parsed(before)))
-        }
-        BindingStep::Role(_) | BindingStep::Account { .. } => (None, None),
-    }
+/// A failure as its condition would have it.
+pub(super) fn in_words(failure: &StepError) -> String {
+    format!("{}: {}", failure.reason, failure.message)
 }
 
 /// The lines of two documents: `-` of the first alone, `+` of the second alone. Lines that both have stay where they are.

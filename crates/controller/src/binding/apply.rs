@@ -9,6 +9,7 @@ use irsa_pipeline::{
         conclude::{Unfinished, conclusion},
         observe::{context::Context, role::IamRole},
         validate::{ValidatedBinding, admit::check_kept},
+        verify::{RoleNow, role_proof},
     },
     spec::federation_view::Provider,
     stage::Stage,
@@ -52,7 +53,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let working = self.execute_role(binding, &aws, &context, &validated, &plan, found, draft);
         let unfinished = Stage::Execute.run(Box::pin(working)).await?;
         let arn = settle_arn(arn, draft.status.role_arn.as_ref(), unfinished.as_ref())?;
-        draft.status.role_arn = Some(arn);
+        draft.status.role_arn = Some(arn.clone());
         let subjects = unfinished.as_ref().map_or(&validated.subjects, |left| &left.subjects);
         let syncing = Box::pin(self.sync_accounts(binding, accounts, plan.accounts, &looks, subjects, draft));
         let synced = Stage::Execute.run(syncing).await;
@@ -63,7 +64,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return Err(failure);
         }
         synced?;
-        Ok(conclusion(binding, validated.role.name.as_str()))
+        let now = RoleNow {
+            arn,
+            id: draft.status.role_id.clone().unwrap_or_default(),
+            trust: validated.role.trust,
+        };
+        let proof = role_proof(binding, &context.federation.usage, &provider, now, &validated.audiences)?;
+        let proven = self
+            .verify(binding, &aws, &context.federation.usage, &proof, draft)
+            .await?;
+        Ok(conclusion(binding, validated.role.name.as_str(), proven))
     }
 
     async fn connect_and_observe(

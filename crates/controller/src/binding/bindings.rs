@@ -14,6 +14,7 @@ use super::{
     federation_cache::FederationCache,
     inventory::Inventories,
     memory::{BindingMemory, BindingRecord},
+    prover::Prover,
 };
 use crate::{instances::Instances, leadership::Leadership, memory::Propagation, reconciler::Driver, watch::Decoded};
 
@@ -32,6 +33,7 @@ pub struct Bindings<C, L> {
     pub(super) inventories: Inventories,
     pub(super) propagation: Propagation<BindingRecord>,
     pub(super) instances: Instances,
+    pub(super) prover: Prover,
 }
 
 impl<C, L: Leadership> Bindings<C, L> {

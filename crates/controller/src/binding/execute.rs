@@ -29,6 +29,7 @@ use super::{
     bindings::Bindings,
     contest::{Contests, ROUNDS, What},
     inventory::Touch,
+    proof_record::ProofRecord,
 };
 use crate::leadership::Leadership;
 
@@ -142,6 +143,10 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             return Ok(Executed::default());
         }
         self.check_alone(binding, work.steps).await?;
+        let opens = |step: &RoleStep| matches!(step, RoleStep::CreateRole { .. } | RoleStep::UpdateTrust { .. });
+        if work.steps.iter().any(opens) {
+            self.memory.proof(&ObjectKey::of(binding), ProofRecord::will_write);
+        }
         let _touch = Touch::new(&self.inventories, usage, name);
         Ok(execute(aws, self.driver.leadership.as_ref(), name, work, created).await)
     }

@@ -12,6 +12,7 @@ use irsa_pipeline::{
         conclude::conclusion,
         observe::{context::Context, existing_role::existing_role},
         validate::admit::check_trust,
+        verify::{RoleNow, role_proof},
     },
     stage::Stage,
     step_error::{Draft, StepError},
@@ -35,16 +36,16 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
 
         let looking = async {
             let aws = self.connect(context, &provider).await?;
-            existing_role(&aws, existing).await
+            Ok((existing_role(&aws, existing).await?, aws))
         };
         let (role, accounts) = Stage::Observe.run(join(looking, self.observe_accounts(binding))).await;
-        let role = role?;
+        let (role, aws) = role?;
         let (accounts, looks) = accounts;
         Stage::Validate.of(|| check_trust(&role, &trust))?;
         let usage = &context.federation.usage;
         let (accounts, plans) = Stage::Plan.of(|| self.plan_accounts(binding, usage, &role.arn, accounts))?;
-        draft.status.role_arn = Some(role.arn);
-        draft.status.role_id = Some(role.id);
+        draft.status.role_arn = Some(role.arn.clone());
+        draft.status.role_id = Some(role.id.clone());
         draft.status.audiences = trust.audiences.iter().map(Audience::to_string).collect();
         let kept = "Somebody else keeps the role";
         draft.holds(
@@ -55,6 +56,14 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let subjects: Vec<String> = trust.subjects.iter().map(Subject::to_string).collect();
         let syncing = self.sync_accounts(binding, accounts, plans, &looks, &subjects, draft);
         Stage::Execute.run(syncing).await?;
-        Ok(conclusion(binding, &existing.arn))
+        let now = RoleNow {
+            arn: role.arn,
+            id: role.id,
+            trust: role.trust_policy,
+        };
+        let audiences = trust.audiences.iter().map(Audience::to_string).collect();
+        let proof = role_proof(binding, usage, &provider, now, &audiences)?;
+        let proven = self.verify(binding, &aws, usage, &proof, draft).await?;
+        Ok(conclusion(binding, &existing.arn, proven))
     }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Concerns {
     Nobody,
     /// All.
     Everybody,
+    /// Those that were proven with other signing keys.
+    Proven,
     /// Those whose pods get something else.
     Pods {
         /// What it said.
@@ -40,6 +42,14 @@ impl Concerns {
         if before == now {
             return Self::Nobody;
         }
+        let signing_keys = now.signing_keys.clone();
+        if (Usage {
+            signing_keys,
+            ..before.clone()
+        }) == *now
+        {
+            return Self::Proven;
+        }
         let pods = now.pods.clone();
         let otherwise_equal = Usage { pods, ..before.clone() } == *now;
         if !otherwise_equal {
@@ -56,6 +66,10 @@ impl Concerns {
         match self {
             Self::Nobody => false,
             Self::Everybody => true,
+            Self::Proven => {
+                let status = binding.status.as_ref();
+                status.is_some_and(|status| status.verified_digest.is_some())
+            }
             Self::Pods { before, after } => notices(binding, before, after),
         }
     }

@@ -12,7 +12,7 @@ use irsa_core::plan::{
 };
 use irsa_pipeline::{binding::plan::accounts::AccountHistory, object::ObjectKey};
 
-use super::contest::Contests;
+use super::{contest::Contests, proof_record::ProofRecord};
 use crate::memory::{Applied, Locked, PerObject, SpareRoom, propagation::LastChange};
 
 /// Times that one ServiceAccount is taken over by a process.
@@ -29,6 +29,8 @@ pub(crate) struct BindingRecord {
     contests: Contests,
     /// When its role may last have been made or changed.
     change: LastChange,
+    /// What STS has said of the role.
+    proof: ProofRecord,
 }
 
 impl AsRef<LastChange> for BindingRecord {
@@ -145,6 +147,25 @@ impl BindingMemory {
     /// It was read.
     pub(crate) fn has_looked(&self, binding: &ObjectKey) {
         self.records.with(binding, |record| record.owes_a_look = false);
+    }
+
+    /// Whether this process made the binding's role, or whom it lets in, like this so short a time ago that a read of it proves nothing.
+    pub(crate) fn has_just_made(&self, binding: &ObjectKey, fingerprint: Fingerprint) -> bool {
+        let made = self.records.peek(binding, |record| {
+            let applied = record.applied.filter(|_| record.proof.was_just_written())?;
+            (applied.fingerprint == fingerprint).then_some(())
+        });
+        made.is_some()
+    }
+
+    /// Asks or changes what is remembered of the proof of the binding's role.
+    pub(crate) fn proof<R>(&self, binding: &ObjectKey, ask: impl FnOnce(&mut ProofRecord) -> R) -> R {
+        self.records.with(binding, |record| ask(&mut record.proof))
+    }
+
+    /// What is remembered of it, where anything is.
+    pub(crate) fn known_proof<R>(&self, binding: &ObjectKey, look: impl FnOnce(&ProofRecord) -> R) -> Option<R> {
+        self.records.peek(binding, |record| Some(look(&record.proof)))
     }
 
     /// Whether a read of the binding's role is still owed.

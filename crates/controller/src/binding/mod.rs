@@ -24,10 +24,13 @@ mod federation_cache;
 mod inventory;
 mod lost_finalizer;
 mod memory;
+mod proof_record;
+mod prover;
 mod reconcile;
 mod relabelled;
 mod role;
 mod triggers;
+mod verify;
 mod watch;
 
 pub use self::{

@@ -12,7 +12,7 @@ use irsa_pipeline::{
 };
 use kube::runtime::reflector::Store;
 
-use super::bindings::Bindings;
+use super::{bindings::Bindings, verify::forget_proof};
 use crate::{
     leadership::Leadership,
     reconciler::{Driver, Reconciler},
@@ -41,8 +41,12 @@ impl<C: Connect, L: Leadership> Reconciler for Bindings<C, L> {
 
     async fn apply(&self, binding: &IamRoleBinding) -> Report<IamRoleBindingStatus> {
         let mut draft = Draft::of(binding);
+        self.note_request(binding);
         // Large, and held by whoever waits for a pass.
         let ended = Box::pin(self.make_true(binding, &mut draft)).await;
+        if let Err(failure) = &ended {
+            forget_proof(&mut draft.status, failure);
+        }
         draft.report(ended)
     }
 

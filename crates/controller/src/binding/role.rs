@@ -2,7 +2,10 @@
 
 use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
-use irsa_core::{plan::binding::BindingPlan, vocabulary::ConditionType};
+use irsa_core::{
+    plan::binding::BindingPlan,
+    vocabulary::{ConditionType, Reason},
+};
 use irsa_pipeline::{
     binding::{
         aws_errors::step_error,
@@ -32,6 +35,9 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     ) -> Result<Option<IamRole>, StepError> {
         let (usage, desired) = (&context.federation.usage, &validated.role);
         let key = ObjectKey::of(binding);
+        if let Some(made) = self.just_made(binding, validated) {
+            return Ok(Some(made));
+        }
         if binding.is_ready() && self.may_rely_on_listings(binding) {
             let interval = context.federation.interval;
             let listed = self.look_up(aws, usage, &desired.name, interval, None).await;
@@ -54,13 +60,29 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         Ok(found)
     }
 
+    /// The role that this process has just made, where the pass is only for STS to be asked once more: IAM may not show it yet, and what
+    /// a read says would not be acted upon.
+    fn just_made(&self, binding: &IamRoleBinding, validated: &ValidatedBinding) -> Option<IamRole> {
+        let verified = binding.condition(ConditionType::Verified)?;
+        let status = binding
+            .status
+            .as_ref()
+            .filter(|_| verified.reason == Reason::Verifying.as_str())?;
+        let (arn, id) = (status.role_arn.clone()?, status.role_id.clone()?);
+        let fingerprint = validated.role.fingerprint();
+        let is_new =
+            self.memory.has_just_made(&ObjectKey::of(binding), fingerprint) && self.may_rely_on_listings(binding);
+        is_new.then(|| IamRole {
+            arn,
+            id,
+            role: validated.role.as_made(),
+        })
+    }
+
     /// Whether an inventory may answer for the binding's role: not where somebody asks for a look by the annotation, and not
     /// before a look that failed was made up for.
     pub(super) fn may_rely_on_listings(&self, binding: &IamRoleBinding) -> bool {
-        let status = binding.status.as_ref();
-        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
-        let requested = binding.requested_at().is_some_and(|at| Some(at) != handled);
-        !requested && !self.memory.owes_a_look(&ObjectKey::of(binding))
+        !is_asked_for(binding) && !self.memory.owes_a_look(&ObjectKey::of(binding))
     }
 
     /// What has to be done to the role.
@@ -73,4 +95,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let applied = self.memory.applied(&ObjectKey::of(binding));
         planning::make(binding, validated, found, applied)
     }
+}
+
+/// Whether somebody asks for a look by the annotation, and no pass has concluded since.
+pub(super) fn is_asked_for(binding: &IamRoleBinding) -> bool {
+    let status = binding.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
+    binding.requested_at().is_some_and(|at| Some(at) != handled)
 }

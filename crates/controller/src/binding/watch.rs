@@ -41,6 +41,7 @@ use super::{
     federation_cache::FederationCache,
     inventory::keep,
     memory::BindingMemory,
+    prover::Prover,
     relabelled::Relabelled,
     triggers::{
         wake_bound, wake_contenders, wake_contenders_of_earlier, wake_first_in_line, wake_namespace, wake_overtaken,
@@ -69,6 +70,8 @@ pub struct BindingParts<C, L> {
     pub connect: C,
     /// UID of the namespace kube-system, which identifies the cluster in tags.
     pub cluster: String,
+    /// The operator's own namespace, where the ServiceAccount is that every role must keep out.
+    pub namespace: String,
     /// AWS quotas.
     pub limits: Limits,
     /// Where inventories of roles are kept.
@@ -113,6 +116,7 @@ pub async fn run<C: Connect, L: Leadership>(
     let federations_known = Notify::new();
     let memory = BindingMemory::default();
     let context = Arc::new(Bindings {
+        prover: Prover::new(client.clone(), parts.namespace),
         driver: parts.driver,
         connect: parts.connect,
         cluster: parts.cluster,

@@ -1,6 +1,6 @@
 //! The operator's own ServiceAccount, and what a token of it would be good for.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use http::Request;
 use kube::Client;
@@ -10,10 +10,8 @@ use tracing::debug;
 
 use irsa_pipeline::federation::observe::api_servers::AudienceReadError;
 
-/// Longest that one answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The shortest lifetime that an API server grants.
-const SHORTEST: u32 = 600;
+use crate::text_request::{TextError, post, request_token};
+
 /// What the user name of a ServiceAccount begins with.
 const SERVICE_ACCOUNT_PREFIX: &str = "system:serviceaccount:";
 
@@ -40,7 +38,8 @@ impl Account {
     /// a user who is no ServiceAccount.
     pub(super) async fn of(client: &Client) -> Result<Option<Self>, AudienceReadError> {
         let review = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"});
-        let answer = post(client, "/apis/authentication.k8s.io/v1/selfsubjectreviews", &review).await?;
+        let request = Request::post("/apis/authentication.k8s.io/v1/selfsubjectreviews").body(review);
+        let answer = post(client, request).await.map_err(unanswered)?;
         let answer: Value = serde_json::from_str(&answer).map_err(|_| unreadable())?;
         let user = answer.pointer("/status/userInfo/username").and_then(Value::as_str);
         Ok(Self::from_user(user.ok_or_else(unreadable)?))
@@ -56,15 +55,11 @@ impl Account {
 
     /// The audiences of a token for which none is asked for: those of the API server itself.
     ///
-    /// The dry run stores nothing, but kube-apiserver answers it with a token all the same, so this needs the right to ask for
-    /// one; it is dropped unread.
+    /// A dry run, which needs the right to ask for a token; it is dropped unread.
     pub(super) async fn own_audiences(&self, client: &Client) -> Result<BTreeSet<String>, AudienceReadError> {
         let Self { namespace, name } = self;
-        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token?dryRun=All");
-        let request = json!({
-            "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": SHORTEST},
-        });
-        let answer = post(client, &path, &request).await?;
+        let answer = request_token(client, namespace, name, None).await;
+        let answer = answer.map_err(unanswered)?;
         let granted: Granted = serde_json::from_str(&answer).map_err(|_| unreadable())?;
         Ok(granted.spec.audiences)
     }
@@ -74,22 +69,19 @@ fn unreadable() -> AudienceReadError {
     AudienceReadError::Unreachable("its answer cannot be read".to_owned())
 }
 
-/// What the API server answers, as text: a client that reads it as an object would log what it cannot read.
-async fn post(client: &Client, path: &str, body: &Value) -> Result<String, AudienceReadError> {
-    let unreachable = |problem: String| AudienceReadError::Unreachable(problem);
-    let request = Request::post(path)
-        .header(http::header::CONTENT_TYPE, "application/json")
-        .body(body.to_string().into_bytes())
-        .map_err(|error| unreachable(error.to_string()))?;
-    let answer = tokio::time::timeout(PATIENCE, client.request_text(request)).await;
-    match answer.map_err(|_| unreachable(format!("no answer within {} s", PATIENCE.as_secs())))? {
-        Ok(text) => Ok(text),
-        Err(kube::Error::Api(status)) if status.code == 403 || status.code == 401 => Err(AudienceReadError::Forbidden),
-        Err(kube::Error::Api(status)) => Err(unreachable(format!("HTTP status {}", status.code))),
-        Err(error) => {
-            debug!(%error, "an API server cannot be asked for its audiences");
-            Err(unreachable("no connection".to_owned()))
+fn unanswered(error: TextError) -> AudienceReadError {
+    match error {
+        TextError::Refused(kube::Error::Api(status)) if status.code == 403 || status.code == 401 => {
+            AudienceReadError::Forbidden
         }
+        TextError::Refused(kube::Error::Api(status)) => {
+            AudienceReadError::Unreachable(format!("HTTP status {}", status.code))
+        }
+        TextError::Refused(error) => {
+            debug!(%error, "an API server cannot be asked for its audiences");
+            AudienceReadError::Unreachable("no connection".to_owned())
+        }
+        error @ (TextError::Late(_) | TextError::Unsent(_)) => AudienceReadError::Unreachable(error.to_string()),
     }
 }
 

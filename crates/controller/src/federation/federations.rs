@@ -89,7 +89,7 @@ impl<C: Connect, P: PublicReader, A: ApiServers, L: Leadership> Federations<C, P
         Executor {
             aws,
             leadership: self.driver.leadership.as_ref(),
-            records: self.records(),
+            records: Some(self.records()),
             stored,
             location,
         }

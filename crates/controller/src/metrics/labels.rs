@@ -33,6 +33,42 @@ pub enum PassResult {
     Error,
 }
 
+/// What came of showing tokens to STS, as a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProofResult {
+    /// STS takes what it must take and refuses the rest.
+    Proven,
+    /// It refuses what it must take.
+    Refused,
+    /// It takes what it must refuse.
+    TooPermissive,
+    /// It has not judged: it is throttled, or cannot be reached.
+    NotJudged,
+}
+
+impl ProofResult {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Proven, Self::Refused, Self::TooPermissive, Self::NotJudged];
+}
+
+impl EncodeLabelValue for ProofResult {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        let text = match self {
+            Self::Proven => "proven",
+            Self::Refused => "refused",
+            Self::TooPermissive => "too_permissive",
+            Self::NotJudged => "not_judged",
+        };
+        text.encode(encoder)
+    }
+}
+
+/// The label of proofs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ProofLabels {
+    pub(super) result: ProofResult,
+}
+
 impl PassResult {
     /// How a pass ended whose verdict has this class.
     pub const fn of(class: Class) -> Self {

@@ -1,5 +1,7 @@
 //! Patterns of managed policies that may be attached (`allowedManagedPolicies`).
 
+use std::fmt;
+
 use crate::naming::PolicyArn;
 
 /// Which managed policies may be attached: an ARN, or the name of an AWS-managed policy, in which `*` stands for any
@@ -25,6 +27,13 @@ impl PolicyPattern {
         };
         let pieces: Vec<&str> = pieces.collect();
         matches_after_star(rest, &pieces)
+    }
+}
+
+/// The pattern, as an ARN.
+impl fmt::Display for PolicyPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -35,8 +35,8 @@ impl PolicyArn {
                 .then(|| Self(format!("arn:{partition}:iam::aws:policy/{name_or_arn}")))
                 .ok_or_else(not_a_policy);
         }
-        let (found, account, name) = parts(name_or_arn).ok_or_else(not_a_policy)?;
-        let known_account = account == "aws" || (account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit()));
+        let (found, account, name) = parts(name_or_arn, "policy/").ok_or_else(not_a_policy)?;
+        let known_account = account == "aws" || is_account(account);
         if !known_account || !is_policy_name(name) {
             return Err(not_a_policy());
         }
@@ -95,8 +95,17 @@ pub fn account_of(arn: &str) -> Option<&str> {
     (!account.is_empty()).then_some(account)
 }
 
-/// Partition, account and path with name of a policy's ARN.
-fn parts(arn: &str) -> Option<(&str, &str, &str)> {
+/// Whether it is the ARN of a role.
+pub fn is_role_arn(arn: &str) -> bool {
+    parts(arn, "role/").is_some_and(|(_, account, name)| is_account(account) && is_policy_name(name))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|c| c.is_ascii_digit())
+}
+
+/// Partition, account and path with name of an ARN of IAM whose resource starts like this.
+fn parts<'a>(arn: &'a str, kind: &str) -> Option<(&'a str, &'a str, &'a str)> {
     let mut fields = arn.splitn(6, ':');
     match (
         fields.next()?,
@@ -106,9 +115,7 @@ fn parts(arn: &str) -> Option<(&str, &str, &str)> {
         fields.next()?,
         fields.next()?,
     ) {
-        ("arn", partition, "iam", "", account, resource) => {
-            Some((partition, account, resource.strip_prefix("policy/")?))
-        }
+        ("arn", partition, "iam", "", account, resource) => Some((partition, account, resource.strip_prefix(kind)?)),
         _ => None,
     }
 }
@@ -154,6 +161,28 @@ mod tests {
     fn an_arn_of_another_partition_is_refused_by_name() {
         let error = PolicyArn::resolve("arn:aws:iam::aws:policy/X", "aws-us-gov").unwrap_err();
         assert!(error.to_string().contains("use a policy of aws-us-gov"), "{error}");
+    }
+
+    #[test]
+    fn a_roles_arn_is_told_from_what_looks_like_one() {
+        for arn in [
+            "arn:aws:iam::123456789012:role/app",
+            "arn:aws-cn:iam::123456789012:role/a/b/App_1",
+        ] {
+            assert!(is_role_arn(arn), "{arn}");
+        }
+        for other in [
+            "",
+            "app",
+            "arn:aws:iam::${ACCOUNT}:role/app",
+            "arn:aws:iam::aws:role/app",
+            "arn:aws:iam::123456789012:role/",
+            "arn:aws:iam::123456789012:role/a b",
+            "arn:aws:iam::123456789012:user/app",
+            "arn:aws:sts::123456789012:assumed-role/app/x",
+        ] {
+            assert!(!is_role_arn(other), "{other}");
+        }
     }
 
     #[test]

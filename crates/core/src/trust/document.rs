@@ -29,6 +29,11 @@ impl TrustProvider {
             issuer: issuer_without_scheme.into(),
         }
     }
+
+    /// Its ARN.
+    pub fn arn(&self) -> &str {
+        &self.arn
+    }
 }
 
 /// Who may assume a role: any of the subjects, with any of the audiences, through any of the providers.

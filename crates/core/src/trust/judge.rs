@@ -5,12 +5,10 @@
 //! listed below is not guessed at. Sources: IAM user guide, "Policy evaluation logic", "IAM JSON policy elements:
 //! Condition operators", "Creating a condition with multiple keys or values".
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value};
 
 use super::TrustPolicy;
-use crate::{compare, json};
+use crate::{compare, json, like::like};
 
 /// A subject that nobody binds: whoever lets it in lets everybody in.
 pub const STRANGER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-canary";
@@ -45,7 +43,7 @@ use Admittance::{Depends, No, Yes};
 
 mod obstacles;
 
-pub use obstacles::{Obstacle, obstacles, pinned_subjects};
+pub use obstacles::{Obstacle, obstacles, pinned_subjects, trusted_principals};
 
 /// Why a trust policy that somebody else wrote does not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -242,26 +240,6 @@ fn value_of<'a>(key: &str, claims: &Claims<'a>) -> Option<&'a str> {
     } else {
         None
     }
-}
-
-/// `*` is any text, `?` any character.
-fn like(pattern: &str, text: &str) -> bool {
-    let text: Vec<char> = text.chars().collect();
-    // Up to where of the text the pattern can have come so far.
-    let mut reached = BTreeSet::from([0]);
-    for wanted in pattern.chars() {
-        reached = match wanted {
-            '*' => reached
-                .first()
-                .map(|first| (*first..=text.len()).collect())
-                .unwrap_or_default(),
-            wanted => {
-                let next = |at: &usize| text.get(*at).is_some_and(|found| wanted == '?' || *found == wanted);
-                reached.iter().filter(|at| next(at)).map(|at| at + 1).collect()
-            }
-        };
-    }
-    reached.contains(&text.len())
 }
 
 fn items(value: &Value) -> Vec<&Value> {

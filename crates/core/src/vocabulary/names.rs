@@ -49,6 +49,12 @@ pub const CONFIRMED_FOR: &str = "irsa-anywhere.dev/confirmed-for";
 pub const RESTORED: &str = "irsa-anywhere.dev/restored";
 /// Value of [`RESTORED`].
 pub const RESTORED_VALUE: &str = "true";
+/// Label, with any value, on a ServiceAccount of which the operator may ask for a token to prove a role, though no binding put
+/// [`INJECT_LABEL`] on it: the canary, and those of bindings with `serviceAccountMode: None`. The admission policy in `config/verify`
+/// reads it; the operator never writes it.
+pub const VERIFY_LABEL: &str = "irsa-anywhere.dev/verify";
+/// Value of [`VERIFY_LABEL`] on the canary, by which the operator finds it in its own namespace.
+pub const CANARY_LABEL_VALUE: &str = "canary";
 /// Label on a ServiceAccount that we created: the binding's name.
 pub const OWNER_LABEL: &str = "irsa-anywhere.dev/binding";
 

@@ -37,6 +37,8 @@ pub enum ConditionType {
     PoliciesSynced,
     /// Binding: its ServiceAccounts carry our annotations.
     ServiceAccountsSynced,
+    /// Binding: STS itself lets its ServiceAccounts in, and nobody else.
+    Verified,
 }
 
 impl ConditionType {
@@ -59,6 +61,7 @@ impl ConditionType {
             Self::RoleSynced => "RoleSynced",
             Self::PoliciesSynced => "PoliciesSynced",
             Self::ServiceAccountsSynced => "ServiceAccountsSynced",
+            Self::Verified => "Verified",
         }
     }
 
@@ -92,12 +95,13 @@ impl ConditionType {
     }
 
     /// The aspects of an `IamRoleBinding`, in the order in which its steps run.
-    pub const BINDING_ASPECTS: [Self; 5] = [
+    pub const BINDING_ASPECTS: [Self; 6] = [
         Self::FederationReady,
         Self::Admitted,
         Self::RoleSynced,
         Self::PoliciesSynced,
         Self::ServiceAccountsSynced,
+        Self::Verified,
     ];
 }
 
@@ -219,10 +223,16 @@ reasons! {
     DriftContested => Wait,
     /// The federation is being deleted and bindings still refer to it.
     BindingsRemain => Wait,
+    /// STS refuses a token that the role must let in.
+    AssumeRoleRefused => Wait,
+    /// STS takes a token that the role must keep out.
+    TooPermissive => Wait,
     /// Steps are being executed.
     Progressing => Settling,
     /// A change was made and AWS does not show it everywhere yet.
     Propagating => Settling,
+    /// The role is as asked for, and STS does not say yes yet.
+    Verifying => Settling,
     /// AWS throttles us.
     Throttled => Retry,
     /// AWS could not be reached or answered with a server error.
@@ -247,6 +257,10 @@ reasons! {
     InjectionMissing => Done,
     /// It could not be found out, because the operator's rights in the cluster do not reach that far.
     NotPermitted => Done,
+    /// Nothing keeps the operator from asking for tokens that are good for the API server, so it asks for none.
+    NotGuarded => Done,
+    /// `spec.verify` is `Never`.
+    NotAsked => Done,
 }
 
 impl fmt::Display for Reason {

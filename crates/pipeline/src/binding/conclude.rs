@@ -12,15 +12,19 @@ use irsa_core::{
 use super::{execute::accounts::AccountTrouble, plan::accounts::Accounts, validate::ValidatedBinding};
 use crate::step_error::StepError;
 
-/// What is true of a binding that is as it must be.
-pub fn conclusion(binding: &IamRoleBinding, role: &str) -> String {
+/// What is true of a binding that is as it must be; `proven` where STS itself has said so.
+pub fn conclusion(binding: &IamRoleBinding, role: &str, proven: bool) -> String {
     let names: Vec<&str> = binding
         .spec
         .service_accounts
         .iter()
         .map(|account| account.name.as_str())
         .collect();
-    format!("{} may assume the role {role}.", names.join(", "))
+    let names = names.join(", ");
+    if proven {
+        return format!("{names} may assume the role {role}.");
+    }
+    format!("The role {role} is made for {names}, as far as IAM shows; STS was not asked (see the condition Verified).")
 }
 
 /// Inline policies that the role cannot have, because it has denials of these names.

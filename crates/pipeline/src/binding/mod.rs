@@ -7,3 +7,4 @@ pub mod object;
 pub mod observe;
 pub mod plan;
 pub mod validate;
+pub mod verify;

@@ -25,8 +25,8 @@ pub struct Executor<'a, A, L> {
     pub aws: &'a A,
     /// Asked before each write.
     pub leadership: &'a L,
-    /// Where the record of keys is stored.
-    pub records: Records,
+    /// Where the record of keys is stored; `None` before there is a cluster, where it is not.
+    pub records: Option<Records>,
     /// The record as it was read.
     pub stored: &'a StoredRecord,
     /// Where everything is.
@@ -74,7 +74,10 @@ impl<A: Aws, L: Leadership> Executor<'_, A, L> {
 
     async fn run(&self, step: &FederationStep, done: &mut Done) -> Result<(), StepError> {
         if let FederationStep::SaveRecord { record } = step {
-            return self.records.save(&self.location.record_name, record, self.stored).await;
+            return match &self.records {
+                Some(records) => records.save(&self.location.record_name, record, self.stored).await,
+                None => Ok(()),
+            };
         }
         match self.call(step, done).await {
             Ok(()) => Ok(()),

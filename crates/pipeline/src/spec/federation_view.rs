@@ -1,14 +1,15 @@
 //! An `OidcFederation` as its bindings see it: what they use of it, and nothing else.
 //!
-//! A federation's status changes with every key rotation; a thousand bindings must not be looked at because of that. So
-//! bindings see a federation as [`Usage`] only, and are woken when that changes.
+//! A federation's status changes often, and a thousand bindings must not be looked at because of that. So bindings see a federation
+//! as [`Usage`] only, and are woken when that changes.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use irsa_api::{OidcFederation, Publish};
+use irsa_api::{KeyState, OidcFederation, Publish};
 use irsa_aws::{Connection, RoleToAssume};
 use irsa_core::{
     admission::Guardrails,
+    digest::sha256_hex,
     naming::{Tags, default_role_path, federation_id, partition_of, partition_of_region},
     plan::binding::PodSettings,
     trust::TrustProvider,
@@ -41,6 +42,10 @@ pub struct Usage {
     pub default_audience: String,
     /// What pods of its bindings get beside role and token, unless a binding says otherwise.
     pub pods: PodSettings,
+    /// A digest of the keys that the API servers sign with and that are published: what STS said of a token rests on them.
+    pub signing_keys: String,
+    /// Whether an API server has one of its audiences among its own: a token for AWS is good there, too.
+    pub audiences_shared: bool,
 }
 
 /// Whether bindings can be made true through a federation.
@@ -151,7 +156,21 @@ fn usage_of(federation: &OidcFederation, proven: bool) -> Usage {
         role_path: role_path(federation),
         tags: spec.tags.clone(),
         default_audience: spec.audiences.first().cloned().unwrap_or_default(),
+        signing_keys: signing_keys(federation),
+        audiences_shared: federation
+            .condition(ConditionType::AudiencesSeparate)
+            .is_some_and(|separate| separate.status == "False"),
     }
+}
+
+fn signing_keys(federation: &OidcFederation) -> String {
+    let keys = federation.status.iter().flat_map(|status| &status.keys);
+    let live: BTreeSet<&str> = keys
+        .filter(|key| key.state == KeyState::Live)
+        .map(|key| key.thumbprint.as_str())
+        .collect();
+    let live: Vec<&str> = live.into_iter().collect();
+    sha256_hex(live.join("\n").as_bytes())
 }
 
 fn state(federation: &OidcFederation, proven: bool) -> FederationState {

@@ -2,7 +2,7 @@
 
 use irsa_api::{
     DeletionPolicy, ExistingRole, FederationRef, IamRoleBinding, IamRoleBindingSpec, IamRoleBindingStatus,
-    PodOverrides, RoleOptions, RolePolicies, ServiceAccountMode, ServiceAccountRef,
+    PodOverrides, RoleOptions, RolePolicies, ServiceAccountMode, ServiceAccountRef, Verification,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
@@ -56,6 +56,7 @@ pub fn partial(metadata: &ObjectMeta, text: &str) -> Option<IamRoleBinding> {
             service_account_mode: ServiceAccountMode::default(),
             service_account_template: None,
             pods: PodOverrides::default(),
+            verify: Verification::default(),
             deletion_policy: spec.deletion_policy.0.unwrap_or_default(),
             suspend: false,
         },

@@ -1,6 +1,7 @@
 //! What it costs: calls, memory and CPU for some numbers of bindings, and whether that is within the targets. Run it with
 //! `make bench`; other sizes: `make bench SIZES="1 100"`; only against buckets that throttle: `make bench SIZES=`; whether memory
-//! grows while nothing changes: `make bench-growth`; what the injection of a pod costs: `make bench-admission`.
+//! grows while nothing changes: `make bench-growth`; what the injection of a pod costs: `make bench-admission`; what
+//! `kubectl irsa` costs: `make bench-plugin`.
 //!
 //! Counts are exact and the same on every machine. Memory and CPU are the operator's own; they are judged only for a
 //! release build.
@@ -11,6 +12,7 @@ mod cost;
 mod fleet;
 mod floor;
 mod growth;
+mod plugin;
 mod population;
 mod process;
 mod reviewer;
@@ -51,6 +53,7 @@ async fn main() -> ExitCode {
     let mut arguments = env::args().skip(1).peekable();
     let of_a_fleet = arguments.next_if(|first| first == "fleet").is_some();
     let of_admission = arguments.next_if(|first| first == "admission").is_some();
+    let of_plugin = arguments.next_if(|first| first == "plugin").is_some();
     let of_growth = arguments.next_if(|first| first == "growth").is_some();
     let sizes: Result<Vec<usize>, _> = arguments.map(|size| size.parse()).collect();
     let Ok(sizes) = sizes else {
@@ -59,6 +62,8 @@ async fn main() -> ExitCode {
     };
     let measured = match sizes.as_slice() {
         [size, intervals] if of_growth => growth::run(*size, u32::try_from(*intervals).unwrap_or(u32::MAX)).await,
+        [size] if of_plugin => Box::pin(plugin::run(*size)).await,
+        _ if of_plugin => Err("plugin takes a number of bindings, such as 1000".into()),
         _ if of_admission => Box::pin(admission::run()).await,
         _ if of_growth => Err("growth takes a number of bindings and one of intervals, such as 10000 24".into()),
         sizes if of_a_fleet => Box::pin(fleet::run(sizes)).await,

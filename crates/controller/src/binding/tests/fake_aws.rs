@@ -8,9 +8,10 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
-    IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
-    Precondition, PublicAccessBlock, Role, RoleListings, Roles,
+    AssumedRole, AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document,
+    DocumentStore, IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef,
+    OidcProvider, Precondition, PublicAccessBlock, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
+    Roles, TemporaryCredentials, WebIdentity, WebIdentityRequest,
 };
 use serde_json::{Value, json};
 
@@ -35,6 +36,10 @@ struct World {
     /// Where roles are made, whatever path is asked for.
     path: Option<&'static str>,
     latency: Duration,
+    /// What STS takes for a role's trust policy, where that is not what IAM shows.
+    sts_trust: BTreeMap<String, String>,
+    /// The tokens that were shown to STS.
+    shown: Vec<String>,
 }
 
 /// One account. Clones are connections to the same one.
@@ -63,6 +68,20 @@ impl FakeAws {
     /// The calls since the last time.
     pub(super) fn take_calls(&self) -> Vec<String> {
         std::mem::take(&mut self.world.lock().unwrap().calls)
+    }
+
+    /// The tokens that were shown to STS since the last time.
+    pub(super) fn take_shown(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().shown)
+    }
+
+    /// From now on STS takes this for a role's trust policy, whatever IAM shows; `None`: what IAM shows.
+    pub(super) fn sts_sees(&self, role: &str, trust: Option<&str>) {
+        let mut world = self.world.lock().unwrap();
+        match trust {
+            Some(trust) => world.sts_trust.insert(role.to_owned(), trust.to_owned()),
+            None => world.sts_trust.remove(role),
+        };
     }
 
     /// The same without the listings that serve all roles together.
@@ -182,6 +201,11 @@ fn rewritten(document: &str) -> String {
 
 impl Connect for FakeAws {
     type Aws = Self;
+    type Public = NothingPublished;
+
+    fn public(&self) -> NothingPublished {
+        NothingPublished
+    }
 
     async fn connect(&self, _: &Connection) -> Result<Self, AwsError> {
         if self.world.lock().unwrap().hung {
@@ -191,6 +215,70 @@ impl Connect for FakeAws {
             self.world.lock().unwrap().calls.pop();
             self.clone()
         })
+    }
+}
+
+/// STS over the stored trust policies: which subjects and audiences each statement names. A token is `namespace/name audience`.
+impl WebIdentity for FakeAws {
+    async fn assume(&self, request: &WebIdentityRequest) -> Result<AssumedRole, AwsError> {
+        self.call("AssumeRoleWithWebIdentity", |world| {
+            let name = request.role_arn.rsplit('/').next().unwrap();
+            let (account, audience) = request.token.split_once(' ').unwrap();
+            let subject = format!("system:serviceaccount:{}", account.replace('/', ":"));
+            let trust = world.sts_trust.get(name).cloned();
+            let trust = trust.or_else(|| Some(world.roles.get(name)?.role.trust_policy.clone()));
+            world.shown.push(request.token.clone());
+            if !trust.is_some_and(|trust| lets_in(&trust, &subject, audience)) {
+                return Err(AwsError {
+                    code: "AccessDenied".to_owned(),
+                    ..error("AssumeRoleWithWebIdentity", Kind::AccessDenied)
+                });
+            }
+            let credentials = TemporaryCredentials {
+                access_key_id: "ASIA".to_owned(),
+                secret_access_key: "secret".to_owned(),
+                session_token: "token".to_owned(),
+                expires: 0,
+            };
+            let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{}", request.session_name);
+            Ok(AssumedRole { arn, credentials })
+        })
+    }
+
+    async fn identity_of(&self, session: &AssumedRole) -> Result<String, AwsError> {
+        self.call("GetCallerIdentity", |_| Ok(session.arn.clone()))
+    }
+}
+
+fn lets_in(trust: &str, subject: &str, audience: &str) -> bool {
+    let policy: Value = serde_json::from_str(trust).unwrap();
+    let pins = |statement: &Value, claim: &str, actual: &str| {
+        let tests = statement["Condition"]["StringEquals"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
+        let found = tests
+            .iter()
+            .find(|(key, _)| key.ends_with(claim))
+            .map(|(_, values)| values.clone());
+        found.is_none_or(|values| match &values {
+            Value::Array(values) => values.iter().any(|value| value == actual),
+            one => one == actual,
+        })
+    };
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    statements
+        .iter()
+        .any(|statement| pins(statement, ":sub", subject) && pins(statement, ":aud", audience))
+}
+
+/// Nobody publishes anything.
+#[derive(Debug, Clone)]
+pub(super) struct NothingPublished;
+
+impl PublicReader for NothingPublished {
+    async fn read(&self, _: &str, _: Option<&str>) -> Result<PublicRead, PublicReadError> {
+        Err(PublicReadError::Status(404))
     }
 }
 
@@ -397,7 +485,7 @@ impl RoleListings for FakeAws {
 /// Bindings ask nothing of providers.
 impl IdentityProviders for FakeAws {
     async fn provider(&self, _: &str) -> Result<Option<OidcProvider>, AwsError> {
-        panic!("not a binding's")
+        Ok(None)
     }
 
     async fn create_provider(&self, _: &NewOidcProvider) -> Result<String, AwsError> {

@@ -28,8 +28,28 @@ struct World {
     appearing: Option<&'static str>,
     /// What writes of ServiceAccounts are refused with.
     refusal: Option<(u16, &'static str, &'static str)>,
+    /// Who may have tokens.
+    tokens: Tokens,
+    /// The tokens that were asked for, dry runs included.
+    asked: Vec<String>,
     /// A label that admission sets on every ServiceAccount.
     admission: Option<(&'static str, &'static str)>,
+}
+
+/// What the operator gets when it asks for a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Tokens {
+    /// RBAC refuses it.
+    #[default]
+    Forbidden,
+    /// A policy refuses those for the API server.
+    Guarded,
+    /// Nothing refuses anything.
+    Unguarded,
+    /// As guarded, and there is no canary.
+    WithoutCanary,
+    /// The API server fails.
+    Down,
 }
 
 /// The API of one namespace, `ns`.
@@ -85,6 +105,16 @@ impl FakeKubernetes {
         let metadata = &mut world.accounts.get_mut(name).unwrap()["metadata"];
         metadata["annotations"]["eks.amazonaws.com/role-arn"] = json!(role);
         metadata["resourceVersion"] = json!(version);
+    }
+
+    /// From now on tokens are had like this.
+    pub(super) fn grant(&self, tokens: Tokens) {
+        self.world.lock().unwrap().tokens = tokens;
+    }
+
+    /// The tokens that were asked for since the last time, as `namespace/name audience`; without an audience it is a dry run.
+    pub(super) fn take_asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.world.lock().unwrap().asked)
     }
 
     /// From now on reads of this one are never answered.
@@ -194,6 +224,20 @@ impl World {
             ));
             return (StatusCode::CREATED, body.clone());
         }
+        if let Some(account) = path.strip_suffix("/token") {
+            return self.token(account, body);
+        }
+        if path == "/api/v1/namespaces/irsa-anywhere-system/serviceaccounts" {
+            let labels = json!({"irsa-anywhere.dev/verify": "canary"});
+            let canary = json!({"metadata": {"name": "irsa-anywhere-canary", "labels": labels}});
+            let items = if self.tokens == Tokens::WithoutCanary {
+                vec![]
+            } else {
+                vec![canary]
+            };
+            let list = json!({"kind": "List", "apiVersion": "v1", "metadata": {}, "items": items});
+            return (StatusCode::OK, list);
+        }
         let Some(name) = path.strip_prefix("/api/v1/namespaces/ns/serviceaccounts/") else {
             return failure(StatusCode::NOT_FOUND, "NotFound");
         };
@@ -238,6 +282,38 @@ impl World {
                 );
             }
             answer
+        }
+    }
+
+    fn token(&mut self, account: &str, request: &Value) -> (StatusCode, Value) {
+        let account = account
+            .replace("/api/v1/namespaces/", "")
+            .replace("/serviceaccounts/", "/");
+        let audience = request["spec"]["audiences"][0].as_str();
+        self.asked
+            .push(audience.map_or_else(|| account.clone(), |audience| format!("{account} {audience}")));
+        let (namespace, name) = account.split_once('/').unwrap();
+        let is_canary = namespace == "irsa-anywhere-system";
+        let exists = is_canary || self.accounts.contains_key(name);
+        let forbidden = |message: &str| {
+            let (status, mut body) = failure(StatusCode::FORBIDDEN, "Forbidden");
+            body["message"] = json!(format!("serviceaccounts \"{name}\" is forbidden: {message}"));
+            (status, body)
+        };
+        match self.tokens {
+            Tokens::Forbidden => {
+                forbidden("User \"operator\" cannot create resource \"serviceaccounts/token\" in API group \"\"")
+            }
+            Tokens::Down => failure(StatusCode::INTERNAL_SERVER_ERROR, "InternalError"),
+            Tokens::WithoutCanary if is_canary => failure(StatusCode::NOT_FOUND, "NotFound"),
+            _ if !exists => failure(StatusCode::NOT_FOUND, "NotFound"),
+            Tokens::Guarded | Tokens::WithoutCanary if audience.is_none() => forbidden(
+                "ValidatingAdmissionPolicy 'irsa-anywhere-tokens' with binding 'b' denied request: one audience",
+            ),
+            _ => {
+                let token = format!("{account} {}", audience.unwrap_or("https://kubernetes"));
+                (StatusCode::CREATED, json!({"status": {"token": token}}))
+            }
         }
     }
 

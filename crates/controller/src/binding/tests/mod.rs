@@ -18,6 +18,7 @@ mod restored;
 mod size;
 mod template;
 mod upkeep;
+mod verify;
 
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ use self::{
     fake_aws::{ACCOUNT, FakeAws},
     fake_kubernetes::FakeKubernetes,
 };
-use super::{Bindings, Inventories, federation_cache::FederationCache, memory::BindingMemory};
+use super::{Bindings, Inventories, federation_cache::FederationCache, memory::BindingMemory, prover::Prover};
 use crate::{
     events::Events,
     instances::Instances,
@@ -104,6 +105,7 @@ impl<L: Leadership> Bench<L> {
         let (reader, bindings) = store();
         let memory = BindingMemory::default();
         let controller = Bindings {
+            prover: Prover::new(driver.client.clone(), "irsa-anywhere-system".to_owned()),
             driver,
             connect: aws.clone(),
             cluster: "5b1c".to_owned(),

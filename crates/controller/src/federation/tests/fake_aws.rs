@@ -7,10 +7,10 @@ use std::{
 };
 
 use irsa_aws::{
-    AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document, DocumentStore,
-    IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef, OidcProvider,
-    Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role, RoleListings,
-    Roles,
+    AssumedRole, AwsError, AwsTags, Bucket, Caller, CallerIdentity, Connect, Connection, DetailedRole, Document,
+    DocumentStore, IdentityProviders, Kind, ListedRole, Lookup, NewDocument, NewOidcProvider, NewRole, ObjectRef,
+    OidcProvider, Precondition, PublicAccessBlock, PublicDocument, PublicRead, PublicReadError, PublicReader, Role,
+    RoleListings, Roles, WebIdentity, WebIdentityRequest,
 };
 use serde_json::{Value, json};
 
@@ -143,8 +143,23 @@ fn rewritten(policy: &str) -> String {
     policy.to_string()
 }
 
+impl WebIdentity for FakeAws {
+    async fn assume(&self, _: &WebIdentityRequest) -> Result<AssumedRole, AwsError> {
+        panic!("not a federation's")
+    }
+
+    async fn identity_of(&self, _: &AssumedRole) -> Result<String, AwsError> {
+        panic!("not a federation's")
+    }
+}
+
 impl Connect for FakeAws {
     type Aws = Self;
+    type Public = Self;
+
+    fn public(&self) -> Self {
+        self.clone()
+    }
 
     async fn connect(&self, connection: &Connection) -> Result<Self, AwsError> {
         if self.world(|world| world.hung) {

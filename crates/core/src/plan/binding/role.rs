@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    naming::{IgnoredTags, Owner, PolicyArn, RoleName, Tags},
+    naming::{BoundaryMark, IgnoredTags, Owner, PolicyArn, RoleName, Tags},
     plan::Fingerprint,
     vocabulary::TAG_UID,
 };
@@ -64,6 +64,25 @@ impl DesiredRole {
     /// Whether the role with these tags may be changed: it is the owner's already, or it is offered and wanted.
     pub fn may_take(&self, tags: &Tags) -> bool {
         self.owner.owns(tags) || (self.adopt && self.owner.is_offered(tags))
+    }
+
+    /// The role as IAM shows it once it was made like this.
+    pub fn as_made(&self) -> ObservedRole {
+        let mark = self.boundary.as_deref().map(|arn| BoundaryMark::of(arn).tags());
+        ObservedRole {
+            trust: self.trust.clone(),
+            tags: self
+                .tags
+                .clone()
+                .into_iter()
+                .chain(mark.into_iter().flatten())
+                .collect(),
+            boundary: self.boundary.clone(),
+            description: self.description.clone(),
+            max_session_seconds: self.max_session_seconds,
+            attached: self.managed.clone(),
+            inline: self.inline.clone(),
+        }
     }
 
     /// The digest of this role. Comparable within one process only. The uid tag, which is information, does not count.

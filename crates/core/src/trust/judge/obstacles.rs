@@ -138,6 +138,16 @@ pub fn pinned_subjects(document: &str, claims: &Claims<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Everybody whom the statements of a trust policy that allow name, as text: providers, accounts, services.
+pub fn trusted_principals(document: &str) -> Vec<String> {
+    let Ok(policy) = strict::read(compare::decoded(document).as_bytes()) else {
+        return Vec::new();
+    };
+    let statements = policy.get("Statement").map(items).unwrap_or_default();
+    let allows = |statement: &&Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+    statements.into_iter().filter(allows).flat_map(principals).collect()
+}
+
 /// Whom a statement names, as text.
 fn principals(statement: &Value) -> Vec<String> {
     let named = statement.get("Principal").cloned().unwrap_or_else(|| json!([]));

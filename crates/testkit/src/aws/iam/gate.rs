@@ -1,15 +1,6 @@
 //! The principal behind an access key, and the policies that limit a caller.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
-use super::{
-    Iam,
-    keys::KeyOwner,
-    state::{AccountState, Document, key},
-    versioned::View,
-};
+use super::{Iam, identity::Policies, keys::KeyOwner, state::key, versioned::View};
 use crate::aws::{
     policy::Gate,
     wire::{Caller, Principal, PrincipalKind},
@@ -59,64 +50,13 @@ impl Iam {
 
     /// What the account itself says of the caller.
     fn own_gate(&self, principal: &Principal) -> Gate {
-        let bare = |principal: &Principal| Gate::new(principal.clone(), Vec::new());
-        let Some(account) = self.accounts.get(&principal.account) else {
-            return bare(principal);
-        };
-        match &principal.kind {
-            PrincipalKind::Root => bare(principal),
-            PrincipalKind::User(name) => {
-                let Some(user) = account.users.get(&key(name), View::Newest) else {
-                    return bare(principal);
-                };
-                let policies = self.policies(account, &user.inline, &user.attached);
-                self.bounded(
-                    account,
-                    Gate::new(principal.clone(), policies),
-                    user.boundary.as_deref(),
-                )
+        match self.accounts.get(&principal.account) {
+            Some(account) => Policies {
+                account,
+                catalogue: &self.catalogue,
             }
-            PrincipalKind::AssumedRole { role, session_policy } => {
-                // A role that was made again under the old name is another role: its sessions are not the old ones'.
-                let role = account.roles.get(&key(role), View::Newest);
-                let is_same = |id: &str| principal.user_id.split(':').next() == Some(id);
-                let Some(role) = role.filter(|role| is_same(&role.id)) else {
-                    return bare(principal);
-                };
-                let policies = self.policies(account, &role.inline, &role.attached);
-                let gate = Gate::new(principal.clone(), policies).with_role_arn(role.arn.clone());
-                let gate = self.bounded(account, gate, role.boundary.as_deref());
-                match session_policy {
-                    None => gate,
-                    // A document that does not parse allows nothing.
-                    Some(text) => gate.with_session_policy(serde_json::from_str(text).unwrap_or(Value::Null)),
-                }
-            }
+            .gate(principal),
+            None => Gate::new(principal.clone(), Vec::new()),
         }
-    }
-
-    fn policies(&self, account: &AccountState, inline: &BTreeMap<String, Document>, attached: &[String]) -> Vec<Value> {
-        let attached = attached.iter().filter_map(|arn| self.managed_document(account, arn));
-        inline
-            .values()
-            .chain(attached)
-            .map(|document| document.value.clone())
-            .collect()
-    }
-
-    /// A boundary that is gone allows nothing.
-    fn bounded(&self, account: &AccountState, gate: Gate, boundary: Option<&str>) -> Gate {
-        match boundary {
-            None => gate,
-            Some(arn) => {
-                let document = self.managed_document(account, arn);
-                gate.with_boundary(document.map_or(Value::Null, |document| document.value.clone()))
-            }
-        }
-    }
-
-    fn managed_document<'a>(&'a self, account: &'a AccountState, arn: &str) -> Option<&'a Document> {
-        let own = || account.policies.get(arn, View::Newest).map(AsRef::as_ref);
-        self.catalogue.get(arn).or_else(own)?.default_document()
     }
 }

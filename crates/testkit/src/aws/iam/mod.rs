@@ -12,6 +12,7 @@ mod catalogue;
 mod errors;
 mod exchange;
 mod gate;
+mod identity;
 mod inspecting;
 mod keys;
 mod limits;
@@ -26,6 +27,7 @@ mod role_policies;
 mod roles;
 mod seeding;
 mod settings;
+mod simulating;
 mod state;
 mod tags;
 #[cfg(test)]
@@ -189,6 +191,7 @@ impl Exchange<'_> {
             "ListOpenIDConnectProviderTags" => self.list_open_id_connect_provider_tags(),
             "GetAccountAuthorizationDetails" => self.get_account_authorization_details(),
             "GetAccountSummary" => self.get_account_summary(),
+            "SimulatePrincipalPolicy" => self.simulate_principal_policy(),
             "GetUser" => self.get_user(),
             "ListUsers" => self.list_users(),
             "CreateAccessKey" => self.create_access_key(),

@@ -4,5 +4,6 @@ mod details;
 mod policies;
 mod providers;
 mod roles;
+mod simulating;
 mod support;
 mod tags;

@@ -1,0 +1,356 @@
+use serde_json::{Value, json};
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::admission::{Guardrails, PolicyPattern, RoleNames, ServedNamespaces};
+
+const PROVIDER: &str = "arn:aws:iam::123456789012:oidc-provider/b.example/c";
+const ROLE: &str = "arn:aws:iam::123456789012:role/irsa/app";
+
+fn federation() -> AuditedFederation {
+    AuditedFederation {
+        name: "default".to_owned(),
+        provider: PROVIDER.to_owned(),
+        issuer: "b.example/c".to_owned(),
+        client_ids: vec!["sts.amazonaws.com".to_owned(), "vault".to_owned()],
+        guardrails: Guardrails {
+            allowed_namespaces: ServedNamespaces::Selected(crate::admission::LabelSelector::default()),
+            ..Guardrails::default()
+        },
+    }
+}
+
+fn workload(namespace: &str, name: &str, pods: usize) -> Workload {
+    Workload {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        pods: Some(pods),
+    }
+}
+
+fn trust(conditions: &Value) -> String {
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": conditions,
+    }]})
+    .to_string()
+}
+
+fn pinned(subjects: &[&str]) -> Value {
+    json!({"StringEquals": {"b.example/c:aud": "sts.amazonaws.com", "b.example/c:sub": subjects}})
+}
+
+const APP: &str = "system:serviceaccount:shop:app";
+
+/// One role with this trust policy, which a binding of shop/app has.
+fn scene(trust: String) -> AuditInput {
+    AuditInput {
+        federations: vec![federation()],
+        bindings: vec![AuditedBinding {
+            namespace: "shop".to_owned(),
+            name: "app".to_owned(),
+            role: ROLE.to_owned(),
+            accounts: BTreeSet::from(["app".to_owned()]),
+            audiences: BTreeSet::from(["sts.amazonaws.com".to_owned()]),
+        }],
+        workloads: Some(vec![
+            workload("shop", "app", 2),
+            workload("shop", "default", 0),
+            workload("team-a", "app", 7),
+        ]),
+        roles: vec![AuditedRole {
+            arn: ROLE.to_owned(),
+            trust,
+            power: Some(RolePower::default()),
+        }],
+    }
+}
+
+fn found(audit: &Audit) -> Vec<(Severity, &str)> {
+    audit
+        .findings
+        .iter()
+        .map(|finding| (finding.severity, finding.kind))
+        .collect()
+}
+
+fn entering(access: &RoleAccess) -> Vec<(&str, &str, bool, Option<usize>)> {
+    let of = |one: &'_ WorkloadAccess| (one.bound, one.pods);
+    access
+        .workloads
+        .iter()
+        .map(|one| (one.namespace.as_str(), one.name.as_str(), of(one).0, of(one).1))
+        .collect()
+}
+
+#[test]
+fn a_role_that_lets_its_own_in_and_nobody_else_is_no_finding() {
+    let audit = Audit::of(&scene(trust(&pinned(&[APP]))));
+    assert_eq!(found(&audit), []);
+    assert_eq!(audit.roles[0].reach, Reach::Named);
+    assert_eq!(entering(&audit.roles[0]), [("shop", "app", true, Some(2))]);
+    assert!(!audit.is_too_wide());
+}
+
+#[test]
+fn whoever_gets_in_is_found_however_the_policy_is_written() {
+    let aud = json!({"b.example/c:aud": "sts.amazonaws.com"});
+    let sub = |value: &str| json!({"b.example/c:sub": value});
+    let high = Severity::High;
+    for (conditions, expected, reach) in [
+        (
+            json!({"StringEquals": aud}),
+            vec![(high, "every-service-account")],
+            Reach::Everybody,
+        ),
+        (
+            json!({"StringEquals": aud, "StringLike": sub("*")}),
+            vec![(high, "every-service-account")],
+            Reach::Everybody,
+        ),
+        // Everybody but one, whom it knows.
+        (
+            json!({"StringEquals": aud, "StringNotEquals": sub(crate::trust::STRANGER)}),
+            vec![(high, "every-service-account")],
+            Reach::Everybody,
+        ),
+        (
+            json!({"StringEquals": aud, "StringLike": sub("system:serviceaccount:team-*:app")}),
+            vec![(high, "pattern")],
+            Reach::Patterns(vec!["system:serviceaccount:team-*:app".to_owned()]),
+        ),
+        (
+            json!({"StringEquals": aud, "StringLike": sub("system:serviceaccount:irsa-anywhere-system:*")}),
+            vec![(high, "pattern")],
+            Reach::Patterns(vec!["system:serviceaccount:irsa-anywhere-system:*".to_owned()]),
+        ),
+        (
+            json!({"StringEquals": aud, "StringLike": sub("system:serviceaccount:team-*")}),
+            vec![(high, "pattern")],
+            Reach::Patterns(vec!["system:serviceaccount:team-*".to_owned()]),
+        ),
+        (
+            json!({"StringEqualsIgnoreCase": {"B.example/c:SUB": "system:serviceaccount:Team-A:app"}, "StringEquals": aud}),
+            vec![(Severity::Medium, "not-bound")],
+            Reach::Named,
+        ),
+        (
+            json!({"StringEquals": {"b.example/c:sub": APP}}),
+            vec![(Severity::Medium, "other-audience")],
+            Reach::Named,
+        ),
+        (
+            json!({"StringEquals": aud, "IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}),
+            vec![(Severity::Medium, "every-service-account")],
+            Reach::Everybody,
+        ),
+        (
+            pinned(&[APP, "system:serviceaccount:shop:gone"]),
+            vec![(Severity::Medium, "not-bound"), (Severity::Low, "missing-account")],
+            Reach::Named,
+        ),
+    ] {
+        let audit = Audit::of(&scene(trust(&conditions)));
+        assert_eq!(
+            (found(&audit), &audit.roles[0].reach),
+            (expected, &reach),
+            "{conditions}"
+        );
+    }
+}
+
+#[test]
+fn a_pattern_shows_whom_it_fits_and_one_that_is_compared_as_text_fits_nobody() {
+    let like = json!({"StringLike": {"b.example/c:sub": "system:serviceaccount:team-*:app"}, "StringEquals": {"b.example/c:aud": "sts.amazonaws.com"}});
+    let audit = Audit::of(&scene(trust(&like)));
+    assert_eq!(entering(&audit.roles[0]), [("team-a", "app", false, Some(7))]);
+    // A star under StringEquals is a star.
+    let audit = Audit::of(&scene(trust(&pinned(&["system:serviceaccount:team-*:app"]))));
+    assert_eq!((found(&audit), audit.roles.len()), (vec![], 0));
+}
+
+#[test]
+fn roles_that_nobody_of_the_cluster_gets_into_are_passed_over() {
+    let other = trust(&pinned(&[APP])).replace("oidc-provider/b.example/c", "oidc-provider/d.example");
+    let mut input = scene(other);
+    input.bindings.clear();
+    input.roles[0].power = Some(RolePower {
+        attached: BTreeSet::from(["arn:aws:iam::aws:policy/AdministratorAccess".to_owned()]),
+        ..RolePower::default()
+    });
+    let audit = Audit::of(&input);
+    assert_eq!((found(&audit), audit.roles.len()), (vec![], 0));
+    // One that was made by hand, and that this cluster gets into.
+    let mut input = scene(trust(&pinned(&[APP])));
+    input.bindings.clear();
+    assert_eq!(found(&Audit::of(&input)), [(Severity::Low, "no-binding")]);
+}
+
+#[test]
+fn others_whom_a_policy_lets_in_are_named() {
+    let mut policy: Value = serde_json::from_str(&trust(&pinned(&[APP]))).unwrap();
+    let second = json!({"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::999999999999:root", "Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"});
+    policy["Statement"].as_array_mut().unwrap().push(second);
+    let audit = Audit::of(&scene(policy.to_string()));
+    assert_eq!(found(&audit), [(Severity::Low, "other-principals")]);
+    assert_eq!(
+        audit.roles[0].other_principals,
+        ["arn:aws:iam::999999999999:root", "ec2.amazonaws.com"]
+    );
+}
+
+#[test]
+fn without_aws_a_role_is_what_its_binding_says_and_without_lists_nothing_is_missing() {
+    let mut input = scene(String::new());
+    input.roles.clear();
+    input.workloads = None;
+    let audit = Audit::of(&input);
+    assert_eq!((found(&audit), &audit.roles[0].reach), (vec![], &Reach::Unseen));
+    assert_eq!(entering(&audit.roles[0]), [("shop", "app", true, None)]);
+}
+
+fn powers(attached: &[&str], inline: &[Value], boundary: Option<&str>) -> Audit {
+    let mut input = scene(trust(&pinned(&[APP])));
+    let documents = inline.iter().enumerate();
+    input.roles[0].power = Some(RolePower {
+        attached: attached
+            .iter()
+            .map(|name| format!("arn:aws:iam::aws:policy/{name}"))
+            .collect(),
+        inline: documents
+            .map(|(number, statement)| {
+                let document = json!({"Version": "2012-10-17", "Statement": statement});
+                (format!("p{number}"), document.to_string())
+            })
+            .collect(),
+        boundary: boundary.map(str::to_owned),
+    });
+    Audit::of(&input)
+}
+
+#[test]
+fn a_role_that_is_or_makes_itself_an_administrator_is_found() {
+    let allow = |action: Value, resource: Value| json!({"Effect": "Allow", "Action": action, "Resource": resource});
+    let (high, medium, low) = (Severity::High, Severity::Medium, Severity::Low);
+    for (attached, inline, boundary, expected) in [
+        (vec!["AdministratorAccess"], vec![], None, vec![(high, "administrator")]),
+        (
+            vec!["AdministratorAccess"],
+            vec![],
+            Some("b"),
+            vec![(medium, "administrator")],
+        ),
+        (
+            vec!["PowerUserAccess", "AmazonS3FullAccess"],
+            vec![],
+            None,
+            vec![(medium, "administrator")],
+        ),
+        (
+            vec![],
+            vec![allow(json!("*"), json!("*"))],
+            None,
+            vec![(high, "gives-itself-more")],
+        ),
+        (
+            vec![],
+            vec![allow(json!("IAM:put*"), json!(ROLE))],
+            None,
+            vec![(high, "gives-itself-more")],
+        ),
+        (
+            vec![],
+            vec![allow(
+                json!("iam:PutRolePolicy"),
+                json!("arn:aws:iam::123456789012:role/other"),
+            )],
+            None,
+            vec![],
+        ),
+        (
+            vec![],
+            vec![json!({"Effect": "Allow", "NotAction": "s3:*", "NotResource": "arn:aws:s3:::x"})],
+            Some("b"),
+            vec![(medium, "gives-itself-more")],
+        ),
+        (
+            vec![],
+            vec![allow(json!(["s3:Get*", "sts:AssumeRole"]), json!("*"))],
+            None,
+            vec![(medium, "becomes-others")],
+        ),
+        (
+            vec![],
+            vec![allow(
+                json!("iam:PassRole"),
+                json!("arn:aws:iam::123456789012:role/one"),
+            )],
+            None,
+            vec![],
+        ),
+        (vec![], vec![allow(json!("s3:*"), json!("*"))], None, vec![]),
+        // Denied in the same document.
+        (
+            vec![],
+            vec![
+                json!([allow(json!("*"), json!("*")), {"Effect": "Deny", "Action": ["iam:*", "sts:*"], "Resource": "*"}]),
+            ],
+            None,
+            vec![],
+        ),
+    ] {
+        let audit = powers(&attached, &inline, boundary);
+        assert_eq!(found(&audit), expected, "{attached:?} {inline:?}");
+    }
+    assert_eq!(low, Severity::Low.within_boundary());
+}
+
+#[test]
+fn what_a_federation_lets_tenants_ask_for_is_judged() {
+    let rules = |change: &dyn Fn(&mut Guardrails)| {
+        let mut input = AuditInput {
+            federations: vec![federation()],
+            ..AuditInput::default()
+        };
+        change(&mut input.federations[0].guardrails);
+        let audit = Audit::of(&input);
+        found(&audit)
+            .into_iter()
+            .map(|(severity, kind)| (severity, kind.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let all = |rules: &mut Guardrails| {
+        rules.allowed_namespaces = ServedNamespaces::All;
+        rules.allowed_managed_policies = vec![PolicyPattern::new("*", "aws")];
+        rules.role_names = RoleNames::Any;
+    };
+    let texts = |expected: &[(Severity, &str)]| {
+        expected
+            .iter()
+            .map(|(severity, kind)| (*severity, (*kind).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rules(&|_| {}), []);
+    assert_eq!(
+        rules(&all),
+        texts(&[
+            (Severity::High, "administrator-allowed"),
+            (Severity::High, "administrator-allowed"),
+            (Severity::Medium, "administrator-allowed"),
+            (Severity::Low, "all-namespaces"),
+            (Severity::Low, "any-role-name"),
+            (Severity::Low, "no-boundary"),
+        ])
+    );
+    let bounded = rules(&|rules| {
+        all(rules);
+        rules.permissions_boundary = Some("arn:aws:iam::123456789012:policy/b".to_owned());
+    });
+    assert_eq!(bounded[0], (Severity::Medium, "administrator-allowed".to_owned()));
+    // A federation that serves nobody lets nobody ask for anything.
+    let nobody = rules(&|rules| {
+        all(rules);
+        rules.allowed_namespaces = ServedNamespaces::None;
+    });
+    assert_eq!(nobody, []);
+}
