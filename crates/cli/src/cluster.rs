@@ -10,6 +10,7 @@ use irsa_core::{
     explain::{ApiServerFacts, Fact, SecretToken, Unseen},
     issuer_flags::Distribution,
     jwks,
+    vocabulary::{GROUP, VERSION},
 };
 use irsa_pipeline::{
     federation::observe::{
@@ -26,6 +27,7 @@ use kube::{
     Api, Client, Config, ResourceExt,
     api::{ListParams, PartialObjectMeta},
     config::{KubeConfigOptions, Kubeconfig},
+    core::response::reason,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -112,6 +114,11 @@ impl Cluster {
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(unseen(&error)),
         }
+    }
+
+    /// Whether the cluster has our kinds: their CRDs are installed.
+    pub(crate) async fn has_our_kinds(&self) -> Fact<bool> {
+        Ok(self.object(&format!("/apis/{GROUP}/{VERSION}")).await?.is_some())
     }
 
     /// The bindings of a namespace, the oldest first.
@@ -359,6 +366,10 @@ pub(crate) fn http_date(date: Option<&str>) -> Fact<Timestamp> {
 /// Why something of the cluster is not known.
 fn unseen(error: &kube::Error) -> Unseen {
     match error {
+        // The path itself is unknown, which no Status tells of.
+        kube::Error::Api(status) if status.code == 404 && status.reason != reason::NOT_FOUND => {
+            Unseen::because("the API server has no such kind: are the CRDs of irsa-anywhere installed?")
+        }
         kube::Error::Api(status) if !status.message.is_empty() => Unseen::because(status.message.trim_end_matches('.')),
         kube::Error::Api(status) => Unseen::because(format!("the API server answers HTTP status {}", status.code)),
         other => Unseen::because(format!("the API server cannot be asked: {other}")),

@@ -1,10 +1,10 @@
-//! Ends of a command, for scripts; 2 is clap's own, for a command line that is none.
+//! Ends of a command, for scripts.
 
 /// All is as it must be.
 pub(crate) const GOOD: u8 = 0;
-/// The command could not do what it was asked for.
+/// The command could not do what it was asked for, or its command line is none.
 pub(crate) const FAILED: u8 = 1;
-/// `plan`: there is something to do. A command line that is none ends with the same, and says so.
+/// `plan`: there is something to do.
 pub(crate) const CHANGES: u8 = 2;
 /// Something is wrong, and has a name.
 pub(crate) const CAUSE_FOUND: u8 = 3;

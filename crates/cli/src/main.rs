@@ -33,7 +33,10 @@ use crate::{
 };
 
 fn main() -> ExitCode {
-    let args = CliArgs::parse();
+    let args = match CliArgs::try_parse() {
+        Ok(args) => args,
+        Err(told) => return not_run(&told),
+    };
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         eprintln!("kubectl-irsa: another crypto provider is installed already");
         return ExitCode::from(exit::FAILED);
@@ -50,6 +53,15 @@ fn main() -> ExitCode {
             ExitCode::from(exit::FAILED)
         }
     }
+}
+
+/// Help, a version, or what is wrong with the command line. clap would end with 2 then, which says of `plan` that there is something to do.
+fn not_run(told: &clap::Error) -> ExitCode {
+    let shown = told.print();
+    ExitCode::from(match shown {
+        Ok(()) if !told.use_stderr() => exit::GOOD,
+        _ => exit::FAILED,
+    })
 }
 
 async fn run(args: CliArgs) -> Result<u8, Failure> {

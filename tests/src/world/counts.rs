@@ -25,7 +25,8 @@ pub struct Counts {
     pub aws_writes: BTreeMap<String, usize>,
     /// Kubernetes calls that read, watches included.
     pub kubernetes_reads: BTreeMap<String, usize>,
-    /// Kubernetes calls that write.
+    /// Kubernetes calls that write. Those that were refused are counted with the code of the answer behind (`patch serviceaccounts: 403`),
+    /// those that a busy API server had repeated are not.
     pub kubernetes_writes: BTreeMap<String, usize>,
 }
 
@@ -79,7 +80,7 @@ impl World {
             .audit_since(&mark.kubernetes)
             .await?
             .by_user(&user)
-            .filter(|entry| entry.resource != "leases")
+            .filter(|entry| entry.resource != "leases" && !entry.was_too_busy())
             .entries()
         {
             let calls = if entry.is_write() {
@@ -88,7 +89,10 @@ impl World {
                 &mut counts.kubernetes_reads
             };
             let separator = if entry.subresource.is_empty() { "" } else { "/" };
-            let call = format!("{} {}{separator}{}", entry.verb, entry.resource, entry.subresource);
+            let mut call = format!("{} {}{separator}{}", entry.verb, entry.resource, entry.subresource);
+            if entry.is_write() && !entry.succeeded() {
+                call = format!("{call}: {}", entry.code);
+            }
             *calls.entry(call).or_default() += 1;
         }
         Ok(counts)

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use irsa_testkit::aws::Access;
-use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, operator_policy};
+use irsa_testkit::{aws::Access, controlplane::SigningKey};
+use irsa_tests::world::{ACCOUNT, ISSUER, ISSUER_BUCKET, World, operator_policy};
 use serde_json::{Value, json};
 
 use crate::Scene;
@@ -238,6 +238,31 @@ async fn the_policy_is_the_one_that_the_operator_works_under_and_the_issuer_is_j
         gone.code == 1 && gone.err.contains("there is no OidcFederation other"),
         "{gone:?}"
     );
+}
+
+#[tokio::test]
+async fn a_cluster_without_our_kinds_and_a_command_line_that_is_none_are_told_apart_from_findings() {
+    let world = World::start_empty(SigningKey::generate_rsa().unwrap()).await.unwrap();
+    let root = world.aws.account(ACCOUNT).root_credentials();
+    for (arguments, code, says) in [
+        (&["audit"][..], 1, "are the CRDs of irsa-anywhere installed?"),
+        (&["doctor", "federation"], 1, "are the CRDs of irsa-anywhere installed?"),
+        (
+            &["doctor", "binding", "app"],
+            1,
+            "are the CRDs of irsa-anywhere installed?",
+        ),
+        (&["plan", "app"], 1, "there is no IamRoleBinding default/app"),
+        (&["import"], 0, "# Nothing is to be imported."),
+        // With 2 a plan ends that has something to do.
+        (&["plan"], 1, "required arguments were not provided"),
+        (&["plan", "--wrong"], 1, "unexpected argument '--wrong'"),
+        (&["plan", "--help"], 0, "Usage: kubectl irsa plan"),
+    ] {
+        let output = world.irsa(arguments, Some(&root)).await.unwrap();
+        let told = if code == 0 { &output.out } else { &output.err };
+        assert!(output.code == code && told.contains(says), "{arguments:?}: {output:?}");
+    }
 }
 
 /// What bash offers for these words behind the plugin's name, the last of which is not yet whole.

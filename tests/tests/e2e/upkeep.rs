@@ -45,7 +45,13 @@ async fn an_unchanged_world_is_read_and_never_written() {
         .unwrap();
     let counts = world.counts_since(&mark).await.unwrap();
     assert!(counts.aws_writes.is_empty(), "{counts:#?}");
-    assert!(counts.kubernetes_writes.values().sum::<usize>() <= 2, "{counts:#?}");
+    let written: usize = counts.kubernetes_writes.values().sum();
+    let told = world.operator().unwrap().log();
+    assert!(
+        written <= 2,
+        "{counts:#?}
+{told}"
+    );
 }
 
 async fn role_name(world: &World) -> String {

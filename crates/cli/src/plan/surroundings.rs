@@ -12,7 +12,7 @@ use irsa_core::{
     admission::Labels,
     import::TrustedAccount,
     proof::AccountName,
-    vocabulary::{ConditionType, GROUP, Reason, VERSION},
+    vocabulary::{ConditionType, Reason},
 };
 use irsa_pipeline::{
     binding::{
@@ -108,17 +108,18 @@ pub(crate) async fn live(cluster: &Cluster) -> Result<Live, Failure> {
         .as_ref()
         .and_then(|system| system.pointer("/metadata/uid"))
         .and_then(|uid| uid.as_str());
-    let kinds = cluster.object(&format!("/apis/{GROUP}/{VERSION}")).await;
-    let (federations, bindings) = match kinds.map_err(unread("the API group irsa-anywhere.dev"))? {
-        Some(_) => (
+    let kinds = cluster.has_our_kinds().await;
+    let (federations, bindings) = if kinds.map_err(unread("the API group irsa-anywhere.dev"))? {
+        (
             cluster.federations().await.map_err(unread("the OidcFederations"))?,
             cluster
                 .all_bindings()
                 .await
                 .map_err(unread("the IamRoleBindings of all namespaces"))?,
-        ),
+        )
+    } else {
         // Nothing of ours is installed yet.
-        None => (Vec::new(), Vec::new()),
+        (Vec::new(), Vec::new())
     };
     Ok(Live {
         cluster: uid.unwrap_or_default().to_owned(),

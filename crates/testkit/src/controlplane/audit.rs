@@ -54,6 +54,12 @@ impl AuditEntry {
             && !dry_run
     }
 
+    /// Whether the API server was too busy to do it, so that a client asks again: kube does by itself, without telling anybody
+    /// [kube `client::retry::RetryPolicy`].
+    pub const fn was_too_busy(&self) -> bool {
+        matches!(self.code, 429 | 503 | 504)
+    }
+
     /// Whether the answer was 2xx.
     pub fn succeeded(&self) -> bool {
         (200..300).contains(&self.code)
