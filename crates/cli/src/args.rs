@@ -120,7 +120,7 @@ pub(crate) enum CliCommand {
     ///
     /// Ends with 0 where it is done, and with 3 where it is, and nobody can read the documents.
     Bootstrap {
-        /// A file with the OidcFederation.
+        /// A file with the OidcFederation; -: standard input.
         #[arg(long, short)]
         filename: PathBuf,
         /// A file with a public key as PEM (sa.pub); may be given several times.
@@ -188,7 +188,7 @@ pub(crate) enum CliCommand {
         /// An OidcFederation.
         #[arg(long, conflicts_with = "filename")]
         federation: Option<String>,
-        /// A file with OidcFederations and IamRoleBindings, which are planned for as if they were applied.
+        /// A file with OidcFederations and IamRoleBindings, which are planned for as if they were applied; -: standard input.
         #[arg(long, short)]
         filename: Option<PathBuf>,
         /// Shows documents and policies as they are and as they would be.

@@ -1,8 +1,9 @@
 //! Objects of ours in a file.
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use irsa_api::{IamRoleBinding, OidcFederation};
+use irsa_core::vocabulary::{GROUP, VERSION};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -15,12 +16,18 @@ pub(crate) struct Manifests {
     pub(crate) bindings: Vec<IamRoleBinding>,
 }
 
-/// Our objects of a file of YAML or JSON, in their order; lists are taken apart. A binding that names no namespace is of this one.
+/// Our objects of a file of YAML or JSON (`-`: standard input), in their order; lists are taken apart. A binding that names no namespace
+/// is of this one.
 ///
 /// # Errors
 /// The file cannot be read, is no YAML, or has none in it.
 pub(crate) fn objects(file: &Path, namespace: &str) -> Result<Manifests, Failure> {
-    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text = if file == Path::new("-") {
+        io::read_to_string(io::stdin())
+    } else {
+        fs::read_to_string(file)
+    };
+    let text = text.map_err(|error| format!("{}: {error}", file.display()))?;
     let found = of_text(&text, namespace).map_err(|problem| format!("{}: {problem}", file.display()))?;
     if found.federations.is_empty() && found.bindings.is_empty() {
         return Err(format!("{} has no OidcFederation and no IamRoleBinding in it", file.display()).into());
@@ -36,6 +43,14 @@ fn of_text(text: &str, namespace: &str) -> Result<Manifests, Failure> {
     });
     let mut found = Manifests::default();
     for object in objects {
+        let version = object.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
+        match version.split_once('/') {
+            Some((GROUP, VERSION)) => {}
+            Some((GROUP, other)) => {
+                return Err(format!("there is an object of {GROUP}/{other}, and only {VERSION} is known here").into());
+            }
+            _ => continue,
+        }
         match object.get("kind").and_then(Value::as_str) {
             Some("IamRoleBinding") => {
                 let mut binding: IamRoleBinding = known(object)?;
@@ -94,7 +109,7 @@ mod tests {
     #[test]
     fn objects_are_found_among_others_and_in_lists() {
         let text = "kind: Namespace\n---\napiVersion: irsa-anywhere.dev/v1alpha1\nkind: IamRoleBinding\nmetadata: {name: a}\nspec: {serviceAccounts: [{name: a}]}\n\
-                    ---\nkind: List\nitems:\n- apiVersion: irsa-anywhere.dev/v1alpha1\n  kind: IamRoleBinding\n  metadata: {name: b, namespace: other}\n  spec: {serviceAccounts: [{name: b}]}\n";
+                    ---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: irsa-anywhere.dev/v1alpha1\n  kind: IamRoleBinding\n  metadata: {name: b, namespace: other}\n  spec: {serviceAccounts: [{name: b}]}\n";
         let found = of_text(text, "shop").unwrap();
         let places: Vec<_> = found
             .bindings
@@ -102,10 +117,19 @@ mod tests {
             .map(|one| (one.metadata.namespace.as_deref(), one.metadata.name.as_deref()))
             .collect();
         assert_eq!(places, [(Some("shop"), Some("a")), (Some("other"), Some("b"))]);
-        assert!(of_text("kind: IamRoleBinding\nspec: 1\n", "shop").is_err());
+        let ours = |more: &str| of_text(&format!("kind: IamRoleBinding\nspec: 1\n{more}"), "shop");
+        assert!(ours("apiVersion: irsa-anywhere.dev/v1alpha1").is_err());
+        let others = ours("apiVersion: example.com/v1alpha1").unwrap();
+        assert!(others.bindings.is_empty(), "a kind of that name of another group");
+        let newer = ours("apiVersion: irsa-anywhere.dev/v2").unwrap_err().to_string();
+        assert_eq!(
+            newer,
+            "there is an object of irsa-anywhere.dev/v2, and only v1alpha1 is known here"
+        );
         let none = of_text("a: b", "shop").unwrap();
         assert!(none.bindings.is_empty() && none.federations.is_empty());
     }
+
     #[test]
     fn a_mistyped_field_is_named_and_what_says_nothing_is_not() {
         let federation = |more: &str| {

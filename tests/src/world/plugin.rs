@@ -1,6 +1,6 @@
 //! `kubectl irsa`, as a person runs it.
 
-use std::process::Stdio;
+use std::{fs::File, path::Path, process::Stdio};
 
 use irsa_testkit::aws::Credentials;
 use tokio::process::Command;
@@ -37,6 +37,30 @@ impl World {
         credentials: Option<&Credentials>,
         variables: &[(&str, &str)],
     ) -> Result<PluginOutput, Problem> {
+        self.plugin(arguments, credentials, variables, Stdio::null()).await
+    }
+
+    /// The same with this file as standard input.
+    ///
+    /// # Errors
+    /// As for [`Self::irsa`], and when the file cannot be read.
+    pub async fn irsa_reading(
+        &self,
+        arguments: &[&str],
+        credentials: Option<&Credentials>,
+        input: &Path,
+    ) -> Result<PluginOutput, Problem> {
+        let input = File::open(input)?;
+        self.plugin(arguments, credentials, &[], input.into()).await
+    }
+
+    async fn plugin(
+        &self,
+        arguments: &[&str],
+        credentials: Option<&Credentials>,
+        variables: &[(&str, &str)],
+        input: Stdio,
+    ) -> Result<PluginOutput, Problem> {
         let environment = match credentials {
             Some(credentials) => self.aws.env(credentials, REGION),
             None => self.aws.env_without_credentials(REGION),
@@ -47,7 +71,7 @@ impl World {
             .envs(environment)
             .env("KUBECONFIG", self.cluster.kubeconfig())
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(input)
             .kill_on_drop(true)
             .output()
             .await?;

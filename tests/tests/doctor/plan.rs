@@ -85,6 +85,15 @@ async fn what_is_planned_is_what_the_operator_does_and_nothing_is_written() {
         "{refused}"
     );
 
+    let arguments = ["plan", "-f", "-", "-o", "json"];
+    let piped = scene
+        .world
+        .irsa_reading(&arguments, Some(&scene.root), manifests.path())
+        .await
+        .unwrap();
+    let piped_reports: Value = serde_json::from_str(&piped.out).unwrap_or_else(|_| panic!("{piped:?}"));
+    assert_eq!((piped_reports, piped.code), (Value::from(reports), 3));
+
     // One of a file has what another of it, or of the cluster, has already: the older one keeps it.
     let taken = |name: &str, account: &str| {
         let mut taken = binding(name, &[]);
