@@ -24,12 +24,14 @@ pub(crate) fn script(shell: Shell) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+
     use super::*;
 
     #[test]
     fn each_shell_has_a_script_for_the_plugin_by_its_own_name() {
-        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-            let script = script(shell);
+        for shell in Shell::value_variants() {
+            let script = script(*shell);
             assert!(script.contains(NAME) && script.contains("whoami"), "{shell}");
         }
         assert!(script(Shell::Bash).ends_with(" kubectl-irsa\nfi\n"));

@@ -1,6 +1,7 @@
 //! `import`: what a cluster has already, as manifests of ours, and what applying them would change. Read only.
 
 mod account;
+mod federation;
 mod found;
 mod home;
 mod manifest;
@@ -67,7 +68,7 @@ pub(crate) async fn import(cluster: &Cluster, options: &ImportOptions) -> Result
     for account in &accounts {
         let of_account: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.account.is(account)).collect();
         if !of_account.is_empty() {
-            federations.push(manifest::federation(account, &of_account, &found));
+            federations.push(federation::federation(account, &of_account, &found));
         }
     }
     let registered: Vec<_> = federations
@@ -154,6 +155,9 @@ async fn adopted(
         .find(|(_, document)| serde_json::from_str::<Value>(document).is_err());
     if let Some((name, _)) = unread {
         return Err(format!("its inline policy {name} cannot be read"));
+    }
+    if let Some(why) = manifest::too_much(&found.role) {
+        return Err(why);
     }
     let subjects: Vec<String> = candidate.accounts.iter().map(subject).collect();
     let others = account.subjects(&found.role.trust).into_iter();
