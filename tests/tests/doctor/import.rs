@@ -38,6 +38,24 @@ async fn foreign_role(iam: &aws_sdk_iam::Client, name: &str, subject: &str) -> S
     made.role.unwrap().arn
 }
 
+/// A role with a statement that names somebody, and one that names nobody.
+async fn half_open_role(iam: &aws_sdk_iam::Client, name: &str) {
+    let statement = |conditions: Value| {
+        json!({"Effect": "Allow", "Principal": {"Federated": format!("arn:aws:iam::{ACCOUNT}:oidc-provider/{HOST}")},
+            "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": conditions}})
+    };
+    let (audience, subject) = (format!("{HOST}:aud"), format!("{HOST}:sub"));
+    let trust = json!({"Version": "2012-10-17", "Statement": [
+        statement(json!({audience.as_str(): "sts.amazonaws.com", subject: "system:serviceaccount:default:nobody"})),
+        statement(json!({audience.as_str(): "sts.amazonaws.com"})),
+    ]});
+    let made = iam
+        .create_role()
+        .role_name(name)
+        .assume_role_policy_document(trust.to_string());
+    made.send().await.unwrap();
+}
+
 async fn annotated(world: &World, name: &str, role: Option<&str>) {
     let annotations = role.map(|role| json!({"eks.amazonaws.com/role-arn": role}));
     let account = json!({
@@ -114,6 +132,8 @@ async fn what_is_there_becomes_bindings_that_leave_it_as_it_is() {
     let role = foreign_role(&iam, "annotated", "default:annotated").await;
     let by_hand = foreign_role(&iam, "by-hand", "default:by-hand").await;
     foreign_role(&iam, "wide", "default:*").await;
+    foreign_role(&iam, "of-another", "other:*").await;
+    half_open_role(&iam, "half-open").await;
     annotated(scene.world, "annotated", Some(&role)).await;
     annotated(scene.world, "by-hand", None).await;
     annotated(scene.world, "template", Some("arn:aws:iam::${ACCOUNT}:role/app")).await;
@@ -126,7 +146,12 @@ async fn what_is_there_becomes_bindings_that_leave_it_as_it_is() {
         .iter()
         .map(|one| one.as_str().unwrap())
         .collect();
-    assert_eq!(passed_over.len(), 2, "{report:#}");
+    assert_eq!(passed_over.len(), 4, "{report:#}");
+    assert!(
+        passed_over
+            .iter()
+            .any(|one| one.contains("role/half-open: its trust policy lets in whoever has a token of the issuer, "))
+    );
     assert!(
         passed_over
             .iter()
@@ -145,6 +170,12 @@ async fn what_is_there_becomes_bindings_that_leave_it_as_it_is() {
     assert_eq!(found["manifest"]["spec"]["existingRole"]["arn"], by_hand.as_str());
     assert_eq!(found["manifest"]["spec"]["serviceAccountMode"], "None");
     assert!(steps(found).is_empty());
+
+    let (of_one, _) = scene.import_as(&["-n", "default"]).await;
+    assert!(
+        of_one.contains("role/wide: ") && !of_one.contains("role/of-another"),
+        "{of_one}"
+    );
 
     // Somebody who may look at the ServiceAccounts of one namespace: bindings are written, and it is said what is not known.
     let rights = r#"{"apiVersion":"v1","kind":"List","items":[

@@ -64,11 +64,12 @@ impl SeenAccount {
         let mut pinned: Vec<String> = pinned.into_iter().flatten().collect();
         pinned.sort();
         pinned.dedup();
-        if pinned.is_empty() {
-            pinned.extend(self.may_let_in(trust, STRANGER).then(|| EVERYBODY.to_owned()));
-            return pinned;
-        }
         pinned.retain(|subject| self.may_let_in(trust, subject));
+        // One statement may name somebody, and another nobody. A pattern says itself whom it stands for.
+        let has_pattern = pinned.iter().any(|subject| account_of_subject(subject).is_none());
+        if !has_pattern && self.may_let_in(trust, STRANGER) {
+            pinned.push(EVERYBODY.to_owned());
+        }
         pinned
     }
 

@@ -131,6 +131,8 @@ impl Found {
                 });
             }
         }
+        let concerns = |other: &&str| self.only.as_deref().is_none_or(|only| may_be_of(other, only));
+        let others: Vec<&str> = others.iter().map(String::as_str).filter(concerns).collect();
         if !others.is_empty() {
             self.passed_over.push(format!(
                 "Role {role}: its trust policy lets in {}, which is no ServiceAccount by its name. Name those that are meant in a binding.",
@@ -157,6 +159,14 @@ impl Found {
             evidence::unseen(error)
         ));
     }
+}
+
+/// Whether somebody of this namespace may fit what a trust policy has for a `sub`: all but patterns of another namespace's names.
+fn may_be_of(pattern: &str, namespace: &str) -> bool {
+    let of = pattern
+        .strip_prefix("system:serviceaccount:")
+        .and_then(|rest| rest.split_once(':'));
+    of.is_none_or(|(of, _)| of == namespace || of.contains(['*', '?', '$']))
 }
 
 /// The objects of a kind; none where there is no such kind.
@@ -209,4 +219,19 @@ fn name_of(object: &Value) -> String {
             .to_owned()
     };
     format!("{}/{}", text("/metadata/namespace"), text("/metadata/name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_of_another_namespace_are_nothing_to_one() {
+        let subject = |rest: &str| format!("system:serviceaccount:{rest}");
+        for fits in ["team:*", "*:app", "te?m:*", "${aws:PrincipalTag/ns}:app", "*"] {
+            assert!(may_be_of(&subject(fits), "team"), "{fits}");
+        }
+        assert!(may_be_of("whoever has a token of the issuer", "team"));
+        assert!(!may_be_of(&subject("other:*"), "team"));
+    }
 }
