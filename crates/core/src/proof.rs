@@ -50,7 +50,7 @@ pub struct RoleProof {
     pub trust: String,
     /// ARN of the IAM OIDC provider, which names the issuer.
     pub provider_arn: String,
-    /// The provider's client IDs.
+    /// The client IDs that the federation demands of the provider. One that somebody else keeps may have more.
     pub client_ids: BTreeSet<String>,
     /// A digest of the keys that the API servers sign with.
     pub signing_keys: String,
@@ -87,9 +87,8 @@ pub enum ExpectedAnswer {
 impl RoleProof {
     /// The tokens to show, in their order: those that must be taken come first, for only a role that STS knows refuses for a reason.
     ///
-    /// Every ServiceAccount is tried, and every audience; not each with each, because a statement of a trust policy lists both. Of the
-    /// audiences that the binding lacks the first stands for all, and where the provider has no other, none is tried: its own list of
-    /// client IDs keeps the rest out.
+    /// Every ServiceAccount is tried, and every audience; not each with each, because a statement of a trust policy lists both. What must
+    /// be refused for its audience comes after these: [`Self::strange`].
     pub fn tokens(&self, canary: &AccountName) -> Vec<ShownToken> {
         let mut audiences = self.audiences.iter().map(Audience::as_str);
         let Some((main, bound)) = audiences.next().zip(self.accounts().next()) else {
@@ -108,14 +107,23 @@ impl RoleProof {
             .audiences
             .iter()
             .map(|audience| shown(canary.clone(), audience.as_str(), ExpectedAnswer::RefusedForSubject));
-        let strange = self
-            .other_audience()
-            .map(|audience| shown(bound.clone(), audience, ExpectedAnswer::RefusedForAudience));
-        each_account
-            .chain(each_audience)
-            .chain(stranger)
-            .chain(strange)
-            .collect()
+        each_account.chain(each_audience).chain(stranger).collect()
+    }
+
+    /// Tokens for audiences of the federation that the binding does not have: the first that is to be had stands for all. Where there is
+    /// no other, none is tried: the provider's own list of client IDs keeps the rest out, where it is the operator's.
+    pub fn strange(&self) -> Vec<ShownToken> {
+        let Some(account) = self.accounts().next() else {
+            return Vec::new();
+        };
+        let is_bound = |id: &&String| self.audiences.iter().any(|audience| audience.as_str() == id.as_str());
+        let others = self.client_ids.iter().filter(|id| !is_bound(id));
+        let shown = others.map(|audience| ShownToken {
+            account: account.clone(),
+            audience: audience.clone(),
+            expected: ExpectedAnswer::RefusedForAudience,
+        });
+        shown.collect()
     }
 
     fn accounts(&self) -> impl Iterator<Item = AccountName> {
@@ -123,12 +131,6 @@ impl RoleProof {
             namespace: self.namespace.clone(),
             name: name.clone(),
         })
-    }
-
-    /// A client ID of the provider that the binding does not have.
-    fn other_audience(&self) -> Option<&str> {
-        let is_bound = |id: &&String| self.audiences.iter().any(|audience| audience.as_str() == id.as_str());
-        self.client_ids.iter().find(|id| !is_bound(id)).map(String::as_str)
     }
 
     /// The session that STS makes of the role: `arn:aws:sts::<account>:assumed-role/<role>/irsa-anywhere-verify`.
@@ -189,7 +191,7 @@ pub struct Proven {
     pub canary: Option<AccountName>,
     /// The audience that was refused, where the provider has one that the binding lacks.
     pub refused_audience: Option<String>,
-    /// That audience, where the operator may not ask for a token for it.
+    /// Such an audience, where the operator may ask for a token for none of them.
     pub untried_audience: Option<String>,
 }
 
@@ -240,7 +242,7 @@ mod tests {
     }
 
     fn told(proof: &RoleProof) -> Vec<(String, String, ExpectedAnswer)> {
-        let tokens = proof.tokens(&canary()).into_iter();
+        let tokens = proof.tokens(&canary()).into_iter().chain(proof.strange());
         tokens
             .map(|shown| (shown.account.to_string(), shown.audience, shown.expected))
             .collect()
@@ -272,6 +274,7 @@ mod tests {
                 row("system/canary", "x", RefusedForSubject),
                 row("system/canary", "y", RefusedForSubject),
                 row("ns/a", "w", RefusedForAudience),
+                row("ns/a", "z", RefusedForAudience),
             ]
         );
     }

@@ -50,6 +50,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             let (accounts, plans) = self.plan_accounts(binding, &context.federation.usage, &arn, accounts)?;
             Ok((plan.with_accounts(plans), accounts))
         })?;
+        let trust = self.trust_of(binding, &validated, found.as_ref());
         let working = self.execute_role(binding, &aws, &context, &validated, &plan, found, draft);
         let unfinished = Stage::Execute.run(Box::pin(working)).await?;
         let arn = settle_arn(arn, draft.status.role_arn.as_ref(), unfinished.as_ref())?;
@@ -67,7 +68,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let now = RoleNow {
             arn,
             id: draft.status.role_id.clone().unwrap_or_default(),
-            trust: validated.role.trust,
+            trust,
         };
         let proof = role_proof(binding, &context.federation.usage, &provider, now, &validated.audiences)?;
         let proven = self

@@ -26,7 +26,7 @@ use irsa_pipeline::{
 };
 use kube::Resource;
 
-use super::bindings::Bindings;
+use super::{bindings::Bindings, verify::forget_proof};
 use crate::{leadership::Leadership, reconciler::suspended};
 
 /// When to look again at the role of a suspended binding that could not be judged.
@@ -72,7 +72,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
     pub(super) async fn watch_suspended(&self, binding: &IamRoleBinding) -> Option<Report<IamRoleBindingStatus>> {
         // Of unknown surroundings the watches bring news, and with it the next pass.
         let context = self.observe(binding).ok()?;
-        let report = |failure| Draft::of(binding).report(Err(failure));
+        let report = |failure| refused(binding, failure);
         match self.close_unless_allowed(binding, &context).await {
             // What was judged may be what the role was before the last change to it.
             Ok(Enforcement::Untouched | Enforcement::Closed(None)) => {
@@ -116,7 +116,7 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             Ok(context) => self.enforce(binding, &context, failure).await,
             Err(unknown) => unknown,
         };
-        Draft::of(binding).report(Err(failure))
+        refused(binding, failure)
     }
 
     pub(super) async fn close_unless_allowed(
@@ -196,4 +196,11 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         }
         Ok(Some(judged.verdict()))
     }
+}
+
+/// What was proven of a role that is closed, or whose binding nobody can read, is forgotten.
+fn refused(binding: &IamRoleBinding, failure: StepError) -> Report<IamRoleBindingStatus> {
+    let mut draft = Draft::of(binding);
+    forget_proof(&mut draft.status, &failure);
+    draft.report(Err(failure))
 }

@@ -1,7 +1,9 @@
 //! What this process remembers of the proof of one role. What was proven is in the binding's status, by its digest.
 
-use std::time::Duration;
+use std::{mem, time::Duration};
 
+use irsa_core::trust::Denies;
+use irsa_pipeline::step_error::StepError;
 use tokio::time::Instant;
 
 use crate::memory::propagation::SHOWN_AFTER;
@@ -11,6 +13,8 @@ use crate::memory::propagation::SHOWN_AFTER;
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 /// For so long a proof is as good as a new one.
 const FRESH: Duration = Duration::from_mins(1);
+/// For so long a no is as good as a new one.
+const NO_IS_FRESH: Duration = Duration::from_secs(15);
 /// Between two proofs of a role that has not changed, ± a quarter.
 pub(super) const PERIOD: Duration = Duration::from_hours(24);
 
@@ -25,6 +29,17 @@ pub(crate) struct ProofRecord {
     written_at: Option<Instant>,
     /// What STS refuses, and since when.
     refused: Option<Refused>,
+    /// What was last said instead of that it is proven.
+    no: Option<Box<No>>,
+    /// What others deny in the role's trust policy.
+    denies: Denies,
+}
+
+#[derive(Debug)]
+struct No {
+    digest: String,
+    until: Instant,
+    failure: StepError,
 }
 
 #[derive(Debug)]
@@ -39,6 +54,7 @@ impl ProofRecord {
         self.in_doubt = true;
         self.written_at = Some(Instant::now());
         self.refused = None;
+        self.no = None;
     }
 
     /// Somebody wants it proven again. What was proven a moment ago is good enough: an annotation must not be a lever on STS.
@@ -67,8 +83,32 @@ impl ProofRecord {
         *self = Self {
             proven_at: Some(Instant::now()),
             written_at: self.written_at,
+            denies: mem::take(&mut self.denies),
             ..Self::default()
         };
+    }
+
+    /// It is not proven what this digest stands for, and is not to be asked again before that time, or for a while.
+    pub(super) fn not_proven(&mut self, digest: String, failure: StepError, look_again: Option<Duration>) {
+        let until = Instant::now() + look_again.unwrap_or(NO_IS_FRESH);
+        self.no = Some(Box::new(No { digest, until, failure }));
+    }
+
+    /// Why it is not proven, and for how long that is good enough: whoever may touch an object must not have STS asked each time.
+    pub(super) fn fresh_no(&self, digest: &str) -> Option<(StepError, Duration)> {
+        let no = self.no.as_ref().filter(|no| no.digest == digest)?;
+        let left = no.until.checked_duration_since(Instant::now())?;
+        (!left.is_zero()).then(|| (no.failure.clone(), left))
+    }
+
+    /// What others deny in the role's trust policy, which is left to them.
+    pub(super) fn left_denied(&mut self, denies: Denies) {
+        self.denies = denies;
+    }
+
+    /// The same, as it was last seen.
+    pub(super) const fn denies(&self) -> &Denies {
+        &self.denies
     }
 
     /// STS refuses what this digest stands for. Since when; where an earlier process has waited long enough (`known`), as long ago as
@@ -95,6 +135,8 @@ pub(super) fn share_of(uid: &str) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use irsa_core::vocabulary::{ConditionType, Reason};
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
@@ -111,6 +153,20 @@ mod tests {
         let mut restarted = ProofRecord::default();
         assert_eq!(restarted.refused("b", true), PATIENCE, "an earlier process has waited");
         assert_eq!(restarted.refused("c", true), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_no_is_repeated_for_what_it_was_said_of_and_for_a_while() {
+        let mut record = ProofRecord::default();
+        let no = StepError::new(ConditionType::Verified, Reason::AssumeRoleRefused, "no");
+        record.not_proven("a".to_owned(), no.clone(), None);
+        assert_eq!(record.fresh_no("a"), Some((no.clone(), NO_IS_FRESH)));
+        assert_eq!(record.fresh_no("b"), None);
+        tokio::time::advance(NO_IS_FRESH).await;
+        assert_eq!(record.fresh_no("a"), None);
+        record.not_proven("a".to_owned(), no, Some(Duration::from_secs(1)));
+        record.will_write();
+        assert_eq!(record.fresh_no("a"), None, "it is another role then");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use irsa_api::IamRoleBinding;
 use irsa_aws::Connect;
 use irsa_core::{
     plan::binding::BindingPlan,
+    trust::Divided,
     vocabulary::{ConditionType, Reason},
 };
 use irsa_pipeline::{
@@ -72,11 +73,29 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let fingerprint = validated.role.fingerprint();
         let is_new =
             self.memory.has_just_made(&ObjectKey::of(binding), fingerprint) && self.may_rely_on_listings(binding);
-        is_new.then(|| IamRole {
-            arn,
-            id,
-            role: validated.role.as_made(),
+        is_new.then(|| {
+            let mut role = validated.role.as_made();
+            let denies = self
+                .memory
+                .known_proof(&ObjectKey::of(binding), |record| record.denies().clone());
+            role.trust = denies.unwrap_or_default().added_to(&role.trust);
+            IamRole { arn, id, role }
         })
+    }
+
+    /// The trust policy that the role has once it is as it must be: the binding's own, with what others deny in it, which is left to them.
+    pub(super) fn trust_of(
+        &self,
+        binding: &IamRoleBinding,
+        validated: &ValidatedBinding,
+        found: Option<&IamRole>,
+    ) -> String {
+        let denies = found.map(|found| Divided::of(&found.role.trust).denies);
+        let denies = denies.unwrap_or_default();
+        let trust = denies.added_to(&validated.role.trust);
+        self.memory
+            .proof(&ObjectKey::of(binding), |record| record.left_denied(denies));
+        trust
     }
 
     /// Whether an inventory may answer for the binding's role: not where somebody asks for a look by the annotation, and not

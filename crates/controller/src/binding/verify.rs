@@ -69,6 +69,15 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             draft.holds(ASPECT, words_before(binding, proof));
             return Ok(true);
         }
+        let key = ObjectKey::of(binding);
+        if let Some((failure, left)) = self
+            .memory
+            .known_proof(&key, |record| record.fresh_no(&digest))
+            .flatten()
+        {
+            draft.look_again = Some(left);
+            return Err(failure);
+        }
         match Stage::Verify.run(self.ask_in_time(aws, usage, proof)).await {
             Ok(proven) => {
                 self.memory.proof(&ObjectKey::of(binding), ProofRecord::proven);
@@ -91,9 +100,28 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
             }
             Err(Told::TokenDenied(message)) => self.token_denied(binding, &digest, message, draft),
             Err(Told::Stops(failure)) => Err(failure),
-            Err(Told::Refused(refused)) => Err(self.refused(binding, aws, proof, &refused, draft).await),
-            Err(Told::LetIn(shown)) => Err(self.let_in(binding, proof, &shown, draft)),
+            Err(Told::Refused(refused)) => {
+                let failure = self.refused(binding, aws, proof, &refused, draft).await;
+                Err(self.not_proven(&key, digest, failure, draft))
+            }
+            Err(Told::LetIn(shown)) => {
+                let failure = self.let_in(binding, proof, &shown, draft);
+                Err(self.not_proven(&key, digest, failure, draft))
+            }
         }
+    }
+
+    fn not_proven(
+        &self,
+        key: &ObjectKey,
+        digest: String,
+        failure: StepError,
+        draft: &Draft<IamRoleBindingStatus>,
+    ) -> StepError {
+        self.memory.proof(key, |record| {
+            record.not_proven(digest, failure.clone(), draft.look_again);
+        });
+        failure
     }
 
     /// Whether a role must be proven again that seems to be as it was.

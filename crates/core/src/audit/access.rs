@@ -9,15 +9,13 @@ use super::{
 use crate::{
     like::like,
     text::{counted, listed, shown},
-    trust::{Admittance, Claims, STRANGER, admits, pinned_subjects, trusted_principals},
+    trust::{Admittance, Claims, OTHER_STRANGER, STRANGER, admits, pinned_subjects, trusted_principals},
 };
 
 /// Names that a message shows before it says "and more".
 const NAMED: usize = 5;
 /// How the subject of a ServiceAccount begins.
 const SUBJECT: &str = "system:serviceaccount:";
-/// Another that nobody binds: a policy that only keeps [`STRANGER`] out is open all the same.
-const OTHER_STRANGER: &str = "system:serviceaccount:irsa-anywhere-audit:irsa-anywhere-audit";
 
 /// How wide the door of a role is.
 #[derive(Debug, Clone, PartialEq, Eq)]

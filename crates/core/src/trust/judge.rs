@@ -13,6 +13,9 @@ use crate::{compare, json, like::like};
 /// A subject that nobody binds: whoever lets it in lets everybody in.
 pub const STRANGER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-canary";
 
+/// Another that nobody binds: a policy that only keeps [`STRANGER`] out is open all the same.
+pub const OTHER_STRANGER: &str = "system:serviceaccount:irsa-anywhere-audit:irsa-anywhere-audit";
+
 const ACTION: &str = "sts:assumerolewithwebidentity";
 
 /// A token that somebody shows to STS.
@@ -92,7 +95,8 @@ impl TrustPolicy {
                         provider: provider.arn.clone(),
                     });
                 }
-                if admits(document, &claims(STRANGER)) == Yes {
+                let is_open = |stranger| admits(document, &claims(stranger)) == Yes;
+                if is_open(STRANGER) || is_open(OTHER_STRANGER) {
                     return Err(TrustMismatch::Open {
                         issuer: provider.issuer.clone(),
                     });

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use irsa_testkit::controlplane::{ApiClient, SigningKey};
-use irsa_tests::world::{Problem, World};
+use irsa_tests::world::{OPERATOR_NAMESPACE, Problem, World};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -97,6 +97,16 @@ impl Made {
         let applied = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {
             "name": name, "annotations": metadata["annotations"], "labels": metadata["labels"]}});
         done(&client.apply(&format!("{of_account}?fieldManager=b"), &applied).await?)?;
+
+        // The proof: a token that must be refused, and those that are shown to STS.
+        let token = |namespace: &str, name: &str| format!("{}/token", account_path(namespace, name));
+        let wanted = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": ["sts.amazonaws.com"], "expirationSeconds": 600}});
+        let own = token(namespace, name);
+        let canary = token(OPERATOR_NAMESPACE, "irsa-anywhere-canary");
+        for path in [format!("{own}?dryRun=All"), own, canary] {
+            done(&client.post(&path, &wanted).await?)?;
+        }
 
         let status = json!([
             {"op": "test", "path": "/metadata/uid", "value": uid},

@@ -267,9 +267,11 @@ fn lets_in(trust: &str, subject: &str, audience: &str) -> bool {
         })
     };
     let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
-    statements
-        .iter()
-        .any(|statement| pins(statement, ":sub", subject) && pins(statement, ":aud", audience))
+    let any = |effect: &str| {
+        let mut of = statements.iter().filter(|statement| statement["Effect"] == effect);
+        of.any(|statement| pins(statement, ":sub", subject) && pins(statement, ":aud", audience))
+    };
+    any("Allow") && !any("Deny")
 }
 
 /// Nobody publishes anything.

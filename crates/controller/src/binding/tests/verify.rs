@@ -184,8 +184,8 @@ async fn a_refusal_is_waited_out_as_long_as_iam_may_take_and_reads_nothing_meanw
         "pods get theirs meanwhile"
     );
     bench.aws.take_calls();
-    for _ in 0..3 {
-        advance(Duration::from_secs(2)).await;
+    for seconds in [2, 2, 4] {
+        advance(Duration::from_secs(seconds)).await;
         bench.end(&mut binding, Reason::Verifying, "yet").await;
     }
     assert_eq!(
@@ -194,6 +194,7 @@ async fn a_refusal_is_waited_out_as_long_as_iam_may_take_and_reads_nothing_meanw
         "IAM is not read: what it shows of a new role proves nothing"
     );
     bench.aws.sts_sees(ROLE, None);
+    advance(Duration::from_secs(8)).await;
     bench.succeed(&mut binding).await;
     assert_eq!(said(&binding), ("True", "Succeeded"));
 }
@@ -218,8 +219,50 @@ async fn a_refusal_that_stays_is_told_with_its_cause_and_costs_ready() {
     let bench = bench.restarted();
     bench.end(&mut binding, Reason::AssumeRoleRefused, "AccessDenied").await;
     bench.aws.sts_sees(ROLE, None);
+    // Whoever may touch the object is no lever on STS here either.
+    bench.aws.take_shown();
+    bench.kubernetes.take_asked();
+    for number in 0..7 {
+        ask(&mut binding, &number.to_string());
+        bench.end(&mut binding, Reason::AssumeRoleRefused, "AccessDenied").await;
+        handled(&mut binding);
+        advance(Duration::from_secs(2)).await;
+    }
+    assert_eq!(
+        (bench.aws.take_shown(), bench.kubernetes.take_asked()),
+        (Vec::new(), Vec::new())
+    );
+    advance(Duration::from_secs(1)).await;
     bench.succeed(&mut binding).await;
     assert!(digest(&binding).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_somebody_locks_is_not_ready_any_more() {
+    let (bench, mut binding) = (guarded(), binding());
+    bench.succeed(&mut binding).await;
+    bench.shown().await;
+    let before = digest(&binding).map(str::to_owned);
+    // Whoever answers to an incident leaves the rest of the policy as it is.
+    bench.aws.tamper(ROLE, |stored| {
+        let mut trust: Value = serde_json::from_str(&stored.role.trust_policy).unwrap();
+        let deny = json!({"Sid": "Incident", "Effect": "Deny", "Principal": "*", "Action": "sts:*"});
+        trust["Statement"].as_array_mut().unwrap().push(deny);
+        stored.role.trust_policy = trust.to_string();
+    });
+    advance(Duration::from_mins(11)).await;
+    bench.end(&mut binding, Reason::Verifying, "yet").await;
+    advance(PATIENCE).await;
+    bench.end(&mut binding, Reason::AssumeRoleRefused, "AccessDenied").await;
+    assert_eq!(binding.condition(ConditionType::Ready).unwrap().status, "False");
+    bench.aws.tamper(ROLE, |stored| {
+        let mut trust: Value = serde_json::from_str(&stored.role.trust_policy).unwrap();
+        trust["Statement"].as_array_mut().unwrap().pop();
+        stored.role.trust_policy = trust.to_string();
+    });
+    advance(Duration::from_mins(11)).await;
+    bench.succeed(&mut binding).await;
+    assert_eq!(digest(&binding).map(str::to_owned), before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -93,6 +93,8 @@ fn somebody_elses_policy_must_let_in_whom_it_should_and_not_everybody() {
         json!({}),
         json!({"StringEquals": {"b.example/c:aud": "sts.amazonaws.com"}}),
         json!({"StringLike": {"b.example/c:sub": "system:serviceaccount:*"}}),
+        json!({"StringNotEquals": {"b.example/c:sub": STRANGER}}),
+        json!({"StringNotLike": {"b.example/c:sub": "system:serviceaccount:irsa-anywhere-system:*"}}),
     ] {
         let refused = policy(&["app"])
             .check_existing(&document(condition.clone()))

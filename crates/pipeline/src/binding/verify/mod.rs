@@ -3,6 +3,8 @@
 //! The judgement of what is shown is [`irsa_core::proof`]'s, and why STS refuses is [`irsa_core::explain`]'s.
 
 mod cause;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::collections::BTreeSet;
@@ -35,6 +37,8 @@ const ASPECT: ConditionType = ConditionType::Verified;
 const SHORTEST_SESSION: i32 = 900;
 /// What the names of the policies in `config/verify` contain, whatever an overlay adds.
 const GUARD: &str = "irsa-anywhere-tokens";
+/// The same of the one that judges whose tokens they are, and nothing of their audience.
+const GUARD_OF_BOUND: &str = "irsa-anywhere-tokens-of-bound";
 /// The code of a refusal of a token whose audience is none of the provider's client IDs, among others [STS-model].
 const INVALID: &str = "InvalidIdentityToken";
 /// The code of a refusal by the trust policy [STS-model].
@@ -146,7 +150,7 @@ pub async fn check_guard(tokens: &impl TokenRequests, account: &AccountName) -> 
         Err(TokenRefusal::Refused(ApiRefusal::Denied {
             by: Rule::Policy(policy),
             ..
-        })) if policy.contains(GUARD) => Ok(()),
+        })) if policy.contains(GUARD) && !policy.contains(GUARD_OF_BOUND) => Ok(()),
         Err(refusal) => Err(Unproven::NoToken(account.clone(), refusal)),
     }
 }
@@ -174,18 +178,26 @@ pub async fn prove(
         ..Proven::default()
     };
     for shown in all {
-        let other = (shown.expected == ExpectedAnswer::RefusedForAudience).then(|| shown.audience.clone());
-        let token = match tokens.token(&shown.account, &shown.audience).await {
-            Ok(token) => token,
+        match tokens.token(&shown.account, &shown.audience).await {
+            Ok(token) => show(sts, proof, shown, token).await?,
+            Err(refusal) => return Err(Unproven::NoToken(shown.account, refusal)),
+        }
+    }
+    for shown in proof.strange() {
+        let audience = shown.audience.clone();
+        match tokens.token(&shown.account, &audience).await {
+            Ok(token) => {
+                show(sts, proof, shown, token).await?;
+                proven.refused_audience = Some(audience);
+                proven.untried_audience = None;
+                break;
+            }
             // What the policy does not list only keeps this one check from being made.
-            Err(TokenRefusal::Refused(ApiRefusal::Denied { .. })) if other.is_some() => {
-                proven.untried_audience = other;
-                continue;
+            Err(TokenRefusal::Refused(ApiRefusal::Denied { .. })) => {
+                proven.untried_audience.get_or_insert(audience);
             }
             Err(refusal) => return Err(Unproven::NoToken(shown.account, refusal)),
-        };
-        show(sts, proof, shown, token).await?;
-        proven.refused_audience = other;
+        }
     }
     Ok(proven)
 }
