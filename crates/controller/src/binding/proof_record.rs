@@ -88,9 +88,9 @@ impl ProofRecord {
         };
     }
 
-    /// It is not proven what this digest stands for, and is not to be asked again before that time, or for a while.
+    /// It is not proven what this digest stands for, and is not to be asked again before that time, and for a while at most.
     pub(super) fn not_proven(&mut self, digest: String, failure: StepError, look_again: Option<Duration>) {
-        let until = Instant::now() + look_again.unwrap_or(NO_IS_FRESH);
+        let until = Instant::now() + look_again.map_or(NO_IS_FRESH, |left| left.min(NO_IS_FRESH));
         self.no = Some(Box::new(No { digest, until, failure }));
     }
 
