@@ -12,7 +12,7 @@ use irsa_api::OidcFederation;
 use irsa_aws::{CallerIdentity as _, Connect as _, PublicRead, PublicReader as _, SdkConnect};
 use irsa_core::{
     history::KeyRecord,
-    jwks::{self, KeySet, PemError},
+    jwks::{self, JwksError, KeySet, PemError},
     plan::federation::{DesiredFederation, FederationPlan, FederationRefusal, FederationStep},
 };
 use irsa_pipeline::{
@@ -85,8 +85,16 @@ fn key(file: &Path) -> Result<jwks::PublicKey, Failure> {
 
 /// A key that is published may sign already: without it AWS would refuse the tokens of a cluster that is there.
 fn check_none_lost(published: &[u8], keys: &KeySet) -> Result<(), Failure> {
-    let Ok(published) = jwks::parse(published) else {
-        return Ok(());
+    let published = match jwks::parse(published) {
+        Ok(published) => published,
+        Err(JwksError::Empty) => return Ok(()),
+        Err(error) => {
+            return Err(format!(
+                "the key set that is published under this issuer cannot be read ({error}), so nobody knows whose keys would go: delete it \
+                 if nobody needs it"
+            )
+            .into());
+        }
     };
     let given = |lost: &&jwks::PublicKey| !keys.keys().iter().any(|key| key.thumbprint() == lost.thumbprint());
     match published.keys().iter().find(given) {

@@ -3,6 +3,7 @@
 mod account;
 mod federation;
 mod found;
+mod guarded;
 mod home;
 mod manifest;
 mod options;
@@ -64,6 +65,7 @@ pub(crate) async fn import(cluster: &Cluster, options: &ImportOptions) -> Result
         account,
     });
     let wanted: Vec<Wanted<'_>> = stream::iter(wanted).buffered(AT_A_TIME).collect().await;
+    let wanted = guarded::guarded(wanted, &mut found);
     let mut federations = Vec::new();
     for account in &accounts {
         let of_account: Vec<&Wanted<'_>> = wanted.iter().filter(|one| one.account.is(account)).collect();

@@ -20,7 +20,7 @@ pub fn listed(items: impl IntoIterator<Item = impl Display>, shown: usize) -> St
 
 /// Text for a terminal, or for a comment of YAML: no line breaks, whoever reads it (YAML 1.1 has more of them than 1.2), and nothing that moves the cursor, changes colours or turns the direction of writing.
 pub fn plain(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = |c: char| matches!(c, '\u{61c}' | '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let escaped = |c: char| c.is_control() || turns(c);
     let parts = text.chars().map(|c| {
         if escaped(c) {

@@ -243,25 +243,66 @@ async fn what_others_made_is_taken_over_with_all_that_it_has() {
         world: &early.world,
         root: &early.root,
     };
-    // Somebody names a role that was never his.
+    // Somebody names a role that was never his: that is no reason to let his namespace ask for what others have.
     let admin = foreign_role(&iam, "admin", "kube-system:admin").await;
     annotated(&early.world, "greedy", Some(&admin)).await;
+    let elsewhere = json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "elsewhere"}},
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "wisher", "namespace": "elsewhere", "annotations": {
+            "eks.amazonaws.com/role-arn": format!("arn:aws:iam::{ACCOUNT}:role/none"), "eks.amazonaws.com/audience": "mine"}}},
+    ]});
+    early.world.cluster.apply_yaml(&elsewhere.to_string()).await.unwrap();
     let (report, code) = scene.import(&["--adopt"]).await;
     assert_eq!(code, 3, "{report:#}");
+    let names: Vec<&Value> = report["bindings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["manifest"]["metadata"]["name"])
+        .collect();
+    assert_eq!(names, ["legacy"], "{report:#}");
+    let passed_over = report["passedOver"].to_string();
+    assert!(
+        passed_over.contains("ServiceAccount greedy of namespace default: the trust policy of ")
+            && passed_over.contains("ServiceAccount wisher of namespace elsewhere: "),
+        "{passed_over}"
+    );
+    let spec = &report["federations"][0]["manifest"]["spec"];
+    assert!(
+        !spec.to_string().contains("elsewhere") && spec["audiences"] == json!(["sts.amazonaws.com"]),
+        "{spec:#}"
+    );
+    // Where nothing is taken over, whoever keeps the role decides.
+    let (report, _) = scene.import(&[]).await;
     let found = binding(&report, "greedy");
-    assert!(
-        found["offer"].is_null() && found["manifest"]["spec"]["role"].is_null(),
-        "{found:#}"
-    );
-    assert!(
-        found["remarks"][0]
-            .as_str()
-            .unwrap()
-            .contains("an annotation is only a wish")
-    );
     let refused = found["plan"]["refused"][0].as_str().unwrap();
     assert!(refused.starts_with("RoleMismatch: "), "{refused}");
-    let delete = ["delete", "serviceaccount", "greedy", "-n", "default"];
+    for (name, namespace) in [("greedy", "default"), ("wisher", "elsewhere")] {
+        let delete = ["delete", "serviceaccount", name, "-n", namespace];
+        early.world.kubectl(&delete).await.unwrap();
+    }
+
+    // What was within a boundary is not allowed without one.
+    let bounded = foreign_role(&iam, "bounded", "default:bounded").await;
+    let boundary = iam.put_role_permissions_boundary().role_name("bounded");
+    let boundary = boundary.permissions_boundary("arn:aws:iam::aws:policy/ReadOnlyAccess");
+    boundary.send().await.unwrap();
+    annotated(&early.world, "bounded", Some(&bounded)).await;
+    let (report, _) = scene.import(&["--adopt"]).await;
+    let kept = binding(&report, "legacy");
+    assert!(
+        kept["remarks"]
+            .to_string()
+            .contains("its permissions boundary is not that of the other roles"),
+        "{kept:#}"
+    );
+    assert!(
+        binding(&report, "bounded")["manifest"]["spec"]["existingRole"].is_null(),
+        "{report:#}"
+    );
+    let rules = &report["federations"][0]["manifest"]["spec"]["bindings"];
+    assert_eq!(rules["permissionsBoundary"], "arn:aws:iam::aws:policy/ReadOnlyAccess");
+    let delete = ["delete", "serviceaccount", "bounded", "-n", "default"];
     early.world.kubectl(&delete).await.unwrap();
 
     let (report, code) = scene.import(&[]).await;

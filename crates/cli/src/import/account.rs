@@ -8,7 +8,7 @@ use irsa_core::{
     explain::{Fact, ProviderFacts, Unseen},
     import::account_of_subject,
     naming::account_of,
-    trust::{Admittance, Claims, STRANGER, admits, pinned_subjects},
+    trust::{Admittance, Claims, STRANGER, admits, other_stranger, pinned_subjects},
     vocabulary::DEFAULT_AUDIENCE,
 };
 use irsa_pipeline::{
@@ -67,7 +67,8 @@ impl SeenAccount {
         pinned.retain(|subject| self.may_let_in(trust, subject));
         // One statement may name somebody, and another nobody. A pattern says itself whom it stands for.
         let has_pattern = pinned.iter().any(|subject| account_of_subject(subject).is_none());
-        if !has_pattern && self.may_let_in(trust, STRANGER) {
+        let is_open = self.may_let_in(trust, STRANGER) || self.may_let_in(trust, &other_stranger(trust));
+        if !has_pattern && is_open {
             pinned.push(EVERYBODY.to_owned());
         }
         pinned
@@ -82,6 +83,12 @@ impl SeenAccount {
     pub(super) fn lets_in(&self, trust: &str, subject: &str, audience: Option<&str>) -> bool {
         let admitted = self.claims(subject, audience, |claims| admits(trust, claims) == Admittance::Yes);
         admitted.contains(&true)
+    }
+
+    /// The same of a role of the account.
+    pub(super) fn role_lets_in(&self, role: &str, subject: &str, audience: Option<&str>) -> bool {
+        let trust = self.trust.get(role);
+        trust.is_some_and(|trust| self.lets_in(trust, subject, audience))
     }
 
     /// What is to be said of a token of the issuer, for one audience or for each that the provider takes; nothing where no issuer is known.

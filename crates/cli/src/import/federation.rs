@@ -58,7 +58,8 @@ pub(super) fn federation(account: &SeenAccount, wanted: &[&Wanted<'_>], found: &
     let given = provider
         .map(|provider| provider.client_ids.as_slice())
         .unwrap_or_default();
-    let asked = wanted.iter().filter_map(|one| one.candidate.audience.as_ref());
+    let asked = wanted.iter().filter(|one| one.is_let_in());
+    let asked = asked.filter_map(|one| one.candidate.audience.as_ref());
     if wanted.iter().any(|one| one.adopted.is_ok()) {
         federation.remarks.push(
             "What its guard-rails allow for the roles that are taken over, each of its namespaces may ask for: see spec.bindings, and narrow \

@@ -8,6 +8,7 @@ use irsa_core::{
     naming::is_role_arn,
     proof::AccountName,
     text::shown,
+    trust::Audience,
     vocabulary::{CONFIRMED_FOR, DEFAULT_AUDIENCE, EKS_AUDIENCE, EKS_ROLE_ARN},
 };
 use irsa_pipeline::evidence;
@@ -93,6 +94,13 @@ impl Found {
         let audience = annotations
             .get(EKS_AUDIENCE)
             .filter(|audience| !audience.is_empty() && *audience != DEFAULT_AUDIENCE);
+        if let Some(other) = audience.filter(|audience| Audience::new(audience.as_str()).is_err()) {
+            self.passed_over.push(format!(
+                "ServiceAccount {account}: its annotation {EKS_AUDIENCE} is {}, which is no audience.",
+                shown(other)
+            ));
+            return;
+        }
         self.input.annotated.push(AnnotatedAccount {
             account,
             role: role.clone(),
@@ -146,6 +154,18 @@ impl Found {
         let accounts: Vec<&str> = candidate.accounts.iter().map(String::as_str).collect();
         self.passed_over.push(format!(
             "ServiceAccount {} of namespace {}: its role {} is in another account than the federation.",
+            accounts.join(", "),
+            candidate.namespace,
+            candidate.role
+        ));
+    }
+
+    /// What somebody wishes for beside roles that are taken over.
+    pub(super) fn only_wished(&mut self, candidate: &Candidate) {
+        let accounts: Vec<&str> = candidate.accounts.iter().map(String::as_str).collect();
+        self.passed_over.push(format!(
+            "ServiceAccount {} of namespace {}: the trust policy of {} does not let it in today, and a new federation would let its \
+             namespace ask for what the roles have that are taken over. Let it in first, or write a binding by hand.",
             accounts.join(", "),
             candidate.namespace,
             candidate.role

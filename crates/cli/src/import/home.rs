@@ -81,13 +81,13 @@ pub(super) async fn homes(
     if let Some(name) = &options.federation {
         let federation = live.map(|live| live.federation(name)).transpose()?;
         let account = federation.as_ref().and_then(doctor::account);
-        let account = account.or_else(|| of_roles.clone().next());
+        // Whoever may annotate a ServiceAccount names any account there, so those of roles come last.
         let account = match account {
-            Some(account) => account,
-            None => match own_account(found).await {
-                Some(account) => account,
-                None => return Ok(Vec::new()),
-            },
+            Some(account) => Some(account),
+            None => own_account(found).await.or_else(|| of_roles.clone().next()),
+        };
+        let Some(account) = account else {
+            return Ok(Vec::new());
         };
         return Ok(vec![match &federation {
             Some(federation) => Home::of(federation, account),
@@ -98,9 +98,14 @@ pub(super) async fn homes(
         }]);
     }
     let federations = live.map(|live| live.federations.as_slice()).unwrap_or_default();
-    let mut accounts: BTreeSet<String> = of_roles.chain(federations.iter().filter_map(doctor::account)).collect();
-    if accounts.is_empty() {
-        accounts.extend(own_account(found).await);
+    let all: BTreeSet<String> = of_roles.chain(federations.iter().filter_map(doctor::account)).collect();
+    let mut accounts: Vec<String> = all.into_iter().collect();
+    if accounts.len() != 1
+        && let Some(own) = own_account(found).await
+    {
+        // The first has the name that bindings have by default.
+        accounts.retain(|account| *account != own);
+        accounts.insert(0, own);
     }
     let mut names: BTreeSet<String> = federations.iter().map(ResourceExt::name_any).collect();
     let mut homes = Vec::new();

@@ -29,6 +29,21 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
+    /// Whether the role's trust policy lets all of its ServiceAccounts in today.
+    pub(super) fn is_let_in(&self) -> bool {
+        let Candidate {
+            role,
+            namespace,
+            audience,
+            accounts,
+            ..
+        } = self.candidate;
+        let mut subjects = accounts
+            .iter()
+            .map(|name| format!("system:serviceaccount:{namespace}:{name}"));
+        subjects.all(|subject| self.account.role_lets_in(role, &subject, audience.as_deref()))
+    }
+
     /// The command with which an AWS administrator hands the role over.
     pub(super) fn offer(&self, cluster: &str) -> Option<String> {
         self.adopted.as_ref().ok()?;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     like::like,
     text::{counted, listed, shown},
-    trust::{Admittance, Claims, OTHER_STRANGER, STRANGER, admits, pinned_subjects, trusted_principals},
+    trust::{Admittance, Claims, STRANGER, admits, other_stranger, pinned_subjects, trusted_principals},
 };
 
 /// Names that a message shows before it says "and more".
@@ -148,7 +148,7 @@ impl<'a> ClusterView<'a> {
                 .iter()
                 .flat_map(|binding| subjects_of(binding)),
         );
-        if !patterns.is_empty() && !is_open {
+        if (!patterns.is_empty() || says_not(&role.trust)) && !is_open {
             let all = self.workloads.iter().flat_map(BTreeMap::keys);
             subjects.extend(all.map(|(namespace, name)| format!("{SUBJECT}{namespace}:{name}")));
         }
@@ -168,6 +168,8 @@ impl<'a> ClusterView<'a> {
         if !is_open && !fits && entering.is_empty() {
             return None;
         }
+        // What certainly holds counts for more than what another condition may keep from everybody.
+        let is_open = is_open && !(stranger == Admittance::Depends && fitting == Admittance::Yes);
         let widest = match (is_open, fits) {
             (true, _) => stranger,
             (false, true) => fitting,
@@ -187,7 +189,7 @@ impl<'a> ClusterView<'a> {
             },
             on_condition: widest == Admittance::Depends,
             workloads: self.workloads(&role.arn, entering.iter().map(|(subject, _)| subject.as_str())),
-            other_audiences: self.other_audiences(role, &doors, entering.first().map(|(subject, _)| subject.as_str())),
+            other_audiences: self.other_audiences(role, &doors, &entering),
             other_principals: self.other_principals(role),
             power: role.power.clone(),
         })
@@ -246,14 +248,19 @@ impl<'a> ClusterView<'a> {
     }
 
     /// Audiences beside those that the bindings name; nothing of a role that no binding has.
-    fn other_audiences(&self, role: &AuditedRole, doors: &[Door<'_>], subject: Option<&str>) -> Vec<String> {
+    fn other_audiences(
+        &self,
+        role: &AuditedRole,
+        doors: &[Door<'_>],
+        entering: &[(String, Admittance)],
+    ) -> Vec<String> {
         let bindings = self.bindings_of(&role.arn);
         if bindings.is_empty() {
             return Vec::new();
         }
         let opens = |door: &&Door<'_>| {
-            let takes = subject.map_or_else(|| door.takes_strangers(), |subject| door.takes(subject));
-            takes == Admittance::Yes
+            let mut subjects = entering.iter().map(|(subject, _)| subject.as_str());
+            subjects.any(|subject| door.takes(subject) == Admittance::Yes) || door.takes_strangers() == Admittance::Yes
         };
         let is_named = |audience: &str| bindings.iter().any(|binding| binding.audiences.contains(audience));
         let others = doors
@@ -278,6 +285,11 @@ impl<'a> ClusterView<'a> {
             .collect();
         others.into_iter().collect()
     }
+}
+
+/// Whether a trust policy shuts somebody out: whom it lets in then stands nowhere in it.
+fn says_not(trust: &str) -> bool {
+    trust.contains("Deny") || trust.contains("Not")
 }
 
 fn subjects_of(binding: &AuditedBinding) -> impl Iterator<Item = String> {
@@ -307,10 +319,11 @@ impl Door<'_> {
     }
 
     fn takes_strangers(&self) -> Admittance {
-        let (one, other) = (self.takes(STRANGER), self.takes(OTHER_STRANGER));
+        let stranger = other_stranger(self.trust);
+        let (one, other) = (self.takes(STRANGER), self.takes(&stranger));
         let let_in = match (one, other) {
             (Admittance::No, Admittance::No) => return Admittance::No,
-            (Admittance::No, _) => OTHER_STRANGER,
+            (Admittance::No, _) => stranger.as_str(),
             (_, Admittance::No) => STRANGER,
             _ => return one.max(other),
         };

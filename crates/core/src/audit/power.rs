@@ -1,6 +1,6 @@
 //! What a role may, as far as it is too much.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{
     finding::{AuditFinding, Severity},
@@ -78,15 +78,16 @@ pub(super) fn findings(role: &AuditedRole) -> Vec<AuditFinding> {
         let Some(statements) = Statements::read(document) else {
             continue;
         };
-        let itself = allowed(&statements, &ESCALATES, &role.arn);
-        if !itself.is_empty() {
+        let itself = Allowed::of(&statements, &ESCALATES, &role.arn);
+        if !itself.actions.is_empty() {
             found.push(finding(
-                Severity::High,
+                itself.lowered(Severity::High),
                 "gives-itself-more",
                 format!(
-                    "Its inline policy {} lets it change itself: {}.",
+                    "Its inline policy {} lets it change itself{}: {}.",
                     shown(name),
-                    listed(itself, ESCALATES.len())
+                    itself.condition_in_words(),
+                    listed(itself.actions, ESCALATES.len())
                 ),
                 "Take IAM out of the policy, or set a permissionsBoundary that denies it.",
             ));
@@ -96,15 +97,18 @@ pub(super) fn findings(role: &AuditedRole) -> Vec<AuditFinding> {
             .arn
             .split_once(":role/")
             .map(|(account, _)| format!("{account}:role/{ANY_ROLE}"));
-        let others = any.map(|any| allowed(&statements, &BECOMES, &any)).unwrap_or_default();
-        if !others.is_empty() {
+        let others = any
+            .map(|any| Allowed::of(&statements, &BECOMES, &any))
+            .unwrap_or_default();
+        if !others.actions.is_empty() {
             found.push(finding(
-                Severity::Medium,
+                others.lowered(Severity::Medium),
                 "becomes-others",
                 format!(
-                    "Its inline policy {} lets it become, or hand out, any role of the account: {}.",
+                    "Its inline policy {} lets it become, or hand out, any role of the account{}: {}.",
                     shown(name),
-                    listed(others, BECOMES.len())
+                    others.condition_in_words(),
+                    listed(others.actions, BECOMES.len())
                 ),
                 "Name the roles in the policy's Resource.",
             ));
@@ -113,20 +117,53 @@ pub(super) fn findings(role: &AuditedRole) -> Vec<AuditFinding> {
     found
 }
 
-/// Those of the actions that are allowed on a resource without a condition.
-fn allowed<'a>(statements: &Statements, actions: &[&'a str], resource: &str) -> Vec<&'a str> {
-    let is_allowed = |action: &&&str| {
-        let certain = |statement: &&Value| statement.get("Condition").is_none();
-        statements
-            .of("Allow")
-            .filter(certain)
-            .any(|statement| speaks_of(statement, action, resource))
-            && !statements
-                .of("Deny")
-                .filter(certain)
-                .any(|statement| speaks_of(statement, action, resource))
-    };
-    actions.iter().filter(is_allowed).copied().collect()
+/// Those of some actions that are allowed on a resource.
+#[derive(Default)]
+struct Allowed<'a> {
+    actions: Vec<&'a str>,
+    /// All of them under a condition only, which is not judged.
+    on_condition: bool,
+}
+
+impl<'a> Allowed<'a> {
+    fn of(statements: &Statements, actions: &[&'a str], resource: &str) -> Self {
+        let certain = |statement: &Value| match statement.get("Condition") {
+            None => true,
+            Some(condition) => condition.as_object().is_some_and(Map::is_empty),
+        };
+        let allowed = |on_condition: bool| {
+            let is_allowed = |action: &&&str| {
+                let speaks = |statement: &&Value| speaks_of(statement, action, resource);
+                let mut allowing = statements.of("Allow").filter(speaks);
+                allowing.any(|statement| on_condition || certain(statement))
+                    && !statements.of("Deny").filter(speaks).any(certain)
+            };
+            actions.iter().filter(is_allowed).copied().collect::<Vec<_>>()
+        };
+        let without = allowed(false);
+        if without.is_empty() {
+            return Self {
+                actions: allowed(true),
+                on_condition: true,
+            };
+        }
+        Self {
+            actions: without,
+            on_condition: false,
+        }
+    }
+
+    const fn lowered(&self, severity: Severity) -> Severity {
+        if self.on_condition {
+            severity.within_boundary()
+        } else {
+            severity
+        }
+    }
+
+    const fn condition_in_words(&self) -> &'static str {
+        if self.on_condition { " under a condition" } else { "" }
+    }
 }
 
 /// The statements of a policy.

@@ -159,6 +159,96 @@ fn whoever_gets_in_is_found_however_the_policy_is_written() {
     }
 }
 
+fn statement(effect: &str, conditions: &Value) -> Value {
+    json!({"Effect": effect, "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": conditions})
+}
+
+#[test]
+fn a_door_that_several_statements_make_is_as_wide_as_they_make_it() {
+    let aud = json!({"b.example/c:aud": "sts.amazonaws.com"});
+    let open = json!({"StringEquals": aud});
+    let sub = |operator: &str, value: Value| json!({operator: {"b.example/c:sub": value}});
+    let everybody = vec![(Severity::High, "every-service-account")];
+    let pattern = "system:serviceaccount:team-*:*";
+    let another = "system:serviceaccount:irsa-anywhere-audit:irsa-anywhere-audit";
+    for (statements, expected, reach) in [
+        // Whom nobody binds is not known by its name: a policy cannot shut just that out.
+        (
+            vec![
+                statement("Allow", &open),
+                statement("Deny", &sub("StringEquals", json!([crate::trust::STRANGER, another]))),
+            ],
+            everybody.clone(),
+            Reach::Everybody,
+        ),
+        (
+            vec![
+                statement("Allow", &open),
+                statement(
+                    "Deny",
+                    &sub("StringLike", json!("system:serviceaccount:irsa-anywhere-*:*")),
+                ),
+            ],
+            everybody,
+            Reach::Everybody,
+        ),
+        // Whom a denial makes an exception of.
+        (
+            vec![
+                statement("Allow", &open),
+                statement("Deny", &sub("StringNotLike", json!(pattern))),
+            ],
+            vec![(Severity::High, "pattern")],
+            Reach::Patterns(vec![pattern.to_owned()]),
+        ),
+        (
+            vec![
+                statement("Allow", &open),
+                statement(
+                    "Deny",
+                    &sub("StringNotEquals", json!([APP, "system:serviceaccount:team-a:app"])),
+                ),
+            ],
+            vec![(Severity::Medium, "not-bound")],
+            Reach::Named,
+        ),
+        // What perhaps lets everybody in does not hide what certainly lets some in.
+        (
+            vec![
+                statement(
+                    "Allow",
+                    &json!({"StringEquals": aud, "StringLike": {"b.example/c:sub": pattern}}),
+                ),
+                statement(
+                    "Allow",
+                    &json!({"StringEquals": aud, "IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}),
+                ),
+            ],
+            vec![(Severity::High, "pattern")],
+            Reach::Patterns(vec![pattern.to_owned()]),
+        ),
+    ] {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        let audit = Audit::of(&scene(policy.clone()));
+        assert_eq!((found(&audit), &audit.roles[0].reach), (expected, &reach), "{policy}");
+    }
+}
+
+#[test]
+fn an_audience_that_one_of_several_gets_in_with_is_found() {
+    let pinned = |subject: &str, audience: &str| {
+        statement(
+            "Allow",
+            &json!({"StringEquals": {"b.example/c:sub": subject, "b.example/c:aud": audience}}),
+        )
+    };
+    let default = pinned("system:serviceaccount:shop:default", "vault");
+    let policy = json!({"Version": "2012-10-17", "Statement": [pinned(APP, "sts.amazonaws.com"), default]});
+    let mut input = scene(policy.to_string());
+    input.bindings[0].accounts.insert("default".to_owned());
+    assert_eq!(found(&Audit::of(&input)), [(Severity::Medium, "other-audience")]);
+}
+
 #[test]
 fn a_pattern_shows_whom_it_fits_and_one_that_is_compared_as_text_fits_nobody() {
     let like = json!({"StringLike": {"b.example/c:sub": "system:serviceaccount:team-*:app"}, "StringEquals": {"b.example/c:aud": "sts.amazonaws.com"}});
@@ -249,6 +339,21 @@ fn a_role_that_is_or_makes_itself_an_administrator_is_found() {
         (
             vec![],
             vec![allow(json!("*"), json!("*"))],
+            None,
+            vec![(high, "gives-itself-more")],
+        ),
+        // A condition may keep it from that; one that says nothing does not.
+        (
+            vec![],
+            vec![
+                json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "true"}}}),
+            ],
+            None,
+            vec![(medium, "gives-itself-more")],
+        ),
+        (
+            vec![],
+            vec![json!({"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {}})],
             None,
             vec![(high, "gives-itself-more")],
         ),

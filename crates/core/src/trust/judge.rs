@@ -8,13 +8,20 @@
 use serde_json::{Map, Value};
 
 use super::TrustPolicy;
-use crate::{compare, json, like::like};
+use crate::{compare, digest::sha256_hex, json, like::like};
 
 /// A subject that nobody binds: whoever lets it in lets everybody in.
 pub const STRANGER: &str = "system:serviceaccount:irsa-anywhere-system:irsa-anywhere-canary";
 
-/// Another that nobody binds: a policy that only keeps [`STRANGER`] out is open all the same.
-pub const OTHER_STRANGER: &str = "system:serviceaccount:irsa-anywhere-audit:irsa-anywhere-audit";
+/// Another that nobody binds: a policy that only keeps [`STRANGER`] out is open all the same. It is the policy's own, so no policy can name
+/// it, by chance or on purpose.
+pub fn other_stranger(document: &str) -> String {
+    let digest = sha256_hex(document.as_bytes());
+    // Letters alone: a pattern for numbered names is none for everybody.
+    let letters: String = digest.chars().map(|c| char::from(b'g' + (c as u8) % 16)).collect();
+    let (namespace, name) = letters.split_at(letters.len() / 2);
+    format!("system:serviceaccount:{namespace}:{name}")
+}
 
 const ACTION: &str = "sts:assumerolewithwebidentity";
 
@@ -76,6 +83,7 @@ impl TrustPolicy {
     /// # Errors
     /// See [`TrustMismatch`].
     pub fn check_existing(&self, document: &str) -> Result<(), TrustMismatch> {
+        let other = other_stranger(document);
         for provider in self.providers.iter() {
             for audience in self.audiences.iter() {
                 let claims = |subject| Claims {
@@ -96,7 +104,7 @@ impl TrustPolicy {
                     });
                 }
                 let is_open = |stranger| admits(document, &claims(stranger)) == Yes;
-                if is_open(STRANGER) || is_open(OTHER_STRANGER) {
+                if is_open(STRANGER) || is_open(&other) {
                     return Err(TrustMismatch::Open {
                         issuer: provider.issuer.clone(),
                     });
@@ -157,17 +165,28 @@ fn applies(statement: &Value, claims: &Claims<'_>) -> Admittance {
 }
 
 fn principal(principal: Option<&Value>, claims: &Claims<'_>) -> Admittance {
-    let named = |value: &Value| value.as_str() == Some("*") || value.as_str() == Some(claims.provider);
-    let is = match principal {
-        // AWS does not say whether everybody includes web identities: a policy that relies on it is not relied upon.
-        Some(Value::String(everybody)) => return if everybody == "*" { Depends } else { No },
-        Some(Value::Object(kinds)) => kinds
-            .get("Federated")
-            .is_some_and(|federated| items(federated).into_iter().any(named)),
-        // NotPrincipal, which IAM refuses in a trust policy.
-        _ => return Depends,
+    let everybody = |value: &Value| value.as_str() == Some("*");
+    let named = |value: &Value| everybody(value) || value.as_str() == Some(claims.provider);
+    let any = |kinds: &Map<String, Value>, kind: &str, fits: &dyn Fn(&Value) -> bool| {
+        let of_kind = kinds.get(kind);
+        of_kind.is_some_and(|values| items(values).into_iter().any(fits))
     };
-    if is { Yes } else { No }
+    match principal {
+        Some(Value::Object(kinds)) if any(kinds, "Federated", &named) => Yes,
+        // AWS does not say whether everybody includes web identities: a policy that relies on it is not relied upon. Both forms are one
+        // [IAM user guide, "AWS JSON policy elements: Principal"].
+        Some(Value::Object(kinds)) if any(kinds, "AWS", &everybody) => Depends,
+        Some(Value::Object(_)) => No,
+        Some(Value::String(text)) => {
+            if text == "*" {
+                Depends
+            } else {
+                No
+            }
+        }
+        // NotPrincipal, which IAM refuses in a trust policy.
+        _ => Depends,
+    }
 }
 
 fn action(statement: &Value) -> Admittance {

@@ -74,7 +74,7 @@ fn of_claims(statements: &[&Value], claims: &Claims<'_>) -> Vec<Obstacle> {
     let values = |claim: &str| {
         let of = statements
             .iter()
-            .flat_map(|statement| pinned(statement, claims.issuer, claim));
+            .flat_map(|statement| pinned(statement, claims.issuer, claim, &|_| true));
         of.collect::<Vec<String>>()
     };
     let (audiences, subjects) = (values("aud"), values("sub"));
@@ -106,14 +106,15 @@ fn of_claims(statements: &[&Value], claims: &Claims<'_>) -> Vec<Obstacle> {
     }
 }
 
-/// The values of all conditions of a statement on a claim.
-fn pinned(statement: &Value, issuer: &str, claim: &str) -> Vec<String> {
+/// The values of the conditions of a statement on a claim, by these operators.
+fn pinned(statement: &Value, issuer: &str, claim: &str, by: &dyn Fn(&str) -> bool) -> Vec<String> {
     let key = format!("{issuer}:{claim}");
     let operators = statement.get("Condition").and_then(Value::as_object);
     let tests = operators
         .into_iter()
-        .flat_map(|operators| operators.values())
-        .filter_map(Value::as_object);
+        .flatten()
+        .filter(|(operator, _)| by(operator))
+        .filter_map(|(_, tests)| tests.as_object());
     tests
         .flatten()
         .filter(|(name, _)| name.eq_ignore_ascii_case(&key))
@@ -122,7 +123,7 @@ fn pinned(statement: &Value, issuer: &str, claim: &str) -> Vec<String> {
         .collect()
 }
 
-/// The values of `sub` by which a trust policy lets tokens of a provider in, patterns too.
+/// The values of `sub` by which a trust policy lets tokens of a provider in, patterns too; those also that a denial makes an exception of.
 pub fn pinned_subjects(document: &str, claims: &Claims<'_>) -> Vec<String> {
     let Ok(policy) = strict::read(compare::decoded(document).as_bytes()) else {
         return Vec::new();
@@ -132,9 +133,13 @@ pub fn pinned_subjects(document: &str, claims: &Claims<'_>) -> Vec<String> {
         let allows = statement.get("Effect").and_then(Value::as_str) == Some("Allow");
         allows && principal(statement.get("Principal"), claims) != No && action(statement) != No
     };
-    let letting = statements.into_iter().filter(lets_in);
-    letting
-        .flat_map(|statement| pinned(statement, claims.issuer, "sub"))
+    let denies = |statement: &&Value| statement.get("Effect").and_then(Value::as_str) == Some("Deny");
+    let letting = statements.iter().copied().filter(lets_in);
+    let named = letting.flat_map(|statement| pinned(statement, claims.issuer, "sub", &|_| true));
+    let denying = statements.iter().copied().filter(denies);
+    let is_negated = |operator: &str| operator.contains("Not");
+    named
+        .chain(denying.flat_map(|statement| pinned(statement, claims.issuer, "sub", &is_negated)))
         .collect()
 }
 
@@ -208,9 +213,12 @@ mod tests {
             (vec![], vec![Obstacle::Unreadable]),
             (vec![statement(), deny], vec![Obstacle::Denied]),
             (
-                vec![changed("/Principal", json!({"Federated": other, "AWS": "*"}))],
+                vec![changed(
+                    "/Principal",
+                    json!({"Federated": other, "AWS": "123456789012"}),
+                )],
                 vec![Obstacle::Provider {
-                    trusted: texts(&["*", other]),
+                    trusted: texts(&["123456789012", other]),
                 }],
             ),
             (

@@ -155,8 +155,13 @@ fn every_condition_must_hold_and_a_denial_beats_every_permission() {
     let allow = statement(|_| ());
     assert_eq!(judged(&[allow.clone(), deny(json!({}))]), No);
     assert_eq!(judged(&[deny(two.clone()), allow.clone()]), Depends);
-    let nobody = statement(|statement| statement["Principal"] = json!({"AWS": "*"}));
-    assert_eq!(judged(&[nobody, allow]), Yes, "one permission is enough");
+    let everybody = statement(|statement| statement["Principal"] = json!({"AWS": "*"}));
+    assert_eq!(judged(&[everybody.clone(), allow]), Yes, "one permission is enough");
+    assert_eq!(
+        judged(&[everybody]),
+        Depends,
+        "whether it is about web identities AWS does not say"
+    );
 }
 
 #[test]
