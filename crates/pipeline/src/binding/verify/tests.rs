@@ -1,4 +1,4 @@
-use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
 
 use irsa_aws::{AssumedRole, TemporaryCredentials};
 
@@ -32,11 +32,11 @@ impl TokenRequests for Cluster {
 }
 
 /// Takes the tokens of one ServiceAccount for one audience.
-struct Sts(Mutex<Vec<String>>);
+struct Sts(Sender<String>);
 
 impl WebIdentity for Sts {
     async fn assume(&self, request: &WebIdentityRequest) -> Result<AssumedRole, AwsError> {
-        self.0.lock().unwrap().push(request.token.clone());
+        self.0.send(request.token.clone()).unwrap();
         if request.token != "ns/app main" {
             return Err(AwsError {
                 operation: "sts:AssumeRoleWithWebIdentity",
@@ -79,9 +79,9 @@ async fn proven(cluster: &Cluster) -> (Result<Proven, Unproven>, Vec<String>) {
         namespace: "system".to_owned(),
         name: "canary".to_owned(),
     };
-    let sts = Sts(Mutex::default());
-    let ended = prove(cluster, &sts, &proof, &canary).await;
-    (ended, sts.0.into_inner().unwrap())
+    let (shows, shown) = channel();
+    let ended = prove(cluster, &Sts(shows), &proof, &canary).await;
+    (ended, shown.try_iter().collect())
 }
 
 #[tokio::test]
