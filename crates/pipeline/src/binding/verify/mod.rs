@@ -3,8 +3,6 @@
 //! The judgement of what is shown is [`irsa_core::proof`]'s, and why STS refuses is [`irsa_core::explain`]'s.
 
 mod cause;
-#[cfg(test)]
-mod tests;
 mod told;
 
 use std::collections::BTreeSet;
@@ -241,3 +239,6 @@ async fn show(
         _ => Unproven::Refused(Box::new(RefusedToken { shown, token, error })),
     })
 }
+
+#[cfg(test)]
+mod tests;
