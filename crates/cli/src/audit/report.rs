@@ -116,7 +116,7 @@ impl AuditReport {
             findings: audit.findings.into_iter().map(ShownFinding::of).collect(),
             roles: audit.roles.into_iter().map(ShownRole::of).collect(),
             federations: gathered.input.federations.iter().map(ShownRules::of).collect(),
-            unseen: gathered.unseen.clone(),
+            unseen: gathered.unseen.iter().cloned().chain(audit.unread).collect(),
         }
     }
 

@@ -3,17 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    finding::{AuditFinding, Severity},
+    door::Door,
     input::{AuditInput, AuditedBinding, AuditedFederation, AuditedRole, RolePower, Workload},
 };
 use crate::{
-    like::like,
-    text::{counted, listed, shown},
-    trust::{Admittance, Claims, STRANGER, admits, other_stranger, pinned_subjects, trusted_principals},
+    compare,
+    trust::{Admittance, ReadPolicy, trusted_principals},
 };
 
-/// Names that a message shows before it says "and more".
-const NAMED: usize = 5;
 /// How the subject of a ServiceAccount begins.
 const SUBJECT: &str = "system:serviceaccount:";
 
@@ -80,7 +77,8 @@ pub(super) fn of(input: &AuditInput) -> Vec<RoleAccess> {
     let cluster = ClusterView::of(input);
     let read = input.roles.iter().filter_map(|role| cluster.access(role));
     let mut roles: BTreeMap<String, RoleAccess> = read.map(|access| (access.arn.clone(), access)).collect();
-    let seen: BTreeSet<&str> = input.roles.iter().map(|role| role.arn.as_str()).collect();
+    let seen = input.roles.iter().filter(|role| !is_unread(input, role));
+    let seen: BTreeSet<&str> = seen.map(|role| role.arn.as_str()).collect();
     for binding in input
         .bindings
         .iter()
@@ -91,6 +89,15 @@ pub(super) fn of(input: &AuditInput) -> Vec<RoleAccess> {
             .or_insert_with(|| cluster.unread(&binding.role));
     }
     roles.into_values().collect()
+}
+
+/// Whether a role's trust policy speaks of this cluster and cannot be read for certain.
+pub(super) fn is_unread(input: &AuditInput, role: &AuditedRole) -> bool {
+    ReadPolicy::of(&role.trust).is_none() && {
+        let text = compare::decoded(&role.trust);
+        let mut federations = input.federations.iter();
+        federations.any(|federation| text.contains(&federation.issuer))
+    }
 }
 
 /// The cluster, for lookups.
@@ -120,79 +127,79 @@ impl<'a> ClusterView<'a> {
 
     /// `None`: nobody of this cluster gets in.
     fn access(&self, role: &AuditedRole) -> Option<RoleAccess> {
+        let policy = ReadPolicy::of(&role.trust)?;
         let doors: Vec<Door<'_>> = self
             .federations
             .iter()
             .flat_map(|federation| federation.client_ids.iter().map(move |audience| (federation, audience)))
             .map(|(federation, audience)| Door {
                 trust: &role.trust,
+                policy: &policy,
                 federation,
                 audience,
             })
             .collect();
-        let stranger = doors.iter().map(Door::takes_strangers).max().unwrap_or(Admittance::No);
         let pinned: BTreeSet<String> = doors.iter().flat_map(Door::pinned).collect();
         let (patterns, names): (Vec<String>, Vec<String>) =
             pinned.into_iter().partition(|value| value.contains(['*', '?']));
-        let lets_in = |subject: &str| {
+        let stranger = strongest(doors.iter().map(Door::takes_strangers));
+        // A pattern that another condition makes void lets nobody in.
+        let fitting = strongest(
             doors
                 .iter()
-                .map(|door| door.takes(subject))
-                .max()
-                .unwrap_or(Admittance::No)
-        };
-        let is_open = stranger != Admittance::No;
-        let mut subjects: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
-        subjects.extend(
-            self.bindings_of(&role.arn)
-                .iter()
-                .flat_map(|binding| subjects_of(binding)),
+                .flat_map(|door| patterns.iter().map(|pattern| door.takes_like(pattern))),
         );
-        if (!patterns.is_empty() || says_not(&role.trust)) && !is_open {
-            let all = self.workloads.iter().flat_map(BTreeMap::keys);
-            subjects.extend(all.map(|(namespace, name)| format!("{SUBJECT}{namespace}:{name}")));
-        }
-        let entering: Vec<(String, Admittance)> = subjects
-            .into_iter()
-            .map(|subject| (lets_in(&subject), subject))
-            .filter(|(admitted, _)| *admitted != Admittance::No)
-            .map(|(admitted, subject)| (subject, admitted))
-            .collect();
-        // A pattern that another condition makes void lets nobody in.
-        let fitting = doors
-            .iter()
-            .flat_map(|door| patterns.iter().map(|pattern| door.takes_like(pattern)))
-            .max()
-            .unwrap_or(Admittance::No);
-        let fits = fitting != Admittance::No;
-        if !is_open && !fits && entering.is_empty() {
-            return None;
-        }
-        // What certainly holds counts for more than what another condition may keep from everybody.
-        let is_open = is_open && !(stranger == Admittance::Depends && fitting == Admittance::Yes);
-        let widest = match (is_open, fits) {
-            (true, _) => stranger,
-            (false, true) => fitting,
-            (false, false) => entering
-                .iter()
-                .map(|(_, admitted)| *admitted)
-                .max()
-                .unwrap_or(Admittance::No),
+        let names_not_all = !patterns.is_empty() || says_not(&role.trust);
+        let (reach, widest) = match (stranger, fitting) {
+            // What certainly holds counts for more than what another condition may keep from everybody.
+            (Admittance::No, Admittance::Depends | Admittance::Yes) | (Admittance::Depends, Admittance::Yes) => {
+                (Reach::Patterns(patterns), fitting)
+            }
+            (Admittance::Depends | Admittance::Yes, _) => (Reach::Everybody, stranger),
+            (Admittance::No, Admittance::No) => (Reach::Named, Admittance::No),
+        };
+        let asks_all = names_not_all && reach != Reach::Everybody;
+        let entering = self.entering(role, &doors, &names, asks_all);
+        let widest = match reach {
+            Reach::Named if entering.is_empty() => return None,
+            Reach::Named => strongest(entering.iter().map(|(_, admitted)| *admitted)),
+            Reach::Patterns(_) | Reach::Everybody | Reach::Unseen => widest,
         };
         Some(RoleAccess {
             arn: role.arn.clone(),
             bindings: self.bound_to(&role.arn),
-            reach: match (is_open, fits) {
-                (true, _) => Reach::Everybody,
-                (false, true) => Reach::Patterns(patterns),
-                (false, false) => Reach::Named,
-            },
+            reach,
             on_condition: widest == Admittance::Depends,
             workloads: self.workloads(&role.arn, entering.iter().map(|(subject, _)| subject.as_str())),
             other_audiences: self.other_audiences(role, &doors, &entering),
             other_principals: self.other_principals(role),
             power: role.power.clone(),
         })
+    }
+
+    /// The subjects that get in: of those that the policy names, of its bindings', and where that may be more of all that there are.
+    fn entering(
+        &self,
+        role: &AuditedRole,
+        doors: &[Door<'_>],
+        names: &[String],
+        asks_all: bool,
+    ) -> Vec<(String, Admittance)> {
+        let bound = self.bindings_of(&role.arn).iter();
+        let all = self.workloads.iter().filter(|_| asks_all).flat_map(BTreeMap::keys);
+        let subjects: BTreeSet<String> = names
+            .iter()
+            .map(|name| name.to_lowercase())
+            .chain(bound.flat_map(|binding| subjects_of(binding)))
+            .chain(all.map(|(namespace, name)| format!("{SUBJECT}{namespace}:{name}")))
+            .collect();
+        let admitted = subjects
+            .into_iter()
+            .map(|subject| (strongest(doors.iter().map(|door| door.takes(&subject))), subject));
+        admitted
+            .filter(|(admitted, _)| *admitted != Admittance::No)
+            .map(|(admitted, subject)| (subject, admitted))
+            .collect()
     }
 
     /// A role that could not be read, as its bindings have it.
@@ -287,6 +294,10 @@ impl<'a> ClusterView<'a> {
     }
 }
 
+fn strongest(of: impl Iterator<Item = Admittance>) -> Admittance {
+    of.max().unwrap_or(Admittance::No)
+}
+
 /// Whether a trust policy shuts somebody out: whom it lets in then stands nowhere in it.
 fn says_not(trust: &str) -> bool {
     trust.contains("Deny") || trust.contains("Not")
@@ -295,172 +306,4 @@ fn says_not(trust: &str) -> bool {
 fn subjects_of(binding: &AuditedBinding) -> impl Iterator<Item = String> {
     let subject = |name: &String| format!("{SUBJECT}{}:{name}", binding.namespace);
     binding.accounts.iter().map(subject)
-}
-
-/// A way into a role: an issuer's tokens for one audience.
-struct Door<'a> {
-    trust: &'a str,
-    federation: &'a AuditedFederation,
-    audience: &'a str,
-}
-
-impl Door<'_> {
-    fn claims<'s>(&'s self, subject: &'s str) -> Claims<'s> {
-        Claims {
-            provider: &self.federation.provider,
-            issuer: &self.federation.issuer,
-            subject,
-            audience: self.audience,
-        }
-    }
-
-    fn takes(&self, subject: &str) -> Admittance {
-        admits(self.trust, &self.claims(subject))
-    }
-
-    fn takes_strangers(&self) -> Admittance {
-        let stranger = other_stranger(self.trust);
-        let (one, other) = (self.takes(STRANGER), self.takes(&stranger));
-        let let_in = match (one, other) {
-            (Admittance::No, Admittance::No) => return Admittance::No,
-            (Admittance::No, _) => stranger.as_str(),
-            (_, Admittance::No) => STRANGER,
-            _ => return one.max(other),
-        };
-        // One that gets in by a pattern of its own namespace stands for that alone.
-        if self.pinned().iter().any(|pattern| like(pattern, let_in)) {
-            return Admittance::No;
-        }
-        one.max(other)
-    }
-
-    fn pinned(&self) -> Vec<String> {
-        pinned_subjects(self.trust, &self.claims(STRANGER))
-    }
-
-    /// Whether it takes a ServiceAccount that fits this pattern.
-    fn takes_like(&self, pattern: &str) -> Admittance {
-        let filled = |with: &str| pattern.replace('*', with).replace('?', "x");
-        // Where a star stands for a namespace and a name at once, it takes a colon to be a subject.
-        let fitting = ["x", "x:x", ""].map(|with| self.takes(&filled(with)));
-        fitting.into_iter().max().unwrap_or(Admittance::No)
-    }
-}
-
-impl RoleAccess {
-    /// What is too wide of it.
-    pub(super) fn findings(&self) -> Vec<AuditFinding> {
-        let finding = |severity, kind, message: String, fix: &str| AuditFinding {
-            severity,
-            about: self.arn.clone(),
-            kind,
-            message,
-            fix: fix.to_owned(),
-        };
-        let perhaps = if self.on_condition {
-            " A condition on something else may keep some of them out; only AWS can tell."
-        } else {
-            ""
-        };
-        let mut found = Vec::new();
-        match &self.reach {
-            Reach::Everybody => found.push(finding(
-                if self.on_condition {
-                    Severity::Medium
-                } else {
-                    Severity::High
-                },
-                "every-service-account",
-                format!("Every ServiceAccount of the cluster may take it, those that are made tomorrow too.{perhaps}"),
-                "Pin the provider's sub by StringEquals in its trust policy.",
-            )),
-            Reach::Patterns(patterns) => found.push(finding(
-                if self.on_condition {
-                    Severity::Medium
-                } else {
-                    Severity::High
-                },
-                "pattern",
-                format!(
-                    "Whoever makes a ServiceAccount that fits {} may take it.{perhaps}",
-                    listed(patterns.iter().map(|pattern| shown(pattern)), NAMED)
-                ),
-                "Name each ServiceAccount by StringEquals on the provider's sub.",
-            )),
-            Reach::Named | Reach::Unseen => {}
-        }
-        let open = self.reach != Reach::Named && self.reach != Reach::Unseen;
-        let strangers: Vec<&WorkloadAccess> = self.workloads.iter().filter(|workload| !workload.bound).collect();
-        if !self.bindings.is_empty() && !strangers.is_empty() && !open {
-            found.push(finding(
-                Severity::Medium,
-                "not-bound",
-                format!(
-                    "ServiceAccounts may take it that no binding of it names: {}.",
-                    names(&strangers)
-                ),
-                "Take them out of its trust policy, or bind them. The operator does the former for a role of its own.",
-            ));
-        }
-        if self.bindings.is_empty() {
-            let whom = match (&self.reach, self.workloads.is_empty()) {
-                (Reach::Named, false) => format!(": {}", names(&self.workloads.iter().collect::<Vec<_>>())),
-                _ => String::new(),
-            };
-            found.push(finding(
-                Severity::Low,
-                "no-binding",
-                format!("No binding stands for it, and ServiceAccounts of this cluster may take it{whom}."),
-                "Bind it (existingRole, or kubectl irsa import), or take this cluster's provider out of its trust policy.",
-            ));
-        }
-        let missing: Vec<&WorkloadAccess> = self
-            .workloads
-            .iter()
-            .filter(|workload| workload.exists == Some(false))
-            .collect();
-        if !missing.is_empty() {
-            found.push(finding(
-                Severity::Low,
-                "missing-account",
-                format!(
-                    "{} may take it that {} not there: whoever may create {} has the role: {}.",
-                    counted(missing.len(), "ServiceAccount", "ServiceAccounts"),
-                    if missing.len() == 1 { "is" } else { "are" },
-                    if missing.len() == 1 { "it" } else { "them" },
-                    names(&missing)
-                ),
-                "Create them, or take them out of the binding.",
-            ));
-        }
-        if !self.other_audiences.is_empty() {
-            let audiences = self.other_audiences.iter().map(|audience| shown(audience));
-            found.push(finding(
-                Severity::Medium,
-                "other-audience",
-                format!(
-                    "It takes tokens that are meant for somebody else: {}.",
-                    listed(audiences, NAMED)
-                ),
-                "Pin the provider's aud by StringEquals in its trust policy.",
-            ));
-        }
-        if !self.other_principals.is_empty() {
-            let others = self.other_principals.iter().map(|principal| shown(principal));
-            found.push(finding(
-                Severity::Low,
-                "other-principals",
-                format!("Others than this cluster may take it, too: {}.", listed(others, NAMED)),
-                "Let a role serve one purpose, where those are not meant to have what its pods have.",
-            ));
-        }
-        found
-    }
-}
-
-fn names(workloads: &[&WorkloadAccess]) -> String {
-    let named = workloads
-        .iter()
-        .map(|workload| format!("{}/{}", shown(&workload.namespace), shown(&workload.name)));
-    listed(named, NAMED)
 }

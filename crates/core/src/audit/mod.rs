@@ -7,10 +7,12 @@
 //! create pods or tokens in a namespace.
 
 mod access;
+mod door;
 mod finding;
 mod input;
 mod power;
 mod rules;
+mod too_wide;
 
 pub use self::{
     access::{BoundTo, Reach, RoleAccess, WorkloadAccess},
@@ -25,6 +27,8 @@ pub struct Audit {
     pub findings: Vec<AuditFinding>,
     /// The roles that somebody of this cluster gets into, by their ARN.
     pub roles: Vec<RoleAccess>,
+    /// Policies that AWS might read otherwise, each a sentence: what they say is not judged.
+    pub unread: Vec<String>,
 }
 
 impl Audit {
@@ -39,7 +43,18 @@ impl Audit {
         findings.extend(input.federations.iter().flat_map(rules::findings));
         findings.sort();
         findings.dedup();
-        Self { findings, roles }
+        let doors = input.roles.iter().filter(|role| access::is_unread(input, role));
+        let doors = doors.map(|role| format!("The trust policy of {} cannot be read for certain.", role.arn));
+        let reached = input
+            .roles
+            .iter()
+            .filter(|role| roles.iter().any(|access| access.arn == role.arn));
+        let unread = doors.chain(reached.flat_map(power::unread)).collect();
+        Self {
+            findings,
+            roles,
+            unread,
+        }
     }
 
     /// Whether there is something that ought to be narrowed: a finding that is more than a remark.

@@ -117,6 +117,21 @@ pub(super) fn findings(role: &AuditedRole) -> Vec<AuditFinding> {
     found
 }
 
+/// Inline policies that cannot be read for certain, each a sentence.
+pub(super) fn unread(role: &AuditedRole) -> Vec<String> {
+    let inline = role.power.iter().flat_map(|power| &power.inline);
+    let unread = inline.filter(|(_, document)| Statements::read(document).is_none());
+    unread
+        .map(|(name, _)| {
+            format!(
+                "The inline policy {} of {} cannot be read for certain.",
+                shown(name),
+                role.arn
+            )
+        })
+        .collect()
+}
+
 /// Those of some actions that are allowed on a resource.
 #[derive(Default)]
 struct Allowed<'a> {

@@ -115,24 +115,38 @@ impl TrustPolicy {
     }
 }
 
+/// A trust policy that is read once and asked about many tokens.
+#[derive(Debug, Clone)]
+pub struct ReadPolicy(Vec<Value>);
+
+impl ReadPolicy {
+    /// As IAM returns it; `None` where the document is no policy, or might be read otherwise by AWS.
+    pub fn of(document: &str) -> Option<Self> {
+        let policy = json::read(compare::decoded(document).as_bytes()).ok()?;
+        let statements = policy.get("Statement").map(items).unwrap_or_default();
+        Some(Self(statements.into_iter().cloned().collect()))
+    }
+
+    /// Decides on a token.
+    pub fn admits(&self, claims: &Claims<'_>) -> Admittance {
+        let strongest = |effect: &str| {
+            let of_effect = self
+                .0
+                .iter()
+                .filter(|statement| statement.get("Effect").and_then(Value::as_str) == Some(effect));
+            of_effect
+                .map(|statement| applies(statement, claims))
+                .max()
+                .unwrap_or(No)
+        };
+        // A denial that applies beats every permission.
+        strongest("Allow").min(not(strongest("Deny")))
+    }
+}
+
 /// Decides on a token by a trust policy as IAM returns it. A document that is no policy lets nobody in.
 pub fn admits(document: &str, claims: &Claims<'_>) -> Admittance {
-    let text = compare::decoded(document);
-    let Ok(policy) = json::read(text.as_bytes()) else {
-        return No;
-    };
-    let statements = policy.get("Statement").map(items).unwrap_or_default();
-    let strongest = |effect: &str| {
-        let of_effect = statements
-            .iter()
-            .filter(|statement| statement.get("Effect").and_then(Value::as_str) == Some(effect));
-        of_effect
-            .map(|statement| applies(statement, claims))
-            .max()
-            .unwrap_or(No)
-    };
-    // A denial that applies beats every permission.
-    strongest("Allow").min(not(strongest("Deny")))
+    ReadPolicy::of(document).map_or(No, |policy| policy.admits(claims))
 }
 
 const fn not(other: Admittance) -> Admittance {

@@ -13,7 +13,7 @@ mod read;
 pub use denies::{Denies, Divided};
 pub use document::{DEFAULT_TRUST_QUOTA, TrustDocument, TrustPolicy, TrustPolicyTooLarge, TrustProvider, closed};
 pub use judge::{
-    Admittance, Claims, Obstacle, STRANGER, TrustMismatch, admits, obstacles, other_stranger, pinned_subjects,
-    trusted_principals,
+    Admittance, Claims, Obstacle, ReadPolicy, STRANGER, TrustMismatch, admits, obstacles, other_stranger,
+    pinned_subjects, trusted_principals,
 };
 pub use names::{Audience, InvalidAudience, NonEmptySet, Subject, SubjectError};
