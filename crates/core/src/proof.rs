@@ -20,6 +20,8 @@ use crate::{
 pub const SESSION_NAME: &str = "irsa-anywhere-verify";
 /// What a proof consists of. A release that asks STS more than this one did counts it up, and every role is proven anew.
 const KIND: u32 = 1;
+/// Audiences of which one must be refused: so many requests for a token may be in vain.
+const STRANGE: usize = 4;
 /// So many names of one list are told.
 const NAMED: usize = 5;
 
@@ -110,15 +112,16 @@ impl RoleProof {
         each_account.chain(each_audience).chain(stranger).collect()
     }
 
-    /// Tokens for audiences of the federation that the binding does not have: the first that is to be had stands for all. Where there is
-    /// no other, none is tried: the provider's own list of client IDs keeps the rest out, where it is the operator's.
+    /// Tokens for audiences of the federation that the binding does not have: the first that is to be had stands for all, and no more are
+    /// asked for than these. Where there is no other, none is tried: the provider's own list of client IDs keeps the rest out, where it is
+    /// the operator's.
     pub fn strange(&self) -> Vec<ShownToken> {
         let Some(account) = self.accounts().next() else {
             return Vec::new();
         };
         let is_bound = |id: &&String| self.audiences.iter().any(|audience| audience.as_str() == id.as_str());
         let others = self.client_ids.iter().filter(|id| !is_bound(id));
-        let shown = others.map(|audience| ShownToken {
+        let shown = others.take(STRANGE).map(|audience| ShownToken {
             account: account.clone(),
             audience: audience.clone(),
             expected: ExpectedAnswer::RefusedForAudience,
@@ -265,6 +268,11 @@ mod tests {
             client_ids: ["x", "y", "w", "z"].map(str::to_owned).into(),
             ..proof()
         };
+        let many = RoleProof {
+            client_ids: (0..100).map(|number| number.to_string()).collect(),
+            ..proof()
+        };
+        assert_eq!(many.strange().len(), STRANGE);
         assert_eq!(
             told(&more),
             [

@@ -174,8 +174,8 @@ fn rules(federation: &str, wanted: &[&Wanted<'_>]) -> Value {
     if !tags.is_empty() {
         set(&mut rules, "allowedTagKeys", json!(tags));
     }
-    let boundaries: BTreeSet<Option<&String>> = adopted.iter().map(|found| found.role.boundary.as_ref()).collect();
-    if let (1, Some(Some(boundary))) = (boundaries.len(), boundaries.first()) {
+    // All of them have the same one, or none.
+    if let Some(boundary) = adopted.iter().find_map(|found| found.role.boundary.as_ref()) {
         set(&mut rules, "permissionsBoundary", json!(boundary));
         if adopted.iter().any(|found| !found.role.inline.is_empty()) {
             set(&mut rules, "inlinePolicies", json!("Allow"));

@@ -100,9 +100,12 @@ pub(super) async fn homes(
     let federations = live.map(|live| live.federations.as_slice()).unwrap_or_default();
     let all: BTreeSet<String> = of_roles.chain(federations.iter().filter_map(doctor::account)).collect();
     let mut accounts: Vec<String> = all.into_iter().collect();
-    if accounts.len() != 1
-        && let Some(own) = own_account(found).await
-    {
+    let own = if accounts.len() == 1 {
+        None
+    } else {
+        own_account(found).await
+    };
+    if let Some(own) = own.filter(|own| accounts.is_empty() || accounts.contains(own)) {
         // The first has the name that bindings have by default.
         accounts.retain(|account| *account != own);
         accounts.insert(0, own);

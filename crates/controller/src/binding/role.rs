@@ -83,7 +83,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         })
     }
 
-    /// The trust policy that the role has once it is as it must be: the binding's own, with what others deny in it, which is left to them.
+    /// The trust policy that the role has once it is as it must be: the binding's own, with what others deny in it, which is left to them
+    /// and remembered.
     pub(super) fn trust_of(
         &self,
         binding: &IamRoleBinding,

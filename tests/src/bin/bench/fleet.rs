@@ -72,9 +72,9 @@ async fn measure(size: usize) -> Result<Vec<String>, Problem> {
     let mut missed = Vec::new();
     if proofs.shown > size * MOST_SHOWN {
         missed.push(format!(
-            "{size} bindings: {} tokens were shown to STS, and {} suffice",
+            "{size} bindings: {} tokens were shown to STS, {} at most",
             proofs.shown,
-            size * 2
+            size * MOST_SHOWN
         ));
     }
     // One that is lost is as bad as one too many.
