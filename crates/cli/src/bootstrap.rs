@@ -183,3 +183,27 @@ async fn unreadable(connect: &SdkConnect, report: &BootstrapReport) -> Option<St
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEPg+3CjVR/UqeKD96uPZ/QGQO2gYX\n\
+        cbVserrmtTEV7DJB3M2fnC/TdttaU/6Y0Wjs6lkpwDAgx0LPAEvDCxUt7A==\n\
+        -----END PUBLIC KEY-----\n";
+
+    #[test]
+    fn no_key_is_lost_that_may_sign_also_where_nobody_can_read_which_there_are() {
+        let keys = KeySet::of([jwks::from_pem(KEY).unwrap()]).unwrap();
+        let same = irsa_core::documents::jwks(&keys);
+        assert!(check_none_lost(&same, &keys).is_ok());
+        assert!(check_none_lost(br#"{"keys":[]}"#, &keys).is_ok());
+        // Beside a key that is good, one without a kid.
+        let same = String::from_utf8(same).unwrap();
+        let odd = same.replace("\"keys\":[", "\"keys\":[{\"kty\":\"EC\"},");
+        assert_ne!(odd, same);
+        let refused = check_none_lost(odd.as_bytes(), &keys).unwrap_err().to_string();
+        assert!(refused.contains("cannot be read"), "{refused}");
+    }
+}

@@ -354,6 +354,28 @@ async fn a_role_that_was_closed_is_proven_again_when_it_is_opened_also_by_anothe
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_proven_of_a_role_is_forgotten_with_one_that_is_closed_while_suspended_or_unreadable() {
+    for unreadable in [false, true] {
+        let (bench, mut binding) = (guarded(), binding());
+        bench.succeed(&mut binding).await;
+        bench.shown().await;
+        bench.federate(|federation| federation["spec"]["bindings"]["allowedManagedPolicies"] = json!([]));
+        let report = if unreadable {
+            bench.controller.unreadable(&binding, "spec is odd").await
+        } else {
+            edit(&mut binding, |spec| spec["suspend"] = json!(true));
+            bench.controller.suspended(&binding).await
+        };
+        let status = report.unwrap().status;
+        assert_eq!(
+            (status.verified_digest, status.verified_at),
+            (None, None),
+            "unreadable: {unreadable}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_annotation_is_no_lever_on_sts() {
     let (bench, mut binding) = (guarded(), binding());
     bench.succeed(&mut binding).await;
