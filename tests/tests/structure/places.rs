@@ -72,3 +72,44 @@ fn every_place_that_the_makefile_has_mutated_is_there() {
     }
     assert!(places > 10, "the places are not seen any more");
 }
+
+/// A file that no module names is not compiled, and its tests pass by not being there.
+#[test]
+fn every_source_file_is_a_module_of_another() {
+    let mut sources = Vec::new();
+    for directory in ["crates", "tests"] {
+        files_under(&repository().join(directory), &mut sources);
+    }
+    let mut modules = 0;
+    for path in sources.iter().filter(|path| is_rust(path)) {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let directory = path.parent().unwrap();
+        let (name, home) = match stem {
+            "mod" => (
+                directory.file_name().unwrap().to_str().unwrap(),
+                directory.parent().unwrap(),
+            ),
+            name => (name, directory),
+        };
+        // What cargo itself finds: crates, programs, examples, suites.
+        let is_root = ["lib", "main", "build"].contains(&stem)
+            || ["bin", "examples"].iter().any(|kind| home.ends_with(kind))
+            || (home.ends_with("tests") && home.parent().unwrap().join("Cargo.toml").exists());
+        if is_root {
+            continue;
+        }
+        let parents = ["mod.rs", "main.rs", "lib.rs"].map(|file| home.join(file));
+        let parents = parents.into_iter().chain([home.with_extension("rs")]);
+        let names = format!("mod {name};");
+        let is_named = |parent: PathBuf| {
+            fs::read_to_string(parent).is_ok_and(|text| text.lines().any(|line| line.trim_end().ends_with(&names)))
+        };
+        assert!(
+            parents.into_iter().any(is_named),
+            "{} is no module of any other",
+            path.display()
+        );
+        modules += 1;
+    }
+    assert!(modules > 300, "{modules} modules are seen");
+}
