@@ -1,6 +1,6 @@
 //! The operator's own plan for a binding, without a write.
 
-use irsa_aws::{Aws, Connect, SdkConnect};
+use irsa_aws::{CallerIdentity as _, Connect, SdkConnect};
 use irsa_core::{
     plan::{
         Step as _,
@@ -88,7 +88,11 @@ pub(super) async fn of_binding(
         }
         check_kept(&validated, found.as_ref(), &context)?;
         let plan = planning::make(binding, &validated, found.as_ref(), None)?;
-        (role_arn(&aws, &validated, found.as_ref()), plan, found)
+        (
+            planning::role_arn(aws.caller(), &validated, found.as_ref()),
+            plan,
+            found,
+        )
     };
     let accounts = Accounts {
         desired: validate::accounts(binding, &arn, usage, around.federation_ids())?,
@@ -141,14 +145,6 @@ fn shown_step(step: BindingStep<'_>, found: Option<&IamRole>) -> ShownStep {
         after,
         before,
     }
-}
-
-fn role_arn(aws: &impl Aws, validated: &validate::ValidatedBinding, found: Option<&IamRole>) -> String {
-    let (caller, role) = (aws.caller(), &validated.role);
-    found.map_or_else(
-        || role.name.arn(&caller.partition, &caller.account, &role.path),
-        |found| found.arn.clone(),
-    )
 }
 
 /// Nobody has tried before.

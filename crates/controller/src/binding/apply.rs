@@ -2,12 +2,13 @@
 
 use futures::future::join;
 use irsa_api::{IamRoleBinding, IamRoleBindingStatus};
-use irsa_aws::{Aws, Connect};
+use irsa_aws::{CallerIdentity as _, Connect};
 use irsa_core::vocabulary::{ConditionType, Reason};
 use irsa_pipeline::{
     binding::{
         conclude::{Unfinished, conclusion},
         observe::{context::Context, role::IamRole},
+        plan::role::role_arn,
         validate::{ValidatedBinding, admit::check_kept},
         verify::{RoleNow, role_proof},
     },
@@ -44,7 +45,8 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         if let Err(failure) = Stage::Validate.of(|| check_kept(&validated, found.as_ref(), &context)) {
             return Err(Stage::Execute.run(self.enforce(binding, &context, failure)).await);
         }
-        let arn = role_arn(&aws, &validated, found.as_ref());
+        // ServiceAccounts are planned with it before anything is written.
+        let arn = role_arn(aws.caller(), &validated, found.as_ref());
         let (plan, accounts) = Stage::Plan.of(|| {
             let plan = self.plan_role(binding, &validated, found.as_ref())?;
             let (accounts, plans) = self.plan_accounts(binding, &context.federation.usage, &arn, accounts)?;
@@ -88,13 +90,6 @@ impl<C: Connect, L: Leadership> Bindings<C, L> {
         let found = self.observe_role(binding, &aws, context, validated).await?;
         Ok((aws, found))
     }
-}
-
-/// The ARN that the role has, or will have once it is made: ServiceAccounts are planned with it before anything is written.
-fn role_arn(aws: &impl Aws, validated: &ValidatedBinding, found: Option<&IamRole>) -> String {
-    let (caller, role) = (aws.caller(), &validated.role);
-    let made = || role.name.arn(&caller.partition, &caller.account, &role.path);
-    found.map_or_else(made, |found| found.arn.clone())
 }
 
 /// The ARN that the role has now, which must be the one that its ServiceAccounts were planned with.

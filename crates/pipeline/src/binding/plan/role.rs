@@ -1,6 +1,7 @@
 //! What has to be done to a binding's role.
 
 use irsa_api::IamRoleBinding;
+use irsa_aws::Caller;
 use irsa_core::{
     admission::{AdmissionRefusal, Guardrails, InPlace},
     naming::{Owner, RoleName},
@@ -25,6 +26,13 @@ use crate::{
 
 /// Why tags go although the role goes on.
 const NOT_ALLOWED: &str = "The federation's spec.bindings.allowedTagKeys does not allow it.";
+
+/// The ARN that a role has, or will have once it is made.
+pub fn role_arn(caller: &Caller, validated: &ValidatedBinding, found: Option<&IamRole>) -> String {
+    let role = &validated.role;
+    let made = || role.name.arn(&caller.partition, &caller.account, &role.path);
+    found.map_or_else(made, |found| found.arn.clone())
+}
 
 /// The steps that make a role what its binding asks for. `applied` is what a pass of this process last made of it in full.
 ///
